@@ -1,0 +1,241 @@
+"""What comes in at the door: numbers, shapes and domains are checked here, and data are cut into blocks of rows here.
+
+A check returns the array in the precision that the mathematics uses or raises one sentence with the argument's name,
+what it must be, and what it was.  Nothing is reshaped or squeezed, and no argument is ever modified.
+
+Precision: integers, booleans and narrower floats become float64; longdouble, complex and object arrays of exact
+rationals (`fractions.Fraction`) pass through, because the checkers and the exact theorems need them.
+"""
+from __future__ import annotations
+
+from fractions import Fraction
+from numbers import Complex, Rational, Real
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["widen", "array", "points", "positive", "not_negative", "binary", "together", "frozen", "held", "uniform_weights", "row_dot", "total", "blocks", "PairwiseSum"]
+
+BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, which stays in a core's cache
+KEEP = 2 ** 22 - 1024    # just under 32 MB, the largest size whose freeing teaches the C library not to hand pages back
+FEWEST_ROWS = 256        # below this a matrix product spends its time on the (m, d) matrix, not on the rows
+
+
+def widen(value: ArrayLike, name: str = "x") -> Array:
+    """The array in float64, or unchanged where it is wider or exact.  TypeError for what is not numbers.
+
+    >>> widen([1, 2]).dtype, widen(np.float32([1])).dtype
+    (dtype('float64'), dtype('float64'))
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(f"{name} must have no missing entries, but it is a masked array with masked ones")
+    try:
+        a = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be an array of numbers, but its rows differ in length") from None
+    kind = a.dtype.kind
+    if kind == "O":
+        return _widen_objects(a, name)
+    if kind == "c":
+        return a.astype(np.complex128) if a.dtype.itemsize < 16 or not a.dtype.isnative else a
+    if kind in "biuf":
+        wide = a.dtype if kind == "f" and a.dtype.itemsize > 8 else np.dtype(np.float64)
+        return a.astype(wide.newbyteorder("="), copy=False)
+    raise TypeError(f"{name} must be numbers, but its dtype is {a.dtype}")
+
+
+def _widen_objects(a: Array, name: str) -> Array:
+    """Exact rationals stay as they are; an object array of plain numbers (a mixed table) becomes float64."""
+    flat = a.ravel().tolist()
+    for entry in flat:
+        if not isinstance(entry, Complex):
+            raise TypeError(f"{name} must be numbers, but it contains {entry!r}")
+    if any(isinstance(entry, Fraction) for entry in flat) and all(isinstance(entry, Rational) for entry in flat):
+        return a
+    return a.astype(np.float64 if all(isinstance(entry, Real) for entry in flat) else np.complex128)
+
+
+def array(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
+    """A finite array of the given shape; a letter in the shape stands for any length >= 1, the same for the same letter.
+
+    >>> array([[1, 2, 3]], "x", ("n", 3)).shape
+    (1, 3)
+    """
+    a = widen(value, name)
+    _check_shape(a, name, shape)
+    if not all_finite(a):
+        raise ValueError(f"{name} must be finite, but it has {_first_not_finite(a)}")
+    return a
+
+
+def points(x: ArrayLike, name: str = "x", d: int | None = None) -> Array:
+    """Points as rows: a finite (n, d) array with n >= 1 and d >= 1."""
+    return array(x, name, ("n", "d" if d is None else d))
+
+
+def held(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
+    """Data that an objective holds: checked like `array`, read-only, but neither copied nor widened.
+
+    The data may be a memory map larger than memory, so they are read block by block here, and widened block by block
+    where they are used.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype == object or isinstance(value, np.ma.MaskedArray):
+        value = widen(value, name)
+    a = value.view()
+    a.flags.writeable = False
+    _check_shape(a, name, shape)
+    for rows in blocks(len(a), a[0].size):
+        array(a[rows], name, ("n", *a.shape[1:]))
+    return a
+
+
+def positive(value: object, name: str) -> float:
+    """A finite number > 0 (a float, or an exact rational as it is)."""
+    number = _number(value, name, "> 0")
+    if not 0 < number < np.inf:
+        raise ValueError(f"{name} must be finite and > 0, but it is {number}")
+    return number
+
+
+def not_negative(value: object, name: str) -> float:
+    """A finite number >= 0 (a float, or an exact rational as it is)."""
+    number = _number(value, name, ">= 0")
+    if not 0 <= number < np.inf:
+        raise ValueError(f"{name} must be finite and >= 0, but it is {number}")
+    return number
+
+
+def _number(value: object, name: str, domain: str) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number {domain}, but it is {_brief(value)}")
+    return value if isinstance(value, (Fraction, np.longdouble)) else float(value)   # type: ignore[return-value]
+
+
+def binary(x: ArrayLike, name: str = "x", d: int | None = None) -> Array:
+    """Binary points as rows: an (n, d) array of zeros and ones."""
+    a = points(x, name, d)
+    bad = (a != 0) & (a != 1)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(f"{name} must contain only 0 and 1, but entry ({row}, {column}) is {a[row, column]}")
+    return a
+
+
+def all_finite(a: Array) -> bool:
+    """Whether no entry is NaN or infinite.  The extremes tell: both propagate NaN, and no temporary is made."""
+    if a.dtype == object:
+        return True
+    if a.dtype.kind == "c":
+        return all_finite(a.real) and all_finite(a.imag)
+    return bool(np.isfinite(a.min()) and np.isfinite(a.max()))
+
+
+def frozen(a: Array) -> Array:
+    """A read-only copy."""
+    a = np.array(a, order="C")
+    a.flags.writeable = False
+    return a
+
+
+def together(**named: Array) -> dict[str, Array]:
+    """Read-only copies in one common precision, so that a sum of any two of them fits in either.
+
+    >>> {name: a.dtype.name for name, a in together(W=np.zeros((3, 2)), b=np.zeros(3, dtype=complex)).items()}
+    {'W': 'complex128', 'b': 'complex128'}
+    """
+    dtype = np.result_type(*named.values())
+    return {name: frozen(a.astype(dtype, copy=False)) for name, a in named.items()}
+
+
+def uniform_weights(n: int, like: Array) -> Array:
+    """(n,) weights 1/n without memory of their own; exact where `like` holds exact rationals."""
+    weight = np.array(Fraction(1, n), dtype=object) if like.dtype == object else np.array(1 / n)
+    return np.broadcast_to(weight, (n,))
+
+
+def row_dot(u: Array, v: Array) -> Array:
+    """sum_i u_ni v_ni, one number a row (the last axis is summed)."""
+    if u.dtype == object or v.dtype == object:
+        return (u * v).sum(axis=-1)
+    return np.einsum("...i,...i->...", u, v)
+
+
+def total(terms: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """The sum of some arrays of one shape, from left to right; zeros where there is none."""
+    if not terms:
+        return np.zeros(shape)
+    out = terms[0]
+    for term in terms[1:]:
+        out = out + term
+    return out
+
+
+def blocks(n: int, width: int, copies: int = 1) -> Iterator[slice]:
+    """Slices of rows that cover 0..n-1.
+
+    `width` is the number of columns of the widest array that a row needs, `copies` how many such arrays it needs (one a
+    direction, say).
+
+    >>> [(s.start, s.stop) for s in blocks(600, 1000)]
+    [(0, 256), (256, 512), (512, 600)]
+    """
+    rows = max(FEWEST_ROWS // copies, BLOCK // (width * copies), 1)
+    if rows < n:
+        np.empty(KEEP)       # freed at once: the C library now keeps freed memory of up to this size for the next block
+    for start in range(0, n, rows):
+        yield slice(start, min(start + rows, n))
+
+
+class PairwiseSum:
+    """A sum of tuples of arrays added in pairs, then pairs of pairs: its rounding grows with the log of their number.
+
+    >>> total = PairwiseSum()
+    >>> for k in range(5): total.add((float(k), np.ones(2)))
+    >>> total.total()
+    (10.0, array([5., 5.]))
+    """
+
+    def __init__(self) -> None:
+        self._partial: list[tuple[int, tuple]] = []          # (how many terms, their sum), the counts falling
+
+    def add(self, terms: tuple) -> None:
+        """Take one more term of the sum."""
+        count = 1
+        while self._partial and self._partial[-1][0] == count:
+            _, left = self._partial.pop()
+            terms = tuple(a + b for a, b in zip(left, terms))
+            count *= 2
+        self._partial.append((count, terms))
+
+    def total(self) -> tuple:
+        """The sum of all terms so far."""
+        _, terms = self._partial[-1]
+        for _, left in reversed(self._partial[:-1]):
+            terms = tuple(a + b for a, b in zip(left, terms))
+        return terms
+
+
+def _check_shape(a: Array, name: str, shape: Sequence[int | str]) -> None:
+    meaning: dict[str, int] = {}
+    fits = a.ndim == len(shape)
+    for want, length in zip(shape, a.shape):
+        want = meaning.setdefault(want, length) if isinstance(want, str) else want
+        fits = fits and want == length and length >= 1
+    if not fits:
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        empty = " (empty)" if a.size == 0 else ""
+        raise ValueError(f"{name} must have shape ({wanted}), but its shape is {a.shape}{empty}")
+
+
+def _first_not_finite(a: Array) -> str:
+    index = np.argwhere(~np.isfinite(a))[0]
+    return f"{a[tuple(index)]} at {tuple(int(k) for k in index)}"
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,168 @@
+"""The contract of every objective, and the loop over blocks of points.  No formula stands here.
+
+An objective holds its data and is a weighted sum of one term a point,
+
+    value = sum_n weights_n * term_n,        weights 1/n unless given; they need not sum to 1.
+
+Quadrature weights do sum to 1 and make the value an exact expectation; partial sums over blocks, files or machines
+(weights 1/N for all N points) add up to the whole.  Each term is a function of a few local quantities of the energy at
+one point; `local_loss` gives the terms and the derivative of the VALUE with respect to each local quantity, the
+cotangents, weights included.  The energy pulls them back to its parameters.  The whole chain rule is therefore
+
+    gradient = model.pullback(points, **cotangents).
+
+A new objective is one dataclass: its arrays, what it `reads`, and `local_loss`.
+"""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, ClassVar, Iterator
+
+import numpy as np
+
+from refsm import arrays
+from refsm.energies.energy import Energy, EnergyAt
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["Objective", "LocalLoss"]
+
+LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on each local quantity
+
+
+class Objective:
+    """A weighted sum of terms, each a function of local quantities at one point.  Abstract."""
+
+    reads: ClassVar[tuple[str, ...]]                     # the local quantities, by the names of `refsm.energies.energy`
+    per_point: ClassVar[tuple[str, ...]] = ("x", "weights")   # the fields with one row a point
+    weights: Array
+
+    # -- what a subclass provides ---------------------------------------------------------------------------------
+
+    @property
+    def points(self) -> Array:
+        """Where the energy is evaluated, (n, d)."""
+        raise NotImplementedError
+
+    def local_loss(self, **local: Array) -> LocalLoss:
+        """Terms (n,) and cotangents from the local quantities that the objective `reads`."""
+        raise NotImplementedError
+
+    def read(self, at: EnergyAt) -> dict[str, Array]:
+        """The local quantities of an energy at this objective's points."""
+        return {name: getattr(at, name)() for name in self.reads}
+
+    @property
+    def copies(self) -> int:
+        """How many arrays of the energy's width a point needs (the number of directions, say)."""
+        return 1
+
+    # -- construction ---------------------------------------------------------------------------------------------
+
+    def _hold(self, **values: Any) -> None:
+        """Set the fields of the frozen dataclass, once, in its constructor."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _hold_data(self, **data: ArrayLike) -> None:
+        """Check arrays of points of one shape, and the weights; hold them without a copy."""
+        shape: Any = ("n", "d")
+        for name, value in data.items():
+            held = arrays.held(value, name, shape)
+            shape = held.shape
+            self._hold(**{name: held})
+        n = shape[0]
+        given = self.weights
+        like = next(iter(getattr(self, name) for name in data))
+        self._hold(weights=arrays.uniform_weights(n, like) if given is None else arrays.frozen(arrays.array(given, "weights", (n,))))
+
+    def take(self, rows: slice | Array) -> Any:
+        """The same objective on some of its points (a slice or an index array), each with the weight that it has here."""
+        part = object.__new__(type(self))
+        part._hold(**vars(self))
+        part._hold(**{name: arrays.widen(getattr(self, name)[rows], name) for name in self.per_point})
+        return part
+
+    # -- evaluation -----------------------------------------------------------------------------------------------
+
+    def evaluate(self, **local: Any) -> LocalLoss:
+        """Terms (n,) and cotangents from local quantities given as arrays: no model, no framework.
+
+        `score` is (n, d), and so on as in `refsm.energies.energy`.  A cotangent is the derivative of the value (weights
+        included) with respect to that quantity: hand it to the backward pass of any framework.
+        """
+        if set(local) != set(self.reads):
+            raise TypeError(f"{type(self).__name__}.evaluate takes {_names(self.reads)}, but it was given {_names(sorted(local))}")
+        whole = self.take(slice(None))
+        shapes = {"energy": self.points.shape[:1], "divergence": self.points.shape[:1]}
+        return whole.local_loss(**{name: arrays.array(value, name, self._shape_of(name, shapes)) for name, value in local.items()})
+
+    def _shape_of(self, name: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+        return shapes.get(name, self.points.shape)
+
+    def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:
+        """The terms at all points as one block, and the function that pulls their weighted sum back to theta."""
+        at = model.at(self.points)
+        per_sample, cotangents = self.local_loss(**self.read(at))
+        return per_sample, lambda: at.pullback(**cotangents)
+
+    def accepts(self, model: Any) -> None:
+        """TypeError or ValueError, in one sentence, if this objective cannot be evaluated on the model."""
+        name = type(self).__name__
+        if not isinstance(model, Energy):
+            raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
+        missing = [quantity for quantity in self.reads if quantity not in model.quantities]
+        if missing:
+            raise TypeError(f"{name} reads the {missing[0]} of the energy, which {type(model).__name__} does not have")
+        if model.d != self.points.shape[1]:
+            raise ValueError(f"model must have d = {self.points.shape[1]} as the data of {name}, but it has d = {model.d}")
+
+    def _blocks(self, model: Any) -> Iterator[Any]:
+        self.accepts(model)
+        for rows in arrays.blocks(len(self.points), model.width, self.copies):
+            yield self.take(rows)
+
+    def per_sample(self, model: Any) -> Array:
+        """term_n, shape (n,)."""
+        return np.concatenate([block.forward(model)[0] for block in self._blocks(model)])
+
+    def value(self, model: Any) -> float:
+        """sum_n weights_n term_n."""
+        total = arrays.PairwiseSum()
+        for block in self._blocks(model):
+            per_sample, _ = block.forward(model)
+            total.add((block.weights @ per_sample,))
+        return _number(total.total()[0])
+
+    def gradient(self, model: Any) -> Any:
+        """d value / d theta, of the type of `model.theta`."""
+        return self.value_and_gradient(model)[1]
+
+    def value_and_gradient(self, model: Any) -> tuple[float, Any]:
+        """The value and its gradient, from one pass over the points."""
+        total = arrays.PairwiseSum()
+        for block in self._blocks(model):
+            per_sample, backward = block.forward(model)
+            total.add((block.weights @ per_sample, *backward()))
+        value, *gradient = total.total()
+        return _number(value), type(model.theta)(*gradient)
+
+    def __repr__(self) -> str:
+        n, d = self.points.shape
+        return f"{type(self).__name__}(n={n}, d={d})"
+
+    def __reduce__(self) -> tuple:
+        names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
+        return _rebuilt, (type(self), {name: getattr(self, name) for name in names})
+
+
+def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
+    return kind(**fields)
+
+
+def _number(value: Any) -> float:
+    """A Python float where that is exact; complex, longdouble and rational values as they are."""
+    return value.item() if isinstance(value, (np.ndarray, np.float64, np.complex128)) else value
+
+
+def _names(names: Any) -> str:
+    return ", ".join(names) if names else "nothing"

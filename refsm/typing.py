@@ -1,0 +1,11 @@
+"""Names for types: an array, and what can be made into one."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Array", "ArrayLike"]
+
+Array = np.ndarray[Any, Any]

@@ -1,0 +1,47 @@
+"""Derivatives that know no formula of the project: complex steps and central differences."""
+import numpy as np
+
+H = 1e-30      # the complex step has no subtraction, so it may be as small as one likes
+
+
+def complex_gradient(f, x):
+    """Gradient of an analytic scalar function of an array, entry by entry: Im f(x + i h) / h."""
+    x = np.asarray(x, dtype=float)
+    out = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        moved = x.astype(complex)
+        moved[index] += 1j * H
+        out[index] = np.imag(f(moved)) / H
+    return out
+
+
+def complex_jacobian(f, x):
+    """out[..., k] = d f(x)[...] / d x_k for a function of points (n, d) that treats rows alone: (n, ..., d)."""
+    x = np.asarray(x, dtype=float)
+    columns = []
+    for k in range(x.shape[1]):
+        moved = x.astype(complex)
+        moved[:, k] += 1j * H
+        columns.append(np.imag(f(moved)) / H)
+    return np.stack(columns, axis=-1)
+
+
+def central_gradient(f, x, step=1e-5):
+    """Gradient by central differences with one Richardson level: the error is of order step^4."""
+    x = np.asarray(x, dtype=float)
+    out = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        def along(h):
+            up, down = x.copy(), x.copy()
+            up[index] += h
+            down[index] -= h
+            return (f(up) - f(down)) / (2 * h)
+        out[index] = (4 * along(step / 2) - along(step)) / 3
+    return out
+
+
+def relative_gap(a, b):
+    """max |a - b| / max |b|, over all entries."""
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.shape == b.shape, (a.shape, b.shape)
+    return float(np.max(np.abs(a - b)) / max(np.max(np.abs(b)), np.finfo(float).tiny))
