@@ -42,8 +42,8 @@ def sigmoid_and_slope(a: Array) -> tuple[Array, Array]:
     the same t serves the positive side: sigmoid(a) = t, slope = e t t.
 
     >>> s, slope = sigmoid_and_slope(np.array([0.0, 40.0]))
-    >>> float(s[0]), float(slope[0]), float(slope[1])
-    (0.5, 0.25, 4.248354255291589e-18)
+    >>> float(s[0]), float(slope[0]), bool(0 < slope[1] < 1e-17)
+    (0.5, 0.25, True)
     """
     a = np.asarray(a)
     if a.size and a.real.max() > LARGE:
@@ -106,8 +106,8 @@ def log_sum_exp(a: Array, axis: int = -1) -> Array:
     Textbook form: as above; it overflows for a > 709.78 and is -inf where all a < -745.  Identity: with the largest
     entry A, A + log(sum_k exp(a_k - A)).  All entries -inf (a sum of zeros) give -inf.  Tested for |a| <= 1e8.
 
-    >>> float(log_sum_exp(np.array([-1000.0, -1000.0])) + 1000)   # log 2
-    0.6931471805599...
+    >>> round(float(log_sum_exp(np.array([-1000.0, -1000.0])) + 1000), 9)   # log 2
+    0.693147181
     """
     a = np.asarray(a)
     top = a.real.max(axis=axis, keepdims=True)
