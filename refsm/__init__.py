@@ -11,11 +11,13 @@ Reading order, each floor resting on those above it:
     refsm.objectives.denoising                         Vincent's denoising score matching ...
     refsm.objectives.denoising_autoencoder             ... and the autoencoder loss that it equals
     refsm.energies, refsm.objectives                   the other energies and objectives, one file each
-    refsm.corruption, refsm.tweedie                    noise, and the denoiser that a score is
+    refsm.corruption, refsm.denoiser                   noise, and the denoiser that a score is
     refsm.directions, refsm.expectations, refsm.enumeration      what makes an identity exact
     refsm.checks, refsm.descent, refsm.sampling        check a derivative, follow it down, walk along the score
     refsm.theorems                                     every identity as an executable statement
     refsm.verify                                       verify another implementation, and be told what is different
+
+`refsm.verify` is a package and can be called: refsm.verify(implementation, objective).
 
 Names below are loaded when first used, so `import refsm` costs what it uses.
 """
@@ -42,14 +44,14 @@ _HOME = {
     "objectives.ratio_matching": ["RatioMatching"],
     "objectives.pseudo_likelihood": ["PseudoLikelihood"],
     "corruption": ["GaussianCorruption", "CovarianceCorruption", "ScaledCorruption"],
-    "tweedie": ["tweedie", "tweedie_covariance"],
+    "denoiser": ["tweedie", "tweedie_covariance"],
     "descent": ["gradient_descent", "minimize"],
     "sampling": ["langevin", "walk"],
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
-    "verify": ["verify", "assert_conforms"],
+    "verify": ["assert_conforms"],
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
-_ROOMS = ["data", "directions", "enumeration", "expectations", "theorems", "energies", "objectives", "stable", "activations", "arrays"]
+_ROOMS = ["verify", "data", "directions", "enumeration", "expectations", "theorems", "energies", "objectives", "stable", "activations", "arrays"]
 
 __all__ = [*_MODULE, *_ROOMS]
 
