@@ -1,0 +1,150 @@
+"""Denoising score matching is a denoising autoencoder: statements 1, 6 and 15, on the data that one gives.
+
+    1   J_DSM(theta) = J_DAE(theta) / (2 sigma^4)
+        value, every term, and the gradient for W, b and c, on the same noise; in floating point and in exact rationals
+    6   descent on J_DSM and descent on J_DAE with rates in the ratio 2 sigma^4 take the same path
+    15  with unit standard deviations the Gaussian-Bernoulli RBM is the autoencoder energy plus |c|^2 / 2
+
+The two sides of statement 1 share nothing: the left is the energy's score, an objective on scores, and a pullback; the right
+is an encoder, a decoder and backpropagation.  The bound is the running error analysis of `refsm.theorems.rounding`.
+"""
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refsm.activations import RATIONAL
+from refsm.descent import gradient_descent
+from refsm.energies.autoencoder import AutoencoderEnergy
+from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
+from refsm.objectives.denoising import DenoisingScoreMatching
+from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
+from refsm.theorems.rounding import FUNCTION, autoencoder_bounds
+from refsm.theorems.statement import UNIT, Statement, equal
+from refsm.typing import Array
+
+__all__ = ["Setting", "dsm_is_dae", "dsm_is_dae_exactly", "same_path", "rbm_is_autoencoder", "rbm_is_autoencoder_exactly"]
+
+STEPS = 20              # of the two descents
+NUDGE = 2.0 ** -20      # relative size of the perturbation that measures how a descent amplifies errors
+EXACT_POINTS = 3        # rows of the data in exact arithmetic: a rational number grows with every operation
+GRID = 64               # exact inputs are multiples of 1 / GRID
+
+
+class Setting(NamedTuple):
+    """Data, noise level, hidden units and seed that the statements on data are evaluated with."""
+
+    data: Array             # (n, d)
+    name: str               # what the data are, for the table
+    sigma: float
+    hidden: int
+    seed: int
+
+    @property
+    def where(self) -> str:
+        """The setting in words."""
+        n, d = self.data.shape
+        return f"{n} {self.name}, d={d}, m={self.hidden}, sigma={self.sigma:g}"
+
+    def draw(self) -> tuple[Array, Array, Array, Array]:
+        """x_noisy (n, d), W (m, d), b (m,), c (d,): the noise and a point theta, from the seed."""
+        n, d = self.data.shape
+        rng = np.random.default_rng(self.seed)
+        x_noisy = self.data + self.sigma * rng.standard_normal((n, d))
+        W = rng.standard_normal((self.hidden, d)) / np.sqrt(d)
+        return x_noisy, W, rng.standard_normal(self.hidden), self.data.mean(axis=0)
+
+
+def dsm_is_dae(setting: Setting) -> list[Statement]:
+    """Statement 1 in floating point: both sides times 2 sigma^4, so that they are in the units of x squared."""
+    x, sigma = setting.data, setting.sigma
+    x_noisy, W, b, c = setting.draw()
+    model = AutoencoderEnergy(W, b, c, sigma=sigma)
+    bounds = autoencoder_bounds(model, x, x_noisy)
+    return _sides(setting.where, model, x, x_noisy, sigma, bounds.value, bounds.per_sample, bounds.gradient, "rounding")
+
+
+def dsm_is_dae_exactly(setting: Setting) -> list[Statement]:
+    """Statement 1 in exact rationals, on the first rows of the data rounded to multiples of 1/64: every gap is the number 0."""
+    rows = _rational(setting.data[:EXACT_POINTS])
+    x_noisy, W, b, c = map(_rational, setting.draw())
+    sigma = _rational(np.array(setting.sigma)).item() or Fraction(1, GRID)
+    model = AutoencoderEnergy(W, b, c, sigma=sigma, activation=RATIONAL)
+    where = f"{len(rows)} {setting.name}, d={model.d}, m={setting.hidden}, sigma={sigma}"
+    return _sides(where, model, rows, x_noisy[:EXACT_POINTS], sigma, 0, 0, (0, 0, 0), "exact")
+
+
+def _sides(where: str, model: AutoencoderEnergy, x: Array, x_noisy: Array, sigma: Any, value_bound: Any, term_bound: Any,
+           gradient_bound: Any, how: str) -> list[Statement]:
+    left, right = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
+    scale = 2 * sigma**4
+    (value_l, gradient_l), (value_r, gradient_r) = left.value_and_gradient(model), right.value_and_gradient(model)
+    name = "2 sigma^4 J_DSM = J_DAE"
+    statements = [
+        equal(1, f"{name}, value", where, scale * value_l, value_r, value_bound, how),
+        equal(1, f"{name}, worst term", where, scale * left.per_sample(model), right.per_sample(model), term_bound, how),
+    ]
+    for block, l, r, bound in zip("Wbc", gradient_l, gradient_r, gradient_bound):
+        statements.append(equal(1, f"{name}, gradient for {block}", where, scale * l, r, bound, how))
+    return statements
+
+
+def same_path(setting: Setting) -> list[Statement]:
+    """Statement 6: the same descent twice, on J_DSM with rate 2 sigma^4 eta and on J_DAE with rate eta.
+
+    The bound: every step may add the rounding of one gradient (statement 1) times eta and of the update itself; what a step adds, the
+    later steps amplify.  The amplification is measured, by a third descent from a start moved by 2^-20 of its size.
+    """
+    x, sigma = setting.data, setting.sigma
+    x_noisy, W, b, c = setting.draw()
+    model = AutoencoderEnergy(W, b, c, sigma=sigma)
+    dsm, dae = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
+    eta = 0.5 / setting.hidden
+    left = gradient_descent(dsm, model, steps=STEPS, rate=2 * sigma**4 * eta).model.ravel()
+    right = gradient_descent(dae, model, steps=STEPS, rate=eta).model.ravel()
+    start = model.ravel()
+    moved = gradient_descent(dae, model.unravel(start * (1 + NUDGE)), steps=STEPS, rate=eta).model.ravel()
+    growth = max(1.0, float(np.linalg.norm(moved - right) / np.linalg.norm(NUDGE * start)))
+    size = np.maximum(np.abs(start), np.abs(right)).max()
+    step = eta * max(float(np.max(block)) for block in autoencoder_bounds(model, x, x_noisy).gradient) + 2 * UNIT * size
+    return [equal(6, f"theta after {STEPS} steps on J_DSM and on J_DAE", setting.where, left, right, STEPS * growth * step * np.sqrt(start.size),
+                  "rounding")]
+
+
+def rbm_is_autoencoder(setting: Setting) -> list[Statement]:
+    """Statement 15 in floating point: E_RBM - E_autoencoder = |c|^2 / 2 at every point, and equal scores."""
+    x_noisy, W, b, c = setting.draw()
+    d = len(c)
+    rbm = GaussianBernoulliRBM(W, b, c, np.zeros(d))
+    autoencoder = AutoencoderEnergy(W, b, c, sigma=1.0)
+    where = setting.where.replace(f"sigma={setting.sigma:g}", "sigma=1")
+    a_size = np.abs(x_noisy) @ np.abs(W).T + np.abs(b)
+    energy_size = (d + setting.hidden + FUNCTION) * UNIT * ((x_noisy**2).sum(axis=1) + (c**2).sum() + np.abs(x_noisy) @ np.abs(c) + a_size.sum(axis=1))
+    score_size = (d + setting.hidden + FUNCTION) * UNIT * ((1 + a_size) @ np.abs(W) + np.abs(x_noisy) + np.abs(c))
+    return [
+        equal(15, "E_RBM = E_autoencoder + |c|^2 / 2", where, rbm.energy(x_noisy), autoencoder.energy(x_noisy) + (c * c).sum() / 2, 4 * energy_size, "rounding"),
+        equal(15, "psi_RBM = psi_autoencoder", where, rbm.score(x_noisy), autoencoder.score(x_noisy), 4 * score_size, "rounding"),
+    ]
+
+
+def rbm_is_autoencoder_exactly(setting: Setting) -> list[Statement]:
+    """Statement 15 in exact rationals: the scores, and the gradients of J_DSM, are the same numbers."""
+    rows = _rational(setting.data[:EXACT_POINTS])
+    x_noisy, W, b, c = map(_rational, setting.draw())
+    x_noisy = x_noisy[:EXACT_POINTS]
+    zero = _rational(np.zeros(len(c)))
+    rbm = GaussianBernoulliRBM(W, b, c, zero, activation=RATIONAL)
+    autoencoder = AutoencoderEnergy(W, b, c, sigma=Fraction(1), activation=RATIONAL)
+    J = DenoisingScoreMatching(rows, x_noisy, Fraction(1))
+    where = f"{len(rows)} {setting.name}, d={len(c)}, m={setting.hidden}, sigma=1"
+    statements = [equal(15, "psi_RBM = psi_autoencoder", where, rbm.score(x_noisy), autoencoder.score(x_noisy), 0, "exact")]
+    for block, l, r in zip("Wbc", J.gradient(rbm), J.gradient(autoencoder)):
+        statements.append(equal(15, f"gradient of J_DSM for {block}, RBM = autoencoder", where, l, r, 0, "exact"))
+    return statements
+
+
+def _rational(a: Array) -> Array:
+    """The nearest multiples of 1 / 64, as exact rationals."""
+    return np.vectorize(lambda value: Fraction(round(float(value) * GRID), GRID), otypes=[object])(a)
