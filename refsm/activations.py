@@ -4,11 +4,12 @@ An energy with one hidden layer is a quadratic minus a multiple of sum_j f(a_j).
 of the score f'', and the pullback of a divergence f'''.
 
 Symbols
-    a         activation, a number
-    s         f'(a)
-    s1        f''(a)
-    s2        f'''(a)
-    u         1 / (1 + |a|)
+    a         array   activations, of any shape
+    f         function; the rest are arrays of the shape of a
+    s         array   f'(a)
+    s1        array   f''(a)
+    s2        array   f'''(a)
+    u         array   1 / (1 + |a|)
 
 Equations
     softplus

@@ -88,5 +88,7 @@ class DenoisingScoreMatching(Objective):
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) at x_noisy."""
         target = self.corruption.score(self.x_noisy, self.x)                            # (n, d)  (2)
-        r = score - target
-        return row_dot(r, r) / 2, {"score": self.weights[:, None] * r}                  # (n,), (n, d)  (1) (3)
+        psi, weights = score, self.weights
+        r = psi - target
+        term = row_dot(r, r) / 2                                                        # (n,)  (1)
+        return term, {"score": weights[:, None] * r}                                    # (n, d)  (3)

@@ -7,7 +7,7 @@ Symbols
     u              unit roundoff, 2^-53; a sum of k products is off by at most k u times the sum of their sizes
     W, b, c, sigma the tied autoencoder
     x, x_noisy     (n, d)  clean and corrupted points;  w (n,) their weights
-    a, s, s1, s2   (n, m)  activations, f'(a), f''(a), f'''(a)
+    s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a
     y, r           (n, d)  reconstruction, reconstruction - x
     p              (n, d)  w r
     A              (n, m)  s1 (p W')
