@@ -5,7 +5,7 @@ order of summation, so they cover both computations of theorem 1, and twice the 
 
 Symbols
     u              unit roundoff, 2^-53; a sum of k products is off by at most k u times the sum of their sizes
-    W, b, c, sigma the tied autoencoder
+    W, b, c        (m, d), (m,), (d,)  the tied autoencoder
     x, x_noisy     (n, d)  clean and corrupted points;  w (n,) their weights
     s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a
     y, r           (n, d)  reconstruction, reconstruction - x

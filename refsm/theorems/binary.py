@@ -1,0 +1,106 @@
+"""Ratio matching, and the partition function that nobody sees: statements 9 and 10, by enumeration and quadrature.
+
+    9   E_q sum_i (g(q/q_i) - g(p/p_i))^2 = J_RM - E_q sum_i a_i (1 - a_i),  a_i = g(q/q_i),  g(u) = 1 / (1 + u),
+        q_i the probability of x with bit i flipped; the definition with both ratios, q/q_i and q_i/q, is twice the left side
+    10  Z is invisible: gaps and scores are those of the normalised density; E + constant leaves gradients as they are
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refsm.energies.autoencoder import AutoencoderEnergy
+from refsm.energies.bernoulli_rbm import BernoulliRBM
+from refsm.energies.boltzmann_machine import BoltzmannMachine
+from refsm.energies.energy import BinaryEnergy
+from refsm.enumeration import binary_points, log_partition
+from refsm.objectives.ratio_matching import RatioMatching
+from refsm.theorems.statement import QUADRATURE, UNIT, Statement, equal
+from refsm.typing import Array
+
+__all__ = ["MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
+
+D, M = 5, 3                 # visible and hidden units of the binary models: 2^5 points to enumerate
+ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of an enumeration
+NODES, REACH = 321, 9.0     # trapezoid rule in two dimensions: nodes along an axis, half its length
+
+
+def models() -> list[BinaryEnergy]:
+    """A restricted and a fully visible Boltzmann machine with parameters of order 1."""
+    rng = np.random.default_rng(9)
+    W = rng.standard_normal((D, D))
+    W = W + W.T
+    np.fill_diagonal(W, 0)
+    return [BernoulliRBM(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)), BoltzmannMachine(W, rng.standard_normal(D))]
+
+
+def flipped(p: Array) -> Array:
+    """p_i(x) = p(x with bit i flipped), shape (2^d, d), for probabilities in the order of `binary_points`."""
+    x = binary_points(D)
+    place = 2 ** np.arange(D)
+    index = np.argsort(x @ place)                       # row of the point whose bits spell a number
+    number = (x @ place).astype(int)
+    step = np.where(x == 1, -place, place).astype(int)
+    return p[index[number[:, None] + step]]
+
+
+def ratio_matching() -> list[Statement]:
+    """Statement 9 for a random q on all points, and for each model."""
+    x = binary_points(D)
+    q = np.random.default_rng(90).dirichlet(np.ones(len(x)))
+    a = flipped(q) / (flipped(q) + q[:, None])                                       # g(q/q_i)
+    out = []
+    for model in models():
+        energy = model.energy(x)
+        p = np.exp(-energy - log_partition(model))
+        b = flipped(p) / (flipped(p) + p[:, None])                                   # g(p/p_i), from the normalised p
+        left = q @ ((a - b) ** 2).sum(axis=1)
+        other = q @ (((1 - a) - (1 - b)) ** 2).sum(axis=1)                           # the same with g(q_i/q), g(p_i/p)
+        J = RatioMatching(x, weights=q).value(model)
+        offset = q @ (a * (1 - a)).sum(axis=1)
+        bound = ROUNDINGS * UNIT * (J + offset) * (1 + np.abs(energy).max())
+        where = f"{type(model).__name__}, all {len(x)} points, random q"
+        out += [equal(9, "E_q sum (g(q/q_i) - g(p/p_i))^2 = J_RM - const", where, left, J - offset, bound, "enumeration"),
+                equal(9, "two-term definition = twice the left side", where, left + other, 2 * left, bound, "enumeration")]
+    return out
+
+
+def normalised_gaps() -> list[Statement]:
+    """Statement 10 on binary points: log p(x) / p(flip_i x) of the enumerated, normalised p is the energy gap."""
+    x = binary_points(D)
+    out = []
+    for model in models():
+        energy = model.energy(x)
+        p = np.exp(-energy - log_partition(model))
+        where = f"{type(model).__name__}, all {len(x)} points, Z enumerated"
+        bound = ROUNDINGS * UNIT * (1 + np.abs(energy).max())
+        out += [equal(10, "sum_x p(x) = 1", where, p.sum(), 1.0, bound, "enumeration"),
+                equal(10, "log p(x)/p(flip_i x) = gap_i", where, np.log(p[:, None] / flipped(p)), model.energy_gap(x), 2 * bound, "enumeration")]
+    return out
+
+
+def normalised_score() -> list[Statement]:
+    """Statement 10 in the plane: psi belongs to the normalised p = exp(-E)/Z, with Z integrated.
+
+    For any p that vanishes at infinity, integration by parts gives E_p psi = 0 and E_p psi psi' = -E_p J; and
+    E_p (x - t).psi = -d for any t.  All three would fail if psi were the score of another density.
+    """
+    rng = np.random.default_rng(10)
+    model = AutoencoderEnergy(rng.standard_normal((M, 2)), rng.standard_normal(M), rng.standard_normal(2), sigma=0.8)
+    center = model.c + model.W.sum(axis=0) / 2                      # the middle of where the reconstruction can be
+    axis = np.linspace(-REACH, REACH, NODES)
+    x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2) + center
+    energy = model.energy(x)
+    p = np.exp(energy.min() - energy)
+    p /= p.sum()                                                    # the trapezoid rule: its ends are below rounding
+    psi, J = model.score(x), model.score_jacobian(x)
+    where = f"AutoencoderEnergy, d=2, Z by {NODES}^2 nodes"
+    size = p @ (psi * psi).sum(axis=1)
+    second = np.einsum("n,ni,nk->ik", p, psi, psi)
+    return [
+        equal(10, "E_p psi = 0", where, p @ psi, np.zeros(2), QUADRATURE * np.sqrt(size), "quadrature"),
+        equal(10, "E_p psi psi' = -E_p d psi/dx", where, second, -np.einsum("n,nik->ik", p, J), QUADRATURE * size, "quadrature"),
+        equal(10, "E_p x.psi = -d", where, p @ (x * psi).sum(axis=1), -2.0, QUADRATURE * (p @ np.abs(x * psi).sum(axis=1)), "quadrature"),
+    ]
+
+
+MAKERS = [ratio_matching, normalised_gaps, normalised_score]
