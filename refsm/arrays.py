@@ -16,7 +16,8 @@ import numpy as np
 
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["widen", "array", "points", "positive", "not_negative", "binary", "together", "frozen", "held", "uniform_weights", "row_dot", "total", "blocks", "PairwiseSum"]
+__all__ = ["widen", "array", "points", "positive", "not_negative", "generator", "binary", "together", "frozen", "held", "uniform_weights", "row_dot",
+           "total", "blocks", "PairwiseSum"]
 
 BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, which stays in a core's cache
 KEEP = 2 ** 22 - 1024    # just under 32 MB, the largest size whose freeing teaches the C library not to hand pages back
@@ -113,6 +114,13 @@ def _number(value: object, name: str, domain: str) -> float:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number {domain}, but it is {_brief(value)}")
     return value if isinstance(value, (Fraction, np.longdouble)) else float(value)   # type: ignore[return-value]
+
+
+def generator(rng: object) -> np.random.Generator:
+    """The source of randomness: a numpy.random.Generator, never a seed and never the global state."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, but it is {_brief(rng)}")
+    return rng
 
 
 def binary(x: ArrayLike, name: str = "x", d: int | None = None) -> Array:
