@@ -9,6 +9,8 @@ real axis (no `abs` of a complex number), so that a complex step passes through 
 """
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from refsm.typing import Array
@@ -128,7 +130,7 @@ def exp(a: Array) -> Array:
         return np.exp(a)
     if (a != 0).any():
         raise ValueError("a must be 0 wherever it is an exact rational, because exp of any other rational is irrational")
-    return a + 1
+    return np.full(a.shape, Fraction(1))
 
 
 def _minus_abs(a: Array) -> Array:

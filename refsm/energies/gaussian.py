@@ -1,0 +1,227 @@
+"""The Gaussian energy: a quadratic, whose score is affine and whose score Jacobian is constant.
+
+Symbols
+    n points, i and k dimensions (d), l directions (M).
+    mean      (d,)        where the score is zero
+    P         (d, d)      precision: symmetric, and positive definite only where a density is asked for
+    x         (n, d)      points
+    r         (n, d)      residuals
+    psi       (n, d)      score
+    v         (n, M, d)   directions
+    e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
+    G         (d, d)      derivative for P, all its entries taken as independent
+    L         (d, d)      lower triangular Cholesky factor of P
+    eps       (n, d)      independent standard normal numbers
+
+Equations
+    (1)  E(x)   = 1/2 sum_ik r_i P_ik r_k
+    (2)  r_i    = x_i - mean_i
+    (3)  psi_i  = -sum_k P_ik r_k
+    (4)  J_ik   = -P_ik
+    (5)  tr J   = -sum_i P_ii
+    (6)  J_ii   = -P_ii
+    (7)  v'Jv   = -sum_ik v_i P_ik v_k
+    Pullback of  Loss = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_l w_l v_l'J v_l ):
+    (8)  dLoss/dmean_i = sum_n ( e psi_i + sum_k P_ik p_k )
+    (9)  G_ik   = sum_n ( e r_i r_k / 2 - p_i r_k - t delta_ik - g_i delta_ik - sum_l w_l v_li v_lk )
+    (10) dLoss/dP_ik = ( G_ik + G_ki ) / 2
+    The density, where P is positive definite:
+    (11) P          = L L'
+    (12) log p(x)   = -E(x) + sum_i log L_ii - d/2 log(2 pi)
+    (13) x          = mean + L'^-1 eps
+    (14) covariance = P^-1
+
+Derivation
+    (1) -> (3)   dE/dr_k = sum_i (P_ik + P_ki) r_i / 2 = sum_i P_ki r_i, because P is symmetric; dr_k/dx_i = delta_ik; psi = -grad E.
+    (3) -> (4)   dr_k/dx_k = 1; nothing of x is left, so (5), (6) and (7) are constants of the model.
+    -> (8)       dr_k/dmean_i = -delta_ik:  the energy gives -e dE/dr_i = e psi_i, the score +sum_k p_k P_ki, the rest nothing.
+    -> (9)       P_ik stands once in each sum of (1), (3), (5), (6), (7); G_ik is what multiplies dP_ik.
+    (9) -> (10)  only symmetric changes dP are possible.  For these sum_ik G_ik dP_ik is the same for G and for its
+                 symmetric part, and the symmetric part is the one gradient that is itself a symmetric matrix: a step along it stays among
+                 the symmetric matrices.  It is also the gradient, entry by entry, of the function of an arbitrary
+                 matrix A in which P = (A + A') / 2 stands.
+    (11) -> (12) the integral of exp(-E) is (2 pi)^(d/2) det(P)^(-1/2), and det P = (prod_i L_ii)^2.
+    (11) -> (13) the covariance of L'^-1 eps is L'^-1 L^-1 = (L L')^-1 = P^-1, which is (14).
+
+Conventions
+    The learnable matrix is the precision, not the covariance: (1) is then linear in it, and score matching has a closed
+    form.  Others learn a Cholesky factor (whose gradient is triangular) or count each off-diagonal pair once (whose gradient has
+    twice our off-diagonal entries).  As an energy, P may be indefinite: every local quantity exists without Z.
+
+Sources
+    Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), section "Multivariate Gaussian
+    density", for (1), (3), (4).  (8)-(10) are derived here; (11)-(14) are elementary.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+
+from refsm import arrays
+from refsm.arrays import row_dot, total
+from refsm.energies.energy import Energy, EnergyAt
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["Gaussian", "GaussianTheta"]
+
+ASYMMETRY = 1e-12      # of the largest entry: what is left of a symmetric matrix after rounding, some 4500 units of it
+
+
+class GaussianTheta(NamedTuple):
+    """The learnable arrays of `Gaussian`."""
+
+    mean: Array           # (d,)
+    precision: Array      # (d, d)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gaussian(Energy):
+    """E(x) = 1/2 (x - mean)' precision (x - mean), equation (1).
+
+    mean (d,) in the units of x, precision (d, d) in the units of 1 / x^2; both are learnable.  The precision is symmetric up to rounding
+    (1e-12 of its largest entry) and is held as its symmetric part; it need not be positive definite.  ValueError where
+    shapes disagree, an entry is not finite, or the precision is not symmetric.  Source: Hyvarinen (2005).
+
+    With precision 4 I the score is -4 (x - mean):
+
+    >>> model = Gaussian(mean=[1.0, 0.0], precision=[[4.0, 0.0], [0.0, 4.0]])
+    >>> model.score([[2.0, 2.0]])
+    array([[-4., -8.]])
+    """
+
+    mean: Array
+    precision: Array
+
+    def __post_init__(self) -> None:
+        P = arrays.array(self.precision, "precision", ("d", "d"))
+        mean = arrays.array(self.mean, "mean", P.shape[:1])
+        asymmetry = abs(P - P.T)
+        if asymmetry.max() > ASYMMETRY * abs(P).max():
+            i, k = map(int, np.unravel_index(asymmetry.argmax(), P.shape))
+            raise ValueError(f"precision must be symmetric, but entry ({i}, {k}) is {P[i, k]} and entry ({k}, {i}) is {P[k, i]}")
+        self._hold(**arrays.together(mean=mean, precision=_symmetric(P)))
+
+    @property
+    def theta(self) -> GaussianTheta:
+        """The learnable arrays (mean, precision)."""
+        return GaussianTheta(self.mean, self.precision)
+
+    def with_theta(self, theta: GaussianTheta) -> Gaussian:
+        """The same energy with other parameters."""
+        return Gaussian(*theta)
+
+    def projected(self, theta: GaussianTheta) -> GaussianTheta:
+        """The same mean, and the symmetric part of the precision."""
+        mean, precision = theta
+        return GaussianTheta(mean, _symmetric(precision))
+
+    @property
+    def d(self) -> int:
+        """The number of dimensions."""
+        return len(self.mean)
+
+    def at(self, x: Array) -> GaussianAt:
+        """The energy at a block of points (n, d)."""
+        return GaussianAt(self, x)
+
+    # -- the density, where the precision is positive definite ----------------------------------------------------
+
+    def log_density(self, x: ArrayLike) -> Array:
+        """log p(x) of the normalised density, shape (n,), equation (12).  ValueError where there is none.
+
+        >>> float(Gaussian([0.0], [[2 * np.pi]]).log_density([[0.0]])[0])     # the peak is sqrt(P / (2 pi)) = 1
+        0.0
+        """
+        log_peak = np.log(np.diag(self._cholesky)).sum() - self.d * np.log(2 * np.pi) / 2
+        return log_peak - self.energy(x)                                 # (n,)  (12)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """n points drawn from the density, shape (n, d), equation (13).  ValueError where there is none."""
+        eps = rng.standard_normal((n, self.d))
+        return self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T    # (n, d)  (13)
+
+    @property
+    def covariance(self) -> Array:
+        """The inverse of the precision, shape (d, d), in the units of x^2, equation (14).  ValueError where there is no density.
+
+        >>> Gaussian([0.0, 0.0], [[4.0, 0.0], [0.0, 2.0]]).covariance
+        array([[0.25, 0.  ],
+               [0.  , 0.5 ]])
+        """
+        return _symmetric(cho_solve((self._cholesky, True), np.eye(self.d)))                   # (d, d)  (14)
+
+    @property
+    def _cholesky(self) -> Array:
+        """L in float64, or one sentence why there is no density."""
+        P = self.precision
+        if P.dtype.kind == "c":
+            raise TypeError(f"precision must be real for a density, but its dtype is {P.dtype}")
+        P = P.astype(np.float64)
+        try:
+            L = np.linalg.cholesky(P)                                    # (d, d)  (11)
+            return L
+        except np.linalg.LinAlgError:
+            raise ValueError("precision must be positive definite for a density, "
+                             f"but its smallest eigenvalue is {np.linalg.eigvalsh(P)[0]:.6g}") from None
+
+
+class GaussianAt(EnergyAt):
+    """The energy at a block of points: the residuals, the local quantities, and their pullbacks."""
+
+    def __init__(self, model: Gaussian, x: Array) -> None:
+        self.mean, self.P, self.x = model.mean, model.precision, x
+
+    @cached_property
+    def r(self) -> Array:
+        return self.x - self.mean                                        # (n, d)  (2)
+
+    @cached_property
+    def psi(self) -> Array:
+        return -(self.r @ self.P)                                        # (n, d)  (3), P being symmetric
+
+    def energy(self) -> Array:
+        return row_dot(self.r, self.psi) / -2                            # (n,)  (1) by (3)
+
+    def score(self) -> Array:
+        return self.psi
+
+    def jacobian(self) -> Array:
+        return np.repeat(-self.P[None], len(self.x), axis=0)             # (n, d, d)  (4)
+
+    def divergence(self) -> Array:
+        return np.repeat(-np.trace(self.P), len(self.x))                 # (n,)  (5)
+
+    def diagonal(self) -> Array:
+        return np.repeat(-np.diag(self.P)[None], len(self.x), axis=0)    # (n, d)  (6)
+
+    def curvature(self, v: Array) -> Array:
+        return -row_dot(v @ self.P, v)                                   # (n, M)  (7)
+
+    def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
+                 diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> GaussianTheta:
+        P, r, psi = self.P, self.r, self.psi
+        dmean: list[Array] = []                                          # the terms of (8) and (9), each where its
+        G: list[Array] = []                                              # cotangent is given
+        if (e := energy) is not None:
+            dmean += [e @ psi]
+            G += [(e[:, None] * r).T @ r / 2]
+        if (p := score) is not None:
+            dmean += [P @ p.sum(axis=0)]
+            G += [-(p.T @ r)]
+        if (t := divergence) is not None:
+            G += [np.diag(np.repeat(-t.sum(), len(P)))]
+        if (g := diagonal) is not None:
+            G += [np.diag(-g.sum(axis=0))]
+        if curvature is not None:
+            v, w = curvature
+            G += [-np.tensordot(w[:, :, None] * v, v, axes=([0, 1], [0, 1]))]
+        return GaussianTheta(mean=total(dmean, self.mean.shape),         # (d,)    (8)
+                             precision=_symmetric(total(G, P.shape)))    # (d, d)  (9) (10)
+
+
+def _symmetric(A: Array) -> Array:
+    return (A + A.T) / 2
