@@ -1,71 +1,210 @@
 """Corruption processes q(x_noisy | x): how clean points become noisy ones, and the score of that law.
 
+All three are Gaussian with a mean that scales the clean point: q(x_noisy | x) = N(x_noisy; alpha x, C).
+
 Symbols
-    x        (n, d)   clean points
-    x_noisy  (n, d)   corrupted points
-    sigma    number   standard deviation of isotropic noise
-    rng               numpy.random.Generator
+    x          (n, d)   clean points
+    x_noisy    (n, d)   corrupted points
+    eps        (n, d)   standard normal noise
+    alpha      number   > 0, what a clean point is scaled by; 1 where a process does not scale
+    sigma      number   standard deviation of isotropic noise
+    C          (d, d)   covariance of the noise, symmetric positive definite
+    L          (d, d)   its lower Cholesky factor, C = L L'
+    P          (d, d)   its inverse
+    u          (..., d) vectors as rows
 
 Equations
-    (1)  q(x_noisy | x) = N(x_noisy; x, sigma^2 I)                                    [definition]
-    (2)  x_noisy = x + sigma eps,  eps ~ N(0, I)
-    (3)  grad log q(x_noisy | x) = (x - x_noisy) / sigma^2, the gradient with respect to x_noisy
+    isotropic: C = sigma^2 I, alpha = 1
+    (1)  x_noisy = x + sigma eps
+    (2)  grad log q(x_noisy | x) = (x - x_noisy) / sigma^2
+    (3)  C u = sigma^2 u
+    any covariance: alpha = 1
+    (4)  x_noisy = x + L eps
+    (5)  grad log q(x_noisy | x) = P (x - x_noisy)
+    (6)  C u, the product itself
+    (7)  C = L L'
+    (8)  P = L'^-1 L^-1
+    scaled: C = sigma^2 I
+    (9)  x_noisy = alpha x + sigma eps
+    (10) grad log q(x_noisy | x) = (alpha x - x_noisy) / sigma^2
+    (11) C u = sigma^2 u
 
 Derivation
-    (1) -> (3)  log q = -|x_noisy - x|^2 / (2 sigma^2) + constant; differentiate with respect to x_noisy.
+    log q = -1/2 (x_noisy - alpha x)' P (x_noisy - alpha x) + constant.  Its gradient with respect to x_noisy, P being symmetric, is
+    P (alpha x - x_noisy): (5) with alpha = 1;  (10) with P = I / sigma^2;  (2) with both.
+    -> (4)  eps ~ N(0, I) makes L eps of covariance L I L' = C; sigma I is the factor of sigma^2 I: (1), (9).
+    -> (8)  P = C^-1 = (L L')^-1.
 
 Conventions
-    sigma is a standard deviation, never a variance.  Given the noise eps, (3) is -eps / sigma.  Losses written on "predicted noise"
-    have eps itself as their target: -sigma times ours.
+    sigma is a standard deviation, never a variance.  The score is a gradient with respect to the NOISY point, and it points back to the clean
+    one.  Given the noise, (2) and (10) are -eps / sigma and (5) is -L'^-1 eps.  Losses written on "predicted noise" have eps itself as their
+    target: -sigma times ours.  Diffusion models call (9) with alpha^2 + sigma^2 = 1 "variance preserving", (1) "variance exploding".
 
 Sources
-    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011).
+    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011): (1), (2), and any q(x_noisy | x)
+    as the corruption of denoising score matching.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from refsm import arrays
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["GaussianCorruption", "Corruption", "corruption"]
+__all__ = ["Corruption", "CovarianceCorruption", "GaussianCorruption", "ScaledCorruption", "corruption"]
+
+ASYMMETRY = 1e-12      # of the largest entry: what rounding leaves of a symmetric matrix
+
+
+class Corruption:
+    """The contract of every corruption process.  Abstract; a process of one's own gives `noisy` and `target`."""
+
+    alpha: Any                     # E[x_noisy | x] = alpha x
+    d: int | None = None           # the number of dimensions, where the process fixes it
+
+    def noisy(self, x: Array, eps: Array) -> Array:
+        """x_noisy made from clean points and standard normal noise, (n, d) each, which are taken as they are."""
+        raise NotImplementedError
+
+    def target(self, x_noisy: Array, x: Array) -> Array:
+        """`score` for arrays that have been checked: what denoising score matching asks for in each block."""
+        raise NotImplementedError
+
+    def spread(self, u: Array) -> Array:
+        """C u, the covariance of the noise times vectors u (..., d): what Tweedie's formula asks for."""
+        raise NotImplementedError
+
+    def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
+        """x_noisy ~ q(. | x), shape (n, d), in the units of x.  TypeError if rng is no numpy.random.Generator."""
+        x = arrays.points(x, "x", self.d)
+        return arrays.widen(self.noisy(x, arrays.generator(rng).standard_normal(x.shape)))
+
+    def score(self, x_noisy: ArrayLike, x: ArrayLike) -> Array:
+        """grad log q(x_noisy | x) with respect to x_noisy, shape (n, d), in the units of 1 / x."""
+        x_noisy = arrays.points(x_noisy, "x_noisy", self.d)
+        return self.target(x_noisy, arrays.array(x, "x", x_noisy.shape))
 
 
 @dataclass(frozen=True)
-class GaussianCorruption:
-    """Isotropic Gaussian noise: x_noisy = x + sigma eps, equation (2).
+class GaussianCorruption(Corruption):
+    """Isotropic Gaussian noise: x_noisy = x + sigma eps, equation (1).
 
-    sigma > 0 is the standard deviation, in the units of x.
+    sigma > 0 is the standard deviation, in the units of x.  Source: Vincent (2011).
 
     >>> GaussianCorruption(0.5).score([[1.0, 2.0]], [[2.0, 2.0]])      # (x - x_noisy) / sigma^2
     array([[4., 0.]])
     """
 
     sigma: float
+    alpha: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", arrays.positive(self.sigma, "sigma"))
 
-    def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
-        """x_noisy ~ q(. | x), shape (n, d)."""
-        x = arrays.points(x)
-        return x + self.sigma * rng.standard_normal(x.shape)             # (n, d)  (2)
+    def noisy(self, x: Array, eps: Array) -> Array:
+        return x + self.sigma * eps                                      # (n, d)  (1)
 
-    def score(self, x_noisy: ArrayLike, x: ArrayLike) -> Array:
-        """grad log q(x_noisy | x) with respect to x_noisy, shape (n, d)."""
-        x_noisy = arrays.points(x_noisy, "x_noisy")
-        x = arrays.array(x, "x", x_noisy.shape)
-        return (x - x_noisy) / self.sigma**2                             # (n, d)  (3)
+    def target(self, x_noisy: Array, x: Array) -> Array:
+        return (x - x_noisy) / self.sigma**2                             # (n, d)  (2)
+
+    def spread(self, u: Array) -> Array:
+        return self.sigma**2 * u                                         # (..., d)  (3)
 
 
-Corruption = Union[GaussianCorruption]
+@dataclass(frozen=True, eq=False, repr=False)
+class CovarianceCorruption(Corruption):
+    """Gaussian noise of any covariance C: x_noisy = x + L eps with C = L L', equation (4).
+
+    covariance (d, d), in the units of x squared.  ValueError if it is not symmetric (up to rounding) or not positive definite.
+
+    >>> CovarianceCorruption([[4.0, 0.0], [0.0, 0.25]]).score([[0.0, 0.0]], [[1.0, 1.0]])      # P (x - x_noisy)
+    array([[0.25, 4.  ]])
+    """
+
+    covariance: Array
+    alpha: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        C = arrays.array(self.covariance, "covariance", ("d", "d"))
+        if C.dtype.kind == "c":
+            raise TypeError("covariance must be real, but it is complex")
+        C = C.astype(np.float64)
+        gap = np.abs(C - C.T)
+        if gap.max() > ASYMMETRY * np.abs(C).max():
+            i, k = map(int, np.unravel_index(gap.argmax(), gap.shape))
+            raise ValueError(f"covariance must be symmetric, but entries ({i}, {k}) and ({k}, {i}) are {C[i, k]} and {C[k, i]}")
+        C = arrays.frozen((C + C.T) / 2)
+        try:
+            L = np.linalg.cholesky(C)                                    # (d, d)  (7)
+        except np.linalg.LinAlgError:
+            raise ValueError(f"covariance must be positive definite, but its smallest eigenvalue is {np.linalg.eigvalsh(C)[0]:.3g}") from None
+        object.__setattr__(self, "covariance", C)
+        object.__setattr__(self, "L", L)
+
+    @property
+    def d(self) -> int:   # type: ignore[override]
+        """The number of dimensions."""
+        return len(self.covariance)
+
+    @cached_property
+    def P(self) -> Array:
+        L_inverse = solve_triangular(self.L, np.eye(self.d), lower=True)   # type: ignore[attr-defined]
+        return L_inverse.T @ L_inverse                                   # (d, d)  (8)
+
+    def noisy(self, x: Array, eps: Array) -> Array:
+        return x + eps @ self.L.T                                        # (n, d)  (4)
+
+    def target(self, x_noisy: Array, x: Array) -> Array:
+        return (x - x_noisy) @ self.P                                    # (n, d)  (5)
+
+    def spread(self, u: Array) -> Array:
+        return u @ self.covariance                                       # (..., d)  (6)
+
+    def __repr__(self) -> str:
+        return f"CovarianceCorruption(covariance: {self.covariance.shape})"
+
+    def __reduce__(self) -> tuple:
+        return CovarianceCorruption, (self.covariance,)
 
 
-def corruption(value: object, name: str = "corruption") -> Corruption:
-    """A corruption process; a number sigma stands for GaussianCorruption(sigma).  TypeError for anything else."""
-    if hasattr(value, "score") and hasattr(value, "sample"):
-        return value   # type: ignore[return-value]
-    return GaussianCorruption(arrays.positive(value, name))
+@dataclass(frozen=True)
+class ScaledCorruption(Corruption):
+    """Scaled points in isotropic Gaussian noise: x_noisy = alpha x + sigma eps, equation (9).
+
+    alpha > 0 is a number without units, sigma > 0 the standard deviation of the noise, in the units of x.
+
+    >>> ScaledCorruption(0.5, 0.5).score([[1.0, 2.0]], [[4.0, 4.0]])      # (alpha x - x_noisy) / sigma^2
+    array([[4., 0.]])
+    """
+
+    alpha: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", arrays.positive(self.alpha, "alpha"))
+        object.__setattr__(self, "sigma", arrays.positive(self.sigma, "sigma"))
+
+    def noisy(self, x: Array, eps: Array) -> Array:
+        return self.alpha * x + self.sigma * eps                         # (n, d)  (9)
+
+    def target(self, x_noisy: Array, x: Array) -> Array:
+        return (self.alpha * x - x_noisy) / self.sigma**2                # (n, d)  (10)
+
+    def spread(self, u: Array) -> Array:
+        return self.sigma**2 * u                                         # (..., d)  (11)
+
+
+def corruption(value: object) -> Corruption:
+    """A corruption process as it is; a number sigma stands for GaussianCorruption(sigma).  TypeError for anything else.
+
+    >>> corruption(0.5)
+    GaussianCorruption(sigma=0.5)
+    """
+    if isinstance(value, Corruption):
+        return value
+    return GaussianCorruption(arrays.positive(value, "corruption"))

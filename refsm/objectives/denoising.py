@@ -77,8 +77,11 @@ class DenoisingScoreMatching(Objective):
     per_point = ("x", "x_noisy", "weights")
 
     def __post_init__(self) -> None:
-        self._hold_data(x=self.x, x_noisy=self.x_noisy)
         self._hold(corruption=corruption(self.corruption))
+        self._hold_data(x=self.x, x_noisy=self.x_noisy)
+        d = self.x.shape[1]
+        if self.corruption.d not in (None, d):
+            raise ValueError(f"corruption must be of points with d = {d} as the data, but it has d = {self.corruption.d}")
 
     @property
     def points(self) -> Array:
@@ -87,7 +90,7 @@ class DenoisingScoreMatching(Objective):
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) at x_noisy."""
-        target = self.corruption.score(self.x_noisy, self.x)                            # (n, d)  (2)
+        target = self.corruption.target(self.x_noisy, self.x)                           # (n, d)  (2)
         psi, weights = score, self.weights
         r = psi - target
         term = row_dot(r, r) / 2                                                        # (n,)  (1)

@@ -16,7 +16,8 @@ A new objective is one dataclass: its arrays, what it `reads`, and `local_loss`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, ClassVar, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -93,11 +94,11 @@ class Objective:
         if set(local) != set(self.reads):
             raise TypeError(f"{type(self).__name__}.evaluate takes {_names(self.reads)}, but it was given {_names(sorted(local))}")
         whole = self.take(slice(None))
-        shapes = {"energy": self.points.shape[:1], "divergence": self.points.shape[:1]}
-        return whole.local_loss(**{name: arrays.array(value, name, self._shape_of(name, shapes)) for name, value in local.items()})
+        return whole.local_loss(**{name: arrays.array(value, name, self._shape_of(name)) for name, value in local.items()})
 
-    def _shape_of(self, name: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-        return shapes.get(name, self.points.shape)
+    def _shape_of(self, name: str) -> tuple[int, ...]:
+        """The shape of a local quantity at all points."""
+        return self.points.shape[:1] if name in ("energy", "divergence") else self.points.shape
 
     def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:
         """The terms at all points as one block, and the function that pulls their weighted sum back to theta."""
