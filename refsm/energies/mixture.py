@@ -1,0 +1,321 @@
+"""A mixture of Gaussians: a normalised density with several modes, and a learnable energy.
+
+Symbols
+    n points, i and j visible dimensions (d), k and l components (K), m directions (M).
+    w         (K,)           weights, >= 0, of sum 1
+    mu        (K, d)         means
+    S         (K, d, d)      covariances, symmetric and positive definite
+    logits    (K,)           any real numbers; w = softmax(logits)
+    x         (n, d)         points
+    R         (K, d, d)      whitening matrices, lower triangular with a positive diagonal
+    P         (K, d, d)      precisions, the inverses of S
+    z         (n, K, d)      whitened displacements from a point to the means
+    ell       (n, K)         log of weight times component density
+    log_p     (n,)           log density of the mixture
+    r         (n, K)         responsibilities: the probability that x comes from component k
+    s         (n, K, d)      component scores
+    psi       (n, d)         score
+    delta     (n, K, d)      component score minus score
+    v         (n, M, d)      directions
+    e, p, t, g, c            cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
+    C         (n, d, d)      what t, g and c amount to: one symmetric cotangent on the Jacobian
+    q         (n, K)         the part of component k in <C, J>
+    A, B      (n, K), (n, K, d)  cotangents on ell and on s
+
+Equations
+    (1)  E       = -log_p,   log_p = log sum_k exp(ell_k)
+    (2)  ell_k   = log w_k - |z_k|^2 / 2 + sum_i log R_kii - (d/2) log(2 pi)
+    (3)  z_k     = R_k (mu_k - x)
+    (4)  R_k S_k R_k' = I
+    (5)  P_k     = R_k' R_k
+    (6)  r_k     = exp(ell_k - log_p)
+    (7)  s_k     = R_k' z_k = P_k (mu_k - x)
+    (8)  psi     = sum_k r_k s_k
+    (9)  delta_k = s_k - psi
+    (10) J       = sum_k r_k ( delta_k delta_k' - P_k )
+    (11) tr J    = sum_k r_k ( |delta_k|^2 - tr P_k )
+    (12) J_ii    = sum_k r_k ( delta_ki^2 - P_kii )
+    (13) v'Jv    = sum_k r_k ( (v.delta_k)^2 - v'P_k v )
+    (14) mean    = sum_k w_k mu_k
+    (15) covariance = sum_k w_k ( S_k + (mu_k - mean)(mu_k - mean)' )
+    (16) w_k     = exp(logits_k) / sum_l exp(logits_l)
+    Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_m c_m v_m'J v_m ):
+    (17) C       = t I + diag(g) + sum_m c_m v_m v_m'
+    (18) q_k     = delta_k'C delta_k - sum_ij C_ij P_kij
+    (19) A_k     = r_k ( -e + p.delta_k + q_k - sum_l r_l q_l )
+    (20) B_k     = r_k ( p + 2 C delta_k )
+    (21) dL/dlogits_k = sum_n ( A_k + w_k e )
+    (22) dL/dmu_k     = sum_n ( P_k B_k - A_k s_k )
+    (23) dL/dS_k      = sum_n ( A_k (s_k s_k' - P_k) / 2 - sym(P_k B_k s_k') + r_k P_k C P_k ),   sym(X) = (X + X') / 2
+
+Derivation
+    (3) -> (2)   (mu_k - x)'P_k (mu_k - x) = |z_k|^2 by (5), and log det S_k = -2 log det R_k = -2 sum_i log R_kii by (4).
+    (4)          Gaussian elimination of [S_k, I] without exchange of rows: with S = L D L', L unit lower triangular and D the pivots,
+                 it leaves [D L', L^-1], and R = D^(-1/2) L^-1.  S is positive definite exactly if all pivots are > 0.
+    (1) -> (8)   grad ell_k = s_k by (2), and grad log sum exp is the mean of the gradients with weights (6).
+    (8) -> (10)  grad r_k = r_k ( s_k - sum_l r_l s_l ) = r_k delta_k and ds_k/dx = -P_k:
+                 J = sum_k r_k ( s_k delta_k' - P_k ), and psi sum_k r_k delta_k' = 0 may be subtracted; a sum of squares does
+                 not cancel.  (11), (12) and (13) are its trace, its diagonal entries and a quadratic form.
+    -> (17)      t tr J + sum_i g_i J_ii + sum_m c_m v_m'J v_m = sum_ij C_ij J_ij = <C, J>, and <C, J> = sum_k r_k q_k by (10) and (18).
+    -> (19), (20)  what L gains when ell, s and P move, each alone.  dr_k = r_k ( dell_k - sum_l r_l dell_l ) by (6), and so
+                 dE = -sum_k r_k dell_k
+                 dpsi = sum_k dr_k s_k + r_k ds_k = sum_k r_k ( dell_k delta_k + ds_k )
+                 d<C, J> = sum_k dr_k q_k + r_k ( 2 delta_k'C (ds_k - dpsi) - <C, dP_k> )
+                 where sum_k dr_k q_k = sum_k r_k ( q_k - sum_l r_l q_l ) dell_k, and dpsi drops out because sum_k r_k delta_k = 0.
+                 A, B and -r_k C are the factors of dell_k, ds_k and dP_k.
+    -> (21)      d ell_k / d logits_l = [k = l] - w_l by (16), so dL/dlogits_k = sum_n ( A_k - w_k sum_l A_l );  sum_l A_l = -e.
+    -> (22), (23)  d ell_k = -s_k.dmu_k by (2) and ds_k = P_k dmu_k by (7);  dP_k = -P_k dS_k P_k by (4);  d ell_k = ( s_k'dS_k s_k - <P_k, dS_k> ) / 2,
+                 because d log det S = <P, dS>;  ds_k = -P_k dS_k s_k, so B_k.ds_k = -<P_k B_k s_k', dS_k>;  -r_k <C, dP_k> = r_k <P_k C P_k, dS_k>.
+                 dS_k is symmetric, so only the symmetric part of each factor counts: the gradient is the symmetric one.
+
+Conventions
+    The density is normalised: E holds every constant, and log_density = -E.  The gradient for S is the symmetric one: L gains
+    sum_ij G_ij dS_ij for a symmetric dS; code that counts each pair i < j once has twice the entries off the diagonal.
+    A weight of 0 is allowed: its logit is -inf, and all gradients for that component are 0.  Logits are determined up to a constant;
+    `theta` gives log w.  Complex steps pass through the elimination (4), but not through numpy's slogdet (a modulus) and cholesky (conjugates).
+
+Sources
+    Elementary; responsibilities as in the EM algorithm (Dempster, Laird & Rubin 1977).  (17)-(23) are derived here.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from refsm import arrays
+from refsm.arrays import row_dot, total
+from refsm.energies.energy import Energy, EnergyAt
+from refsm.stable import log_sum_exp
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["GaussianMixture", "MixtureTheta"]
+
+SLACK = 1e-9      # how far the sum of the weights may be from 1 and, relative to its largest entry, a covariance from symmetry
+
+
+class MixtureTheta(NamedTuple):
+    """The learnable arrays of `GaussianMixture`."""
+
+    logits: Array         # (K,)
+    means: Array          # (K, d)
+    covariances: Array    # (K, d, d)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianMixture(Energy):
+    """E(x) = -log sum_k w_k N(x; mu_k, S_k), equation (1): normalised, so that exp(-E) is the density.
+
+    weights (K,) >= 0 of sum 1 (to 1e-9; they are divided by their sum), means (K, d) in the units of x, covariances (K, d, d)
+    symmetric and positive definite.  All are learnable, the weights through `logits`.  ValueError where one is not as said.
+
+    One component is a Gaussian; with variance 1/4 its score at mean + 1 is -1 / 0.25:
+
+    >>> model = GaussianMixture(weights=[1.0], means=[[2.0]], covariances=[[[0.25]]])
+    >>> model.score([[3.0]])
+    array([[-4.]])
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+    def __post_init__(self) -> None:
+        means = arrays.array(self.means, "means", ("K", "d"))
+        K, d = means.shape
+        weights = arrays.array(self.weights, "weights", (K,))
+        S = arrays.array(self.covariances, "covariances", (K, d, d))
+        if weights.real.min() < 0:
+            raise ValueError(f"weights must be >= 0, but the smallest is {weights.real.min()}")
+        if abs(weights.sum() - 1) > SLACK:
+            raise ValueError(f"weights must have the sum 1, but it is {weights.sum()}")
+        skew = np.abs(S - S.transpose(0, 2, 1)).max(axis=(1, 2))
+        if (skew > SLACK * np.abs(S).max(axis=(1, 2))).any():
+            raise ValueError(f"covariances must be symmetric, but the one at {int(skew.argmax())} is not")
+        self._hold(**arrays.together(weights=weights / weights.sum(), means=means, covariances=_symmetric(S)))
+        if not arrays.all_finite(self.P):
+            raise ValueError("covariances must have finite inverses, but an entry of one of these is not")
+
+    @cached_property
+    def R(self) -> Array:
+        """The whitening matrices (K, d, d) of equation (4): lower triangular, R S R' = I."""
+        rows = np.concatenate([self.covariances, np.broadcast_to(np.eye(self.d), self.covariances.shape)], axis=2)
+        for i in range(self.d):
+            pivot = rows[:, i, i]
+            if not (pivot.real > 0).all():
+                raise ValueError(f"covariances must be positive definite, but the one at {int(pivot.real.argmin())} is not")
+            rows[:, i + 1:] -= (rows[:, i + 1:, i] / pivot[:, None])[:, :, None] * rows[:, None, i]
+            rows[:, i] /= np.sqrt(pivot)[:, None]
+        return arrays.frozen(rows[:, :, self.d:])                        # (K, d, d)  (4)
+
+    @cached_property
+    def P(self) -> Array:
+        """The precisions (K, d, d) of equation (5): the inverses of the covariances."""
+        with np.errstate(over="ignore"):
+            return arrays.frozen(self.R.transpose(0, 2, 1) @ self.R)     # (K, d, d)  (5)
+
+    @property
+    def theta(self) -> MixtureTheta:
+        """The learnable arrays (logits, means, covariances), with logits = log w."""
+        with np.errstate(divide="ignore"):
+            return MixtureTheta(np.log(self.weights), self.means, self.covariances)
+
+    def with_theta(self, theta: MixtureTheta) -> GaussianMixture:
+        """The mixture with weights softmax(logits), other means and covariances; -inf is the logit of the weight 0."""
+        logits, means, covariances = theta
+        logits = arrays.widen(logits, "logits")
+        if not (logits.real < np.inf).all() or not (logits.real > -np.inf).any():
+            raise ValueError(f"logits must be finite or -inf, and not all -inf, but they are {logits}")
+        return GaussianMixture(np.exp(logits - log_sum_exp(logits)), means, covariances)   # (K,)  (16)
+
+    def projected(self, theta: MixtureTheta) -> MixtureTheta:
+        """The parameters with each covariance replaced by its symmetric part."""
+        return theta._replace(covariances=_symmetric(theta.covariances))
+
+    @property
+    def d(self) -> int:
+        """The number of dimensions of a point."""
+        return self.means.shape[1]
+
+    @property
+    def width(self) -> int:
+        """The numbers that a point needs at once: K vectors, or one matrix."""
+        return self.d * max(self.means.shape)
+
+    @property
+    def mean(self) -> Array:
+        """The mean of the whole density, shape (d,), equation (14)."""
+        return self.weights @ self.means                                 # (d,)  (14)
+
+    @property
+    def covariance(self) -> Array:
+        """The covariance of the whole density, shape (d, d), equation (15)."""
+        w, apart = self.weights, self.means - self.mean
+        return np.tensordot(w, self.covariances, 1) + w * apart.T @ apart                                # (d, d)  (15)
+
+    def log_density(self, x: ArrayLike) -> Array:
+        """log p(x), shape (n,): minus the energy, which holds every constant."""
+        return -self.energy(x)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """n independent points of the density, shape (n, d)."""
+        x = arrays.generator(rng).standard_normal((n, self.d))
+        component = rng.choice(len(self.weights), size=n, p=self.weights)
+        for k in range(len(self.weights)):
+            rows = component == k
+            x[rows] = self.means[k] + x[rows] @ np.linalg.cholesky(self.covariances[k]).T
+        return x
+
+    def at(self, x: Array) -> GaussianMixtureAt:
+        """The energy at a block of points (n, d)."""
+        return GaussianMixtureAt(self, x)
+
+
+class GaussianMixtureAt(EnergyAt):
+    """The energy at a block of points: the responsibilities, the local quantities, and their pullbacks."""
+
+    def __init__(self, model: GaussianMixture, x: Array) -> None:
+        self.model, self.x = model, x
+        self.w, self.mu, self.R, self.P = model.weights, model.means, model.R, model.P
+
+    @cached_property
+    def z(self) -> Array:
+        return _each(self.R, self.mu - self.x[:, None, :])               # (n, K, d)  (3)
+
+    @cached_property
+    def ell(self) -> Array:
+        z, d = self.z, self.model.d
+        log_R = np.log(np.diagonal(self.R, axis1=1, axis2=2)).sum(axis=1)
+        return self.model.theta.logits - row_dot(z, z) / 2 + log_R - d / 2 * np.log(2 * np.pi)           # (n, K)  (2)
+
+    @cached_property
+    def log_p(self) -> Array:
+        return log_sum_exp(self.ell)                                     # (n,)
+
+    @cached_property
+    def r(self) -> Array:
+        return np.exp(self.ell - self.log_p[:, None])                    # (n, K)  (6)
+
+    @cached_property
+    def s(self) -> Array:
+        return _each(self.R.transpose(0, 2, 1), self.z)                  # (n, K, d)  (7)
+
+    @cached_property
+    def psi(self) -> Array:
+        return np.einsum("nk,nki->ni", self.r, self.s)                   # (n, d)  (8)
+
+    @cached_property
+    def delta(self) -> Array:
+        return self.s - self.psi[:, None, :]                             # (n, K, d)  (9)
+
+    def energy(self) -> Array:
+        return -self.log_p                                               # (n,)  (1)
+
+    def score(self) -> Array:
+        return self.psi
+
+    def jacobian(self) -> Array:
+        r, delta, P = self.r, self.delta, self.P
+        return (r[:, :, None] * delta).transpose(0, 2, 1) @ delta - np.tensordot(r, P, 1)                # (n, d, d)  (10)
+
+    def divergence(self) -> Array:
+        r, delta, P = self.r, self.delta, self.P
+        return row_dot(r, row_dot(delta, delta) - np.trace(P, axis1=1, axis2=2))                         # (n,)  (11)
+
+    def diagonal(self) -> Array:
+        r, delta, P = self.r, self.delta, self.P
+        return np.einsum("nk,nki->ni", r, delta * delta - np.diagonal(P, axis1=1, axis2=2))              # (n, d)  (12)
+
+    def curvature(self, v: Array) -> Array:
+        r, delta, R = self.r, self.delta, self.R
+        v_delta = v @ delta.transpose(0, 2, 1)                           # (n, M, K)
+        R_v = np.tensordot(v, R, axes=(2, 2))                            # (n, M, K, d);  |R_k v|^2 = v'P_k v by (5)
+        return row_dot(r[:, None, :], v_delta * v_delta - row_dot(R_v, R_v))                             # (n, M)  (13)
+
+    def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
+                 diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> MixtureTheta:
+        w, P, r, s, delta = self.w, self.P, self.r, self.s, self.delta
+        A: list[Array] = []                                              # the terms of (17), (19), (20), (21) and (23),
+        B: list[Array] = []                                              # each where its cotangent is given
+        C: list[Array] = []
+        dS: list[Array] = []
+        dlogits, I = np.zeros(w.shape), np.eye(self.model.d)             # (K,), (d, d)
+        if (e := energy) is not None:
+            A += [-e[:, None]]
+            dlogits = w * e.sum()
+        if (p := score) is not None:
+            A += [row_dot(p[:, None, :], delta)]
+            B += [p[:, None, :]]
+        if (t := divergence) is not None:
+            C += [t[:, None, None] * I]
+        if (g := diagonal) is not None:
+            C += [g[:, None, :] * I]
+        if curvature is not None:
+            v, c = curvature
+            C += [(c[:, :, None] * v).transpose(0, 2, 1) @ v]
+        if C:
+            C_sum = total(C, ())                                         # (n, d, d)  (17)
+            C_delta = delta @ C_sum                                      # (n, K, d)
+            q = row_dot(delta, C_delta) - np.tensordot(C_sum, P, axes=([1, 2], [1, 2]))                  # (n, K)  (18)
+            A += [q - row_dot(r, q)[:, None]]
+            B += [2 * C_delta]
+            dS += [P @ np.tensordot(r.T, C_sum, 1) @ P]
+        A_sum = r * total(A, r.shape)                                    # (n, K)  (19)
+        B_sum = r[:, :, None] * total(B, s.shape)                        # (n, K, d)  (20)
+        A_s, P_B = A_sum[:, :, None] * s, _each(P, B_sum)                # (n, K, d)
+        A_total = A_sum.sum(axis=0)                                      # (K,)
+        dS += [(A_s / 2 - P_B).transpose(1, 2, 0) @ s.transpose(1, 0, 2), -A_total[:, None, None] / 2 * P]
+        return MixtureTheta(logits=A_total + dlogits,                # (K,)  (21)
+                            means=(P_B - A_s).sum(axis=0),               # (K, d)  (22)
+                            covariances=_symmetric(total(dS, P.shape)))  # (K, d, d)  (23)
+
+
+def _each(M: Array, u: Array) -> Array:
+    """M_k u_nk for every point n and component k: (n, K, d)."""
+    return (u.transpose(1, 0, 2) @ M.transpose(0, 2, 1)).transpose(1, 0, 2)
+
+
+def _symmetric(X: Array) -> Array:
+    return (X + X.transpose(0, 2, 1)) / 2
