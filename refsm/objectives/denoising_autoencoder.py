@@ -55,8 +55,9 @@ Sources
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from refsm.arrays import row_dot
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta

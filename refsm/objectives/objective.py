@@ -25,7 +25,7 @@ from refsm import arrays
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["Objective", "LocalLoss"]
+__all__ = ["LocalLoss", "Objective"]
 
 LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on each local quantity
 

@@ -1,0 +1,144 @@
+"""Directions for sliced score matching: vectors v with E[v v'] = I, as arrays (n, M, d).
+
+Symbols
+    n points, M directions a point, d dimensions.
+    v        (n, M, d)   directions
+    g        (n, M, d)   standard normal vectors
+    Q, R     (n, d, d)   orthonormal and triangular factors of a matrix of standard normals
+    rng                  numpy.random.Generator
+
+Equations
+    (1)  Gaussian:   v = g
+    (2)  signs:      v_i = +1 or -1, each with probability 1/2
+    (3)  sphere:     v = sqrt(d) g / |g|
+    (4)  a frame:    v_r = sqrt(d) times row r of Q', M = d
+    (5)  all signs:  the 2^d vectors of +1 and -1, M = 2^d
+    (6)  the coordinate frame:  v_r = sqrt(d) e_r, M = d
+
+Derivation
+    (1), (2)    entries are independent, of mean 0 and variance 1: E v_i v_k = delta_ik.
+    (3)         g / |g| is uniform on the unit sphere.  Its law does not change under rotations and reflections, so E v v' is a multiple of I;
+                its trace is E |v|^2 = d, so the multiple is 1.
+    (4)         Q is Haar distributed (uniform over orthogonal matrices) if the diagonal of R is made positive: of a matrix of normals
+                G the law of U G is that of G for any orthogonal U, and U G = (U Q) R is then the one factorisation of U G.
+                Without the sign the law depends on the routine that factors.  Exact, not in expectation only:
+                1/d sum_r v_r v_r' = Q Q' = I.
+    (5)         1/2^d sum over signs of v_i v_k = delta_ik: for i != k flip v_i, and the sum changes its sign.  Exact.
+    (6)         1/d sum_r d e_r e_r' = I.  Exact.
+
+Conventions
+    Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and a sliced loss comes out as 1/d of ours.  Signs are also called Rademacher
+    vectors.  The fourth moments differ: v'Jv varies most for Gaussian vectors, less on the sphere, least for signs where J is nearly diagonal,
+    and not at all over (4), (5), (6).  In exact rationals (`rational`) signs are integers, and (6) is rational where d is a
+    perfect square; (1), (3) and (4) become rationals that are exact copies of rounded numbers, so that E[v v'] = I holds to rounding only.
+
+Sources
+    Hutchinson (1990): signs for traces.  Stewart, The efficient generation of random orthogonal matrices, SIAM Journal on Numerical
+    Analysis 17 (1980): (4).
+"""
+from __future__ import annotations
+
+import operator
+from fractions import Fraction
+
+import numpy as np
+
+from refsm import arrays
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["all_signs", "coordinate_frame", "frames", "gaussian", "rational", "signs", "sphere"]
+
+WIDEST = 16          # dimensions whose 2^16 sign vectors are still listed
+
+
+def gaussian(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
+    """Standard normal directions, shape (n, M, d), equation (1).
+
+    >>> gaussian(5, 2, 3, np.random.default_rng(0)).shape
+    (5, 2, 3)
+    """
+    return arrays.generator(rng).standard_normal(_shape(n=n, M=M, d=d))                # (n, M, d)  (1)
+
+
+def signs(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
+    """Directions of fair signs, shape (n, M, d), equation (2).
+
+    >>> abs(signs(1, 1, 3, np.random.default_rng(0)))
+    array([[[1., 1., 1.]]])
+    """
+    return arrays.generator(rng).choice([-1.0, 1.0], size=_shape(n=n, M=M, d=d))       # (n, M, d)  (2)
+
+
+def sphere(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
+    """Directions on the unit sphere times sqrt(d), shape (n, M, d), equation (3).
+
+    >>> v = sphere(1, 1, 3, np.random.default_rng(0))
+    >>> round(float((v * v).sum()), 12)
+    3.0
+    """
+    g = gaussian(n, M, d, rng)
+    return np.sqrt(d) * g / np.linalg.norm(g, axis=-1, keepdims=True)                  # (n, M, d)  (3)
+
+
+def frames(n: int, d: int, rng: np.random.Generator) -> Array:
+    """One orthonormal frame a point, uniformly distributed, times sqrt(d): shape (n, d, d), one direction a row, equation (4).
+
+    >>> v = frames(1, 3, np.random.default_rng(0))[0]
+    >>> (v.T @ v / 3).round(12) + 0.0
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
+    """
+    Q, R = np.linalg.qr(gaussian(n, d, d, rng))
+    Q = Q * np.sign(np.diagonal(R, axis1=1, axis2=2))[:, None, :]
+    return np.sqrt(d) * Q.transpose(0, 2, 1)                                           # (n, d, d)  (4)
+
+
+def all_signs(n: int, d: int) -> Array:
+    """All 2^d vectors of signs for each point, shape (n, 2^d, d), equation (5); the points share their memory.  d up to 16.
+
+    >>> all_signs(1, 2)
+    array([[[-1., -1.],
+            [-1.,  1.],
+            [ 1., -1.],
+            [ 1.,  1.]]])
+    """
+    _shape(n=n, d=d)
+    if d > WIDEST:
+        raise ValueError(f"d must be at most {WIDEST}, whose sign vectors are {2**WIDEST}, but it is {d}")
+    v = np.stack(np.meshgrid(*[[-1.0, 1.0]] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    return np.broadcast_to(v, (n, *v.shape))                                           # (n, 2^d, d)  (5)
+
+
+def coordinate_frame(n: int, d: int) -> Array:
+    """The coordinate directions times sqrt(d), shape (n, d, d), equation (6).  Whole numbers where d is a perfect square.
+
+    >>> coordinate_frame(1, 4)[0, 0]
+    array([2., 0., 0., 0.])
+    """
+    _shape(n=n, d=d)
+    return np.broadcast_to(np.sqrt(d) * np.eye(d), (n, d, d))                          # (n, d, d)  (6)
+
+
+def rational(v: ArrayLike) -> Array:
+    """The same numbers as exact rationals: for signs and other whole numbers E[v v'] = I stays exact.
+
+    >>> rational([[2.0, 0.5]])
+    array([[Fraction(2, 1), Fraction(1, 2)]], dtype=object)
+    """
+    v = arrays.widen(v, "v")
+    out = np.empty(v.size, dtype=object)
+    out[:] = [Fraction(entry) for entry in v.ravel().tolist()]
+    return out.reshape(v.shape)
+
+
+def _shape(**sizes: int) -> tuple[int, ...]:
+    """The sizes as a shape, or one sentence about the first that is no whole number >= 1."""
+    for name, size in sizes.items():
+        try:
+            fits = operator.index(size) >= 1
+        except TypeError:
+            fits = False
+        if not fits:
+            raise ValueError(f"{name} must be a whole number >= 1, but it is {size}")
+    return tuple(sizes.values())
