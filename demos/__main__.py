@@ -1,0 +1,4 @@
+"""`python -m demos` says which demos there are."""
+import demos
+
+print(demos.__doc__)
