@@ -1,0 +1,269 @@
+"""The Parzen density: one isotropic Gaussian at each of many centres, with equal weights.
+
+Symbols
+    n points, i and j visible dimensions (d), k and l centres (N), m directions (M).
+    centers   (N, d)      the centres, usually the data
+    sigma     number      bandwidth: the standard deviation of each Gaussian
+    x         (n, d)      points
+    o         (n, d)      an origin for each point: any point whatever, chosen so that little cancels
+    u         (n, d)      points from their origin, in units of sigma
+    y         (N, d)      centres from the origin of a point, in units of sigma
+    b         (n, N)      exponents
+    log_Z     (n,)        log of the sum of exp(b)
+    r         (n, N)      responsibilities: the probability that x was made from center k
+    y_mean    (n, d)      posterior mean of y;  yy_mean (n,) that of |y|^2
+    V         (n, d, d)   posterior covariance of y
+    psi       (n, d)      score
+    v         (n, M, d)   directions
+
+Equations
+    (1)  E      = |u|^2 / 2 - log_Z + log N + d log sigma + (d/2) log(2 pi)
+    (2)  log_Z  = log sum_k exp(b_k)
+    (3)  b_k    = y_k.u - |y_k|^2 / 2
+    (4)  u      = (x - o) / sigma
+    (5)  y_k    = (center_k - o) / sigma
+    (6)  r_k    = exp(b_k - log_Z)
+    (7)  y_mean = sum_k r_k y_k,   yy_mean = sum_k r_k |y_k|^2
+    (8)  psi    = (y_mean - u) / sigma
+    (9)  V      = sum_k r_k y_k y_k' - y_mean y_mean'
+    (10) J      = (V - I) / sigma^2
+    (11) tr J   = ( yy_mean - |y_mean|^2 - d ) / sigma^2
+    (12) J_ii   = ( sum_k r_k y_ki^2 - y_mean_i^2 - 1 ) / sigma^2
+    (13) v'Jv   = ( sum_k r_k (v.y_k)^2 - (v.y_mean)^2 - |v|^2 ) / sigma^2
+    (14) E[center | x]   = o + sigma y_mean
+    (15) Cov[center | x] = sigma^2 V
+
+Derivation
+    -> (1)       p(x) = (1/N) sum_k (2 pi sigma^2)^(-d/2) exp(-|x - center_k|^2 / (2 sigma^2)), and (x - center_k) / sigma = u - y_k by (4), (5):
+                 |u - y_k|^2 / 2 = |u|^2 / 2 - b_k with (3).  The origin o drops out of every result.
+    (1) -> (8)   psi = -grad E = ( -u + sum_k r_k y_k ) / sigma, because grad u = 1 / sigma, d b_k / du = y_k, and the gradient of log sum exp is the
+                 mean of the gradients with the weights (6).
+    (8) -> (10)  d r_k / du = r_k ( y_k - y_mean ), so d y_mean / du = sum_k r_k y_k (y_k - y_mean)' = V;  du/dx = I / sigma.
+    (10) -> (11), (12), (13)  trace, diagonal entry, quadratic form.
+    -> (14), (15)  r_k is the posterior probability of center k given x = center + sigma eps, by Bayes, and center_k = o + sigma y_k.
+                 With (8) and (10) these are Tweedie's formulas: mean = x + sigma^2 psi and covariance = sigma^2 I + sigma^4 J.
+
+Computation
+    The sums go over blocks of centres.  (2) and (7) keep the largest exponent so far, `top`, and sums of exp(b - top), which are scaled
+    when it rises.  (3) and the sums are matrix products with the matrix [y, |y|^2, 1], one exponential a pair between them.
+    With one origin for all points, the mean of the centres, the products round an exponent by about eps |y|^2.  Where the largest of these
+    exceeds ROUNDING, for a bandwidth far below the spread of the centres, they only tell which centres may matter to a point; for
+    these the same formulas are computed again from an origin of its own, the nearest centre, so that all differences are exact.
+    Either way, densities and sigma^2 J have an error of about ROUNDING at most, as (relative) rounding of x itself makes it.
+
+Conventions
+    The density is normalised: E holds every constant.  sigma is a standard deviation, not a variance and not a multiple of one ("bandwidth
+    factor" in scipy.stats.gaussian_kde).  Nothing is learned: `theta` is empty.
+
+Sources
+    Parzen, On estimation of a probability density function and mode, Ann. Math. Statist. 33 (1962).  As q_sigma in Vincent, A
+    connection between score matching and denoising autoencoders, Neural Computation 23 (2011).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from refsm import arrays
+from refsm.arrays import row_dot
+from refsm.energies.energy import Energy, EnergyAt, NoTheta
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["Parzen"]
+
+CENTERS = 1024          # centres in a block: with 256 points, 2 MB of exponents
+ROUNDING = 2.0 ** -38   # the error of an exponent up to which one origin serves all points
+NEGLIGIBLE = 100.0      # a centre whose exponent is this far below the largest does not matter, since exp(-100) = 4e-44
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Parzen(Energy):
+    """E(x) = -log( (1/N) sum_k N(x; center_k, sigma^2 I) ), equation (1): normalised, so that exp(-E) is the density.
+
+    centers (N, d), sigma > 0 in the units of x.  Nothing is learnable.  ValueError where an entry is not finite or sigma <= 0.
+    Source: Parzen (1962).
+
+    At the midpoint of two centres the pulls of both cancel; one sigma from a single centre the score is -1 / sigma:
+
+    >>> Parzen([[-1.0], [1.0]], sigma=0.5).score([[0.0]]), Parzen([[1.0]], sigma=0.5).score([[1.5]])
+    (array([[0.]]), array([[-2.]]))
+    """
+
+    centers: Array
+    sigma: float
+
+    theta = NoTheta()
+
+    def __post_init__(self) -> None:
+        self._hold(centers=arrays.frozen(arrays.points(self.centers, "centers")), sigma=float(arrays.positive(self.sigma, "sigma")))
+
+    def with_theta(self, theta: Any) -> Parzen:
+        """The same energy: it has no parameters."""
+        return self
+
+    @property
+    def d(self) -> int:
+        """The number of dimensions of a point."""
+        return self.centers.shape[1]
+
+    @property
+    def width(self) -> int:
+        """The exponents of a point in one block of centres, or the point itself."""
+        return max(self.d, min(len(self.centers), CENTERS))
+
+    @cached_property
+    def origin(self) -> Array:
+        """The mean of the centres, shape (d,)."""
+        return self.centers.mean(axis=0)
+
+    @cached_property
+    def spread(self) -> float:
+        """The largest squared distance of a centre from the origin, in units of sigma^2."""
+        return max(abs(row_dot(y, y)).max() for _, y in self.centers_from(self.origin))
+
+    def centers_from(self, o: Array) -> Iterator[tuple[Array, Array]]:
+        """The centres block by block, as they are and as y, seen from an origin (d,)."""
+        for start in range(0, len(self.centers), CENTERS):
+            block = self.centers[start:start + CENTERS]
+            yield block, (block - o) / self.sigma                        # (N, d)  (5)
+
+    def log_density(self, x: ArrayLike) -> Array:
+        """log p(x), shape (n,): minus the energy, which holds every constant."""
+        return -self.energy(x)
+
+    def posterior_mean(self, x: ArrayLike) -> Array:
+        """E[center | x], shape (n, d), equation (14): where x was, if it is a centre plus sigma times standard normal noise."""
+        return self._over_blocks(x, lambda at, rows: at.posterior_mean())                                # type: ignore[attr-defined]
+
+    def posterior_covariance(self, x: ArrayLike) -> Array:
+        """Cov[center | x], shape (n, d, d), equation (15)."""
+        return self._over_blocks(x, lambda at, rows: self.sigma**2 * at.V(), copies=self.d)              # type: ignore[attr-defined]  # (15)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """n independent points of the density, shape (n, d)."""
+        noise = arrays.generator(rng).standard_normal((n, self.d))
+        return self.centers[rng.integers(len(self.centers), size=n)] + self.sigma * noise
+
+    def at(self, x: Array) -> ParzenAt:
+        """The energy at a block of points (n, d)."""
+        return ParzenAt(self, x)
+
+
+class ParzenAt(EnergyAt):
+    """The energy at a block of points: sums over the centres, block by block."""
+
+    def __init__(self, model: Parzen, x: Array) -> None:
+        self.model, self.x, self.sigma = model, x, model.sigma
+        self.rounding = np.finfo(model.centers.dtype).eps * model.spread
+        self.one_origin = self.rounding <= ROUNDING
+        self.o = np.broadcast_to(model.origin, x.shape)
+        self.u = (x - self.o) / self.sigma                               # (n, d)  (4)
+        if not self.one_origin:
+            self.far_u = self.u
+            self.best, self.o = self._nearest()
+            self.u = (x - self.o) / self.sigma
+
+    def _nearest(self) -> tuple[Array, Array]:
+        """For each point the largest exponent, roughly, and the centre that it belongs to: (n,), (n, d)."""
+        best, nearest = np.full(len(self.x), -np.inf), np.empty(self.x.shape, self.model.centers.dtype)
+        for block, y in self.model.centers_from(self.model.origin):
+            b = _exponents(self.far_u, y).real
+            k = b.argmax(axis=1)
+            b_k = b[np.arange(len(b)), k]
+            closer = b_k > best
+            best[closer], nearest[closer] = b_k[closer], block[k[closer]]
+        return best, nearest
+
+    def parts(self) -> Iterator[tuple[slice, Array]]:
+        """(rows, y): some of the points, and some of the centres from their common origin; all pairs that matter."""
+        if self.one_origin:
+            for _, y in self.model.centers_from(self.model.origin):
+                yield slice(None), y
+            return
+        eps = np.finfo(self.model.centers.dtype).eps
+        doubt = 2 * (self.model.d + 2) * eps * (row_dot(self.far_u, self.far_u).real + self.model.spread)
+        least = self.best - NEGLIGIBLE - doubt                           # (n,)
+        for block, y in self.model.centers_from(self.model.origin):
+            near = _exponents(self.far_u, y).real > least[:, None]       # (n, N)
+            for i in np.flatnonzero(near.any(axis=1)):
+                yield slice(i, i + 1), (block[near[i]] - self.o[i]) / self.sigma
+
+    @cached_property
+    def sums(self) -> tuple[Array, Array, Array]:
+        """log_Z (n,), y_mean (n, d) and yy_mean (n,), from one pass over the centres."""
+        u, d = self.u, self.model.d
+        left = np.column_stack([u, np.full(len(u), -0.5), np.zeros(len(u))])                             # [u, -1/2, 0]
+        top = np.full(len(u), -np.inf)
+        sums = np.zeros_like(left)
+        for rows, y in self.parts():
+            right = np.column_stack([y, row_dot(y, y), np.ones(len(y))])                                 # [y, |y|^2, 1]
+            b = left[rows] @ right.T                                     # (n, N)  (3)
+            new = np.maximum(top[rows], b.real.max(axis=1))
+            b -= new[:, None]
+            e = np.exp(b, out=b)
+            sums[rows] *= np.exp(top[rows] - new)[:, None]
+            sums[rows] += e @ right
+            top[rows] = new
+        Z = sums[:, -1]
+        return np.log(Z) + top, sums[:, :d] / Z[:, None], sums[:, d] / Z                                 # (n,) (n, d) (n,)  (2) (7)
+
+    def _mean(self, f: Callable[[slice, Array, Array], Array], shape: tuple[int, ...]) -> Array:
+        """The sum of f(rows, r, y) over the parts: a posterior mean of the given shape a point."""
+        log_Z, _, _ = self.sums
+        out = np.zeros((len(self.u), *shape), log_Z.dtype)
+        for rows, y in self.parts():
+            r = np.exp(_exponents(self.u[rows], y) - log_Z[rows, None])                                  # (n, N)  (6)
+            out[rows] += f(rows, r, y)
+        return out
+
+    def energy(self) -> Array:
+        (N, d), sigma, u, (log_Z, _, _) = self.model.centers.shape, self.sigma, self.u, self.sums
+        return row_dot(u, u) / 2 - log_Z + np.log(N) + d * np.log(sigma) + d / 2 * np.log(2 * np.pi)     # (n,)  (1)
+
+    def score(self) -> Array:
+        _, y_mean, _ = self.sums
+        return (y_mean - self.u) / self.sigma                            # (n, d)  (8)
+
+    def V(self) -> Array:
+        """The posterior covariance of y, shape (n, d, d)."""
+        _, y_mean, _ = self.sums
+        yy = self._mean(lambda rows, r, y: (r[:, None, :] * y.T) @ y, 2 * y_mean.shape[1:])
+        return yy - y_mean[:, :, None] * y_mean[:, None, :]              # (n, d, d)  (9)
+
+    def jacobian(self) -> Array:
+        return (self.V() - np.eye(self.model.d)) / self.sigma**2         # (n, d, d)  (10)
+
+    def divergence(self) -> Array:
+        _, y_mean, yy_mean = self.sums
+        return (yy_mean - row_dot(y_mean, y_mean) - self.model.d) / self.sigma**2                        # (n,)  (11)
+
+    def diagonal(self) -> Array:
+        _, y_mean, _ = self.sums
+        yy = self._mean(lambda rows, r, y: r @ y**2, y_mean.shape[1:])
+        return (yy - y_mean**2 - 1) / self.sigma**2                      # (n, d)  (12)
+
+    def curvature(self, v: Array) -> Array:
+        _, y_mean, _ = self.sums
+
+        def squares(rows: slice, r: Array, y: Array) -> Array:
+            vy = v[rows] @ y.T                                           # (n, M, N)
+            return row_dot(r[:, None, :] * vy, vy)
+
+        vy_mean = row_dot(v, y_mean[:, None, :])                         # (n, M)
+        return (self._mean(squares, v.shape[1:2]) - vy_mean**2 - row_dot(v, v)) / self.sigma**2          # (n, M)  (13)
+
+    def posterior_mean(self) -> Array:
+        """E[center | x], shape (n, d)."""
+        _, y_mean, _ = self.sums
+        return self.o + self.sigma * y_mean                              # (n, d)  (14)
+
+    def pullback(self, **cotangents: Any) -> NoTheta:
+        return NoTheta()
+
+
+def _exponents(u: Array, y: Array) -> Array:
+    """b (n, N): the plain form of equation (3)."""
+    return u @ y.T - row_dot(y, y) / 2                                   # (n, N)  (3)
