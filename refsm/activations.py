@@ -76,7 +76,7 @@ class Activation(NamedTuple):
 
 
 def _rational(a: Array) -> Array:
-    return (a + abs(a) - np.log(1 + abs(a))) / 2             # (5)
+    return (a + abs(a) - np.log1p(abs(a))) / 2             # (5)
 
 
 def _rational_first_two(a: Array) -> tuple[Array, Array]:

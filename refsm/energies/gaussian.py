@@ -131,7 +131,7 @@ class Gaussian(Energy):
     # -- the density, where the precision is positive definite ----------------------------------------------------
 
     def log_density(self, x: ArrayLike) -> Array:
-        """log p(x) of the normalised density, shape (n,), equation (12).  ValueError where there is none.
+        """log p(x) of the normalised density, shape (n,), equation (12).  ValueError where there is no density.
 
         >>> float(Gaussian([0.0], [[2 * np.pi]]).log_density([[0.0]])[0])     # the peak is sqrt(P / (2 pi)) = 1
         0.0
@@ -140,8 +140,8 @@ class Gaussian(Energy):
         return log_peak - self.energy(x)                                 # (n,)  (12)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n points drawn from the density, shape (n, d), equation (13).  ValueError where there is none."""
-        eps = rng.standard_normal((n, self.d))
+        """n points drawn from the density, shape (n, d), equation (13).  ValueError where there is no density."""
+        eps = arrays.generator(rng).standard_normal((n, self.d))
         return self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T    # (n, d)  (13)
 
     @property

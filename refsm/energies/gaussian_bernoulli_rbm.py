@@ -149,6 +149,16 @@ class GaussianBernoulliRBM(Energy):
         """The visible standard deviations exp(log_sigma), shape (d,), in the units of x."""
         return stable.exp(self.log_sigma)
 
+    @cached_property
+    def tau(self) -> Array:
+        """The visible precisions 1 / sigma^2, shape (d,), equation (6)."""
+        return arrays.frozen(stable.exp(-2 * self.log_sigma))            # (d,)  (6)
+
+    @cached_property
+    def V(self) -> Array:
+        """The weights in the units of the visible precisions, shape (m, d), equation (5)."""
+        return arrays.frozen(self.W * self.tau)                          # (m, d)  (5)
+
     @property
     def d(self) -> int:
         """The number of visible dimensions."""
@@ -168,9 +178,8 @@ class GaussianBernoulliRBMAt(EnergyAt):
     """The energy at a block of points: the activations, the local quantities, and their pullbacks."""
 
     def __init__(self, model: GaussianBernoulliRBM, x: Array) -> None:
-        self.model, self.x, self.W = model, x, model.W
-        self.tau = stable.exp(-2 * model.log_sigma)                      # (d,)    (6)
-        self.V = self.W * self.tau                                       # (m, d)  (5)
+        self.model, self.x = model, x
+        self.V, self.tau = model.V, model.tau
         self._kept: tuple[Array, Array, Array] | None = None             # v, u, s1 u of the last directions
 
     @cached_property
@@ -201,7 +210,7 @@ class GaussianBernoulliRBMAt(EnergyAt):
 
     def score(self) -> Array:
         s, _ = self.s_s1
-        psi = s @ self.W
+        psi = s @ self.model.W
         psi -= self.r
         psi *= self.tau                                                  # (n, d)  (7)
         return psi
