@@ -1,0 +1,141 @@
+"""Every energy with every objective of its kind: value, terms, and the gradient of every block against a complex step.
+
+Left out by name: Parzen as a model (it has no parameters, so no gradient); the denoising autoencoder's loss on any energy
+but its own (it is refused, which is tested here too).
+"""
+import numpy as np
+import pytest
+from oracles import complex_gradient, relative_gap
+
+import refsm
+from refsm.activations import RATIONAL
+
+N, D, M, K, S = 7, 3, 5, 6, 2          # points, visible, hidden, directions, mixture components
+
+CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture"]
+BINARY = ["BernoulliRBM", "BoltzmannMachine"]
+OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density", "ImplicitScoreMatching", "RegularizedScoreMatching",
+              "ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching", "DenoisingScoreMatching", "DenoisingScoreMatching, any covariance",
+              "DenoisingScoreMatching, scaled", "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
+BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
+
+
+def symmetric(rng, d, least):
+    A = rng.standard_normal((d, d)) / 2
+    return A @ A.T + least * np.eye(d)
+
+
+def energy(name, seed=0):
+    rng = np.random.default_rng(seed)
+    W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
+    if name == "Gaussian":
+        return refsm.Gaussian(c, symmetric(rng, D, 0.5))
+    if name == "GaussianBernoulliRBM":
+        return refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3)
+    if name == "AutoencoderEnergy":
+        return refsm.AutoencoderEnergy(W, b, c, sigma=0.61)
+    if name == "GaussianMixture":
+        return refsm.GaussianMixture([0.3, 0.7], rng.standard_normal((S, D)), np.stack([symmetric(rng, D, 0.5) for _ in range(S)]))
+    if name == "BernoulliRBM":
+        return refsm.BernoulliRBM(W, b, c)
+    W = rng.standard_normal((D, D))
+    W = W + W.T
+    np.fill_diagonal(W, 0)
+    return refsm.BoltzmannMachine(W, c)
+
+
+def objective(name, seed=1):
+    rng = np.random.default_rng(seed)
+    x, noise, weights = rng.standard_normal((N, D)), rng.standard_normal((N, D)), rng.random(N)
+    x_noisy, v = x + 0.37 * noise, rng.standard_normal((N, K, D))
+    return {
+        "ExplicitScoreMatching": lambda: refsm.ExplicitScoreMatching(x, noise, weights=weights),
+        "ExplicitScoreMatching of a density": lambda: refsm.ExplicitScoreMatching(x, energy("GaussianMixture", 5), weights=weights),
+        "ImplicitScoreMatching": lambda: refsm.ImplicitScoreMatching(x, weights=weights),
+        "RegularizedScoreMatching": lambda: refsm.RegularizedScoreMatching(x, 0.23, weights=weights),
+        "ParzenExplicitScoreMatching": lambda: refsm.ParzenExplicitScoreMatching(x[:5], x_noisy, 0.37, weights=weights),
+        "ParzenImplicitScoreMatching": lambda: refsm.ParzenImplicitScoreMatching(x_noisy, weights=weights),
+        "DenoisingScoreMatching": lambda: refsm.DenoisingScoreMatching(x, x_noisy, 0.37, weights=weights),
+        "DenoisingScoreMatching, any covariance": lambda: refsm.DenoisingScoreMatching(
+            x, x_noisy, refsm.CovarianceCorruption(symmetric(np.random.default_rng(3), D, 0.2)), weights=weights),
+        "DenoisingScoreMatching, scaled": lambda: refsm.DenoisingScoreMatching(x, x_noisy, refsm.ScaledCorruption(0.8, 0.37), weights=weights),
+        "SlicedScoreMatching": lambda: refsm.SlicedScoreMatching(x, v, weights=weights),
+        "SlicedScoreMatching, variance reduced": lambda: refsm.SlicedScoreMatching(x, v, variance_reduced=True, weights=weights),
+        "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, weights=weights),
+        "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, weights=weights),
+        "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, weights=weights),
+    }[name]()
+
+
+GRID = [(e, o) for e in CONTINUOUS for o in OBJECTIVES] + [(e, o) for e in BINARY for o in BINARY_OBJECTIVES] \
+    + [("AutoencoderEnergy", "DenoisingAutoencoderLoss")]
+
+
+@pytest.mark.parametrize(("which", "of"), GRID)
+def test_value_terms_and_every_gradient_block(which, of):
+    model, J = energy(which), objective(of)
+    value, gradient = J.value_and_gradient(model)
+    assert isinstance(value, float) and isinstance(gradient, type(model.theta))
+    assert J.value(model) == pytest.approx(value, rel=1e-14)
+    assert float(J.weights @ J.per_sample(model)) == pytest.approx(value, rel=1e-13)
+    oracle = complex_gradient(lambda v: J.value(model.unravel(v)), model.ravel())
+    start = 0
+    for block, size in zip(gradient, map(np.size, model.theta)):
+        expected = oracle[start:start + size].reshape(np.shape(block))
+        assert relative_gap(block, expected) < 1e-12, block
+        start += size
+    np.testing.assert_array_equal(model.ravel(J.gradient(model)), model.ravel(gradient))
+
+
+@pytest.mark.parametrize(("which", "of"), GRID)
+def test_terms_and_cotangents_from_arrays_alone_give_the_value_and_the_gradient(which, of):
+    model, J = energy(which), objective(of)
+    if of == "DenoisingAutoencoderLoss":
+        local = {"reconstruction": J.points + model.sigma**2 * model.score(J.points)}
+    else:
+        local = J.read(model.at(J.points))
+    terms, cotangents = J.evaluate(**local)
+    np.testing.assert_allclose(terms, J.per_sample(model), rtol=1e-12, atol=1e-13)
+    if of != "DenoisingAutoencoderLoss":
+        pulled = model.pullback(J.points, **cotangents)
+        assert relative_gap(model.ravel(pulled), model.ravel(J.gradient(model))) < 1e-13
+
+
+@pytest.mark.parametrize(("which", "of"), GRID)
+def test_partial_sums_over_points_add_up_to_the_whole(which, of):
+    model, J = energy(which), objective(of)
+    parts = [J.take(slice(0, 3)), J.take(np.array([5, 3, 4, 6]))]
+    assert sum(part.value(model) for part in parts) == pytest.approx(J.value(model), rel=1e-12)
+    total = sum(model.ravel(part.gradient(model)) for part in parts)
+    assert relative_gap(total, model.ravel(J.gradient(model))) < 1e-13
+
+
+@pytest.mark.parametrize("of", ["DenoisingScoreMatching", "ExplicitScoreMatching", "ImplicitScoreMatching", "SlicedScoreMatching"])
+def test_with_the_rational_activation_too_by_differences(of):
+    rng = np.random.default_rng(8)
+    W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
+    J = objective(of)
+    for model in (refsm.AutoencoderEnergy(W, b, c, sigma=0.61, activation=RATIONAL),
+                  refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3, activation=RATIONAL)):
+        report = refsm.check_objective(J, model)
+        assert report.verdict == "PASS", str(report)
+
+
+@pytest.mark.parametrize("which", BINARY)
+@pytest.mark.parametrize("of", OBJECTIVES)
+def test_objectives_on_scores_refuse_binary_energies(which, of):
+    with pytest.raises(TypeError, match=f"which {which} does not have"):
+        objective(of).value(energy(which))
+
+
+@pytest.mark.parametrize("which", CONTINUOUS)
+@pytest.mark.parametrize("of", BINARY_OBJECTIVES)
+def test_objectives_on_gaps_refuse_continuous_energies(which, of):
+    with pytest.raises(TypeError, match="reads the gap of the energy"):
+        objective(of).value(energy(which))
+
+
+@pytest.mark.parametrize("which", ["Gaussian", "GaussianBernoulliRBM", "GaussianMixture", *BINARY])
+def test_the_autoencoder_loss_refuses_what_is_no_autoencoder(which):
+    with pytest.raises(TypeError, match="model must be an AutoencoderEnergy"):
+        objective("DenoisingAutoencoderLoss").value(energy(which))
