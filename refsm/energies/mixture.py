@@ -61,12 +61,11 @@ Derivation
                  dE = -sum_k r_k dell_k
                  dpsi = sum_k dr_k s_k + r_k ds_k = sum_k r_k ( dell_k delta_k + ds_k )
                  d<C, J> = sum_k dr_k q_k + r_k ( 2 delta_k'C (ds_k - dpsi) - <C, dP_k> )
-                 where sum_k dr_k q_k = sum_k r_k ( q_k - sum_l r_l q_l ) dell_k, and dpsi drops out because sum_k r_k delta_k = 0.
-                 A, B and -r_k C are the factors of dell_k, ds_k and dP_k.
+                 where dpsi drops out because sum_k r_k delta_k = 0.  A, B and -r_k C are the factors of dell_k, ds_k and dP_k.
     -> (21)      d ell_k / d logits_l = [k = l] - w_l by (16), so dL/dlogits_k = sum_n ( A_k - w_k sum_l A_l );  sum_l A_l = -e.
-    -> (22), (23)  d ell_k = -s_k.dmu_k by (2) and ds_k = P_k dmu_k by (7);  dP_k = -P_k dS_k P_k by (4);  d ell_k = ( s_k'dS_k s_k - <P_k, dS_k> ) / 2,
-                 because d log det S = <P, dS>;  ds_k = -P_k dS_k s_k, so B_k.ds_k = -<P_k B_k s_k', dS_k>;  -r_k <C, dP_k> = r_k <P_k C P_k, dS_k>.
-                 dS_k is symmetric, so only the symmetric part of each factor counts: the gradient is the symmetric one.
+    -> (22)      d ell_k = -s_k.dmu_k by (2), ds_k = P_k dmu_k by (7), and P does not depend on mu.
+    -> (23)      dP_k = -P_k dS_k P_k;  d ell_k = ( s_k'dS_k s_k - <P_k, dS_k> ) / 2, because d log det S = <P, dS>;
+                 B_k.ds_k = -<P_k B_k s_k', dS_k>;  -r_k <C, dP_k> = r_k <P_k C P_k, dS_k>.  dS_k is symmetric, so only sym() of each counts.
 
 Conventions
     The density is normalised: E holds every constant, and log_density = -E.  The gradient for S is the symmetric one: L gains

@@ -225,7 +225,8 @@ class ParzenAt(EnergyAt):
 
     def score(self) -> Array:
         _, y_mean, _ = self.sums
-        return (y_mean - self.u) / self.sigma                            # (n, d)  (8)
+        psi = (y_mean - self.u) / self.sigma                             # (n, d)  (8)
+        return psi
 
     def V(self) -> Array:
         """The posterior covariance of y, shape (n, d, d)."""

@@ -1,12 +1,11 @@
 """Score matching at the noisy points, against the Parzen density of the data (Vincent 2011): J_ESMq_sigma and J_ISMq_sigma.
 
 Symbols
-    n points, i visible dimensions (d), k clean points (N).
+    n points, i visible dimensions (d), k clean points (N); psi is the model's score at x_noisy.
     x             (N, d)   clean points, the centres
     x_noisy       (n, d)   noisy points, drawn from q_sigma
     sigma         number   standard deviation of the noise
     data_score    (n, d)   grad log q_sigma at x_noisy
-    psi           (n, d)   the model's score at x_noisy; `score` where it is an argument
     weights       (n,)     one a noisy point, 1/n unless given
 
 Equations
@@ -22,8 +21,8 @@ Equations
 Derivation
     (3), (4)     explicit and implicit score matching with q_sigma in the place of q: `refsm.objectives.score_matching` has their
                  terms and cotangents, and these two classes use its code.
-    (3) -> (5)   its integration by parts, for q = q_sigma.  The boundary term always vanishes here, for a score that grows slower than
-                 exp(|x|^2): q_sigma falls off like a Gaussian, and it is smooth even where the data are a finite set of points.
+    (3) -> (5)   its integration by parts, for q = q_sigma.  The boundary term vanishes for any score of polynomial growth:
+                 q_sigma falls off like a Gaussian, and it is smooth even where the data are a finite set of points.
     With N data points for the unknown density this is no approximation: q_sigma is a density, the model is matched to it, and (5) and
     the link to the denoising loss (theorem 4: J_DSM = J_ESMq_sigma + a constant) hold for the finite sample x, in expectation over the noise.
 
@@ -80,7 +79,7 @@ class ParzenExplicitScoreMatching(Objective):
         """The noisy points, where the model's score is read."""
         return self.x_noisy
 
-    local_loss = ExplicitScoreMatching.local_loss                                       # (n,), (n, d)  (3)
+    local_loss = ExplicitScoreMatching.local_loss           # type: ignore[assignment]  # (n,), (n, d)  (3)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,4 +108,4 @@ class ParzenImplicitScoreMatching(Objective):
         """The noisy points, where the model's score and its divergence are read."""
         return self.x_noisy
 
-    local_loss = ImplicitScoreMatching.local_loss                                       # (n,), (n, d)  (4)
+    local_loss = ImplicitScoreMatching.local_loss           # type: ignore[assignment]  # (n,), (n, d)  (4)
