@@ -89,6 +89,7 @@ def frames(n: int, d: int, rng: np.random.Generator) -> Array:
            [0., 1., 0.],
            [0., 0., 1.]])
     """
+    _shape(n=n, d=d)
     Q, R = np.linalg.qr(gaussian(n, d, d, rng))
     Q = Q * np.sign(np.diagonal(R, axis1=1, axis2=2))[:, None, :]
     return np.sqrt(d) * Q.transpose(0, 2, 1)                                           # (n, d, d)  (4)

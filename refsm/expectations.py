@@ -37,7 +37,7 @@ Derivation
                 m = 0 is the integral; the others are the error, 2 exp(-2 pi^2 / h^2) for the Gaussian alone, and of the order of
                 exp(-2 pi a / h) times a function whose nearest singularity lies at a distance a from the real axis (a = pi / |w| for
                 sigmoid(w z)).  So halving h squares the error: two levels that agree to 1e-13 tell that the finer one is right to
-                rounding.  What lies beyond REACH = 10 standard deviations weighs 1.5e-23.
+                rounding.  What lies beyond REACH = 9 standard deviations weighs 2.3e-19.
     (4)         exact for polynomials of degree <= 2 order - 1 (Gauss), but slow for functions with poles near the real axis.
     -> (9)      x_noisy = alpha x + noise is a sum of independent Gaussians; cov(x, x_noisy) = alpha covariance.
     (9) -> (10)  conditioning of a joint Gaussian: gain = cov(x, x_noisy) T^-1, and S_given = covariance - gain cov(x_noisy, x).
@@ -69,7 +69,7 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["Expectation", "NoisyPairs", "Rule", "box", "expectation", "gauss_hermite", "noisy_density", "noisy_pairs", "trapezoid"]
 
-REACH = 10.0           # standard deviations
+REACH = 9.0            # standard deviations
 MOST = 2 ** 22         # nodes: 161 along each of three dimensions
 
 
@@ -118,7 +118,7 @@ def box(lower: ArrayLike, upper: ArrayLike, size: int) -> Rule:
 
 
 def trapezoid(density: Any, size: int = 81) -> Rule:
-    """Trapezoid rule for E f under a density, on +-10 standard deviations: the rule for scores, equations (3), (6), (7).
+    """Trapezoid rule for E f under a density, on +-9 standard deviations: the rule for scores, equations (3), (6), (7).
 
     density: a pair (mean, covariance), a Gaussian, a mixture of Gaussians or a Parzen density; `size` nodes along each dimension of each
     component.  Accurate to rounding for sigmoid scores whose weights times the standard deviation are below about 2 at the default
