@@ -108,7 +108,7 @@ def test_a_complex_step_through_each_function_is_its_derivative(name, derivative
 
 def test_a_complex_step_through_the_bend_is_its_derivative():
     a, h = np.linspace(-9, 9, 31), 1e-200
-    s, slope = stable.sigmoid_and_slope(a)
+    slope = stable.sigmoid_slope(a)
     assert np.allclose(stable.sigmoid_bend(a + 1j * h).imag / h, slope * (1 - 6 * slope), rtol=1e-13, atol=1e-17)
 
 
