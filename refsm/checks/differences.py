@@ -16,7 +16,7 @@ Equations
     (2)  R_k     = ( 16 D_{k+1} - D_k ) / 15
     (3)  sigma^2 = mean over i of (Delta^j f)_i^2 (j!)^2 / (2j)!,  the largest of j = 4, 5, 6
     (4)  noise_k = 10 sigma / t_k
-    (5)  error_k = |R_k - R_{k+1}| + noise_k + max over j > k of ( |R_k - R_j| - noise_j ), where that is positive
+    (5)  error_k = |R_k - R_{k+1}| + noise_{k+1} + max over j > k of ( |R_k - R_j| - noise_j ), where that is positive
     (6)  error_k >= (sigma / |f|)^(4/5) slope_k,  slope_k = |f(x +- t_k u) - f(x)| / t_k, or |f| where that is 0
 
 Derivation
@@ -24,7 +24,8 @@ Derivation
     (3)         In a table of differences of a smooth function at points a tiny step apart the rows die out; those of independent errors of
                 variance sigma^2 grow, by the sum of the squared binomials: var Delta^j = sigma^2 (2j)! / (j!)^2.
     (2) -> (4)  16/15 D(t/4) has the standard deviation 16/15 sigma sqrt(2) / (2 t / 4) = 3 sigma / t: some three of these.
-    (5)         The first term is the truncation error.  The last guards against a false plateau: far outside a narrow kernel all differences
+    (5)         R_k is off by no more than its distance to R_{k+1} and what that is off by, which is noise when truncation still shows in R_k.
+                The last term guards against a false plateau: far outside a narrow kernel all differences
                 agree on a wrong value, but smaller steps, as long as they are not lost in noise, tell.
     (6)         The best step of a method of order 4 leaves an error of sigma^(4/5).  Where truncation happens to vanish (quadratic
                 functions) (5) promises more digits than f has in general; (6) keeps single precision from being trusted to 1e-6.
@@ -112,7 +113,7 @@ def _row_level(values: Array, j: int) -> Array:
 
 def _errors(R: Array, noise: Array) -> Array:
     """What each but the last of the extrapolations can be off by, equation (5)."""
-    error = abs(np.diff(R, axis=0)) + noise[:-1]
+    error = abs(np.diff(R, axis=0)) + noise[1:]
     for k in range(len(error)):
         beyond = abs(R[k] - R[k + 1:]) - noise[k + 1:]
         error[k] += np.maximum(beyond.max(axis=0), 0)
