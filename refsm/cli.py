@@ -3,29 +3,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from typing import Sequence
+from typing import TYPE_CHECKING, Sequence
 
 import refsm
-from refsm.typing import Array
+
+if TYPE_CHECKING:
+    from refsm.theorems import Statement
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status.  A user's mistake is one sentence on stderr and status 2."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     try:
         return args.func(args)
+    except BrokenPipeError:                                  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, TypeError, OSError) as error:
         print(f"refsm: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nrefsm: interrupted; what is above is done", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,34 +54,52 @@ def _parser() -> argparse.ArgumentParser:
 def _reproduce(args: argparse.Namespace) -> int:
     from refsm import theorems
     from refsm.tables import read_table
-    data: Array | None = read_table(args.data) if args.data else None
-    settings = {"sigma": args.sigma, "hidden": args.hidden, "seed": args.seed}
-    made, group = [], ""
-    for title, statement in theorems.statements(data, args.exact, **settings):
-        made.append((title, statement))
-        if not args.json:
-            if title != group:
-                print(_heading(title), flush=True)
-            print(_row(statement), flush=True)
-        group = title
+    data = read_table(args.data) if args.data else None
+    made: list[tuple[str, Statement]] = []
+    title = where = ""
+    interrupted = False
+    try:
+        for group, batch in theorems.batches(data, args.exact, sigma=args.sigma, hidden=args.hidden, seed=args.seed):
+            made += [(group, statement) for statement in batch]
+            if args.json:
+                continue
+            if group != title:
+                title, where = group, ""
+                print(f"\n{title}\n {'#':>2}  {'statement':52} {'left':>11}    {'right':>11} {'gap':>8} {'bound':>8}  holds")
+            for statement, of in worst(batch):
+                here = f"{of}{statement.where} ({statement.how})"
+                if here != where:
+                    where = here
+                    print(f"     {where}")
+                print(_row(statement), flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
     failed = [statement for _, statement in made if not statement.holds]
     if args.json:
-        print(json.dumps([{"group": title, **statement.as_dict()} for title, statement in made], indent=1))
+        print(json.dumps([{"group": group, **statement.as_dict()} for group, statement in made], indent=1))
     else:
-        print(f"\n{len(made) - len(failed)} of {len(made)} statements hold." + (" FAILED: " + "; ".join(s.name for s in failed) if failed else ""))
+        print(f"\n{len(made) - len(failed)} of {len(made)} statements hold" + ("; FAILED: " + "; ".join(map(str, failed)) if failed else "."))
+    if interrupted:
+        raise KeyboardInterrupt
     if args.figures:
         from refsm.figures import draw
-        for path in draw(args.figures, data):
+        for path in draw(args.figures, [statement for _, statement in made]):
             print(f"drawn: {path}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _heading(title: str) -> str:
-    return f"\n{title}\n {'#':>2} {'statement':46} {'left':>13} {'right':>13} {'gap':>8} {'bound':>8}  holds"
+def worst(batch: Sequence[Statement]) -> list[tuple[Statement, str]]:
+    """Of the statements of one name, the one that is nearest to failing, and of how many it is the worst."""
+    names = dict.fromkeys((s.number, s.name, s.how) for s in batch)
+    out = []
+    for key in names:
+        same = [s for s in batch if (s.number, s.name, s.how) == key]
+        chosen = min(same, key=lambda s: (s.holds, -float(s.gap) / (s.bound or 1.0)))
+        out.append((chosen, f"worst of {len(same)}: " if len(same) > 1 else ""))
+    return out
 
 
-def _row(statement: object) -> str:
-    s = statement
-    relation = "!=" if s.how == "differs" else "  "                                         # type: ignore[attr-defined]
-    return (f" {s.number:2d} {s.name:46} {float(s.left):13.6g} {relation}{float(s.right):11.6g} {float(s.gap):8.1e} {s.bound:8.1e}  "   # type: ignore[attr-defined]
-            f"{'yes' if s.holds else 'NO'}\n      {s.where} ({s.how})")                     # type: ignore[attr-defined]
+def _row(s: Statement) -> str:
+    sign = "!=" if s.how == "differs" else " ="
+    verdict = "yes" if s.holds else "NO"
+    return f" {s.number:2d}  {s.name:52} {float(s.left):11.5g} {sign} {float(s.right):11.5g} {float(s.gap):8.1e} {s.bound:8.1e}  {verdict}"

@@ -20,7 +20,7 @@ from refsm.theorems.denoising import Setting
 from refsm.theorems.statement import Statement
 from refsm.typing import ArrayLike
 
-__all__ = ["all", "statements", "Statement"]
+__all__ = ["all", "batches", "Statement"]
 
 SIGMAS = (0.05, 0.3, 1.7)
 HIDDEN = 100
@@ -28,9 +28,9 @@ HIDDEN = 100
 Maker = Callable[[], "list[Statement]"]
 
 
-def statements(data: ArrayLike | None = None, exact: bool = False, *, name: str = "rows", sigma: float | None = None,
-               hidden: int = HIDDEN, seed: int = 0) -> Iterator[tuple[str, Statement]]:
-    """All statements, one after the other, as pairs (group, statement).
+def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "rows", sigma: float | None = None,
+            hidden: int = HIDDEN, seed: int = 0) -> Iterator[tuple[str, list[Statement]]]:
+    """All statements as pairs (group, the statements that one computation gives), each pair when it is computed.
 
     data (n, d): what statements 1, 6, 13 and 15 are evaluated on; the digits if it is None.  sigma: one standard deviation of the noise
     in place of 0.05, 0.3 and 1.7.  exact: add the statements in rational numbers, whose gap is the number 0.
@@ -57,13 +57,12 @@ def statements(data: ArrayLike | None = None, exact: bool = False, *, name: str 
         groups.insert(1, ("The same in exact rational numbers: the gap is the number 0", rational))
     for group, makers in groups:
         for make in makers:
-            for statement in make():
-                yield group, statement
+            yield group, make()
 
 
 def all(data: ArrayLike | None = None, exact: bool = False, **settings: object) -> list[Statement]:
-    """Every statement as data: name, left, right, gap, bound, holds.  The settings are those of `statements`."""
-    return [statement for _, statement in statements(data, exact, **settings)]   # type: ignore[arg-type]
+    """Every statement as data: name, left, right, gap, bound, holds.  The settings are those of `batches`."""
+    return [statement for _, batch in batches(data, exact, **settings) for statement in batch]   # type: ignore[arg-type]
 
 
 def _count(value: object, name: str, least: int) -> int:

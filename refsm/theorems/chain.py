@@ -22,20 +22,20 @@ import numpy as np
 
 from refsm import expectations
 from refsm.energies.autoencoder import AutoencoderEnergy
-from refsm.energies.energy import Energy
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.energies.mixture import GaussianMixture
 from refsm.energies.parzen import Parzen
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.parzen_score_matching import ParzenExplicitScoreMatching, ParzenImplicitScoreMatching
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
-from refsm.theorems.statement import QUADRATURE, UNIT, Statement, differs, equal, relative_bound
+from refsm.theorems.statement import QUADRATURE, Statement, differs, equal, relative_bound
 from refsm.typing import Array
 
 __all__ = ["MAKERS", "explicit_is_implicit", "denoising_chain", "small_noise", "density", "models", "nodes_of", "noisy_nodes", "SIGMA"]
 
 SIGMA = 0.61            # of the corruption
 ATOMS = 5               # clean points whose corruption is integrated
+SIZE = 121              # nodes along each dimension of each Gaussian
 LADDER = 6              # noise levels sigma^2 = 2^-4, 2^-5, ... of statement 14
 
 
@@ -44,26 +44,28 @@ def density() -> GaussianMixture:
     return GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]], [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]])
 
 
-def models() -> list[Any]:
-    """Three energies in the plane, at two points theta each."""
+def models() -> dict[str, Any]:
+    """Three energies in the plane, at two points theta each, by name."""
     rng = np.random.default_rng(2)
-    out: list[Any] = []
-    for _ in range(2):
+    out: dict[str, Any] = {}
+    for k in (1, 2):
         W, b, c = rng.standard_normal((3, 2)), rng.standard_normal(3), rng.standard_normal(2)
         A = rng.standard_normal((2, 2)) / 3
-        out += [AutoencoderEnergy(W, b, c, sigma=0.8), GaussianBernoulliRBM(W, b, c, rng.standard_normal(2) / 4),
-                GaussianMixture([0.5, 0.5], rng.standard_normal((2, 2)), np.stack([np.eye(2), np.eye(2) / 2 + A @ A.T]))]
+        for model in (AutoencoderEnergy(W, b, c, sigma=0.8), GaussianBernoulliRBM(W, b, c, rng.standard_normal(2) / 4),
+                      GaussianMixture([0.5, 0.5], rng.standard_normal((2, 2)), np.stack([np.eye(2), np.eye(2) / 2 + A @ A.T]))):
+            out[f"{type(model).__name__}, theta_{k}"] = model
     return out
 
 
-def nodes_of(q: GaussianMixture) -> tuple[Array, Array]:
+def nodes_of(q: GaussianMixture) -> expectations.Rule:
     """Nodes and weights of E_q."""
-    raise NotImplementedError
+    return expectations.trapezoid(q, SIZE)
 
 
-def noisy_nodes(sigma: float = SIGMA) -> tuple[Array, Array, Array]:
-    """x, x_noisy and weights: every clean point with every node of its noise."""
-    raise NotImplementedError
+def noisy_nodes() -> tuple[Array, expectations.NoisyPairs]:
+    """A few clean points, and every one of them with every node of its noise: x, x_noisy, weights."""
+    clean = np.random.default_rng(4).standard_normal((ATOMS, 2))
+    return clean, expectations.noisy_pairs(clean, SIGMA, SIZE)
 
 
 def explicit_is_implicit() -> list[Statement]:
@@ -74,9 +76,9 @@ def explicit_is_implicit() -> list[Statement]:
     explicit, implicit = ExplicitScoreMatching(x, target, weights=w), ImplicitScoreMatching(x, weights=w)
     constant = w @ (target**2).sum(axis=1) / 2
     out = []
-    for model in models():
+    for name, model in models().items():
         (value_l, gradient_l), (value_r, gradient_r) = explicit.value_and_gradient(model), implicit.value_and_gradient(model)
-        where = f"{type(model).__name__}, d=2, q a mixture"
+        where = f"{name}, d=2"
         size = w @ (model.score(x) ** 2).sum(axis=1) + constant
         out.append(equal(2, "E J_ESM - E J_ISM = 1/2 E|grad log q|^2", where, value_l - value_r, constant, QUADRATURE * size, "quadrature"))
         left, right = model.ravel(gradient_l), model.ravel(gradient_r)
@@ -86,18 +88,17 @@ def explicit_is_implicit() -> list[Statement]:
 
 def denoising_chain() -> list[Statement]:
     """Statements 3, 4 and 5: q is the law of a few points, q_sigma their Parzen density, and the noise is integrated."""
-    x, x_noisy, w = noisy_nodes()
-    clean = x[:: len(x) // ATOMS][:ATOMS]
-    d = x.shape[1]
+    clean, (x, x_noisy, w) = noisy_nodes()
+    d = clean.shape[1]
     denoising = DenoisingScoreMatching(x, x_noisy, SIGMA, weights=w)
     explicit = ParzenExplicitScoreMatching(clean, x_noisy, SIGMA, weights=w)
     implicit = ParzenImplicitScoreMatching(x_noisy, weights=w)
     information = w @ (Parzen(clean, SIGMA).score(x_noisy) ** 2).sum(axis=1) / 2
     out = []
-    for model in models():
+    for name, model in models().items():
         J_DSM, J_ESM, J_ISM = (J.value(model) for J in (denoising, explicit, implicit))
         bound = relative_bound(J_DSM, J_ESM, J_ISM, d / SIGMA**2)
-        where = f"{type(model).__name__}, d={d}, {len(clean)} points, sigma={SIGMA:g}"
+        where = f"{name}, d={d}, {len(clean)} points, sigma={SIGMA:g}"
         out += [equal(3, "J_ESMq_sigma - J_ISMq_sigma = 1/2 E|s_sigma|^2", where, J_ESM - J_ISM, information, bound, "quadrature"),
                 equal(4, "J_DSM - J_ESMq_sigma = d/(2 s^2) - 1/2 E|s_sigma|^2", where, J_DSM - J_ESM, d / (2 * SIGMA**2) - information, bound, "quadrature"),
                 equal(5, "J_DSM - J_ISMq_sigma = d/(2 sigma^2)", where, J_DSM - J_ISM, d / (2 * SIGMA**2), bound, "quadrature")]
@@ -141,7 +142,7 @@ def _extrapolated(q: GaussianMixture) -> tuple[float, float, float]:
     for level in range(1, LADDER):
         previous = table
         table = (2**level * previous[1:] - previous[:-1]) / (2**level - 1)
-    error = abs(table[0] - previous[-1]) + 2**LADDER * QUADRATURE * abs(f0) / h[-1] + UNIT
+    error = abs(table[0] - previous[-1]) + 2**LADDER * QUADRATURE * abs(f0) / h[-1]
     exponents = 2 * np.log2(np.array(slopes[:-1]) * h[:-1] / (np.array(slopes[1:]) * h[1:]))      # in sigma, not in sigma^2
     for level in range(1, LADDER - 1):
         exponents = (2**level * exponents[1:] - exponents[:-1]) / (2**level - 1)

@@ -14,8 +14,9 @@ import numpy as np
 from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
 from refsm.denoiser import tweedie, tweedie_covariance
 from refsm.energies.mixture import GaussianMixture
+from refsm.energies.parzen import Parzen
 from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
-from refsm.theorems.chain import SIGMA, density, models, noisy_nodes
+from refsm.theorems.chain import SIGMA, models, noisy_nodes
 from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
@@ -61,17 +62,16 @@ def posterior_moments() -> list[Statement]:
 
 def best_reconstruction() -> list[Statement]:
     """Statement 12: J_DAE of a model minus J_DAE of Tweedie's mean, in exact expectation."""
-    q = density()
-    x, x_noisy, w = noisy_nodes(q)
-    smoothed = GaussianMixture(q.weights, q.means, q.covariances + SIGMA**2 * np.eye(q.d))
+    clean, (x, x_noisy, w) = noisy_nodes()
+    smoothed = Parzen(clean, SIGMA)
     J = DenoisingAutoencoderLoss(x, x_noisy, weights=w)
     best = w @ J.evaluate(reconstruction=tweedie(smoothed, x_noisy, SIGMA))[0]
     out = []
-    for model in models():
+    for name, model in models().items():
         psi = model.score(x_noisy)
         loss = w @ J.evaluate(reconstruction=x_noisy + SIGMA**2 * psi)[0]
         excess = SIGMA**4 * (w @ ((psi - smoothed.score(x_noisy)) ** 2).sum(axis=1))
-        out.append(equal(12, "J_DAE - its minimum = sigma^4 E|psi - s_sigma|^2", f"{type(model).__name__}, d=2, sigma={SIGMA:g}", loss - best, excess,
+        out.append(equal(12, "J_DAE - its minimum = sigma^4 E|psi - s_sigma|^2", f"{name}, d=2, {len(clean)} points, sigma={SIGMA:g}", loss - best, excess,
                          relative_bound(loss, best), "quadrature"))
     return out
 

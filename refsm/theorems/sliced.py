@@ -76,12 +76,12 @@ def explicit_sliced() -> list[Statement]:
     target = q.score(x) @ v.T                                                              # (n, M)  v.grad log q
     constant = w @ (target**2).mean(axis=1) / 2
     out = []
-    for model in models():
+    for name, model in models().items():
         along = model.score(x) @ v.T
         explicit = w @ ((along - target) ** 2).mean(axis=1) / 2
         sliced = SlicedScoreMatching(x, np.broadcast_to(v, (len(x), *v.shape)), weights=w).value(model)
         bound = relative_bound(explicit, w @ (along**2).mean(axis=1), constant)
-        out.append(equal(8, "sliced Fisher divergence - SSM = const", f"{type(model).__name__}, d=2", explicit - sliced, constant, bound, "quadrature"))
+        out.append(equal(8, "sliced Fisher divergence - SSM = const", f"{name}, d=2", explicit - sliced, constant, bound, "quadrature"))
     return out
 
 
