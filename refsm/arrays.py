@@ -9,14 +9,14 @@ rationals (`fractions.Fraction`) pass through, because the checkers and the exac
 from __future__ import annotations
 
 from fractions import Fraction
-from numbers import Complex, Rational, Real
+from numbers import Complex, Integral, Rational, Real
 from typing import Iterator, Sequence
 
 import numpy as np
 
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["widen", "array", "points", "positive", "not_negative", "generator", "binary", "together", "frozen", "held", "uniform_weights", "row_dot",
+__all__ = ["widen", "array", "points", "positive", "not_negative", "count", "generator", "binary", "together", "frozen", "held", "uniform_weights", "row_dot",
            "total", "blocks", "PairwiseSum"]
 
 BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, which stays in a core's cache
@@ -48,13 +48,13 @@ def widen(value: ArrayLike, name: str = "x") -> Array:
 
 
 def _widen_objects(a: Array, name: str) -> Array:
-    """Exact rationals stay as they are; an object array of plain numbers (a mixed table) becomes float64."""
+    """Exact rationals stay exact, integers beside them become rationals; any other object array of numbers becomes float64."""
     flat = a.ravel().tolist()
     for entry in flat:
         if not isinstance(entry, Complex):
             raise TypeError(f"{name} must be numbers, but it contains {entry!r}")
     if any(isinstance(entry, Fraction) for entry in flat) and all(isinstance(entry, Rational) for entry in flat):
-        return a
+        return a if all(isinstance(entry, Fraction) for entry in flat) else np.frompyfunc(Fraction, 1, 1)(a)
     return a.astype(np.float64 if all(isinstance(entry, Real) for entry in flat) else np.complex128)
 
 
@@ -66,8 +66,7 @@ def array(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
     """
     a = widen(value, name)
     _check_shape(a, name, shape)
-    if not all_finite(a):
-        raise ValueError(f"{name} must be finite, but it has {_first_not_finite(a)}")
+    _check_finite(a, name)
     return a
 
 
@@ -84,11 +83,11 @@ def held(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
     """
     if not isinstance(value, np.ndarray) or value.dtype == object or isinstance(value, np.ma.MaskedArray):
         value = widen(value, name)
-    a = value.view()
+    a = np.asarray(value).view()
     a.flags.writeable = False
     _check_shape(a, name, shape)
     for rows in blocks(len(a), a[0].size):
-        array(a[rows], name, ("n", *a.shape[1:]))
+        _check_finite(widen(a[rows], name), name, rows.start)
     return a
 
 
@@ -106,6 +105,13 @@ def not_negative(value: object, name: str) -> float:
     if not 0 <= number < np.inf:
         raise ValueError(f"{name} must be finite and >= 0, but it is {number}")
     return number
+
+
+def count(value: object, name: str) -> int:
+    """A whole number >= 1."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a whole number >= 1, but it is {_brief(value)}")
+    return int(value)
 
 
 def _number(value: object, name: str, domain: str) -> float:
@@ -126,11 +132,17 @@ def generator(rng: object) -> np.random.Generator:
 def binary(x: ArrayLike, name: str = "x", d: int | None = None) -> Array:
     """Binary points as rows: an (n, d) array of zeros and ones."""
     a = points(x, name, d)
-    bad = (a != 0) & (a != 1)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise ValueError(f"{name} must contain only 0 and 1, but entry ({row}, {column}) is {a[row, column]}")
+    all_binary(a, name)
     return a
+
+
+def all_binary(a: Array, name: str) -> None:
+    """ValueError for the first entry of an (n, d) array that is neither 0 nor 1; read block by block, as `held` does."""
+    for rows in blocks(*a.shape):
+        bad = (a[rows] != 0) & (a[rows] != 1)
+        if bad.any():
+            row, column = np.argwhere(bad)[0] + (rows.start, 0)
+            raise ValueError(f"{name} must contain only 0 and 1, but entry ({row}, {column}) is {a[row, column]}")
 
 
 def all_finite(a: Array) -> bool:
@@ -239,9 +251,12 @@ def _check_shape(a: Array, name: str, shape: Sequence[int | str]) -> None:
         raise ValueError(f"{name} must have shape ({wanted}), but its shape is {a.shape}{empty}")
 
 
-def _first_not_finite(a: Array) -> str:
-    index = np.argwhere(~np.isfinite(a))[0]
-    return f"{a[tuple(index)]} at {tuple(int(k) for k in index)}"
+def _check_finite(a: Array, name: str, start: int = 0) -> None:
+    """`start` is the number of rows before the block `a`."""
+    if not all_finite(a):
+        index = np.argwhere(~np.isfinite(a))[0].tolist()
+        place = (index[0] + start, *index[1:])
+        raise ValueError(f"{name} must be finite, but it has {a[tuple(index)]} at {place}")
 
 
 def _brief(value: object) -> str:
