@@ -4,10 +4,11 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
+from collections.abc import Sequence
 from types import ModuleType, TracebackType
-from typing import Any, Sequence
+from typing import Any
 
-__all__ = ["figure_file", "pyplot", "save", "table", "Progress", "INK", "SHADES"]
+__all__ = ["INK", "SHADES", "Progress", "figure_file", "pyplot", "save", "table"]
 
 COLUMNS = 80
 IN_NOTEBOOK = "ipykernel" in sys.modules
@@ -57,9 +58,11 @@ def save(figure: Any, file: pathlib.Path) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under their heads: text to the left, numbers to the right, at most 80 columns wide."""
+    """Print rows under their heads: the first column and text to the left, numbers to the right, at most 80 columns wide; no rows, no table."""
+    if not rows:
+        return
     body = [[entry if isinstance(entry, str) else f"{entry:.4g}" for entry in row] for row in rows]
-    left = [all(isinstance(row[k], str) and not row[k][:1].strip("+-.<").isdigit() for row in rows) for k in range(len(head))]
+    left = [k == 0 or all(isinstance(row[k], str) and not row[k][:1].strip("+-.<").isdigit() for row in rows) for k in range(len(head))]
     width = [max(len(line[k]) for line in [list(head), *body]) for k in range(len(head))]
     lines = ["  ".join(entry.ljust(w) if l else entry.rjust(w) for entry, w, l in zip(line, width, left)).rstrip() for line in [head, *body]]
     widest = max(map(len, lines))
