@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 def _reproduce(args: argparse.Namespace) -> int:
     from refsm import theorems
     from refsm.tables import read_table
+    if args.figures:
+        from refsm.figures import check, draw
+        check()
     data = read_table(args.data) if args.data else None
     made: list[tuple[str, Statement]] = []
     title = where = ""
@@ -82,7 +85,6 @@ def _reproduce(args: argparse.Namespace) -> int:
     if interrupted:
         raise KeyboardInterrupt
     if args.figures:
-        from refsm.figures import draw
         for path in draw(args.figures, [statement for _, statement in made]):
             print(f"drawn: {path}", file=sys.stderr)
     return 1 if failed else 0

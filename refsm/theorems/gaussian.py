@@ -2,7 +2,8 @@
 
     13  J_ISM of a Gaussian is quadratic in P: with the data's mean m and covariance S (divided by n, not n - 1)
         J_ISM(m, S^-1 + dP) - J_ISM(m, S^-1) = 1/2 tr(dP S dP) > 0  for every symmetric dP,
-        so its minimiser is (m, S^-1), which is the maximum-likelihood estimate; and the gradient vanishes there.
+        so its minimiser is (m, S^-1); and the gradient vanishes there.  It is the maximum-likelihood estimate: any other P loses
+        1/2 (tr R - d - log det R) >= 0 of mean log-likelihood, R = P S.
         Expected over the noise, J_DSM has the same form with S + sigma^2 I in the place of S.
 
 Derivation.  With psi = -P (x - m):  mean of 1/2 |psi|^2 is 1/2 tr(P S P), the divergence is -tr P.  At P = S^-1 + dP the terms linear in
@@ -60,4 +61,10 @@ def statements(data: Array, name: str) -> list[Statement]:
             equal(13, f"gradient of {title} for the mean = 0", where, gradient.mean, np.zeros(d), bound.max(), "rounding"),
             equal(13, f"{title}(P + dP) - {title}(P) = 1/2 tr dP C dP", where, raised, quadratic, bound.max() + 4 * UNIT * len(points) * quadratic, "rounding"),
         ]
+    best = Gaussian(mean, np.linalg.inv(S))
+    other = Gaussian(mean, best.precision + dP)
+    ratio = other.precision @ S
+    lost = (best.log_density(x) - other.log_density(x)).mean()
+    divergence = (np.trace(ratio) - d - np.linalg.slogdet(ratio)[1]) / 2
+    out.append(equal(13, "log-likelihood(P) - (P + dP) = 1/2 (tr R - d - ln det R)", where, lost, divergence, bound.max(), "rounding"))
     return out
