@@ -54,7 +54,8 @@ def _widen_objects(a: Array, name: str) -> Array:
         if not isinstance(entry, Complex):
             raise TypeError(f"{name} must be numbers, but it contains {entry!r}")
     if any(isinstance(entry, Fraction) for entry in flat) and all(isinstance(entry, Rational) for entry in flat):
-        return a if all(isinstance(entry, Fraction) for entry in flat) else np.frompyfunc(Fraction, 1, 1)(a)
+        exact = [entry if isinstance(entry, Fraction) else Fraction(int(entry)) for entry in flat]
+        return np.array(exact, dtype=object).reshape(a.shape)
     return a.astype(np.float64 if all(isinstance(entry, Real) for entry in flat) else np.complex128)
 
 

@@ -106,6 +106,11 @@ def test_a_complex_step_through_each_function_is_its_derivative(name, derivative
     assert np.allclose(moved.real, getattr(stable, name)(a), rtol=1e-13, atol=1e-15)
 
 
+def test_a_complex_step_at_zero_meets_the_two_halves_of_the_line():
+    a = np.array([1e-200j])
+    assert (stable.softplus(a).imag / 1e-200, stable.sigmoid(a).imag / 1e-200) == (0.5, 0.25)
+
+
 def test_a_complex_step_through_the_bend_is_its_derivative():
     a, h = np.linspace(-9, 9, 31), 1e-200
     slope = stable.sigmoid_slope(a)
