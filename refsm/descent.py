@@ -1,0 +1,305 @@
+"""Follow a gradient down: a plain loop with momentum, and the bridge to scipy.optimize.
+
+Symbols
+    J                  the objective;  theta the parameters, block by block
+    g                  its gradient at theta
+    k                  how many steps are done
+    rate               the rate at step k, in the units of theta^2 / J
+    momentum  number   in [0, 1)
+    v                  velocity, shaped as theta
+    w     (n,)         the weights of the points
+    share number       how many times a batch's weight the whole weight is
+    f                  the value that scipy sees
+
+Equations
+    (1)  v     <- momentum v - rate g,  v = 0 before the first step
+    (2)  theta <- theta + v
+    (3)  J on a batch = share sum_{n in batch} w_n term_n,  share = sum_n w_n / sum_{n in batch} w_n
+    (4)  beyond the parameters that the energy takes:  f = highest + |rise|,  rise = g.(theta - theta_last),  gradient sign(rise) g
+
+Derivation
+    (1), (2)  Polyak's heavy ball.  With constant rate the displacement of a step is momentum times the last one, minus rate g.
+    (3)       each batch keeps the total weight, so a rate means the same for batches of any size; with equal shares of the weight in disjoint
+              batches the mean over batches is J.
+    (4)       theta_last is the last point with a finite value, g its gradient, `highest` the largest value so far: a convex wall, higher than all
+              that was accepted, that turns a line search back.  Infinity would do too, but line searches interpolate.
+
+Conventions
+    Some write v <- momentum v + g, theta <- theta - rate v: the same for a constant rate, another path when the rate changes.
+    Others damp, v <- momentum v - (1 - momentum) rate g, or look ahead (Nesterov).
+
+Sources
+    Polyak, Some methods of speeding up the convergence of iteration methods, USSR Comput. Math. Math. Phys. 4 (1964): (1), (2).
+"""
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple, Sequence
+
+import numpy as np
+
+from refsm import arrays
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["gradient_descent", "minimize", "Descent", "Minimum", "History", "DescentError"]
+
+Callback = Callable[[int, Any, float, float], Any]        # k, model, value, gradient norm
+REFUSALS = (ValueError, ArithmeticError, np.linalg.LinAlgError)    # what an energy raises for parameters that it does not take
+NOT_FINITE = "the value or its gradient is not finite"
+EVERY = 0.2                                               # seconds between two lines of progress
+
+
+class History(NamedTuple):
+    """One entry for each model on the way, the first and the last included; on batches, of the batch whose turn it was."""
+
+    value: Array                # (k + 1,)
+    gradient_norm: Array        # (k + 1,)
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Where a descent got: `model`, and the history that leads to it; `history.value[-1]` is the value at `model`."""
+
+    model: Any
+    history: History
+    interrupted: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps lead from the first model to this one."""
+        return max(len(self.history.value) - 1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum(Descent):
+    """Where scipy.optimize got, and what it says."""
+
+    converged: bool = False
+    message: str = ""
+
+    @property
+    def value(self) -> float:
+        """The value at `model`."""
+        return float(self.history.value[-1])
+
+    @property
+    def gradient_norm(self) -> float:
+        """The length of the gradient at `model`."""
+        return float(self.history.gradient_norm[-1])
+
+
+class DescentError(ArithmeticError):
+    """A value or gradient is not finite, or the energy refuses the parameters.  `result` is a `Descent` with the last good model."""
+
+    def __init__(self, message: str, result: Descent) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class _Trail:
+    """The last good model and the history that leads to it: what is left when a run ends early."""
+
+    def __init__(self, model: Any, callback: Callback | None) -> None:
+        self.entries: list[tuple[float, float]] = []
+        self.model, self.length, self.callback = model, 0, callback
+
+    def add(self, model: Any, value: Any, gradient: Any) -> None:
+        """One more good model; then the user's callback."""
+        entry = float(value), _length(gradient)
+        self.entries.append(entry)
+        self.model, self.length = model, len(self.entries)       # at once, so that Ctrl-C finds them together
+        if self.callback is not None:
+            self.callback(self.length - 1, model, *entry)
+
+    @property
+    def history(self) -> History:
+        return History(*np.array(self.entries[:self.length], dtype=float).reshape(-1, 2).T)
+
+    def error(self, what: str) -> DescentError:
+        result = Descent(self.model, self.history)
+        return DescentError(f"{what}; the last good model, after {result.steps} steps, is in .result", result)
+
+
+def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[int], float], momentum: float = 0.0, callback: Callback | None = None,
+                     batches: Sequence[ArrayLike] | None = None, progress: bool | None = None) -> Descent:
+    """Some steps (1), (2) down the gradient of J, from `model` on.
+
+    `rate` is a number > 0 or a function of k = 0, 1, ... (>= 0); `batches` a sequence of index arrays, used in turn (3);
+    `callback(k, model, value, gradient_norm)` is called for k = 0, ..., steps.  `progress` shows a line on stderr; None: where that is a terminal.
+    Ctrl-C ends the run and returns what is done, `interrupted`.
+
+    DescentError, with the last good model in its `.result`, at the first value or gradient that is not finite and at parameters that the energy
+    refuses.  ValueError or TypeError for bad arguments.
+
+    J = 1/2 (x - mean)^2 for a Gaussian of precision 1 at x = 3, from mean 1: each step of rate 1/2 halves the distance.
+
+    >>> from refsm.energies.gaussian import Gaussian
+    >>> from refsm.objectives.score_matching import ExplicitScoreMatching
+    >>> J = ExplicitScoreMatching([[3.0]], data_score=[[0.0]])
+    >>> result = gradient_descent(J, Gaussian([1.0], [[1.0]]), steps=1, rate=0.5)
+    >>> float(result.history.value[0]), result.model.mean
+    (2.0, array([2.]))
+    """
+    steps = arrays.count(steps, "steps")
+    momentum = arrays.not_negative(momentum, "momentum")
+    if momentum >= 1:
+        raise ValueError(f"momentum must be in [0, 1), but it is {momentum}")
+    schedule = rate if callable(rate) else _constant(rate)
+    shares = [(None, 1)] if batches is None else [_share(J, batch, f"batches[{i}]") for i, batch in enumerate(batches)]
+    if not shares:
+        raise ValueError("batches must have at least one batch, but there is none")
+    trail, line = _Trail(model, callback), _Progress(steps, sys.stderr.isatty() if progress is None else progress)
+    v = [0 * block for block in model.theta]
+    try:
+        for k in range(steps + 1):
+            batch, share = shares[k % len(shares)]
+            value, gradient = _evaluated(J if batch is None else J.take(batch), model)
+            value, g = share * value, [share * block for block in gradient]                         # (3)
+            if not _finite(value, g):
+                raise trail.error(NOT_FINITE)
+            trail.add(model, value, g)
+            line.show(k, value)
+            if k < steps:
+                r = arrays.not_negative(schedule(k), "rate(k)")
+                v = [momentum * v_block - r * g_block for v_block, g_block in zip(v, g)]            # (1)
+                model = _moved(model, v, trail)                                                     # (2)
+    except KeyboardInterrupt:
+        return Descent(trail.model, trail.history, interrupted=True)
+    finally:
+        line.close()
+    return Descent(trail.model, trail.history)
+
+
+def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | None = None, **options: Any) -> Minimum:
+    """The minimum of J that a method of scipy.optimize.minimize finds from `model` on, over the ravelled parameters.
+
+    `options` are the method's own (maxiter=..., gtol=...); `callback` as in `gradient_descent`, once an iteration.  Where a line search leaves the parameters that
+    the energy takes it meets a wall (4).  Ctrl-C ends the run and returns the last iterate, `interrupted`.
+
+    DescentError where the value or gradient at `model` is not finite.
+
+    >>> from refsm.energies.gaussian import Gaussian
+    >>> from refsm.objectives.score_matching import ImplicitScoreMatching
+    >>> result = minimize(ImplicitScoreMatching([[1.0], [3.0]]), Gaussian([0.0], [[3.0]]))
+    >>> result.converged, result.model.mean.round(3), result.model.precision.round(3)       # mean 2, variance 1
+    (True, array([2.]), array([[1.]]))
+    """
+    from scipy import optimize     # here, because it takes longer to import than all else
+
+    trail, theta = _Trail(model, callback), model.ravel()
+    value, gradient = _evaluated(J, model)
+    if not _finite(value, gradient):
+        raise trail.error(NOT_FINITE)
+    trail.add(model, value, gradient)
+    wall, reached = _Wall(J, theta, model, value, gradient), [theta]
+
+    def iterate(theta: Array, *_: Any) -> None:
+        reached[0] = theta.copy()
+        trail.add(*wall.at(theta))
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Method .* does not use gradient information")
+            found = optimize.minimize(wall, theta, jac=True, method=method, callback=iterate, options=options)
+        if not np.array_equal(found.x, reached[0]):
+            iterate(found.x)
+    except KeyboardInterrupt:
+        return Minimum(trail.model, trail.history, interrupted=True, message="interrupted")
+    return Minimum(trail.model, trail.history, converged=bool(found.success), message=str(found.message))
+
+
+class _Wall:
+    """J as scipy sees it: its value and gradient where these are finite, else the wall (4)."""
+
+    def __init__(self, J: Any, theta: Array, model: Any, value: float, gradient: Any) -> None:
+        self.J, self.last, self.highest = J, (theta, model, value, gradient), value
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        try:
+            model, value, gradient = self.at(theta)
+        except REFUSALS:
+            return self.beyond(theta)
+        if not _finite(value, gradient):
+            return self.beyond(theta)
+        self.last, self.highest = (theta.copy(), model, value, gradient), max(self.highest, value)
+        return value, model.ravel(gradient)
+
+    def at(self, theta: Array) -> tuple[Any, float, Any]:
+        """Model, value and gradient; the last ones are at hand."""
+        theta_last, model, *known = self.last
+        if np.array_equal(theta, theta_last):
+            return model, known[0], known[1]
+        model = model.unravel(theta)
+        return model, *_evaluated(self.J, model)
+
+    def beyond(self, theta: Array) -> tuple[float, Array]:
+        """The wall (4)."""
+        theta_last, model, _, gradient = self.last
+        g = model.ravel(gradient)
+        rise = g @ (theta - theta_last)
+        return self.highest + abs(rise), np.copysign(1, rise) * g                                   # ()  (4)
+
+
+def _evaluated(J: Any, model: Any) -> tuple[Any, Any]:
+    """Value and gradient; what overflows is found by `_finite`."""
+    with np.errstate(all="ignore"):
+        return J.value_and_gradient(model)
+
+
+def _finite(value: Any, gradient: Any) -> bool:
+    return bool(np.isfinite(float(value))) and all(arrays.all_finite(block) for block in gradient)
+
+
+def _moved(model: Any, v: Sequence[Array], trail: _Trail) -> Any:
+    """The model a step further; DescentError where the energy refuses it."""
+    with np.errstate(all="ignore"):
+        theta = [block + v_block for block, v_block in zip(model.theta, v)]                         # (2)
+    try:
+        return model.with_theta(model.projected(type(model.theta)(*theta)))
+    except REFUSALS as error:
+        raise trail.error(f"the next step leaves what {type(model).__name__} takes ({error})") from None
+
+
+def _length(gradient: Any) -> float:
+    """|g| over all blocks, without overflow or underflow."""
+    return float(np.hypot.reduce([np.hypot.reduce(np.asarray(block, dtype=float), axis=None) for block in gradient]))
+
+
+def _constant(rate: float) -> Callable[[int], float]:
+    number = arrays.positive(rate, "rate")
+    return lambda k: number
+
+
+def _share(J: Any, batch: ArrayLike, name: str) -> tuple[Array, Any]:
+    """A batch as indices, and its share (3)."""
+    n = len(J.points)
+    index = np.asarray(batch)
+    if index.ndim != 1 or index.size == 0 or index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= n:
+        raise ValueError(f"{name} must be a list of row numbers from 0 to {n - 1}, but it is {batch!r}")
+    part = J.weights[index].sum()
+    if part == 0:
+        raise ValueError(f"{name} must have points of some weight, but their weights sum to 0")
+    return index, J.weights.sum() / part                                                            # ()  (3)
+
+
+class _Progress:
+    """One line on stderr that is written again and again, now and then; nothing unless `on`."""
+
+    def __init__(self, steps: int, on: bool) -> None:
+        self.steps, self.on = steps, on
+        self.start = self.next = time.monotonic()
+
+    def show(self, k: int, value: float) -> None:
+        now = time.monotonic()
+        if self.on and now >= self.next:
+            self.next = now + EVERY
+            left = (now - self.start) * (self.steps - k) / max(k, 1)
+            sys.stderr.write(f"\rstep {k} of {self.steps}, value {float(value):.6g}, {left:.0f} s left \033[K")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        if self.on:
+            sys.stderr.write("\n")
