@@ -114,6 +114,7 @@ def test_a_diagonal_covariance_is_the_isotropic_case():
     (lambda: CovarianceCorruption([[1.0, 0.5], [0.25, 1.0]]), ValueError,
      "covariance must be symmetric, but entries (0, 1) and (1, 0) are 0.5 and 0.25"),
     (lambda: CovarianceCorruption([[1.0, 2.0], [2.0, 1.0]]), ValueError, "covariance must be positive definite, but its smallest eigenvalue is -1"),
+    (lambda: CovarianceCorruption(np.zeros((3, 3))), ValueError, "covariance must be positive definite, but its smallest eigenvalue is 0"),
     (lambda: CovarianceCorruption([[1.0, 0], [0, 1j]]), TypeError, "covariance must be real, but it is complex"),
     (lambda: CovarianceCorruption([[np.nan]]), ValueError, "covariance must be finite, but it has nan at (0, 0)"),
     (lambda: corruption("a"), TypeError, "corruption must be a number > 0, but it is 'a'"),
