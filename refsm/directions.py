@@ -38,6 +38,7 @@ Sources
 """
 from __future__ import annotations
 
+import itertools
 import operator
 from fractions import Fraction
 
@@ -107,7 +108,7 @@ def all_signs(n: int, d: int) -> Array:
     _shape(n=n, d=d)
     if d > WIDEST:
         raise ValueError(f"d must be at most {WIDEST}, whose sign vectors are {2**WIDEST}, but it is {d}")
-    v = np.stack(np.meshgrid(*[[-1.0, 1.0]] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    v = np.array(list(itertools.product((-1.0, 1.0), repeat=d)))
     return np.broadcast_to(v, (n, *v.shape))                                           # (n, 2^d, d)  (5)
 
 

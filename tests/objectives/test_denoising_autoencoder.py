@@ -1,0 +1,122 @@
+"""The autoencoder's loss by itself, and theorem 1: J_DSM = J_DAE / (2 sigma^4) for the value, every term, W, b and c."""
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from oracles import complex_gradient, relative_gap
+
+from refsm.activations import RATIONAL
+from refsm.arrays import blocks
+from refsm.corruption import GaussianCorruption
+from refsm.directions import rational
+from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
+from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
+from refsm.objectives.denoising import DenoisingScoreMatching
+from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
+
+N, D, M = 7, 3, 5
+
+
+def setting(seed=0, n=N):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, D)), rng.standard_normal((n, D)), rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
+
+
+def test_the_term_is_the_squared_error_of_the_reconstruction():
+    x, x_noisy, W, b, c = setting()
+    reconstruction = [[sum(W[j, i] / (1 + np.exp(-(W[j] @ x_noisy[n] + b[j]))) for j in range(M)) + c[i] for i in range(D)] for n in range(N)]
+    expected = ((np.array(reconstruction) - x) ** 2).sum(axis=1)
+    J = DenoisingAutoencoderLoss(x, x_noisy)
+    assert relative_gap(J.per_sample(AutoencoderEnergy(W, b, c, sigma=0.37)), expected) < 1e-14
+    assert relative_gap(J.evaluate(reconstruction=reconstruction)[0], expected) < 1e-14
+
+
+def test_sigma_is_no_part_of_this_loss():
+    x, x_noisy, W, b, c = setting()
+    J = DenoisingAutoencoderLoss(x, x_noisy)
+    assert J.value(AutoencoderEnergy(W, b, c, sigma=0.37)) == J.value(AutoencoderEnergy(W, b, c, sigma=1.7))
+
+
+def test_backpropagation_is_the_complex_step_of_the_value():
+    x, x_noisy, W, b, c = setting()
+    J = DenoisingAutoencoderLoss(x, x_noisy, weights=np.random.default_rng(1).uniform(size=N))
+    model = AutoencoderEnergy(W, b, c, sigma=0.37)
+    expected = complex_gradient(lambda vector: J.value(model.unravel(vector)), model.ravel())
+    gradient = J.gradient(model)
+    assert isinstance(gradient, AutoencoderTheta)
+    assert relative_gap(model.ravel(gradient), expected) < 1e-13
+
+
+def test_the_cotangent_on_the_reconstruction_is_the_derivative_of_the_value():
+    x, x_noisy, *_ = setting()
+    weights = np.random.default_rng(2).uniform(size=N)
+    J = DenoisingAutoencoderLoss(x, x_noisy, weights=weights)
+    reconstruction = np.random.default_rng(3).standard_normal((N, D))
+    _, cotangents = J.evaluate(reconstruction=reconstruction)
+    expected = complex_gradient(lambda moved: weights @ J.evaluate(reconstruction=moved)[0], reconstruction)
+    assert relative_gap(cotangents["reconstruction"], expected) < 1e-14
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.3, 1.7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_denoising_score_matching_is_a_denoising_autoencoder(sigma, weighted):
+    x, eps, W, b, c = setting(4, n=257)
+    x_noisy = x + sigma * eps
+    weights = {"weights": np.random.default_rng(5).uniform(size=len(x))} if weighted else {}
+    model = AutoencoderEnergy(W, b, c, sigma=sigma)
+    dsm, dae = DenoisingScoreMatching(x, x_noisy, GaussianCorruption(sigma), **weights), DenoisingAutoencoderLoss(x, x_noisy, **weights)
+    scale = 2 * sigma**4
+    # psi and its target are each of the size of sigma^-2 times a point: their difference cancels x_noisy down to rounding
+    assert abs(scale * dsm.value(model) / dae.value(model) - 1) < 1e-14
+    assert relative_gap(scale * dsm.per_sample(model), dae.per_sample(model)) < 1e-14
+    for left, right in zip(dsm.gradient(model), dae.gradient(model)):
+        assert relative_gap(scale * left, right) < 1e-13
+
+
+@pytest.mark.parametrize("sigma", [Fraction(1, 20), Fraction(3, 10), Fraction(17, 10)], ids=str)
+def test_in_exact_rationals_the_gap_is_the_number_zero(sigma):
+    x, eps, W, b, c = (rational(np.round(a * 16) / 16) for a in setting(6, n=3))
+    x_noisy = x + sigma * eps
+    model = AutoencoderEnergy(W, b, c, sigma=sigma, activation=RATIONAL)
+    dsm, dae = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
+    assert 2 * sigma**4 * dsm.value(model) - dae.value(model) == 0
+    assert (2 * sigma**4 * dsm.per_sample(model) - dae.per_sample(model) == 0).all()
+    for left, right in zip(dsm.gradient(model), dae.gradient(model)):
+        assert (2 * sigma**4 * left - right == 0).all()
+    assert dae.value(model) != 0
+
+
+def test_another_noise_level_in_the_energy_breaks_the_identity():
+    x, eps, W, b, c = setting()
+    x_noisy = x + 0.3 * eps
+    left = 2 * 0.3**4 * DenoisingScoreMatching(x, x_noisy, 0.3).value(AutoencoderEnergy(W, b, c, sigma=0.4))
+    assert abs(left / DenoisingAutoencoderLoss(x, x_noisy).value(AutoencoderEnergy(W, b, c, sigma=0.4)) - 1) > 0.01
+
+
+def test_the_wider_layer_sets_the_blocks():
+    x, x_noisy, W, b, c = setting(7, n=600)
+    model = AutoencoderEnergy(np.tile(W, (200, 1)) / 20, np.tile(b, 200), c, sigma=0.3)
+    assert len(list(blocks(600, model.width))) > 1
+    J = DenoisingAutoencoderLoss(x, x_noisy)
+    term, backward = J.forward(model)                                  # all points as one block
+    assert relative_gap(J.per_sample(model), term) < 1e-13
+    assert all(relative_gap(left, right) < 1e-13 for left, right in zip(J.gradient(model), backward()))
+
+
+def test_models_that_are_no_tied_autoencoder_are_refused():
+    x, x_noisy, W, b, c = setting()
+    J = DenoisingAutoencoderLoss(x, x_noisy)
+    for model, error, sentence in [
+        (GaussianBernoulliRBM(W, b, c, np.zeros(D)), TypeError,
+         "model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, but it is a GaussianBernoulliRBM"),
+        (AutoencoderEnergy(np.ones((M, 9)), b, np.ones(9), sigma=0.5), ValueError, "model must have d = 3 as the data, but it has d = 9"),
+    ]:
+        for ask in (J.value, J.gradient, J.per_sample):
+            with pytest.raises(error) as caught:
+                ask(model)
+            assert str(caught.value) == sentence
+
+
+def test_shapes_that_disagree_are_refused():
+    with pytest.raises(ValueError, match=r"^x_noisy must have shape \(7, 3\), but its shape is \(5, 3\)$"):
+        DenoisingAutoencoderLoss(np.ones((7, 3)), np.ones((5, 3)))
