@@ -70,15 +70,15 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
     """Two cases with dyadic numbers; they do not depend on the seed, and have one model each."""
     if model is not None and model != _paper_model(objective):
         return []
-    half = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
-    noise = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 1.0]])
+    half = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [2.0, -1.0]])
+    noise = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     if objective in ("ratio", "pseudo"):
         x = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
         W = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, -2.0], [0.0, -2.0, 0.0]])
         thetas: list[dict[str, Array]] = [{"W": 0 * W, "b": np.zeros(3)}, {"W": W, "b": np.array([0.5, 0.0, -1.0])}]
         arrays, hyper = {"x": x}, {}
     elif objective == "dae":                                # the activations are 0, and sigmoid(0) = 1/2 exactly
-        x, noise = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]), np.array([[1.0, 0.0], [2.0, -4.0], [0.0, -2.0]])
+        x, noise = half, np.array([[1.0, 0.0], [2.0, -4.0], [0.0, -2.0], [-1.0, 2.0]])
         W = np.array([[0.0, 2.0], [0.0, -1.0], [0.0, 0.5]])
         thetas = [{"W": 0 * W, "b": np.zeros(3), "c": np.array([0.5, -1.0])}, {"W": W, "b": np.zeros(3), "c": np.array([0.0, 0.25])}]
         arrays, hyper = {"x": x, "noise": noise, "x_noisy": x + noise / 2}, {"sigma": 0.5}
@@ -96,7 +96,7 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
         elif objective == "regularized":
             hyper = {"strength": 0.25}
         elif objective in ("ssm", "ssm_vr"):
-            arrays = {"x": half, "directions": np.array([[[1.0, 1.0], [1.0, -1.0]], [[-1.0, 1.0], [1.0, 1.0]], [[1.0, 1.0], [-1.0, 1.0]]])}
+            arrays = {"x": half, "directions": np.array([[[1.0, 1.0], [1.0, -1.0]], [[-1.0, 1.0], [1.0, 1.0]]] * 2)}
     return [Case(f"paper/{objective}/{k}", "paper", objective, _paper_model(objective), theta, arrays, hyper, "exact", "c0") for k, theta in enumerate(thetas)]
 
 

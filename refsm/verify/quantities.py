@@ -1,0 +1,154 @@
+"""The local quantities of one case, computed when first read: scores, Jacobians, projections, gaps, at any point that a slip may use.
+
+Symbols
+    n points, i and k dimensions (d), r directions (M).
+    x, x_noisy, noise  (n, d)     clean points, corrupted points, standard normal noise
+    v                  (n, M, d)  directions
+    sigma              number     standard deviation of the noise, or the autoencoder's constant
+    psi                (n, d)     score at a point
+    J                  (n, d, d)  its Jacobian
+    parzen             (n, d)     grad log q_sigma at a point, q_sigma the Parzen density of x
+
+Equations
+    (1)  parzen = sum_k share_k (x_k - point) / sigma^2,  share_k proportional to exp(-|point - x_k|^2 / (2 sigma^2))
+
+Derivation
+    (1)  q_sigma is an equal-weight mixture of N(x_k, sigma^2 I); the gradient of the log of a sum is the share-weighted mean of gradients.
+
+Conventions
+    Everything is analytic along the real axis, so that a complex step through the parameters gives exact gradients.  An array
+    case has its quantities at one point only; asking for another raises `Unavailable`, and the formula is left out.
+
+Sources
+    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011), for (1).
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping
+
+import numpy as np
+
+from refsm.stable import log_sum_exp
+from refsm.typing import Array
+from refsm.verify import models
+from refsm.verify.cases import Case
+
+__all__ = ["Quantities", "Unavailable"]
+
+NOISY = ("parzen_esm", "parzen_ism", "dsm", "dae")
+
+POINTS: dict[str, Callable[[Case], Array]] = {
+    "x": lambda c: c.x,
+    "x_noisy": lambda c: c.x_noisy,
+    "x + sigma^2 noise": lambda c: c.x + c.sigma**2 * c.noise,
+    "x + noise": lambda c: c.x + c.noise,
+    "x - sigma noise": lambda c: c.x - c.sigma * c.noise,
+    "x + sqrt(sigma) noise": lambda c: c.x + np.sqrt(c.sigma) * c.noise,
+    "x + 2 sigma noise": lambda c: c.x + 2 * c.sigma * c.noise,
+    "noise": lambda c: c.noise,
+}
+
+
+class Unavailable(Exception):
+    """The case does not say: an array case has no model to ask at another point."""
+
+
+class Quantities:
+    """What the terms of a loss are made of, for one case and one set of parameters."""
+
+    def __init__(self, case: Case, theta: Mapping[str, Array] | None = None) -> None:
+        self.case = case
+        self.theta = case.theta if theta is None else theta
+        self.at = "x_noisy" if case.objective in NOISY else "x"
+        self._kept: dict[Any, Array] = {}
+
+    def _once(self, key: Any, make: Callable[[], Array]) -> Array:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def changed(self, slip: str) -> Quantities:
+        """The same case read by somebody who left a parameter of the model out."""
+        if self.case.model is None:
+            raise Unavailable
+        return self._once(("changed", slip), lambda: Quantities(self.case, {**self.theta, slip: 0 * self.theta[slip]}))   # type: ignore[return-value,arg-type]
+
+    def point(self, name: str) -> Array:
+        """A point by its formula, (n, d)."""
+        return POINTS[name](self.case)
+
+    def psi(self, point: str | None = None) -> Array:
+        """The score at a point, (n, d); at the objective's own point for None."""
+        case, point = self.case, point or self.at
+        if case.model is None:
+            return self._given("score", point)
+        return self._once(("psi", point), lambda: models.score(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+
+    def J(self, point: str | None = None) -> Array:
+        """The Jacobian of the score, (n, d, d)."""
+        case, point = self.case, point or self.at
+        if case.model is None:
+            return self._given("jacobian", point)
+        return self._once(("J", point), lambda: models.jacobian(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+
+    def diagonal(self, point: str | None = None) -> Array:
+        """d psi_i / d x_i, (n, d)."""
+        return np.einsum("nii->ni", self.J(point))
+
+    def energy(self, point: str | None = None) -> Array:
+        """The energy, (n,)."""
+        case, point = self.case, point or self.at
+        if case.model not in models.WITH_ENERGY:
+            raise Unavailable
+        return self._once(("E", point), lambda: models.energy(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+
+    def gap(self) -> Array:
+        """E(x with bit i flipped) - E(x), (n, d)."""
+        if self.case.model is None:
+            return self.case.arrays["gap"]
+        return self._once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x))
+
+    def reconstruction(self, point: str | None = None) -> Array:
+        """The autoencoder's output, (n, d)."""
+        case, point = self.case, point or self.at
+        if case.model is None:
+            return self._given("reconstruction", point)
+        return self.psi(point) * case.sigma**2 + self.point(point)
+
+    def parzen(self, point: str | None = None, bandwidth: float | None = None, without_own: bool = False, shares: str = "soft") -> Array:
+        """grad log q_sigma at a point, (n, d), equation (1)."""
+        return self._once(("parzen", point, bandwidth, without_own, shares), lambda: self._parzen(point, bandwidth, without_own, shares))
+
+    def _parzen(self, point: str | None, bandwidth: float | None, without_own: bool, shares: str) -> Array:
+        x, y, s = self.case.x, self.point(point or self.at), bandwidth or self.case.sigma
+        apart = x[None, :, :] - y[:, None, :]
+        logs = -(apart * apart).sum(axis=2) / (2 * s**2)
+        if without_own:
+            logs = logs - np.where(np.eye(len(x)) > 0, np.inf, 0)
+        if shares == "nearest":
+            share = (logs == logs.max(axis=1, keepdims=True)).astype(float)
+        elif shares == "equal":
+            share = np.full(logs.shape, 1 / len(x))
+        else:
+            share = np.exp(logs - log_sum_exp(logs)[:, None])
+        return np.einsum("nk,nki->ni", share, apart) / s**2                              # (n, d)  (1)
+
+    def v(self, kind: str = "given") -> Array:
+        """The directions, (n, M, d), as given or as a slip changes them."""
+        v = self.case.directions
+        lengths = np.sqrt((v * v).sum(axis=2, keepdims=True))
+        return {
+            "given": lambda: v,
+            "unit": lambda: v / lengths,
+            "sphere": lambda: v / lengths * np.sqrt(v.shape[2]),
+            "first point's": lambda: np.broadcast_to(v[:1], v.shape),
+            "first": lambda: v[:, :1],
+            "sign": lambda: np.sign(v),
+            "next point's": lambda: np.roll(v, -1, axis=0),
+            "one": lambda: np.broadcast_to(v[:1, :1], v.shape),
+        }[kind]()
+
+    def _given(self, name: str, point: str) -> Array:
+        if point != self.at or name not in self.case.arrays:
+            raise Unavailable
+        return self.case.arrays[name]
