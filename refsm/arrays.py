@@ -16,8 +16,8 @@ import numpy as np
 
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["widen", "array", "points", "positive", "not_negative", "count", "generator", "binary", "together", "frozen", "held", "uniform_weights", "row_dot",
-           "total", "blocks", "PairwiseSum"]
+__all__ = ["widen", "array", "points", "positive", "not_negative", "count", "generator", "binary", "all_binary", "together", "frozen", "held", "uniform_weights",
+           "row_dot", "total", "blocks", "PairwiseSum"]
 
 BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, which stays in a core's cache
 KEEP = 2 ** 22 - 1024    # just under 32 MB, the largest size whose freeing teaches the C library not to hand pages back
