@@ -41,12 +41,12 @@ def _read_npy(path: pathlib.Path) -> Array:
 def _read_npz(path: pathlib.Path) -> Array:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            names = archive.files
-            if len(names) != 1 and "x" not in names:
-                raise ValueError(f"{path} must contain one array, or one called x, but it contains {', '.join(names) or 'none'}")
-            return archive["x" if "x" in names else names[0]]
-    except (zipfile.BadZipFile, EOFError, TypeError, AttributeError):
-        raise ValueError(f"{path} must be an archive written by numpy.savez, but it is not") from None
+            content = {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, TypeError, AttributeError):
+        raise ValueError(f"{path} must be an archive written by numpy.savez, without pickled objects, but it is not") from None
+    if len(content) != 1 and "x" not in content:
+        raise ValueError(f"{path} must contain one array, or one called x, but it contains {', '.join(content) or 'none'}")
+    return content["x"] if "x" in content else next(iter(content.values()))
 
 
 def _read_csv(path: pathlib.Path) -> Array:

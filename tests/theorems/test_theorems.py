@@ -1,0 +1,156 @@
+"""Every statement holds, on the digits and on other data; and a planted mistake makes some statement fail."""
+import collections
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import refsm
+from refsm import theorems
+from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced
+from refsm.theorems.denoising import Setting
+
+NUMBERS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+
+
+def setting(sigma=0.3, n=40, d=7, hidden=6, seed=0):
+    return Setting(np.random.default_rng(seed).random((n, d)), "random rows", sigma, hidden, seed)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return theorems.all()
+
+
+def on_data(data, **settings):
+    """The statements on the data that one gives: the others are the same for all data."""
+    groups = theorems.batches(data, **settings)
+    first = [next(groups) for _ in range(1 if "sigma" in settings else 3)]
+    where = Setting(data, settings["name"], 0.3, settings["hidden"], settings["seed"])
+    return [s for _, batch in first for s in batch] + denoising.same_path(where) + denoising.rbm_is_autoencoder(where) + gaussian.statements(data, "points")
+
+
+def test_all_statements_hold_on_the_digits_and_none_is_missing(made):
+    assert all(isinstance(s, theorems.Statement) for s in made)
+    assert not [str(s) for s in made if not s.holds]
+    assert {s.number for s in made} == NUMBERS
+    where = " ".join(s.where for s in made if s.number == 1)
+    for sigma in ("0.05", "0.3", "1.7"):
+        assert f"1797 digits, d=64, m=100, sigma={sigma}" in where
+    count = collections.Counter(s.number for s in made)
+    assert min(count[k] for k in (3, 4, 5)) == 6          # three energies, two theta
+
+
+def test_the_gaps_are_a_few_roundings_and_the_bounds_are_not_idle(made):
+    for s in made:
+        if s.how in ("rounding", "enumeration") and s.number != 6:
+            assert s.bound <= 1e-8 * max(1.0, abs(s.left)), str(s)
+
+
+def test_in_exact_rationals_the_gap_is_the_number_zero():
+    exact = [s for s in theorems.all(np.random.default_rng(1).random((5, 3)), exact=True, hidden=4) if s.how == "exact"]
+    assert {s.number for s in exact} == {1, 7, 15}
+    assert all(isinstance(s.gap, Fraction) and s.gap == 0 and s.holds for s in exact)
+    assert {"2 sigma^4 J_DSM = J_DAE, value", *(f"2 sigma^4 J_DSM = J_DAE, gradient for {block}" for block in "Wbc")} <= {s.name for s in exact}
+
+
+@pytest.mark.parametrize("data", [np.random.default_rng(2).standard_normal((7, 1)), np.random.default_rng(3).standard_normal((1, 3)),
+                                  1e6 * np.random.default_rng(4).random((11, 5)), np.ones((6, 3))])
+def test_they_hold_on_any_data(data):
+    made = on_data(data, hidden=3, name="points", seed=5)
+    assert not [str(s) for s in made if not s.holds]
+
+
+def test_one_sigma_takes_the_place_of_three():
+    groups = theorems.batches(np.random.default_rng(2).standard_normal((7, 3)), sigma=0.8, hidden=3)
+    (_, first), (_, second) = next(groups), next(groups)
+    assert {s.where for s in first} == {"7 rows, d=3, m=3, sigma=0.8"} and {s.number for s in second} == {6}
+
+
+@pytest.mark.parametrize(("settings", "sentence"), [
+    ({"hidden": 0}, "hidden must be a whole number >= 1, but it is 0"), ({"hidden": 2.5}, "hidden must be a whole number >= 1, but it is 2.5"),
+    ({"seed": -1}, "seed must be a whole number >= 0, but it is -1"), ({"seed": True}, "seed must be a whole number"),
+    ({"sigma": 0.0}, "sigma must be finite and > 0, but it is 0.0"), ({"data": np.ones(3)}, r"data must have shape \(n, d\)"),
+])
+def test_settings_that_make_no_sense_are_refused(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        theorems.all(**settings)
+
+
+def wrong(objective, change):
+    """The objective with its `local_loss` altered."""
+    class Wrong(objective):
+        def local_loss(self, **local):
+            return change(*super().local_loss(**local))
+    return Wrong
+
+
+PLANTED = {
+    "the loss without its 1/2": lambda term, cot: (2 * term, cot),
+    "the cotangent without its 1/2": lambda term, cot: (term, {k: 2 * v if not isinstance(v, tuple) else v for k, v in cot.items()}),
+    "one term off by 1e-9": lambda term, cot: (term * (1 + 1e-9), cot),
+    "a gradient off by 1e-9": lambda term, cot: (term, {k: v * (1 + 1e-9) if not isinstance(v, tuple) else v for k, v in cot.items()}),
+}
+
+
+@pytest.mark.parametrize("change", PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize(("room", "objective", "maker"), [
+    (denoising, "DenoisingScoreMatching", lambda: denoising.dsm_is_dae(setting())),
+    (denoising, "DenoisingScoreMatching", lambda: denoising.dsm_is_dae_exactly(setting())),
+    (chain, "ExplicitScoreMatching", chain.explicit_is_implicit),
+    (chain, "ImplicitScoreMatching", chain.explicit_is_implicit),
+])
+def test_a_planted_mistake_in_an_objective_makes_a_statement_fail(monkeypatch, room, objective, maker, change):
+    monkeypatch.setattr(room, objective, wrong(getattr(room, objective), change))
+    assert not all(s.holds for s in maker())
+
+
+@pytest.mark.parametrize(("room", "objective", "maker"), [
+    (chain, "DenoisingScoreMatching", chain.denoising_chain), (chain, "ParzenExplicitScoreMatching", chain.denoising_chain),
+    (chain, "ParzenImplicitScoreMatching", chain.denoising_chain), (chain, "ImplicitScoreMatching", chain.small_noise),
+    (sliced, "SlicedScoreMatching", sliced.sliced_is_implicit), (sliced, "SlicedScoreMatching", sliced.explicit_sliced),
+    (sliced, "ImplicitScoreMatching", sliced.exactly), (binary, "RatioMatching", binary.ratio_matching),
+    (denoiser, "DenoisingAutoencoderLoss", denoiser.best_reconstruction), (gaussian, "ImplicitScoreMatching", lambda: gaussian.statements(setting().data, "rows")),
+    (gaussian, "DenoisingScoreMatching", lambda: gaussian.statements(setting().data, "rows")),
+])
+def test_a_planted_factor_in_a_value_makes_a_statement_fail(monkeypatch, room, objective, maker):
+    monkeypatch.setattr(room, objective, wrong(getattr(room, objective), PLANTED["the loss without its 1/2"]))
+    assert not all(s.holds for s in maker())
+
+
+def test_a_descent_with_another_rate_takes_another_path(monkeypatch):
+    real = denoising.gradient_descent
+    monkeypatch.setattr(denoising, "gradient_descent", lambda J, model, steps, rate: real(
+        J, model, steps=steps, rate=rate * (1 + 1e-7 * isinstance(J, refsm.DenoisingScoreMatching))))
+    assert not all(s.holds for s in denoising.same_path(setting()))
+
+
+def test_another_sigma_makes_the_rbm_another_model(monkeypatch):
+    real = denoising.GaussianBernoulliRBM
+    monkeypatch.setattr(denoising, "GaussianBernoulliRBM", lambda W, b, c, log_sigma, **more: real(W, b, c, log_sigma + 1e-9, **more))
+    assert not any(s.holds for s in denoising.rbm_is_autoencoder(setting()))
+
+
+def test_a_wrong_denoiser_is_seen(monkeypatch):
+    real = denoiser.tweedie
+    monkeypatch.setattr(denoiser, "tweedie", lambda q, x, c: x + (1 + 1e-9) * (real(q, x, c) - x))
+    assert not any(s.holds for s in denoiser.posterior_moments() if "Cov" not in s.name)
+    real_covariance = denoiser.tweedie_covariance
+    monkeypatch.setattr(denoiser, "tweedie_covariance", lambda q, x, c: (1 + 1e-9) * real_covariance(q, x, c))
+    assert not any(s.holds for s in denoiser.posterior_moments())
+
+
+def test_what_differs_differs():
+    made = [s for maker in finite.MAKERS for s in maker()]
+    assert len(made) == 5 and all(s.how == "differs" and s.holds for s in made)
+    assert abs(made[0].left - made[0].right) > 0.1 and made[4].left == 0.0
+
+
+def test_flipped_probabilities_are_those_of_the_flipped_points():
+    x = refsm.enumeration.binary_points(binary.D)
+    rows = [tuple(point) for point in x]
+    p = np.random.default_rng(0).random(len(x))
+    for n, i in ((0, 0), (3, 4), (17, 2), (31, 1)):
+        flipped = x[n].copy()
+        flipped[i] = 1 - flipped[i]
+        assert binary.flipped(p)[n, i] == p[rows.index(tuple(flipped))]
