@@ -92,7 +92,7 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["GaussianMixture", "MixtureTheta"]
 
-SLACK = 1e-9      # how far the sum of the weights may be from 1 and, relative to its largest entry, a covariance from symmetry
+SLACK = 2.0 ** -30    # how far the sum of the weights may be from 1 and, relative to its largest entry, a covariance from symmetry
 
 
 class MixtureTheta(NamedTuple):
@@ -107,7 +107,7 @@ class MixtureTheta(NamedTuple):
 class GaussianMixture(Energy):
     """E(x) = -log sum_k w_k N(x; mu_k, S_k), equation (1): normalised, so that exp(-E) is the density.
 
-    weights (K,) >= 0 of sum 1 (to 1e-9; they are divided by their sum), means (K, d) in the units of x, covariances (K, d, d)
+    weights (K,) >= 0 of sum 1 (to 2^-30; they are divided by their sum), means (K, d) in the units of x, covariances (K, d, d)
     symmetric and positive definite.  All are learnable, the weights through `logits`.  ValueError where one is not as said.
 
     One component is a Gaussian; with variance 1/4 its score at mean + 1 is -1 / 0.25:

@@ -1,7 +1,7 @@
 """The Parzen density: one isotropic Gaussian at each of many centres, with equal weights.
 
 Symbols
-    n points, i and j visible dimensions (d), k and l centres (N), m directions (M).
+    n points, i and j visible dimensions (d), k and l centres (N), m directions (M).  r_k is the responsibility of center k for x.
     centers   (N, d)      the centres, usually the data
     sigma     number      bandwidth: the standard deviation of each Gaussian
     x         (n, d)      points
@@ -10,7 +10,7 @@ Symbols
     y         (N, d)      centres from the origin of a point, in units of sigma
     b         (n, N)      exponents
     log_Z     (n,)        log of the sum of exp(b)
-    r         (n, N)      responsibilities: the probability that x was made from center k
+    e         (n, N)      responsibilities up to a factor: exp(b - top), where top (n,) is the largest exponent
     y_mean    (n, d)      posterior mean of y;  yy_mean (n,) that of |y|^2
     V         (n, d, d)   posterior covariance of y
     psi       (n, d)      score
@@ -22,7 +22,7 @@ Equations
     (3)  b_k    = y_k.u - |y_k|^2 / 2
     (4)  u      = (x - o) / sigma
     (5)  y_k    = (center_k - o) / sigma
-    (6)  r_k    = exp(b_k - log_Z)
+    (6)  r_k    = exp(b_k - log_Z) = e_k / sum_l e_l
     (7)  y_mean = sum_k r_k y_k,   yy_mean = sum_k r_k |y_k|^2
     (8)  psi    = (y_mean - u) / sigma
     (9)  V      = sum_k r_k y_k y_k' - y_mean y_mean'
@@ -44,12 +44,13 @@ Derivation
                  With (8) and (10) these are Tweedie's formulas: mean = x + sigma^2 psi and covariance = sigma^2 I + sigma^4 J.
 
 Computation
-    The sums go over blocks of centres.  (2) and (7) keep the largest exponent so far, `top`, and sums of exp(b - top), which are scaled
-    when it rises.  (3) and the sums are matrix products with the matrix [y, |y|^2, 1], one exponential a pair between them.
+    The sums go over blocks of centres: `top` is the largest exponent so far, and all sums over e are scaled when it rises.
+    (3) and (7) are matrix products with the matrix [y, |y|^2, 1], one exponential a pair between them.
     With one origin for all points, the mean of the centres, the products round an exponent by about eps |y|^2.  Where the largest of these
     exceeds ROUNDING, for a bandwidth far below the spread of the centres, they only tell which centres may matter to a point; for
-    these the same formulas are computed again from an origin of its own, the nearest centre, so that all differences are exact.
-    Either way, densities and sigma^2 J have an error of about ROUNDING at most, as (relative) rounding of x itself makes it.
+    these the same formulas are computed again from an origin of its own, the nearest centre: the differences are then exact or small.
+    Either way log p, sigma psi and sigma^2 J are wrong by a small multiple of ROUNDING at most, relative to the larger of themselves and 1,
+    beyond what the rounding of x and of the centres makes of them; far less where the bandwidth is not near the limit.
 
 Conventions
     The density is normalised: E holds every constant.  sigma is a standard deviation, not a variance and not a multiple of one ("bandwidth
@@ -191,33 +192,30 @@ class ParzenAt(EnergyAt):
             for i in np.flatnonzero(near.any(axis=1)):
                 yield slice(i, i + 1), (block[near[i]] - self.o[i]) / self.sigma
 
-    @cached_property
-    def sums(self) -> tuple[Array, Array, Array]:
-        """log_Z (n,), y_mean (n, d) and yy_mean (n,), from one pass over the centres."""
-        u, d = self.u, self.model.d
-        left = np.column_stack([u, np.full(len(u), -0.5), np.zeros(len(u))])                             # [u, -1/2, 0]
-        top = np.full(len(u), -np.inf)
-        sums = np.zeros_like(left)
+    def means(self, f: Callable[[slice, Array, Array], Array] | None = None, shape: tuple[int, ...] = ()) -> tuple[Array, Array, Array, Array]:
+        """log_Z (n,), y_mean (n, d), yy_mean (n,), and the posterior mean of something of the given shape, whose sums over the weights e
+        are f(rows, e, y), from one pass over the centres."""
+        u, (n, d) = self.u, self.u.shape
+        left = np.column_stack([u, np.full(n, -0.5), np.zeros(n)])                                       # [u, -1/2, 0]
+        top, sums, more = np.full(n, -np.inf), np.zeros_like(left), np.zeros((n, *shape), left.dtype)
         for rows, y in self.parts():
             right = np.column_stack([y, row_dot(y, y), np.ones(len(y))])                                 # [y, |y|^2, 1]
             b = left[rows] @ right.T                                     # (n, N)  (3)
             new = np.maximum(top[rows], b.real.max(axis=1))
+            fall = np.exp(top[rows] - new)
             b -= new[:, None]
-            e = np.exp(b, out=b)
-            sums[rows] *= np.exp(top[rows] - new)[:, None]
-            sums[rows] += e @ right
+            e = np.exp(b, out=b)                                         # (n, N)  (6)
+            sums[rows] = sums[rows] * fall[:, None] + e @ right
+            if f is not None:
+                more[rows] = _times(more[rows], fall) + f(rows, e, y)
             top[rows] = new
         Z = sums[:, -1]
-        return np.log(Z) + top, sums[:, :d] / Z[:, None], sums[:, d] / Z                                 # (n,) (n, d) (n,)  (2) (7)
+        return np.log(Z) + top, sums[:, :d] / Z[:, None], sums[:, d] / Z, _times(more, 1 / Z)            # (n,) (n, d) (n,)  (2) (7)
 
-    def _mean(self, f: Callable[[slice, Array, Array], Array], shape: tuple[int, ...]) -> Array:
-        """The sum of f(rows, r, y) over the parts: a posterior mean of the given shape a point."""
-        log_Z, _, _ = self.sums
-        out = np.zeros((len(self.u), *shape), log_Z.dtype)
-        for rows, y in self.parts():
-            r = np.exp(_exponents(self.u[rows], y) - log_Z[rows, None])                                  # (n, N)  (6)
-            out[rows] += f(rows, r, y)
-        return out
+    @cached_property
+    def sums(self) -> tuple[Array, Array, Array]:
+        """log_Z (n,), y_mean (n, d) and yy_mean (n,)."""
+        return self.means()[:3]
 
     def energy(self) -> Array:
         (N, d), sigma, u, (log_Z, _, _) = self.model.centers.shape, self.sigma, self.u, self.sums
@@ -230,8 +228,7 @@ class ParzenAt(EnergyAt):
 
     def V(self) -> Array:
         """The posterior covariance of y, shape (n, d, d)."""
-        _, y_mean, _ = self.sums
-        yy = self._mean(lambda rows, r, y: (r[:, None, :] * y.T) @ y, 2 * y_mean.shape[1:])
+        _, y_mean, _, yy = self.means(lambda rows, e, y: (e[:, None, :] * y.T) @ y, 2 * self.u.shape[1:])
         return yy - y_mean[:, :, None] * y_mean[:, None, :]              # (n, d, d)  (9)
 
     def jacobian(self) -> Array:
@@ -242,19 +239,16 @@ class ParzenAt(EnergyAt):
         return (yy_mean - row_dot(y_mean, y_mean) - self.model.d) / self.sigma**2                        # (n,)  (11)
 
     def diagonal(self) -> Array:
-        _, y_mean, _ = self.sums
-        yy = self._mean(lambda rows, r, y: r @ y**2, y_mean.shape[1:])
+        _, y_mean, _, yy = self.means(lambda rows, e, y: e @ y**2, self.u.shape[1:])
         return (yy - y_mean**2 - 1) / self.sigma**2                      # (n, d)  (12)
 
     def curvature(self, v: Array) -> Array:
-        _, y_mean, _ = self.sums
-
-        def squares(rows: slice, r: Array, y: Array) -> Array:
+        def squares(rows: slice, e: Array, y: Array) -> Array:
             vy = v[rows] @ y.T                                           # (n, M, N)
-            return row_dot(r[:, None, :] * vy, vy)
+            return row_dot(e[:, None, :] * vy, vy)
 
-        vy_mean = row_dot(v, y_mean[:, None, :])                         # (n, M)
-        return (self._mean(squares, v.shape[1:2]) - vy_mean**2 - row_dot(v, v)) / self.sigma**2          # (n, M)  (13)
+        _, y_mean, _, vyy = self.means(squares, v.shape[1:2])            # (n, d), (n, M)
+        return (vyy - row_dot(v, y_mean[:, None, :])**2 - row_dot(v, v)) / self.sigma**2                 # (n, M)  (13)
 
     def posterior_mean(self) -> Array:
         """E[center | x], shape (n, d)."""
@@ -263,6 +257,11 @@ class ParzenAt(EnergyAt):
 
     def pullback(self, **cotangents: Any) -> NoTheta:
         return NoTheta()
+
+
+def _times(a: Array, w: Array) -> Array:
+    """Each a_n times the number w_n."""
+    return (a.T * w).T
 
 
 def _exponents(u: Array, y: Array) -> Array:

@@ -1,0 +1,269 @@
+"""The Parzen density against the mixture with equal weights, scipy.stats, quadrature, and its own sums in plain form."""
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from oracles import complex_jacobian, relative_gap
+from scipy import stats
+
+from refsm.energies import parzen
+from refsm.energies.energy import NoTheta
+from refsm.energies.mixture import GaussianMixture
+from refsm.energies.parzen import Parzen
+
+N, D, K, M = 9, 3, 21, 5       # points, dimensions, centres, directions
+SIGMA = 0.6
+TIGHT = 2e-14                  # some hundred roundings, for sums of a few dozen terms
+
+
+def case(sigma=SIGMA, seed=21, centers=K):
+    """Centres, and points near them, between them and far away from all of them."""
+    rng = np.random.default_rng(seed)
+    c = rng.standard_normal((centers, D)) + [5.0, -3.0, 0.5]
+    x = np.concatenate([c[:4] + sigma * rng.standard_normal((4, D)), (c[4:7] + c[7:10]) / 2 + sigma / 3, 1e3 * rng.standard_normal((2, D))])
+    return Parzen(c, sigma), x, rng.standard_normal((N, M, D))
+
+
+def local(model, x, v):
+    return {"energy": model.energy(x), "score": model.score(x), "jacobian": model.score_jacobian(x), "divergence": model.score_divergence(x),
+            "diagonal": model.score_jacobian_diagonal(x), "curvature": model.score_curvature(x, v)}
+
+
+def as_mixture(model):
+    k, d = model.centers.shape
+    return GaussianMixture(np.full(k, 1 / k), model.centers, np.broadcast_to(model.sigma**2 * np.eye(d), (k, d, d)))
+
+
+def per_point_gap(a, b):
+    """The largest relative gap of one point's numbers: points near and far differ by many powers of ten."""
+    return max(relative_gap(a_n, b_n) for a_n, b_n in zip(a, b))
+
+
+def test_log_density_is_the_mean_of_scipys_normal_densities():
+    model, x, _ = case()
+    log_p = np.array([[stats.norm(center, SIGMA).logpdf(point).sum() for center in model.centers] for point in x])
+    top = log_p.max(axis=1)
+    assert relative_gap(model.log_density(x), np.log(np.exp(log_p - top[:, None]).mean(axis=1)) + top) < TIGHT
+    assert np.array_equal(model.energy(x), -model.log_density(x))
+
+
+def test_the_density_integrates_to_one():
+    model = Parzen(np.random.default_rng(2).standard_normal((7, 2)), 0.3)
+    line = np.linspace(-6, 6, 301)
+    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    assert abs(np.exp(model.log_density(grid)).sum() * (line[1] - line[0]) ** 2 - 1) < 1e-13
+
+
+@pytest.mark.parametrize("sigma", [SIGMA, 1e-5, 1e-6, 1e-9, 1e8])
+def test_every_quantity_is_that_of_the_mixture_with_equal_weights(sigma):
+    model, x, v = case(sigma)
+    mixture = local(as_mixture(model), x, v)
+    for name, value in local(model, x, v).items():
+        assert per_point_gap(value, mixture[name]) < 1e-13, name
+
+
+def test_at_the_smallest_bandwidth_of_one_origin_the_error_is_as_stated():
+    """sigma^2 J, sigma psi and E may err by ROUNDING: there eps |y|^2 is close to it."""
+    model, x, v = case(0.03)
+    assert parzen.ROUNDING / 2 < model.at(x).rounding < parzen.ROUNDING
+    mixture = local(as_mixture(model), x, v)
+    unit = {"energy": 1, "score": 0.03, "jacobian": 0.03**2, "divergence": 0.03**2, "diagonal": 0.03**2, "curvature": 0.03**2}
+    for name, value in local(model, x, v).items():
+        error = abs(value - mixture[name]) / (1 / unit[name] + abs(mixture[name]))
+        assert error.max() < 2 * parzen.ROUNDING, name
+
+
+@pytest.mark.parametrize("sigma", [SIGMA, 1e-5])
+def test_score_and_jacobian_are_complex_steps(sigma):
+    model, x, _ = case(sigma)
+    assert per_point_gap(model.score(x), -complex_jacobian(model.energy, x)) < 1e-13
+    assert per_point_gap(model.score_jacobian(x), complex_jacobian(model.score, x)) < 1e-12
+
+
+def test_a_cluster_far_below_the_spread_is_resolved():
+    """Fifty centres within a bandwidth of each other beside one a million bandwidths away: all pairs within the cluster matter."""
+    rng = np.random.default_rng(4)
+    sigma = 1e-6
+    offset = sigma * rng.standard_normal((50, D))
+    origin = np.array([0.25, -0.5, 0.75])
+    cluster = origin + offset
+    model = Parzen(np.concatenate([cluster, [[2.0, 1.0, 3.0]]]), sigma)
+    near = origin + sigma * rng.standard_normal((6, D))
+    v = rng.standard_normal((6, M, D))
+    alone = Parzen((cluster - origin) / sigma, 0.5)          # the same picture, enlarged: differences of neighbours are exact
+    alone = Parzen(alone.centers, 1.0)
+    enlarged = local(alone, (near - origin) / sigma, v)
+    power = {"score": 1, "jacobian": 2, "divergence": 2, "diagonal": 2, "curvature": 2}
+    for name, value in local(model, near, v).items():
+        if name != "energy":
+            assert per_point_gap(value * sigma ** power[name], enlarged[name]) < 1e-13, name
+    assert relative_gap(model.energy(near), enlarged["energy"] + np.log(51 / 50) + D * np.log(sigma)) < TIGHT
+
+
+def test_the_nearest_centre_is_found_where_the_products_of_matrices_cannot_tell():
+    """Bandwidth 1e-10 of the spread: a product rounds an exponent by some 1e4, and neighbours differ by 1."""
+    rng = np.random.default_rng(6)
+    sigma = 1e-10
+    base = np.array([0.7, -0.9, 0.6])
+    c = np.concatenate([base + sigma * rng.standard_normal((40, D)), [[-3.0, 2.0, 1.0]]])
+    model = Parzen(c, sigma)
+    x = base + sigma * rng.standard_normal((8, D))
+    exponents = -((x[:, None] - c) ** 2).sum(axis=2) / (2 * sigma**2)
+    r = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+    r /= r.sum(axis=1, keepdims=True)
+    assert relative_gap(model.score(x), np.einsum("nk,nki->ni", r, c - x[:, None]) / sigma**2) < 1e-12
+
+
+def test_a_point_far_from_all_centres_has_a_finite_score():
+    model = Parzen([[1.0, 2.0], [-1.0, 0.5], [0.5, 0.25]], 1e-6)
+    x = np.array([[1e5, 0.0], [-3e7, 1e7]])
+    for value in local(model, x, np.ones((2, 3, 2))).values():
+        assert np.isfinite(value).all()
+    nearest = np.array([[1.0, 2.0], [-1.0, 0.5]])
+    assert relative_gap(model.score(x) * 1e-12, nearest - x) < TIGHT
+
+
+def test_one_centre_is_a_gaussian():
+    model = Parzen([[2.0, 0.5, 1.0]], 0.25)
+    assert np.array_equal(model.score([[3.0, 0.5, 1.0]]), [[-16.0, 0, 0]])
+    assert np.array_equal(model.score_jacobian([[3.0, 0.5, 1.0]]), [-16 * np.eye(3)])
+    assert abs(model.energy([[2.0, 0.5, 1.0]])[0] - 1.5 * np.log(2 * np.pi / 16)) < TIGHT
+
+
+@pytest.mark.parametrize("sigma", [SIGMA, 1e-4])
+def test_posterior_moments_are_means_over_the_centres(sigma):
+    model, x, _ = case(sigma)
+    far = ((x[:, None] - model.centers) ** 2).sum(axis=2)
+    r = np.exp((far.min(axis=1, keepdims=True) - far) / (2 * sigma**2))
+    r /= r.sum(axis=1, keepdims=True)
+    mean = r @ model.centers
+    apart = model.centers - mean[:, None]
+    assert relative_gap(model.posterior_mean(x), mean) < TIGHT
+    assert abs(model.posterior_covariance(x) - np.einsum("nk,nki,nkj->nij", r, apart, apart)).max() < 1e-13 * max(1, sigma**2)
+    assert relative_gap(model.posterior_mean(x[:7]), x[:7] + sigma**2 * model.score(x[:7])) < TIGHT
+    tweedie = sigma**2 * np.eye(D) + sigma**4 * model.score_jacobian(x)
+    assert abs(model.posterior_covariance(x) - tweedie).max() < 1e-13 * sigma**2
+
+
+@pytest.mark.parametrize("sigma", [SIGMA, 1e-5])
+def test_the_answer_does_not_depend_on_the_blocks(sigma, monkeypatch):
+    model, x, v = case(sigma)
+    whole = local(model, x, v)
+    for rows, centers in [(2, 5), (5, 1), (100, 7)]:
+        monkeypatch.setattr("refsm.arrays.FEWEST_ROWS", rows)
+        monkeypatch.setattr("refsm.arrays.BLOCK", 1)
+        monkeypatch.setattr(parzen, "CENTERS", centers)
+        for name, value in local(Parzen(model.centers, sigma), x, v).items():
+            assert per_point_gap(value, whole[name]) < 1e-13, name
+
+
+def test_a_point_that_the_first_blocks_of_centres_are_far_from_forgets_them(monkeypatch):
+    monkeypatch.setattr(parzen, "CENTERS", 2)
+    c = np.array([[50.0], [49.0], [48.0], [2.0], [1.0], [-1.0], [60.0]])
+    assert relative_gap(Parzen(c, 0.5).score([[0.0]]), as_mixture(Parzen(c, 0.5)).score([[0.0]])) < 1e-12
+    assert relative_gap(Parzen(c, 0.5).energy([[0.25]]), as_mixture(Parzen(c, 0.5)).energy([[0.25]])) < 1e-13
+
+
+def test_one_origin_serves_where_the_products_are_precise_enough_and_only_there():
+    c = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
+    eps = np.finfo(float).eps
+    sigma = np.sqrt(eps / parzen.ROUNDING)             # one ulp of |y|^2 is then ROUNDING
+    x = np.zeros((3, 3))
+    assert abs(Parzen(c, sigma).spread * sigma**2 - 1) < TIGHT
+    assert Parzen(c, 1.01 * sigma).at(x).one_origin
+    assert not Parzen(c, 0.99 * sigma).at(x).one_origin
+    assert Parzen(c, 2.0 ** -7).spread == 2.0 ** 14 and Parzen(c, 2.0 ** -7).at(x).one_origin      # exactly ROUNDING
+
+
+def test_only_centres_that_matter_are_visited_again():
+    rng = np.random.default_rng(3)
+    model = Parzen(rng.standard_normal((500, D)), 1e-6)
+    x = model.centers[:6] + 1e-6
+    assert sum(len(y) for _, y in model.at(x).parts()) == 6
+    both = Parzen([[0.0, 0, 0], [1e-6 * 14.1, 0, 0], [1e-6 * 14.2, 0, 0], [1.0, 0, 0]], 1e-6)      # 14.1^2 / 2 < 100 < 14.2^2 / 2
+    assert sum(len(y) for _, y in both.at(np.zeros((1, 3))).parts()) == 2
+
+
+def test_memory_is_flat_in_points_and_centres(monkeypatch):
+    monkeypatch.setattr("refsm.arrays.KEEP", 1)
+    def peak(n, k, sigma):
+        rng = np.random.default_rng(7)
+        model, x = Parzen(rng.standard_normal((k, D)), sigma), rng.standard_normal((n, D))
+        model.score(x[:1])
+        tracemalloc.start()
+        model.score(x)
+        model.score_divergence(x)
+        held = 2 * n * D * 8                                            # the scores, and their parts
+        out = tracemalloc.get_traced_memory()[1] - held
+        tracemalloc.stop()
+        return out
+
+    for sigma in (SIGMA, 1e-6):
+        small, large = peak(300, 2100, sigma), peak(900, 5100, sigma)
+        assert large < 1.1 * small + 2**16
+        assert large < 2**24
+
+
+def test_a_block_of_points_holds_its_exponents_for_a_block_of_centres():
+    assert Parzen(np.zeros((7, 3)), 0.5).width == 7
+    assert Parzen(np.zeros((3, 7)), 0.5).width == 7
+    assert Parzen(np.zeros((5000, 3)), 0.5).width == parzen.CENTERS
+
+
+def test_samples_are_centres_with_noise():
+    model = Parzen([[-50.0, 3.0, 0.0], [50.0, 3.0, 0.0], [50.0, 3.0, 0.0]], SIGMA)
+    x = model.sample(30000, np.random.default_rng(5))
+    assert x.shape == (30000, 3)
+    assert abs((x[:, 0] > 0).mean() - 2 / 3) < 0.02
+    noise = x - [50.0, 3.0, 0.0] * np.where(x[:, :1] > 0, [[1, 1, 1]], [[-1, 1, 1]])
+    assert relative_gap(np.cov(noise.T), SIGMA**2 * np.eye(3)) < 0.05
+    assert abs(noise.mean(axis=0)).max() < 5 * SIGMA / np.sqrt(30000)
+
+
+def test_there_is_nothing_to_learn():
+    model, x, v = case()
+    assert model.theta == NoTheta() and model.ravel().shape == (0,)
+    assert model.with_theta(NoTheta()) is model and model.unravel(np.zeros(0)) is model
+    assert model.pullback(x, energy=np.ones(N), score=np.ones((N, D)), curvature=(v, np.ones((N, M)))) == NoTheta()
+
+
+def test_wider_numbers_keep_their_precision():
+    model, x, _ = case()
+    score = Parzen(model.centers.astype(np.longdouble), SIGMA).score(x.astype(np.longdouble))
+    assert score.dtype == np.longdouble
+    assert relative_gap(model.score(x), score) < TIGHT
+
+
+def test_the_model_is_immutable_and_takes_a_copy():
+    c = np.zeros((5, 3))
+    model = Parzen(c, SIGMA)
+    c[0] = 7
+    assert not model.centers.any()
+    with pytest.raises(ValueError, match="read-only"):
+        model.centers[0] = 1
+    with pytest.raises(AttributeError):
+        model.sigma = 2.0
+
+
+def test_the_model_pickles():
+    model, x, _ = case()
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.score(x), model.score(x))
+    assert repr(again) == "Parzen(centers: (21, 3), sigma=0.6)"
+
+
+@pytest.mark.parametrize("centers, sigma, sentence", [
+    (np.zeros(3), 0.5, r"centers must have shape \(n, d\), but its shape is \(3,\)"),
+    (np.zeros((0, 3)), 0.5, r"centers must have shape \(n, d\), but its shape is \(0, 3\) \(empty\)"),
+    ([[np.inf, 0.0]], 0.5, r"centers must be finite, but it has inf at \(0, 0\)"),
+    (np.zeros((5, 3)), 0.0, r"sigma must be finite and > 0, but it is 0\.0"),
+])
+def test_a_wrong_argument_is_refused_in_one_sentence(centers, sigma, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        Parzen(centers, sigma)
+
+
+def test_points_of_another_dimension_are_refused():
+    with pytest.raises(ValueError, match=r"^x must have shape \(n, 3\), but its shape is \(5, 7\)"):
+        Parzen(np.zeros((5, 3)), SIGMA).score(np.zeros((5, 7)))
