@@ -229,7 +229,7 @@ class PairwiseSum:
         while self._partial and self._partial[-1][0] == count:
             _, left = self._partial.pop()
             terms = tuple(a + b for a, b in zip(left, terms))
-            count *= 2
+            count += count
         self._partial.append((count, terms))
 
     def total(self) -> tuple:

@@ -148,7 +148,8 @@ def test_numbers_that_are_not_negative():
             arrays.not_negative(bad, "strength")
 
 
-@pytest.mark.parametrize("bad, shown", [(True, "True"), (np.True_, "(np.)?True_?"), ("1", "'1'"), (None, "None"), (1j, "1j"), ([1.0], r"\[1.0\]"), (np.ones(3), ".*")])
+@pytest.mark.parametrize("bad, shown", [
+    (True, "True"), (np.True_, "(np.)?True_?"), ("1", "'1'"), (None, "None"), (1j, "1j"), ([1.0], r"\[1.0\]"), (np.ones(3), ".*")])
 def test_what_is_no_number_is_refused(bad, shown):
     with pytest.raises(TypeError, match=f"^sigma must be a number > 0, but it is {shown}$"):
         arrays.positive(bad, "sigma")
@@ -161,6 +162,13 @@ def test_long_values_are_shown_in_sixty_characters(length, shown):
     with pytest.raises(TypeError) as caught:
         arrays.positive(Word(length), "sigma")
     assert str(caught.value) == f"sigma must be a number > 0, but it is {shown}"
+
+
+def test_counts_are_whole_numbers_from_one_on():
+    assert arrays.count(1, "steps") == 1 and type(arrays.count(np.int32(7), "steps")) is int
+    for bad in (0, -3, 1.5, True, np.True_, "7", None, np.nan):
+        with pytest.raises(ValueError, match="^steps must be a whole number >= 1, but it is "):
+            arrays.count(bad, "steps")
 
 
 def test_the_source_of_randomness_is_a_generator():
@@ -280,6 +288,8 @@ def test_blocks_cover_the_rows_once_in_order(n, width, copies, rows):
     assert all(left.stop == right.start for left, right in zip(slices, slices[1:]))
     assert slices[0].stop == min(rows, n)
     assert all(part.stop - part.start == rows for part in slices[:-1])
+    if copies == 1:
+        assert slices == list(arrays.blocks(n, width))
 
 
 @pytest.mark.parametrize("count", range(1, 18))

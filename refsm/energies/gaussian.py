@@ -140,8 +140,8 @@ class Gaussian(Energy):
         return log_peak - self.energy(x)                                 # (n,)  (12)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n points drawn from the density, shape (n, d), equation (13).  ValueError where there is no density."""
-        eps = arrays.generator(rng).standard_normal((n, self.d))
+        """n >= 1 points drawn from the density, shape (n, d), equation (13).  ValueError where there is no density."""
+        eps = arrays.generator(rng).standard_normal((arrays.count(n, "n"), self.d))
         return self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T    # (n, d)  (13)
 
     @property

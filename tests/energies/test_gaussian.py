@@ -181,6 +181,8 @@ def test_samples_are_those_of_the_generator():
     assert relative_gap((x - model.mean) @ np.linalg.cholesky(model.precision), eps) < 1e-13
     with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, but it is 7"):
         model.sample(n, 7)
+    with pytest.raises(ValueError, match=r"n must be a whole number >= 1, but it is 0"):
+        model.sample(0, np.random.default_rng(7))
 
 
 def test_the_density_of_exact_and_longdouble_parameters_is_that_of_float64():

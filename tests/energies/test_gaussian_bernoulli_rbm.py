@@ -128,6 +128,7 @@ def test_directions_used_again_with_other_points_or_other_directions_are_not_mix
     assert relative_gap(at.curvature(2 * v), 4 * model.score_curvature(x, v)) < 1e-14
     fresh, kept = model.at(x).pullback(curvature=(v, w)), at.pullback(curvature=(v, w))
     assert all((a == b).all() for a, b in zip(fresh, kept))
+    assert at._projections(v)[0] is at._projections(v)[0]          # a matrix product saved
 
 
 def test_with_unit_sigmas_it_is_the_autoencoder_energy_plus_half_the_square_of_c():

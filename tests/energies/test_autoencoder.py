@@ -1,0 +1,162 @@
+"""Vincent's energy: its hidden code enumerated, its reconstruction, complex steps, exact rationals, extremes."""
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from oracles import complex_jacobian, pullback_gap, relative_gap
+
+from refsm.activations import RATIONAL, SOFTPLUS
+from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
+
+n, d, m, M, SIGMA = 7, 5, 6, 3, 0.61
+STATES = np.array(list(product([0.0, 1.0], repeat=m)))       # (2^m, m), every hidden code of zeros and ones
+
+
+def parameters(seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d)
+
+
+def autoencoder(sigma=SIGMA):
+    return AutoencoderEnergy(*parameters(), sigma=sigma)
+
+
+def data(seed=1):
+    return np.random.default_rng(seed).normal(size=(n, d)) * 1.7
+
+
+def cotangents(seed=2):
+    rng = np.random.default_rng(seed)
+    return {"energy": rng.normal(size=n), "score": rng.normal(size=(n, d)), "divergence": rng.normal(size=n), "diagonal": rng.normal(size=(n, d)),
+            "curvature": (rng.normal(size=(n, M, d)), rng.normal(size=(n, M)))}
+
+
+def test_sigma_squared_times_the_energy_is_a_free_energy_of_hidden_codes():
+    W, b, c = parameters()
+    weights = [sum(np.exp(row @ c - row @ row / 2 + h @ b + h @ W @ row) for h in STATES) for row in data()]
+    assert relative_gap(SIGMA**2 * autoencoder().energy(data()), -np.log(weights)) < 1e-14
+
+
+def test_score_is_the_reconstruction_minus_the_input_over_sigma_squared():
+    W, b, c = parameters()
+    x = data()
+    code = 1 / (1 + np.exp(-(x @ W.T + b)))
+    assert relative_gap(autoencoder().score(x), (code @ W + c - x) / SIGMA**2) < 1e-14
+
+
+def test_score_is_minus_the_energy_gradient():
+    assert relative_gap(autoencoder().score(data()), -complex_jacobian(autoencoder().energy, data())) < 1e-14
+
+
+def test_jacobian_is_the_derivative_of_the_score_and_symmetric():
+    J = autoencoder().score_jacobian(data())
+    assert relative_gap(J, complex_jacobian(autoencoder().score, data())) < 1e-14
+    assert relative_gap(J, J.swapaxes(1, 2)) < 1e-14
+
+
+def test_divergence_diagonal_and_curvature_are_read_off_the_jacobian():
+    model, x = autoencoder(), data()
+    J = complex_jacobian(model.score, x)
+    v, _ = cotangents()["curvature"]
+    assert relative_gap(model.score_divergence(x), np.trace(J, axis1=1, axis2=2)) < 1e-14
+    assert relative_gap(model.score_jacobian_diagonal(x), np.diagonal(J, axis1=1, axis2=2)) < 1e-14
+    assert relative_gap(model.score_curvature(x, v), np.einsum("nri,nik,nrk->nr", v, J, v)) < 1e-14
+
+
+@pytest.mark.parametrize("names", [[name] for name in cotangents()] + [list(cotangents())], ids="+".join)
+def test_each_pullback_on_each_parameter_is_a_complex_step(names):
+    assert pullback_gap(autoencoder(), data(), {name: cotangents()[name] for name in names}) < 1e-13
+
+
+def test_a_pullback_without_cotangents_is_zero():
+    pulled = autoencoder().pullback(data())
+    assert isinstance(pulled, AutoencoderTheta)
+    for part, block in zip(pulled, autoencoder().theta):
+        assert part.shape == block.shape and not part.any()
+
+
+def test_directions_are_projected_once_and_never_mixed_up():
+    model, x = autoencoder(), data()
+    v, w = cotangents()["curvature"]
+    at = model.at(x)
+    at.curvature(v)
+    assert relative_gap(at.curvature(2 * v), 4 * model.score_curvature(x, v)) < 1e-14
+    fresh, kept = model.at(x).pullback(curvature=(v, w)), at.pullback(curvature=(v, w))
+    assert all((a == b).all() for a, b in zip(fresh, kept))
+    assert at._projections(v)[0] is at._projections(v)[0]
+
+
+def rationals(shape, seed):
+    numerators = np.random.default_rng(seed).integers(-9, 10, size=shape)
+    return np.array([Fraction(int(k), 7) for k in numerators.ravel()], dtype=object).reshape(shape)
+
+
+def test_exact_rationals_stay_exact():
+    """One point, written out in sums: score, divergence and their pullbacks are these numbers, not near them."""
+    W, b, c, x, p, t = rationals((3, 2), 0), rationals(3, 1), rationals(2, 2), rationals((1, 2), 3), rationals((1, 2), 4), Fraction(5, 9)
+    sigma, rows, columns = Fraction(2, 3), range(3), range(2)
+    model = AutoencoderEnergy(W, b, c, sigma=sigma, activation=RATIONAL)
+    z, y = x[0], p[0]
+    a = [b[j] + sum(W[j, i] * z[i] for i in columns) for j in rows]
+    u = [1 / (1 + abs(a[j])) for j in rows]
+    s, s1, s2 = [(1 + a[j] * u[j]) / 2 for j in rows], [u[j] ** 2 / 2 for j in rows], [(-1 if a[j] > 0 else 1) * u[j] ** 3 for j in rows]
+    q = [sum(W[j, i] ** 2 for i in columns) for j in rows]
+    assert model.score(x)[0].tolist() == [(sum(s[j] * W[j, i] for j in rows) + c[i] - z[i]) / sigma**2 for i in columns]
+    assert model.score_divergence(x)[0] == (sum(s1[j] * q[j] for j in rows) - 2) / sigma**2
+    pulled = model.pullback(x, score=p, divergence=np.array([t]))
+    A = [s1[j] * sum(W[j, i] * y[i] for i in columns) + s2[j] * t * q[j] for j in rows]
+    assert pulled.b.tolist() == [A[j] / sigma**2 for j in rows]
+    assert pulled.c.tolist() == [y[i] / sigma**2 for i in columns]
+    assert pulled.W.tolist() == [[(A[j] * z[i] + s[j] * y[i] + 2 * s1[j] * t * W[j, i]) / sigma**2 for i in columns] for j in rows]
+    assert all(isinstance(entry, Fraction) for part in pulled for entry in part.ravel())
+
+
+@pytest.mark.parametrize("sigma", [1e-8, 1e-6, 1e8])
+def test_sigma_is_a_temperature(sigma):
+    model, plain, x = autoencoder(sigma), autoencoder(1), data()
+    for quantity in ("energy", "score", "score_jacobian", "score_divergence", "score_jacobian_diagonal"):
+        assert relative_gap(getattr(model, quantity)(x) * sigma**2, getattr(plain, quantity)(x)) < 1e-14
+    for left, right in zip(model.pullback(x, **cotangents()), plain.pullback(x, **cotangents())):
+        assert relative_gap(left * sigma**2, right) < 1e-14
+
+
+def test_saturated_codes_leave_the_quadratic_of_the_chosen_code():
+    """|a| = 1e4: each hidden unit is decided, the reconstruction is a constant, and nothing warns."""
+    W, _, c = parameters()
+    h = np.array([1.0, 0, 1, 1, 0, 0])
+    b = 1e4 * (2 * h - 1)
+    model, x = AutoencoderEnergy(W, b, c, sigma=SIGMA), data()
+    assert relative_gap(model.energy(x), (np.sum(x * x, axis=1) / 2 - x @ c - h @ b - x @ (h @ W)) / SIGMA**2) < 1e-14
+    assert relative_gap(model.score(x), (c + h @ W - x) / SIGMA**2) < 1e-14
+    assert relative_gap(model.score_divergence(x), np.full(n, -d / SIGMA**2)) < 1e-14
+    assert all(np.isfinite(part).all() for part in model.pullback(x, **cotangents()))
+
+
+def test_the_dimensions_are_those_of_W():
+    assert autoencoder().d == d and autoencoder().width == m
+    assert AutoencoderEnergy(np.zeros((3, 5)), np.zeros(3), np.zeros(5), sigma=2).width == 5
+
+
+def test_other_parameters_keep_the_constants():
+    model = AutoencoderEnergy(*parameters(), sigma=SIGMA, activation=RATIONAL)
+    other = model.with_theta(model.theta)
+    assert other.sigma == SIGMA and other.activation is RATIONAL and autoencoder().activation is SOFTPLUS
+    assert model.theta._fields == ("W", "b", "c")
+
+
+def test_wrong_parameters_are_refused_by_name():
+    W, b, c = parameters()
+    with pytest.raises(ValueError, match=r"W must have shape \(m, d\), but its shape is \(0, 5\) \(empty\)"):
+        AutoencoderEnergy(np.zeros((0, 5)), np.zeros(0), c, sigma=SIGMA)
+    with pytest.raises(ValueError, match=r"b must have shape \(6,\), but its shape is \(5,\)"):
+        AutoencoderEnergy(W, c, c, sigma=SIGMA)
+    with pytest.raises(ValueError, match=r"c must have shape \(5,\), but its shape is \(6,\)"):
+        AutoencoderEnergy(W, b, b, sigma=SIGMA)
+    with pytest.raises(ValueError, match=r"W must be finite, but it has inf at \(0, 0\)"):
+        AutoencoderEnergy(np.full((m, d), np.inf), b, c, sigma=SIGMA)
+    for sigma in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="sigma must be finite and > 0"):
+            AutoencoderEnergy(W, b, c, sigma=sigma)
+    with pytest.raises(TypeError, match=r"sigma must be a number > 0, but it is None"):
+        AutoencoderEnergy(W, b, c, sigma=None)
