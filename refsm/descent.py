@@ -34,43 +34,20 @@ Sources
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from refsm import arrays
+from refsm.trail import Callback, Descent, DescentError, Progress, Trail
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["gradient_descent", "minimize", "Descent", "Minimum", "History", "DescentError"]
+__all__ = ["gradient_descent", "minimize", "Descent", "Minimum", "DescentError"]
 
-Callback = Callable[[int, Any, float, float], Any]        # k, model, value, gradient norm
 REFUSALS = (ValueError, ArithmeticError, np.linalg.LinAlgError)    # what an energy raises for parameters that it does not take
 NOT_FINITE = "the value or its gradient is not finite"
-EVERY = 0.2                                               # seconds between two lines of progress
-
-
-class History(NamedTuple):
-    """One entry for each model on the way, the first and the last included; on batches, of the batch whose turn it was."""
-
-    value: Array                # (k + 1,)
-    gradient_norm: Array        # (k + 1,)
-
-
-@dataclass(frozen=True, eq=False)
-class Descent:
-    """Where a descent got: `model`, and the history that leads to it; `history.value[-1]` is the value at `model`."""
-
-    model: Any
-    history: History
-    interrupted: bool = False
-
-    @property
-    def steps(self) -> int:
-        """How many steps lead from the first model to this one."""
-        return max(len(self.history.value) - 1, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,38 +66,6 @@ class Minimum(Descent):
     def gradient_norm(self) -> float:
         """The length of the gradient at `model`."""
         return float(self.history.gradient_norm[-1])
-
-
-class DescentError(ArithmeticError):
-    """A value or gradient is not finite, or the energy refuses the parameters.  `result` is a `Descent` with the last good model."""
-
-    def __init__(self, message: str, result: Descent) -> None:
-        super().__init__(message)
-        self.result = result
-
-
-class _Trail:
-    """The last good model and the history that leads to it: what is left when a run ends early."""
-
-    def __init__(self, model: Any, callback: Callback | None) -> None:
-        self.entries: list[tuple[float, float]] = []
-        self.model, self.length, self.callback = model, 0, callback
-
-    def add(self, model: Any, value: Any, gradient: Any) -> None:
-        """One more good model; then the user's callback."""
-        entry = float(value), _length(gradient)
-        self.entries.append(entry)
-        self.model, self.length = model, len(self.entries)       # at once, so that Ctrl-C finds them together
-        if self.callback is not None:
-            self.callback(self.length - 1, model, *entry)
-
-    @property
-    def history(self) -> History:
-        return History(*np.array(self.entries[:self.length], dtype=float).reshape(-1, 2).T)
-
-    def error(self, what: str) -> DescentError:
-        result = Descent(self.model, self.history)
-        return DescentError(f"{what}; the last good model, after {result.steps} steps, is in .result", result)
 
 
 def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[int], float], momentum: float = 0.0, callback: Callback | None = None,
@@ -151,7 +96,7 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
     shares = [(None, 1)] if batches is None else [_share(J, batch, f"batches[{i}]") for i, batch in enumerate(batches)]
     if not shares:
         raise ValueError("batches must have at least one batch, but there is none")
-    trail, line = _Trail(model, callback), _Progress(steps, sys.stderr.isatty() if progress is None else progress)
+    trail, line = Trail(model, callback), Progress(steps, sys.stderr.isatty() if progress is None else progress)
     v = [0 * block for block in model.theta]
     try:
         for k in range(steps + 1):
@@ -164,8 +109,7 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
             line.show(k, value)
             if k < steps:
                 r = arrays.not_negative(schedule(k), "rate(k)")
-                v = [momentum * v_block - r * g_block for v_block, g_block in zip(v, g)]            # (1)
-                model = _moved(model, v, trail)                                                     # (2)
+                model, v = _moved(model, v, momentum, r, g, trail)
     except KeyboardInterrupt:
         return Descent(trail.model, trail.history, interrupted=True)
     finally:
@@ -189,7 +133,7 @@ def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | 
     """
     from scipy import optimize     # here, because it takes longer to import than all else
 
-    trail, theta = _Trail(model, callback), model.ravel()
+    trail, theta = Trail(model, callback), model.ravel()
     value, gradient = _evaluated(J, model)
     if not _finite(value, gradient):
         raise trail.error(NOT_FINITE)
@@ -253,19 +197,15 @@ def _finite(value: Any, gradient: Any) -> bool:
     return bool(np.isfinite(float(value))) and all(arrays.all_finite(block) for block in gradient)
 
 
-def _moved(model: Any, v: Sequence[Array], trail: _Trail) -> Any:
-    """The model a step further; DescentError where the energy refuses it."""
+def _moved(model: Any, v: Sequence[Array], momentum: float, rate: float, g: Sequence[Array], trail: Trail) -> tuple[Any, list[Array]]:
+    """The model a step further, and the velocity; DescentError where the energy refuses the parameters."""
     with np.errstate(all="ignore"):
+        v = [momentum * v_block - rate * g_block for v_block, g_block in zip(v, g)]                 # (1)
         theta = [block + v_block for block, v_block in zip(model.theta, v)]                         # (2)
     try:
-        return model.with_theta(model.projected(type(model.theta)(*theta)))
+        return model.with_theta(model.projected(type(model.theta)(*theta))), v
     except REFUSALS as error:
         raise trail.error(f"the next step leaves what {type(model).__name__} takes ({error})") from None
-
-
-def _length(gradient: Any) -> float:
-    """|g| over all blocks, without overflow or underflow."""
-    return float(np.hypot.reduce([np.hypot.reduce(np.asarray(block, dtype=float), axis=None) for block in gradient]))
 
 
 def _constant(rate: float) -> Callable[[int], float]:
@@ -283,23 +223,3 @@ def _share(J: Any, batch: ArrayLike, name: str) -> tuple[Array, Any]:
     if part == 0:
         raise ValueError(f"{name} must have points of some weight, but their weights sum to 0")
     return index, J.weights.sum() / part                                                            # ()  (3)
-
-
-class _Progress:
-    """One line on stderr that is written again and again, now and then; nothing unless `on`."""
-
-    def __init__(self, steps: int, on: bool) -> None:
-        self.steps, self.on = steps, on
-        self.start = self.next = time.monotonic()
-
-    def show(self, k: int, value: float) -> None:
-        now = time.monotonic()
-        if self.on and now >= self.next:
-            self.next = now + EVERY
-            left = (now - self.start) * (self.steps - k) / max(k, 1)
-            sys.stderr.write(f"\rstep {k} of {self.steps}, value {float(value):.6g}, {left:.0f} s left \033[K")
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        if self.on:
-            sys.stderr.write("\n")

@@ -1,0 +1,61 @@
+"""What a run leaves: history, error, and the line of progress."""
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from refsm import trail
+from refsm.trail import DescentError, Progress, Trail
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """What stderr shows, and a clock on which each look takes 0.15 s."""
+    now = iter(range(10**6))
+    monkeypatch.setattr(trail.time, "monotonic", lambda: 100 + 0.15 * next(now))
+    screen = io.StringIO()
+    monkeypatch.setattr(trail, "sys", SimpleNamespace(stderr=screen))
+    return screen
+
+
+def shown(screen, on):
+    line = Progress(7, on)
+    for k in range(8):
+        line.show(k, k / 8)
+    line.close()
+    return screen.getvalue()
+
+
+def test_the_line_is_written_now_and_then(screen):
+    """Looks at 0.15, 0.30, ... s; each line at least 0.2 s after the one before: every second look."""
+    assert shown(screen, True).split("\r") == [
+        "", "step 0 of 7, value 0, 1 s left \x1b[K", "step 2 of 7, value 0.25, 1 s left \x1b[K", "step 4 of 7, value 0.5, 1 s left \x1b[K",
+        "step 6 of 7, value 0.75, 0 s left \x1b[K\n"]
+
+
+def test_the_time_left_is_in_proportion(screen):
+    line = Progress(1000, True)
+    line.show(10, 1.0)
+    assert screen.getvalue() == "\rstep 10 of 1000, value 1, 15 s left \x1b[K"          # 0.15 s for 10 steps
+
+
+def test_nothing_is_written_unless_asked(screen):
+    assert shown(screen, False) == ""
+
+
+def test_the_length_of_a_gradient_neither_overflows_nor_underflows():
+    kept = Trail("model", None)
+    for scale in (1.0, 1e200, 1e-200):
+        kept.add("model", 1.0, (np.array([[2.0, 3.0]]) * scale, np.array([6.0]) * scale))
+    assert np.allclose(kept.history.gradient_norm, [7.0, 7e200, 7e-200], rtol=1e-14)
+
+
+def test_an_error_carries_the_last_good_model():
+    kept = Trail("first", None)
+    kept.add("second", 1.0, (np.ones(3),))
+    kept.add("third", 0.5, (np.ones(3),))
+    error = kept.error("too steep")
+    assert isinstance(error, DescentError) and error.result.model == "third" and error.result.steps == 1
+    assert str(error) == "too steep; the last good model, after 1 steps, is in .result"
+    assert np.array_equal(error.result.history.value, [1.0, 0.5])
