@@ -235,7 +235,7 @@ def test_parameters_that_the_energy_refuses_end_the_run():
 
 def test_a_step_that_overflows_is_refused_without_a_warning():
     x, _, _ = data()
-    with pytest.raises(DescentError, match="the next step leaves what Gaussian takes .mean must be finite"):
+    with pytest.raises(DescentError, match="the next step leaves what Gaussian takes .precision must be finite"):
         gradient_descent(ExplicitScoreMatching(x, 1e3 * x), Gaussian(np.ones(3), np.eye(3)), steps=3, rate=1e308)
     with pytest.raises(DescentError, match="after 0 steps"):
         gradient_descent(*float_bowl(), steps=3, rate=1e308, momentum=0.5)
