@@ -39,11 +39,8 @@ def widen(value: ArrayLike, name: str = "x") -> Array:
     kind = a.dtype.kind
     if kind == "O":
         return _widen_objects(a, name)
-    if kind == "c":
-        return a.astype(np.complex128) if a.dtype.itemsize < 16 or not a.dtype.isnative else a
-    if kind in "biuf":
-        wide = a.dtype if kind == "f" and a.dtype.itemsize > 8 else np.dtype(np.float64)
-        return a.astype(wide.newbyteorder("="), copy=False)
+    if kind in "biufc":
+        return a.astype(np.result_type(a.dtype, np.float64), copy=False)       # native byte order too
     raise TypeError(f"{name} must be numbers, but its dtype is {a.dtype}")
 
 
