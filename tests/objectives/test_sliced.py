@@ -100,7 +100,7 @@ def test_in_exact_rationals_the_gap_is_the_number_zero(d, exact, variance_reduce
 
 
 def test_unit_directions_give_one_dth_of_it():
-    x, _, target, _ = data()
+    x, _, _, _ = data()
     frame = directions.frames(N, D, np.random.default_rng(4))
     model = energies()[0]
     right, wrong = SlicedScoreMatching(x, frame), SlicedScoreMatching(x, frame / np.sqrt(D))
