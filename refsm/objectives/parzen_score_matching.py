@@ -69,7 +69,7 @@ class ParzenExplicitScoreMatching(Objective):
     per_point = ("x_noisy", "data_score", "weights")
 
     def __post_init__(self) -> None:
-        q_sigma = Parzen(self.x, self.sigma)
+        q_sigma = Parzen(arrays.points(self.x), self.sigma)
         self._hold(x=q_sigma.centers, sigma=q_sigma.sigma)
         self._hold_data(x_noisy=arrays.held(self.x_noisy, "x_noisy", ("n", q_sigma.d)))
         self._hold(data_score=arrays.frozen(q_sigma.score(self.x_noisy)))               # (n, d)  (2)
