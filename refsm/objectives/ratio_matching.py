@@ -1,9 +1,8 @@
 """Ratio matching for binary data (Hyvarinen 2007): match the ratios p(x) / p(flip_i x), in which Z cancels.
 
 Symbols
-    n points, i units (d).
+    n points, i units (d); flip_i x is x with bit i flipped, q_i(x) = q(flip_i x), p_i(x) = p(flip_i x).
     x         (n, d)   binary points, 0 or 1, drawn from a distribution q
-    flip_i x           x with bit i flipped; q_i(x) = q(flip_i x), p_i(x) = p(flip_i x)
     gap       (n, d)   gap_i = E(flip_i x) - E(x) = log p(x) / p_i(x)
     s, s1     (n, d)   sigmoid(-gap_i) and its slope
     weights   (n,)     w_n, 1/n unless given
