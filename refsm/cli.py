@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pathlib
 import sys
 from typing import TYPE_CHECKING, Sequence
 
@@ -58,11 +59,12 @@ def _reproduce(args: argparse.Namespace) -> int:
         from refsm.figures import check, draw
         check()
     data = read_table(args.data) if args.data else None
+    settings = {"name": f"rows of {pathlib.Path(args.data).name}"} if args.data else {}
     made: list[tuple[str, Statement]] = []
     title = where = ""
     interrupted = False
     try:
-        for group, batch in theorems.batches(data, args.exact, sigma=args.sigma, hidden=args.hidden, seed=args.seed):
+        for group, batch in theorems.batches(data, args.exact, sigma=args.sigma, hidden=args.hidden, seed=args.seed, **settings):
             made += [(group, statement) for statement in batch]
             if args.json:
                 continue

@@ -27,7 +27,7 @@ from refsm.typing import Array
 
 __all__ = ["Setting", "dsm_is_dae", "dsm_is_dae_exactly", "same_path", "rbm_is_autoencoder", "rbm_is_autoencoder_exactly"]
 
-STEPS = 20              # of the two descents
+STEPS = 10              # of the two descents
 NUDGE = 2.0 ** -20      # relative size of the perturbation that measures how a descent amplifies errors
 EXACT_POINTS = 3        # rows of the data in exact arithmetic: a rational number grows with every operation
 GRID = 64               # exact inputs are multiples of 1 / GRID
