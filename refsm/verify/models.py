@@ -126,13 +126,16 @@ def jacobian(model: str, theta: Theta, x: Array, sigma: float | None = None) -> 
     raise ValueError(f"the {model} model is one of binary points: it has energy gaps and no score")
 
 
-def gap(model: str, theta: Theta, x: Array) -> Array:
-    """gap_i = E(x with bit i flipped) - E(x), shape (n, d), one flipped copy of the points a bit."""
+def gap(model: str, theta: Theta, x: Array, here: Theta | None = None) -> Array:
+    """gap_i = E(x with bit i flipped) - E(x), shape (n, d), one flipped copy of the points a bit.
+
+    `here` are the parameters of the second energy, where the two are followed apart.
+    """
     columns = []
     for i in range(x.shape[1]):
         flipped = x.copy()
         flipped[:, i] = 1 - flipped[:, i]
-        columns.append(energy(model, theta, flipped) - energy(model, theta, x))
+        columns.append(energy(model, theta, flipped) - energy(model, theta if here is None else here, x))
     return np.stack(columns, axis=1)
 
 

@@ -56,9 +56,10 @@ class Unavailable(Exception):
 class Quantities:
     """What the terms of a loss are made of, for one case and one set of parameters."""
 
-    def __init__(self, case: Case, theta: Mapping[str, Array] | None = None) -> None:
+    def __init__(self, case: Case, theta: Mapping[str, Array] | None = None, here: Mapping[str, Array] | None = None) -> None:
         self.case = case
         self.theta = case.theta if theta is None else theta
+        self.here = self.theta if here is None else here          # the parameters of the energy at the point itself, in a gap
         self.at = "x_noisy" if case.objective in NOISY else "x"
         self._kept: dict[Any, Array] = {}
 
@@ -106,7 +107,7 @@ class Quantities:
         """E(x with bit i flipped) - E(x), (n, d)."""
         if self.case.model is None:
             return self.case.arrays["gap"]
-        return self._once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x))
+        return self._once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x, self.here))
 
     def reconstruction(self, point: str | None = None) -> Array:
         """The autoencoder's output, (n, d)."""

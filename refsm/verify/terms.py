@@ -39,16 +39,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping
 
 import numpy as np
 
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases import Case
+from refsm.verify.models import BINARY
 from refsm.verify.quantities import Quantities
 
-__all__ = ["Part", "TERMS", "CONSTANT", "target", "value", "per_sample", "gradient", "part_gradient", "symmetric"]
+__all__ = ["Part", "TERMS", "CONSTANT", "target", "value", "per_sample", "gradient", "part_gradient", "paths", "symmetric"]
 
 STEP = 1e-30
 
@@ -120,28 +121,34 @@ def value(case: Case) -> float:
 
 def gradient(case: Case) -> dict[str, Array]:
     """The gradient of the reference's value with respect to the parameters, block by block."""
-    return part_gradient(case, TERMS[case.objective])[0]
+    each = [part_gradient(case, part) for part in TERMS[case.objective]]
+    return {block: sum(g[block] for g in each) for block in case.theta}      # type: ignore[misc]
 
 
-def part_gradient(case: Case, parts: Sequence[Part], only: str | None = None) -> tuple[dict[str, Array], list[dict[str, Array]]]:
-    """The gradient of the parts' mean by block, and that of each part alone, by a complex step.
+def paths(case: Case) -> dict[str, tuple[str, ...]]:
+    """The ways by which each parameter reaches a loss, where there are two: through the encoder and the decoder, or through
+    the energy at the point and at its neighbours."""
+    if case.model == "autoencoder":
+        return {block: ("encoder", "decoder") if block == "W" else ("",) for block in case.theta}
+    return {block: ("here", "flipped") if case.model in BINARY else ("",) for block in case.theta}
 
-    `only` follows one path where a parameter has two: "encoder" or "decoder" of the autoencoder, "here" or "flipped" of an energy gap.
-    """
-    each: list[dict[str, Array]] = [{block: np.zeros(a.shape) for block, a in case.theta.items()} for _ in parts]
-    for block, a in case.theta.items():
-        for index in np.ndindex(a.shape):
-            q = Quantities(case, _moved(case.theta, block, index, only))
-            for k, part in enumerate(parts):
-                each[k][block][index] = np.imag(part.per_sample(q)).mean() / STEP
-    each = [symmetric(case, g) for g in each]
-    return {block: sum(g[block] for g in each) for block in case.theta}, each      # type: ignore[misc]
+
+def part_gradient(case: Case, part: Part, path: str = "", blocks: Iterable[str] | None = None) -> dict[str, Array]:
+    """The gradient of a part's mean by block (along one path only, where one is named), by a complex step."""
+    out = {}
+    for block in case.theta if blocks is None else blocks:
+        out[block] = np.zeros(case.theta[block].shape)
+        for index in np.ndindex(out[block].shape):
+            out[block][index] = np.imag(part.per_sample(_moved(case, block, index, path))).mean() / STEP
+    return symmetric(case, out)
 
 
 def symmetric(case: Case, gradient: Mapping[str, Array]) -> dict[str, Array]:
     """The gradient within the symmetric matrices, for the parameters that are such."""
     out = dict(gradient)
     for block, held_at_zero in {"gaussian": {"precision": False}, "boltzmann": {"W": True}}.get(case.model or "", {}).items():
+        if block not in out:
+            continue
         G = (out[block] + out[block].T) / 2
         out[block] = G - np.diag(np.diag(G)) if held_at_zero else G
     return out
@@ -151,13 +158,13 @@ def _all(objective: str) -> tuple[Part, ...]:
     return TERMS[objective] + ((CONSTANT[objective],) if objective in CONSTANT else ())
 
 
-def _moved(theta: Mapping[str, Array], block: str, index: tuple[int, ...], only: str | None) -> dict[str, Array]:
-    """The parameters with one entry moved by an imaginary step."""
-    moved = dict(theta)
-    moved[block] = theta[block].astype(complex)
+def _moved(case: Case, block: str, index: tuple[int, ...], path: str) -> Quantities:
+    """The local quantities with one entry of one parameter moved by an imaginary step."""
+    still, moved = dict(case.theta), dict(case.theta)
+    moved[block] = case.theta[block].astype(complex)
     moved[block][index] += 1j * STEP
-    if block == "W" and only == "encoder":
-        moved["decoder"] = theta["W"]
-    if block == "W" and only == "decoder":
-        moved["decoder"], moved["W"] = moved["W"], theta["W"]
-    return moved
+    if path == "encoder":
+        return Quantities(case, {**moved, "decoder": still["W"]})
+    if path == "decoder":
+        return Quantities(case, {**still, "decoder": moved["W"]})
+    return Quantities(case, still if path == "here" else moved, still if path == "flipped" else moved)
