@@ -55,7 +55,7 @@ class EnergyAt:
     def gap(self) -> Array:
         raise NotImplementedError
 
-    def pullback(self, **cotangents: Any) -> Any:
+    def pullback(self, *args: Any, **cotangents: Any) -> Any:
         raise NotImplementedError
 
 
