@@ -46,9 +46,9 @@ Sources
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -82,7 +82,8 @@ class Corruption:
     def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
         """x_noisy ~ q(. | x), shape (n, d), in the units of x.  TypeError if rng is no numpy.random.Generator."""
         x = arrays.points(x, "x", self.d)
-        return arrays.widen(self.noisy(x, arrays.generator(rng).standard_normal(x.shape)))
+        eps = arrays.generator(rng).standard_normal(size=x.shape)
+        return arrays.widen(self.noisy(x, eps))
 
     def score(self, x_noisy: ArrayLike, x: ArrayLike) -> Array:
         """grad log q(x_noisy | x) with respect to x_noisy, shape (n, d), in the units of 1 / x."""
@@ -101,7 +102,7 @@ class GaussianCorruption(Corruption):
     """
 
     sigma: float
-    alpha: ClassVar[int] = 1
+    alpha = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", arrays.positive(self.sigma, "sigma"))
@@ -127,7 +128,8 @@ class CovarianceCorruption(Corruption):
     """
 
     covariance: Array
-    alpha: ClassVar[int] = 1
+    L: Array = field(init=False)
+    alpha = 1
 
     def __post_init__(self) -> None:
         C = arrays.array(self.covariance, "covariance", ("d", "d"))
@@ -153,7 +155,7 @@ class CovarianceCorruption(Corruption):
 
     @cached_property
     def P(self) -> Array:
-        L_inverse = solve_triangular(self.L, np.eye(self.d), lower=True)   # type: ignore[attr-defined]
+        L_inverse = solve_triangular(self.L, np.eye(self.d), lower=True)
         return L_inverse.T @ L_inverse                                   # (d, d)  (8)
 
     def noisy(self, x: Array, eps: Array) -> Array:

@@ -155,7 +155,8 @@ def expectation(f: Callable[[Array], Array], density: Any, rule: Callable[[Any, 
     (4.0, True, 81)
     """
     K, d = _components(density)[1].shape
-    value, error = np.inf, np.inf
+    value: Any = np.inf
+    error = np.inf
     while K * size**d <= MOST:
         nodes, weights = rule(density, size)
         terms = np.asarray(f(nodes))

@@ -71,7 +71,7 @@ class DenoisingScoreMatching(Objective):
     x: Array
     x_noisy: Array
     corruption: Any
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score",)
     per_point = ("x", "x_noisy", "weights")

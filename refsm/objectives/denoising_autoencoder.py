@@ -80,7 +80,7 @@ class DenoisingAutoencoderLoss(Objective):
 
     x: Array
     x_noisy: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("reconstruction",)
     per_point = ("x", "x_noisy", "weights")

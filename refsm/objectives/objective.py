@@ -160,7 +160,7 @@ def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
     return kind(**fields)
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> Any:
     """A Python float where that is exact; complex, longdouble and rational values as they are."""
     return value.item() if isinstance(value, (np.ndarray, np.float64, np.complex128)) else value
 

@@ -77,7 +77,7 @@ class ExplicitScoreMatching(Objective):
 
     x: Array
     data_score: Any
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score",)
     per_point = ("x", "data_score", "weights")
@@ -110,7 +110,7 @@ class ImplicitScoreMatching(Objective):
     """
 
     x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score", "divergence")
 
@@ -145,7 +145,7 @@ class RegularizedScoreMatching(Objective):
 
     x: Array
     strength: float
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score", "diagonal")
 

@@ -108,7 +108,7 @@ class SlicedScoreMatching(_Sliced):
     x: Array
     directions: Array
     variance_reduced: bool = False
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score", "curvature")
     per_point = ("x", "directions", "weights")
@@ -156,7 +156,7 @@ class ExplicitSlicedScoreMatching(_Sliced):
     x: Array
     data_score: Any
     directions: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("score",)
     per_point = ("x", "data_score", "directions", "weights")
