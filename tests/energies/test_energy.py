@@ -140,6 +140,22 @@ def test_the_same_numbers_in_another_layout_give_the_same_results(model, change)
 
 
 @every
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda a: a.astype(">f8"), np.ma.masked_array, lambda a: a.tolist(), lambda a: a[::-1].copy()[::-1]],
+                         ids=["fortran", "big-endian", "masked", "list", "reversed"])
+def test_parameters_in_another_layout_make_the_same_model(model, change):
+    other = model.with_theta([change(np.array(part)) for part in model.theta])
+    assert same(other.theta, model.theta) and same(everything(other), everything(model))
+    assert all(part.flags.c_contiguous for part in other.theta)
+
+
+@every
+@pytest.mark.parametrize("dtype", ["int64", "float32", "uint8"])
+def test_narrow_parameters_are_widened(model, dtype):
+    theta = [np.round(abs(3 * part)).astype(dtype) for part in model.theta]
+    assert same(everything(model.with_theta(theta)), everything(model.with_theta([part.astype(float) for part in theta])))
+
+
+@every
 @pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "uint8"])
 def test_narrow_numbers_are_widened(model, dtype):
     x = (abs(X) * 3).astype(dtype)
