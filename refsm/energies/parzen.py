@@ -158,8 +158,8 @@ class ParzenAt(EnergyAt):
 
     def __init__(self, model: Parzen, x: Array) -> None:
         self.model, self.x, self.sigma = model, x, model.sigma
-        self.rounding = np.finfo(model.centers.dtype).eps * model.spread
-        self.one_origin = self.rounding <= ROUNDING
+        self.eps = np.finfo(model.centers.dtype).eps
+        self.one_origin = self.eps * model.spread <= ROUNDING
         self.o = np.broadcast_to(model.origin, x.shape)
         self.u = (x - self.o) / self.sigma                               # (n, d)  (4)
         if not self.one_origin:
@@ -178,15 +178,19 @@ class ParzenAt(EnergyAt):
             best[closer], nearest[closer] = b_k[closer], block[k[closer]]
         return best, nearest
 
+    @property
+    def doubt(self) -> Array:
+        """Twice the largest error of an exponent from the mean of the centres, (n,): d products, their sum, and u and y are rounded, and
+        |u||y| <= (|u|^2 + |y|^2) / 2."""
+        return (self.model.d + 6) * self.eps * (row_dot(self.far_u, self.far_u).real + self.model.spread)
+
     def parts(self) -> Iterator[tuple[slice, Array]]:
         """(rows, y): some of the points, and some of the centres from their common origin; all pairs that matter."""
         if self.one_origin:
             for _, y in self.model.centers_from(self.model.origin):
                 yield slice(None), y
             return
-        eps = np.finfo(self.model.centers.dtype).eps
-        doubt = 2 * (self.model.d + 2) * eps * (row_dot(self.far_u, self.far_u).real + self.model.spread)
-        least = self.best - NEGLIGIBLE - doubt                           # (n,)
+        least = self.best - NEGLIGIBLE - self.doubt                      # (n,)
         for block, y in self.model.centers_from(self.model.origin):
             near = _exponents(self.far_u, y).real > least[:, None]       # (n, N)
             for i in np.flatnonzero(near.any(axis=1)):

@@ -66,7 +66,7 @@ def test_every_quantity_is_that_of_the_mixture_with_equal_weights(sigma):
 def test_at_the_smallest_bandwidth_of_one_origin_the_error_is_as_stated():
     """sigma^2 J, sigma psi and E may err by ROUNDING: there eps |y|^2 is close to it."""
     model, x, v = case(0.03)
-    assert parzen.ROUNDING / 2 < model.at(x).rounding < parzen.ROUNDING
+    assert parzen.ROUNDING / 2 < np.finfo(float).eps * model.spread < parzen.ROUNDING
     mixture = local(as_mixture(model), x, v)
     unit = {"energy": 1, "score": 0.03, "jacobian": 0.03**2, "divergence": 0.03**2, "diagonal": 0.03**2, "curvature": 0.03**2}
     for name, value in local(model, x, v).items():
@@ -174,6 +174,20 @@ def test_one_origin_serves_where_the_products_are_precise_enough_and_only_there(
     assert Parzen(c, 1.01 * sigma).at(x).one_origin
     assert not Parzen(c, 0.99 * sigma).at(x).one_origin
     assert Parzen(c, 2.0 ** -7).spread == 2.0 ** 14 and Parzen(c, 2.0 ** -7).at(x).one_origin      # exactly ROUNDING
+
+
+def test_the_doubt_about_an_exponent_is_known_and_covers_its_error():
+    model = Parzen([[-2.0, 0, 0], [2.0, 0, 0]], 2.0 ** -30)
+    at = model.at(np.array([[0.0, 3.0, 0.0]]))
+    assert at.doubt == (3 + 6) * 2.0 ** -52 * (9 + 4) * 2.0 ** 60
+    rng = np.random.default_rng(12)
+    far = Parzen(np.concatenate([rng.standard_normal((400, D)), -4 + 1e-10 * rng.standard_normal((400, D))]), 1e-10)
+    x = far.centers[400:460] + 1e-10
+    at = far.at(x)
+    exact = (far.centers.astype(np.longdouble) - far.origin) / far.sigma
+    u = (x.astype(np.longdouble) - far.origin) / far.sigma
+    error = abs(parzen._exponents(at.far_u, exact.astype(float)) - (u @ exact.T - (exact * exact).sum(axis=1) / 2))
+    assert 1e3 < error.max() < at.doubt.min() / 2
 
 
 def test_only_centres_that_matter_are_visited_again():
