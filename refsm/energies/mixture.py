@@ -159,7 +159,7 @@ class GaussianMixture(Energy):
     def theta(self) -> MixtureTheta:
         """The learnable arrays (logits, means, covariances), with logits = log w."""
         with np.errstate(divide="ignore"):
-            return MixtureTheta(np.log(self.weights), self.means, self.covariances)
+            return MixtureTheta(arrays.frozen(np.log(self.weights)), self.means, self.covariances)
 
     def with_theta(self, theta: MixtureTheta) -> GaussianMixture:
         """The mixture with weights softmax(logits), other means and covariances; -inf is the logit of the weight 0."""
