@@ -82,7 +82,8 @@ class Corruption:
     def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
         """x_noisy ~ q(. | x), shape (n, d), in the units of x.  TypeError if rng is no numpy.random.Generator."""
         x = arrays.points(x, "x", self.d)
-        eps = arrays.generator(rng).standard_normal(size=x.shape)
+        n, d = x.shape
+        eps = arrays.generator(rng).standard_normal((n, d))
         return arrays.widen(self.noisy(x, eps))
 
     def score(self, x_noisy: ArrayLike, x: ArrayLike) -> Array:

@@ -205,6 +205,27 @@ def test_pairs_keep_their_digits_where_the_noise_is_small():
     assert relative_gap(noise, np.full(2, 1e-14)) < 1e-7               # x and x_noisy themselves are rounded to 1e-16
 
 
+def test_thin_densities_in_thin_noise_have_a_symmetric_posterior_covariance():
+    def thin(angle, *variances):
+        Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        covariance = Q @ np.diag(variances) @ Q.T
+        return (covariance + covariance.T) / 2
+
+    x, x_noisy, weights = noisy_density((MEAN, thin(0.5, 1.0, 1e-7)), CovarianceCorruption(thin(1.1, 1e-7, 1.0)), 33)
+    _, found = moments(expectations.Rule(x_noisy - x, weights))
+    assert relative_gap(found, thin(1.1, 1e-7, 1.0)) < 1e-8            # the two covariances have a condition of 1e7
+
+
+def test_the_default_sizes():
+    assert trapezoid(STANDARD).nodes.shape == (81, 1)
+    assert noisy_pairs([[0.5]], 0.5).x.shape == (81, 1)
+    assert noisy_density(STANDARD, 0.5).x.shape == (81 * 2, 1)
+
+
+def test_an_expectation_of_nothing_is_zero():
+    assert expectation(lambda x: 0 * x[:, 0], STANDARD) == (0, 0, 41)
+
+
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
 def test_the_expected_denoising_loss_is_the_same_from_pairs_and_from_the_noisy_density(corruption):
     """E J_DSM = E J_ISM at the noisy density + 1/2 E |target|^2, for the pairs of a density and of a finite set."""

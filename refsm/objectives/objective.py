@@ -131,7 +131,7 @@ class Objective:
         total = arrays.PairwiseSum()
         for block in self._blocks(model):
             per_sample, _ = block.forward(model)
-            total.add((block.weights @ per_sample,))
+            total.add((arrays.row_dot(block.weights, per_sample),))
         return _number(total.total()[0])
 
     def gradient(self, model: Any) -> Any:
@@ -143,7 +143,7 @@ class Objective:
         total = arrays.PairwiseSum()
         for block in self._blocks(model):
             per_sample, backward = block.forward(model)
-            total.add((block.weights @ per_sample, *backward()))
+            total.add((arrays.row_dot(block.weights, per_sample), *backward()))
         value, *gradient = total.total()
         return _number(value), type(model.theta)(*gradient)
 
