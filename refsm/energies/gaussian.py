@@ -137,12 +137,13 @@ class Gaussian(Energy):
         0.0
         """
         log_peak = np.log(np.diag(self._cholesky)).sum() - self.d * np.log(2 * np.pi) / 2
-        return log_peak - self.energy(x)                                 # (n,)  (12)
+        return arrays.widen(log_peak - self.energy(x))                   # (n,)  (12)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """n >= 1 points drawn from the density, shape (n, d), equation (13).  ValueError where there is no density."""
         eps = arrays.generator(rng).standard_normal((arrays.count(n, "n"), self.d))
-        return self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T    # (n, d)  (13)
+        x = self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T       # (n, d)  (13)
+        return arrays.widen(x)
 
     @property
     def covariance(self) -> Array:

@@ -189,6 +189,11 @@ def test_the_density_of_exact_and_longdouble_parameters_is_that_of_float64():
     mean, P = [0.5, 0.25, -1.0], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.25], [0.0, 0.25, 3.0]]
     exact = Gaussian(np.array([Fraction(z) for z in mean]), np.array([[Fraction(z) for z in row] for row in P]))
     assert (exact.covariance == Gaussian(mean, P).covariance).all()
+    x, other = (model.sample(n, np.random.default_rng(8)) for model in (exact, Gaussian(mean, P)))
+    assert x.dtype == np.float64 and (x == other).all()
+    point = np.array([[Fraction(1, 3), Fraction(2), Fraction(-1)]])
+    assert exact.log_density(point).dtype == np.float64
+    assert relative_gap(exact.log_density(point), Gaussian(mean, P).log_density([[1 / 3, 2, -1]])) < 1e-14
     assert (Gaussian(mean, np.longdouble(P)).covariance == Gaussian(mean, P).covariance).all()
 
 
