@@ -43,6 +43,7 @@ _HOME = {
     "objectives.sliced": ["SlicedScoreMatching"],
     "objectives.ratio_matching": ["RatioMatching"],
     "objectives.pseudo_likelihood": ["PseudoLikelihood"],
+    "objectives.streamed": ["StreamedObjective"],
     "corruption": ["GaussianCorruption", "CovarianceCorruption", "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
     "descent": ["gradient_descent", "minimize"],

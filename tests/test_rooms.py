@@ -12,7 +12,7 @@ import refsm
 
 ROOT = pathlib.Path(refsm.__file__).parent
 FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in (ROOT / folder).glob("*.py")
-                       if path.name not in ("__init__.py", "energy.py", "objective.py"))
+                       if path.name not in ("__init__.py", "energy.py", "objective.py", "streamed.py"))
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
 WITH_EQUATIONS = [path for path in ALL_ROOMS if re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
