@@ -72,7 +72,8 @@ class BoltzmannMachine(BinaryEnergy):
     """E(x) = -1/2 x'Wx - b.x for x in {0, 1}^d, equation (1).
 
     W (d, d) and b (d,) are learnable and pure numbers.  W is symmetric with zero diagonal up to rounding (1e-12 of its largest entry) and
-    is held so exactly.  ValueError where shapes disagree, an entry is not finite, or W is not symmetric with zero diagonal.  Source: Ackley, Hinton & Sejnowski (1985).
+    is held so exactly.  ValueError where shapes disagree, an entry is not finite, or W is not symmetric with zero diagonal.
+    Source: Ackley, Hinton & Sejnowski (1985).
 
     Both bits on: E = -W_12 - b_1 - b_2 = -3 - 1 - 2.
 
