@@ -169,7 +169,7 @@ class BernoulliRBMAt(EnergyAt):
 
     def _far_weights(self) -> Iterator[tuple[int, Array, Array]]:
         """Each visible unit i that has far weights, its hidden units j, and w (n, len(j))."""
-        for i in np.flatnonzero(~self.near.all(axis=0)):
+        for i in np.flatnonzero(~self.near.all(axis=0)).tolist():
             j = np.flatnonzero(~self.near[:, i])
             yield i, j, self.delta[:, [i]] * self.W[j, i]
 

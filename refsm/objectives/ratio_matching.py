@@ -84,4 +84,5 @@ class RatioMatching(Objective):
     def local_loss(self, gap: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the gaps (n, d)."""
         s, s1 = sigmoid_and_slope(-gap)                                                 # (n, d)  (2)
-        return (s * s).sum(axis=1), {"gap": -2 * self.weights[:, None] * s * s1}        # (n,), (n, d)  (1) (3)
+        term = (s * s).sum(axis=1)                                                      # (n,)  (1)
+        return term, {"gap": -2 * self.weights[:, None] * s * s1}                       # (n, d)  (3)
