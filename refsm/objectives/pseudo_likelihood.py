@@ -58,7 +58,7 @@ class PseudoLikelihood(Objective):
     """
 
     x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("gap",)
 

@@ -68,7 +68,7 @@ class RatioMatching(Objective):
     """
 
     x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
 
     reads = ("gap",)
 
