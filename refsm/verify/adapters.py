@@ -21,6 +21,7 @@ holds the interpreter's lock, nothing in this process can notice.  For such code
 """
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import ctypes
 import dataclasses
@@ -32,7 +33,7 @@ import threading
 from dataclasses import dataclass
 from numbers import Number
 from types import TracebackType
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -136,17 +137,23 @@ def module(name: str) -> Any:
 
 
 def _one_answer(implementation: Implementation, case: Case, time_limit: float) -> Answer:
+    with lent(case) as given:
+        return plain(within(time_limit, lambda: implementation(given)), case)
+
+
+@contextlib.contextmanager
+def lent(case: Case) -> Iterator[Case]:
+    """A copy of the case whose arrays may be written to.  AdapterError if they were."""
     given = dataclasses.replace(case)
     for a in {**given.theta, **given.arrays}.values():
         a.flags.writeable = True
-    answer = plain(_within(time_limit, lambda: implementation(given)), case)
+    yield given
     for name, a in {**case.theta, **case.arrays}.items():
         if not np.array_equal(a, {**given.theta, **given.arrays}.get(name)):     # type: ignore[arg-type]
             raise AdapterError(f"the implementation modified its input {name}")
-    return answer
 
 
-def _within(time_limit: float, call: Callable[[], Any]) -> Any:
+def within(time_limit: float, call: Callable[[], Any]) -> Any:
     """The result of a call; AdapterError if it raises or takes longer."""
     results: list[Any] = []
     errors: list[BaseException] = []
