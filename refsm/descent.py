@@ -97,7 +97,7 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
     if not shares:
         raise ValueError("batches must have at least one batch, but there is none")
     trail, line = Trail(model, callback), Progress(steps, sys.stderr.isatty() if progress is None else progress)
-    v = [0 * block for block in model.theta]
+    v: list[Any] = [0] * len(model.theta)
     try:
         for k in range(steps + 1):
             batch, share = shares[k % len(shares)]

@@ -96,6 +96,12 @@ def test_a_rate_may_depend_on_the_step():
     assert (result.model.ravel() == by_hand(J, model, 5, rate, Fraction(1, 3))[-1]).all()
 
 
+def test_a_rate_is_asked_for_once_a_step():
+    asked = []
+    gradient_descent(*float_bowl(), steps=5, rate=lambda k: asked.append(k) or 0.1)
+    assert asked == [0, 1, 2, 3, 4]
+
+
 def test_without_momentum_it_is_plain_descent():
     J, model = exact_bowl()
     result = gradient_descent(J, model, steps=3, rate=Fraction(1, 5), momentum=Fraction(0))

@@ -15,20 +15,22 @@ Equations
     (1)  D_k     = ( f(x + t_k u) - f(x - t_k u) ) / (2 t_k)
     (2)  R_k     = ( 16 D_{k+1} - D_k ) / 15
     (3)  sigma^2 = mean over i of (Delta^j f)_i^2 (j!)^2 / (2j)!,  the largest of j = 4, 5, 6
-    (4)  noise_k = 10 sigma / t_k
+    (4)  noise_k = 30 sigma / t_k
     (5)  error_k = |R_k - R_{k+1}| + noise_{k+1} + max over j > k of ( |R_k - R_j| - noise_j ), where that is positive
     (6)  error_k >= (sigma / |f|)^(4/5) slope_k,  slope_k = |f(x +- t_k u) - f(x)| / t_k, or |f| where that is 0
+    (7)  sigma >= half a unit in the last place of f, and of x times the slope
 
 Derivation
     (1) -> (2)  D(t) = f'u + a t^2 + b t^4 + ...; in 16 D(t/4) - D(t) the t^2 cancels.
     (3)         In a table of differences of a smooth function at points a tiny step apart the rows die out; those of independent errors of
                 variance sigma^2 grow, by the sum of the squared binomials: var Delta^j = sigma^2 (2j)! / (j!)^2.
-    (2) -> (4)  16/15 D(t/4) has the standard deviation 16/15 sigma sqrt(2) / (2 t / 4) = 3 sigma / t: some three of these.
+    (2) -> (4)  16/15 D(t/4) has the standard deviation 16/15 sigma sqrt(2) / (2 t / 4) = 3 sigma / t: ten of these, because (3) is itself an estimate from few values.
     (5)         R_k is off by no more than its distance to R_{k+1} and what that is off by, which is noise when truncation still shows in R_k.
                 The last term guards against a false plateau: far outside a narrow kernel all differences
                 agree on a wrong value, but smaller steps, as long as they are not lost in noise, tell.
     (6)         The best step of a method of order 4 leaves an error of sigma^(4/5).  Where truncation happens to vanish (quadratic
                 functions) (5) promises more digits than f has in general; (6) keeps single precision from being trusted to 1e-6.
+    (7)         Equal steps may by chance be rounded alike; then a table is quieter than f is elsewhere.
 
 Sources
     Hamming, Introduction to Applied Numerical Analysis (1971), on difference tables; More & Wild, Estimating computational noise, SIAM J.
@@ -43,12 +45,12 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Function", "Measured", "differences", "noise_level"]
+__all__ = ["Function", "Measured", "differences", "noise_level", "norm"]
 
 Function = Callable[[Array], Array]                             # a vector (N,) -> a vector (M,), NaN where f refuses
 
 STEPS = 4.0 ** -np.arange(16)
-SAFETY = 10                                                     # in (4)
+SAFETY = 30                                                     # in (4)
 TABLE_STEPS = (4.0 ** -20, 4.0 ** -16, 4.0 ** -12, 4.0 ** -8)   # the smallest first; a larger one where f answers the same number again and again
 TABLE_POINTS = 9
 
@@ -78,10 +80,12 @@ def differences(f: Function, x: Array, u: Array) -> Measured:
     size = np.maximum(abs(up), abs(down))                                               # (16, M)
     D = (up - down) / (2 * t)                                                           # (16, M)  (1)
     R = (16 * D[1:] - D[:-1]) / 15                                                      # (15, M)  (2)
-    sigma = np.maximum(sigma, eps / 2 * size[1:])                                       # no less than half a unit in the last place
+    slope = np.maximum(abs(up - here), abs(down - here)) / t                            # (16, M)
+    moved = u != 0
+    shift = max(eps, np.finfo(x.dtype).eps) / 2 * norm(x[moved]) / norm(u[moved])
+    sigma = np.maximum(sigma, np.maximum(eps / 2 * size, shift * slope)[1:])            # (15, M)  (7)
     noise = SAFETY * sigma / t[:-1]                                                     # (15, M)  (4)
     error = _errors(R, noise)                                                           # (14, M)  (5)
-    slope = np.maximum(abs(up - here), abs(down - here)) / t                            # (16, M)
     relative = sigma / np.where(size[1:] > 0, size[1:], 1)
     error = np.maximum(error, (relative ** 0.8 * np.where(slope > 0, slope, size)[:-1])[:-1])   # (14, M)  (6)
     error = np.where(np.isfinite(error), error, np.inf)
@@ -126,3 +130,8 @@ def _resolution(values: Array) -> float:
     with np.errstate(over="ignore"):
         single = moving.size > 0 and (moving == moving.astype(np.float32)).all()
     return float(np.finfo(np.float32 if single else values.dtype).eps)
+
+
+def norm(a: Array) -> float:
+    """|a| over all entries, without overflow or underflow."""
+    return float(np.hypot.reduce(np.ravel(a), initial=0.0))

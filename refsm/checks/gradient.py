@@ -31,9 +31,9 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 
 from refsm import arrays
-from refsm.checks.differences import STEPS, Function, noise_level
+from refsm.checks.differences import STEPS, Function, noise_level, norm
 from refsm.checks.probe import Probe
-from refsm.checks.verdict import Report, combined, judge, norm
+from refsm.checks.verdict import Report, combined, judge
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["check_gradient", "check_jacobian", "taylor_orders", "TaylorOrders", "Blocks", "function", "source"]

@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from refsm import arrays
+from refsm.checks.differences import norm
 from refsm.checks.gradient import Blocks, check_gradient, function, source
 from refsm.checks.probe import Probe
-from refsm.checks.verdict import Report, combined, judge, norm
+from refsm.checks.verdict import Report, combined, judge
 from refsm.energies.energy import BinaryEnergy, Energy
 from refsm.objectives.objective import Objective
 from refsm.typing import Array, ArrayLike

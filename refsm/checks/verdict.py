@@ -39,9 +39,10 @@ from typing import Sequence
 
 import numpy as np
 
+from refsm.checks.differences import norm
 from refsm.typing import Array
 
-__all__ = ["Report", "judge", "combined", "norm"]
+__all__ = ["Report", "judge", "combined"]
 
 RANK = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2}
 
@@ -136,8 +137,3 @@ def combined(subject: str, parts: Sequence[Report]) -> Report:
     """One report of several: its fields are those of the part with the worst verdict and, among these, the largest error."""
     worst = max(parts, key=lambda part: (RANK[part.verdict], part.error, part.visible))
     return replace(worst, subject=subject, parts=tuple(parts))
-
-
-def norm(a: Array) -> float:
-    """|a|, without overflow or underflow."""
-    return float(np.hypot.reduce(np.ravel(a), initial=0.0))
