@@ -31,6 +31,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases import OBJECTIVES, SCHEMA_VERSION, SUITE_VERSION, Case, cases, checksum, objective_name
+from refsm.verify.report import Report
 
 __all__ = ["export", "grade", "prompt", "FileError", "LARGEST_FILE", "FORMATS"]
 
@@ -43,7 +44,7 @@ class FileError(ValueError):
     """A file that cannot be used, and why, in one sentence."""
 
 
-def export(objectives: str | Iterable[str], folder: str | Path, format: str = "json", family: str | None = None, seed: int = 0,
+def export(objectives: str | Iterable[str], folder: str | Path, format: str = "json", family: str | None = "prime", seed: int = 0,
            model: str | None = None) -> list[Path]:
     """Write the prompts of some objectives into a folder, one file each, and return the paths.
 
@@ -85,7 +86,7 @@ def prompt(case: Case, data: bool = True) -> dict[str, Any]:
             "arrays": {name: written(a) for name, a in case.arrays.items()}}
 
 
-def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Any]:
+def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Report]:
     """One report an objective that the folder has prompts of, from a file of answers; `settings` go to `refsm.verify`.
 
     FileError, in one sentence, for files that are missing, damaged, too large, of another version, or that do not belong together.
@@ -94,7 +95,7 @@ def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Any]
 
     asked = _asked(Path(folder))
     given = read_answers(answers)
-    known = {case.id: name for name, (_, listed) in asked.items() for case in listed}
+    known = [case.id for listed in asked.values() for case in listed]
     for identifier in given:
         if identifier not in known:
             raise FileError(f"{answers} answers {_shown(identifier)}, which {folder} does not ask")
@@ -105,7 +106,7 @@ def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Any]
     def implementation(case: Case) -> Any:
         return given[case.id]
 
-    return [verify(implementation, name, **{**of_set, **settings}) for name, (of_set, _) in asked.items()]
+    return [verify(implementation, name, cases=listed, **settings) for name, listed in asked.items()]
 
 
 def read_answers(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -154,9 +155,9 @@ def answer_of(entry: Any, what: str) -> tuple[str, dict[str, Any]]:
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-def _asked(folder: Path) -> dict[str, tuple[dict[str, Any], list[Case]]]:
-    """{objective: (what chooses its cases, the cases)} of a folder of prompts, which must be those of this suite, unchanged."""
-    asked: dict[str, tuple[dict[str, Any], list[Case]]] = {}
+def _asked(folder: Path) -> dict[str, list[Case]]:
+    """{objective: its cases} of a folder of prompts, which must be those of this suite, unchanged."""
+    asked: dict[str, list[Case]] = {}
     for name in OBJECTIVES:
         for path in (folder / f"{name}.{format}" for format in FORMATS):
             if path.exists():
@@ -166,15 +167,14 @@ def _asked(folder: Path) -> dict[str, tuple[dict[str, Any], list[Case]]]:
     return asked
 
 
-def _asked_in(path: Path, objective: str) -> tuple[dict[str, Any], list[Case]]:
+def _asked_in(path: Path, objective: str) -> list[Case]:
     arrays = _members(path) if path.suffix == ".npz" else {}
     document = _npz_header(path, arrays) if arrays else parse(_bytes(path), str(path))
     if not isinstance(document, dict):
         raise FileError(f"{path} must be a JSON object")
     _check_versions(document, path)
     try:
-        of_set = {"family": document.get("family"), "seed": int(document.get("seed", 0)), "model": document.get("model")}
-        listed = cases(objective, **of_set)
+        listed = cases(objective, document.get("family"), int(document.get("seed", 0)), document.get("model"))
     except (ValueError, TypeError, OverflowError) as error:
         raise FileError(f"{path} is no file of prompts: {error}") from None
     if len(listed) != len(document.get("cases") or []):
@@ -187,7 +187,7 @@ def _asked_in(path: Path, objective: str) -> tuple[dict[str, Any], list[Case]]:
                 same = same and name in arrays and np.array_equal(_npy(path, name, arrays[name]), a)
         if not same:
             raise FileError(f"{path} does not hold {case.id} as refsm export writes it: it was edited or damaged")
-    return of_set, listed
+    return listed
 
 
 def _check_versions(header: dict[str, Any], path: Path) -> None:
@@ -291,8 +291,10 @@ def _array(value: Any, what: str) -> Any:
     if not isinstance(value, dict):
         return value
     shape, data = value.get("shape"), value.get("data")
-    if not isinstance(shape, list) or not isinstance(data, list) or not all(isinstance(length, float) and length.is_integer() for length in shape):
-        raise FileError(f'{what} must be a list, or an object with "shape" and "data"')
+    if not isinstance(shape, list) or not isinstance(data, list) or not all(isinstance(number, float) for number in shape + data):
+        raise FileError(f'{what} must be a list, or an object with lists of numbers "shape" and "data"')
+    if not all(length.is_integer() for length in shape):
+        raise FileError(f"{what} has the shape {_shown(shape)}")
     shape = [int(length) for length in shape]
     if not _holds(shape, len(data)):
         raise FileError(f"{what} has {len(data)} numbers for the shape {_shown(shape)}")

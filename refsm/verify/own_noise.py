@@ -15,7 +15,7 @@ Equations
     (1)  mu = mean over points of sum_q w_q term(x_n, eps_q)
     (2)  t = (mean - mu) / error,  z the normal quantile of Student's t with R - 1 degrees of freedom
     (3)  p = P( chi^2_K > sum_k z_k^2 )
-    (4)  E tr-like: E v'J v = tr(S J) and E (v.psi)^2 = psi' S psi, S = E v v'
+    (4)  E v'J v = tr(S J) and E (v.psi)^2 = psi' S psi, S = E v v'
 
 Derivation
     (1)  The terms of denoising score matching are quadratic in eps where psi is affine: E eps = 0 and E eps eps' = I are all that enters, and
@@ -49,18 +49,24 @@ from refsm.typing import Array
 from refsm.verify.adapters import TIME_LIMIT, AdapterError, lent, plain, within
 from refsm.verify.cases import Case, cases, objective_name
 from refsm.verify.laws import ONE, Law, parse_law
+from refsm.verify.report import Report
 
-__all__ = ["verify_own_noise", "OwnNoiseReport", "REPLICATES", "DRAWING"]
+__all__ = ["verify_own_noise", "REPLICATES", "DRAWING"]
 
 REPLICATES = 400
+FEWEST = 30
 GOOD, BAD = 1e-4, 1e-9
+SAME = 1e-6                                      # relative: expectations as close as this are one and the same
 NODES = 16                                       # a dimension, of the Gauss-Hermite rule
 DRAWING = ("dsm", "dae", "ssm", "ssm_vr")        # the objectives that draw noise or directions
 LAWS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d", "2 sigma^2 / d", "sigma^4", "2 sigma^4", "1 / (2 sigma^4)",
         "sigma", "2 sigma", "n", "2 n", "n / 2", "1 / n", "M", "1 / M", "-1")
+UNSEEN = {
+    "": ("laws of the noise with the same mean and covariance; one draw shared by the whole batch; gradients",),
+    "ssm": ("the variance-reduced form, which has the same expectation",), "ssm_vr": ("the form that is not variance-reduced, which has the same expectation",)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hypothesis:
     """What an implementation may compute: a structure ("" for the right one) times a law, and the values expected of it."""
 
@@ -70,83 +76,59 @@ class Hypothesis:
 
     def __str__(self) -> str:
         factor = "" if self.law == ONE else f"{self.law} times "
-        return f"{factor}{'the canonical loss' if not self.slip else f'the loss with this mistake: {self.slip}'}"
-
-
-@dataclass(frozen=True, eq=False)
-class OwnNoiseReport:
-    """The verdict ("CONFORMS", "MISMATCH" or "INCONCLUSIVE"), its exit status, and the hypotheses by probability."""
-
-    objective: str
-    verdict: str
-    status: int
-    replicates: int
-    ranked: tuple[tuple[Hypothesis, float], ...]         # (hypothesis, p), the best first
-    equals: tuple[Hypothesis, ...]                       # with the best one's expectation
-    reason: str
-
-    def __str__(self) -> str:
-        best, p = self.ranked[0]
-        other = next(((h, q) for h, q in self.ranked[1:] if h not in self.equals), None)
-        lines = [f"{self.verdict}  {self.objective}, drawing its own noise: {self.reason}",
-                 f"  tested      {len(self.ranked)} hypotheses on {len(best.expected)} cases with {self.replicates} replicates each, a number fixed in advance",
-                 f"  best        p = {p:.2g}: {best}"]
-        lines += [f"  the same    {h}" for h in self.equals]
-        lines += [f"  runner-up   p = {other[1]:.2g}: {other[0]}"] if other else []
-        lines += [f"  declared    only where the best has p >= {GOOD:g} and every other p <= {BAD:g}: a right loss is refused once in 10^4 runs",
-                  "  not seen    gradients; what keeps the expectation (the law of the noise beyond its first two moments, one direction for the whole batch)"]
-        return "\n".join(lines)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return {"objective": self.objective, "verdict": self.verdict, "status": self.status, "replicates": self.replicates, "reason": self.reason,
-                "hypotheses": [{"slip": h.slip, "law": str(h.law), "p": p} for h, p in self.ranked[:10]]}
+        return factor + (f"the loss with this mistake: {self.slip}" if self.slip else "the canonical loss")
 
 
 def verify_own_noise(implementation: Callable[..., Any], objective: str, replicates: int = REPLICATES, seed: int = 0, convention: str | None = None,
-                     time_limit: float = TIME_LIMIT) -> OwnNoiseReport:
+                     time_limit: float = TIME_LIMIT) -> Report:
     """Which expectation the values of an implementation have, from replicates.
 
     The implementation is called as implementation(case, rng) with a `numpy.random.Generator`; or (case, seed) with an integer that
     differs each time, where its second argument is called seed or key; or (case), where it takes one.  The case has no
     noise, noisy points or directions; `case.n_directions` says how many directions a point gets.  `convention` is the factor that is meant, such
-    as "sigma^2".  `time_limit` is in seconds for all replicates of one case.  AdapterError, in one line, for a broken
-    implementation or one whose values do not vary; ValueError for an objective that draws nothing.
+    as "sigma^2".  `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a report, not an exception;
+    ValueError for an objective that draws nothing, or fewer than 30 replicates.
     """
     name = objective_name(objective)
     if name not in DRAWING:
         raise ValueError(f"objective must be one of {', '.join(DRAWING)} to draw noise, but it is {name}")
-    if replicates < 30:
-        raise ValueError(f"replicates must be >= 30, but it is {replicates}")
+    if replicates < FEWEST:
+        raise ValueError(f"replicates must be >= {FEWEST}, but it is {replicates}")
     meant = ONE if convention is None else parse_law(convention)
     asked = _cases(name)
     rng = np.random.default_rng(seed)
-    values = np.array([_replicates(implementation, case, replicates, rng, time_limit) for case in asked])
-    return _report(name, asked, values, meant)
+    try:
+        values = np.array([_replicates(implementation, case, replicates, rng, time_limit) for case in asked])
+    except AdapterError as error:
+        return Report("BROKEN", name, str(error), status=error.status)
+    return _report(name, asked, values, meant, convention)
 
 
-def _report(objective: str, asked: list[Case], values: Array, meant: Law) -> OwnNoiseReport:
+def _report(objective: str, asked: list[Case], values: Array, meant: Law, declared: str | None) -> Report:
     """The verdict on replicates (K, R)."""
     R = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    ranked = sorted(((h, _p(mean, error, h.expected, R)) for h in _hypotheses(objective, asked)), key=lambda pair: (-pair[1], pair[0].law.complexity))
-    best, p = ranked[0]
-    equals = tuple(h for h, _ in ranked[1:] if (np.abs(h.expected - best.expected) <= 1e-6 * np.abs(best.expected)).all())
-    rivals = [h for h, q in ranked[1:] if q > BAD and h not in equals]
-    right = next((h for h in (best, *equals) if not h.slip and h.law == meant), None)
-    if p < GOOD and p > BAD:
-        verdict, status, reason = "INCONCLUSIVE", 3, f"the best hypothesis is neither good nor bad; repeat with {4 * R} replicates and another seed"
-    elif p < GOOD:
-        verdict, status, reason = "MISMATCH", 1, "UNEXPLAINED: no hypothesis of the list has these expectations"
-    elif rivals:
-        verdict, status, reason = "INCONCLUSIVE", 3, f"it may be {best}, or {rivals[0]}; repeat with {4 * R} replicates"
-    elif right is not None:
-        verdict, status, reason = "CONFORMS", 0, f"its expectation is {right}"
-    else:
-        verdict, status, reason = "MISMATCH", 1, f"its expectation is {best}"
-        if not best.slip:
-            reason += f'; if that is meant, say convention="{best.law}"'
-    return OwnNoiseReport(objective, verdict, status, R, tuple(ranked), equals, reason)
+    ranked = sorted(((_p(mean, error, h.expected, R), h) for h in _hypotheses(objective, asked)), key=lambda pair: (-pair[0], bool(pair[1].slip), pair[1].law.complexity))
+    p, best = ranked[0]
+    equals = [h for _, h in ranked[1:] if (np.abs(h.expected - best.expected) <= SAME * np.abs(best.expected)).all()]
+    others = [(q, h) for q, h in ranked[1:] if h not in equals]
+    about: dict[str, Any] = {
+        "cases": len(asked), "model": asked[0].model, "precision": f"{R} replicates each", "declared": declared,
+        "runner_up": f"next: p = {others[0][0]:.2g} for {others[0][1]}", "cannot_tell": (*(f"{h}" for h in equals), *UNSEEN.get(objective, ()), *UNSEEN[""]),
+        "notes": (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its p >= {GOOD:g} and every other's <= {BAD:g}; the number "
+                  "of replicates was fixed in advance. A right loss is refused once in 10^4 runs.",)}
+    if p < GOOD:
+        if p > BAD:
+            return Report("INCONCLUSIVE", objective, f"the best hypothesis, {best}, is neither good nor bad: repeat with {4 * R} replicates and another seed", **about)
+        return Report("UNEXPLAINED", objective, "no hypothesis of the list has the expectations of its values", **about)
+    if others[0][0] > BAD:
+        return Report("INCONCLUSIVE", objective, f"it may be {best}, or {others[0][1]}: repeat with {4 * R} replicates", **about)
+    found = f"its expectation is {best}"
+    if not best.slip and best.law == meant:
+        return Report("PASS" if meant == ONE else "CONVENTION", objective, found, law=str(meant), conforms=True, **about)
+    if best.slip or best.law.kappa < 0 or declared is not None:
+        return Report("MISMATCH", objective, found + (f", not {meant} times the canonical loss as declared" if declared else ""), law=str(best.law), **about)
+    return Report("CONVENTION", objective, found, law=str(best.law), convention=str(best.law), **about)
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> float:
@@ -163,7 +145,7 @@ def _cases(objective: str) -> list[Case]:
     """Two thetas of every cell whose expectations are known, without their noise."""
     known = cases(objective, "prime", model="gaussian" if objective == "dsm" else "autoencoder")
     chosen = [case for case in known if case.id.endswith(("t0", "t1")) and (objective != "dae" or case.d == 3)]
-    hyper = [{"n_directions": float(case.M)} if objective in ("ssm", "ssm_vr") else {} for case in chosen]
+    hyper = [{"n_directions": case.M} if objective in ("ssm", "ssm_vr") else {} for case in chosen]
     return [dataclasses.replace(case, arrays={"x": case.x}, hyper={**case.hyper, **more}) for case, more in zip(chosen, hyper)]
 
 
@@ -276,6 +258,7 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
     yield "the norm has lost its 1/2", trace + square
     yield "the norm is left out", trace
     yield "the norm has the opposite sign", trace - square / 2
+    yield "directions of unit length", (trace + square / 2) / d
     yield "directions of unit length, and |psi|^2 as it is", trace / d + square / 2
     yield "directions uniform in [0, 1]", trace / 12 + whole / 4 + (square / 12 + total / 4) / 2
     yield "directions uniform in [0, 1], and |psi|^2 as it is", trace / 12 + whole / 4 + square / 2
