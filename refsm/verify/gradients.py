@@ -94,7 +94,7 @@ def _of_block(block: str, columns: list[tuple[int, str]], X: list[list[dict]], G
                   for j, (k, _) in enumerate(used)]
         if all(r is not None for r in ratios):
             return _named(block, used, ratios, parts)          # type: ignore[arg-type]
-        table_of = ", ".join(f"{parts[k].name}{' via the ' + path if path else ''}: {', '.join(f'{v:.4g}' for v in c[:, j])}" for j, (k, path) in enumerate(used))
+        table_of = ", ".join(f"{parts[k].name}{' through ' + _PATHS[path][0] if path else ''}: {', '.join(f'{v:.4g}' for v in c[:, j])}" for j, (k, path) in enumerate(used))
         return Finding(block, "coefficients", f"the gradient for {{}} has the right terms with coefficients that follow no law ({table_of})")
     for words, change in (("transposed", lambda a: a.T), ("of the opposite order", lambda a: a[::-1])):
         if all(g.shape == change(r).shape and _close(g, change(r), x, unit) for g_cell, r_cell, x_cell in zip(G, right, X)
@@ -149,16 +149,16 @@ def _named(block: str, used: list[tuple[int, str]], ratios: list[Law], parts: Se
         for path, laws in by_path.items():
             law = next(iter(laws))
             if law.is_zero:
-                texts.append(f"the {path}'s share of the gradient for {{}} is missing: {_PATHS[path]}")
+                texts.append(f"the share of {_PATHS[path][0]} in the gradient for {{}} is missing: {_PATHS[path][1]}")
             elif not law.is_one:
-                texts.append(f"the {path}'s share of the gradient for {{}} is multiplied by {law}")
+                texts.append(f"the share of {_PATHS[path][0]} in the gradient for {{}} is multiplied by {law}")
         return Finding(block, "path", "; ".join(texts))
-    texts = [f"{parts[k].name}{' through the ' + path if path else ''}: {law}" for (k, path), law in zip(used, ratios) if not law.is_one]
+    texts = [f"{parts[k].name}{' through ' + _PATHS[path][0] if path else ''}: {law}" for (k, path), law in zip(used, ratios) if not law.is_one]
     return Finding(block, "paths", f"the gradient for {{}} has terms multiplied ({'; '.join(texts)})")
 
 
-_PATHS = {"encoder": "untied weights, or a forgotten path", "decoder": "untied weights, or a forgotten path",
-          "here": "the energy of the point itself is detached", "flipped": "the energies of the flipped points are detached"}
+_PATHS = {"encoder": ("the encoder", "untied weights, or a forgotten path"), "decoder": ("the decoder", "untied weights, or a forgotten path"),
+          "here": ("the energy at the point", "it is detached"), "flipped": ("the energies of its neighbours", "they are detached")}
 
 
 def _together(findings: list[Finding], blocks: list[str]) -> list[Finding]:

@@ -34,7 +34,7 @@ from refsm.verify.laws import ONE, Law, fit_law
 from refsm.verify.precision import Unit
 from refsm.verify.regression import Fit, Table
 
-__all__ = ["Change", "Reading", "readings"]
+__all__ = ["Change", "Reading", "readings", "predicted"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -75,6 +75,17 @@ class Reading:
         return 2.0 * len(self.slips) + self.factor.complexity + sum(change.complexity for change in self.changes) + constant
 
     @property
+    def convention(self) -> str:
+        """The reading in one line, as `convention=` takes it: factor, slips, changes and constant, separated by semicolons."""
+        pieces = [] if self.factor.is_one else [str(self.factor)]
+        pieces += [*self.slips, *(f"{change.what} x {change.law}" for change in self.changes)]
+        if self.constant in ("dropped", "other"):
+            pieces.append(f"constant {self.constant}")
+        elif self.constant == "added":
+            pieces.append(f"constant + {self.added}")
+        return "; ".join(pieces) or "1"
+
+    @property
     def is_reference(self) -> bool:
         """Whether nothing differs."""
         return self.is_convention and self.factor.is_one and self.constant in ("kept", "none")
@@ -108,7 +119,7 @@ def readings(table: Table, found: Fit, Y: Array, unit: Unit) -> list[Reading]:
 def _factorings(laws: list[Law], found: Fit) -> Iterator[tuple[Law, tuple[Change, ...]]]:
     """Every way to split the laws into a common factor and changes."""
     roles = [part.role for part in found.formula.parts]
-    for factor in {ONE, *(law for law in laws if not law.is_zero)}:
+    for factor in dict.fromkeys((ONE, *(law for law in laws if not law.is_zero)) if len(laws) > 1 else laws):
         changes = []
         for role, law in zip(roles, laws):
             rest = law if law.is_zero else _over(law, factor)

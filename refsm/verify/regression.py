@@ -38,7 +38,7 @@ from refsm.verify.bank import Formula
 from refsm.verify.cases import Case
 from refsm.verify.precision import Unit
 from refsm.verify.quantities import Quantities, Unavailable
-from refsm.verify.terms import Part
+from refsm.verify.terms import CONSTANT, TERMS, Part
 
 __all__ = ["Table", "Fit", "fit"]
 
@@ -49,6 +49,7 @@ class Table:
     """The values of parts over cases, each computed once: rows are cells, columns the thetas of a cell."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
+        self.cases = list(cases)
         groups: dict[str, list[int]] = {}
         for index, case in enumerate(cases):
             groups.setdefault(f"{case.family}/{case.model}/{case.cell}", []).append(index)
@@ -62,6 +63,12 @@ class Table:
     def sizes(self) -> list[dict[str, float]]:
         """The sizes on which a law may depend, cell by cell."""
         return [{"d": c.d, "n": c.n, **({"M": c.M} if "directions" in c.arrays else {}), **c.hyper} for c in self.cells]
+
+    def scale(self) -> Array:
+        """The sum of absolute terms of the reference, (C, T): what its rounding is measured in."""
+        objective = self.cases[0].objective
+        parts = TERMS[objective] + ((CONSTANT[objective],) if objective in CONSTANT else ())
+        return sum((values[1] for part in parts if (values := self.part(part)) is not None), np.zeros(self.index.shape))
 
     def part(self, part: Part) -> tuple[Array, Array] | None:
         """The mean over points of a part and of its absolute value, (C, T) each; None where the cases cannot say."""

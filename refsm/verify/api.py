@@ -1,0 +1,190 @@
+"""`verify` and `assert_conforms`: ask an implementation for its answers, find out what they are, and report.
+
+    import refsm
+
+    def dsm(case):                                              # an implementation is a function of a case
+        r = case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma**2
+        return (r * r).sum(axis=1).mean()
+
+    print(refsm.verify(dsm, "dsm"))                             # CONVENTION: 2, without the 1/2
+    refsm.assert_conforms(dsm, "dsm", convention="2")           # in a test: raises AssertionError with the report's text
+"""
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+from typing import Any, Callable, Iterable, Sequence
+
+import numpy as np
+
+from refsm.verify import adapters
+from refsm.verify.cases import Answer, Case, objective_name
+from refsm.verify.cases import cases as cases_of
+from refsm.verify.diagnosis import Diagnosis, diagnose
+from refsm.verify.gradients import Finding, diagnose_gradients
+from refsm.verify.laws import parse_law
+from refsm.verify.precision import units
+from refsm.verify.report import Report
+from refsm.verify.terms import value
+from refsm.verify.writing import written
+
+__all__ = ["verify", "assert_conforms"]
+
+
+def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False, convention: str | None = None,
+           cases: Sequence[Case] | None = None, family: str | None = None, seed: int = 0, model: str | None = None,
+           known_failures: str | Path | Iterable[str] | None = None, time_limit: float = adapters.TIME_LIMIT) -> Report:
+    """Compare an implementation with the reference on the cases of an objective, and say what is different.
+
+    `implementation` is a function of a `Case` that returns the loss (a number, terms (n,), or a dict with value, per_sample and gradient),
+    or "package.module:function".  The cases are the family prime (or another), for the autoencoder (or another model), unless `cases` are
+    given.  With `gradient` its gradients by block are compared too.  `convention` declares a difference that is meant, in the
+    words of a report; what differs from the declaration is a mismatch then.  `known_failures` are identifiers of cases (with * and ?), or a file of them.
+    `time_limit` is in seconds a call.  ValueError for a name that is not known; an implementation that fails is a report, not an exception.
+
+    >>> from refsm.verify.terms import value
+    >>> report = verify(lambda case: 2 * value(case), "dsm")
+    >>> report.verdict, report.law
+    ('CONVENTION', '2')
+    """
+    objective = objective_name(objective)
+    declared = None if convention is None else normal(convention)
+    known = _known(known_failures)
+    asked = list(cases) if cases is not None else cases_of(objective, family or "prime", seed, model)
+    _check(asked, objective)
+    reproduce = _reproduce(implementation, objective, asked[0], gradient, convention)
+    try:
+        function = adapters.load(implementation) if isinstance(implementation, str) else implementation
+    except adapters.AdapterError as error:
+        return Report("BROKEN", objective, str(error), reproduce=reproduce, status=error.status)
+    answers = []
+    for case in asked:
+        answer = adapters.ask(function, case, time_limit)
+        if isinstance(answer, adapters.Broken):
+            return Report("INCONCLUSIVE" if answer.status == 3 else "BROKEN", objective, str(answer), reproduce=reproduce, status=answer.status)
+        answers.append(answer)
+    if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
+        return Report("INCONCLUSIVE", objective, "gradients were asked for, but the answers have none: return a dict with value and gradient", reproduce=reproduce)
+    return judge(asked, answers, gradient, declared, known, reproduce)
+
+
+def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str, **settings: Any) -> None:
+    """AssertionError, with the report's text, unless the implementation conforms.  Takes what `verify` takes.
+
+    >>> from refsm.verify.terms import value
+    >>> assert_conforms(lambda case: value(case) / case.d, "ism", convention="1 / d")
+    """
+    report = verify(implementation, objective, **settings)
+    if report.exit_status:
+        raise AssertionError("\n" + str(report))
+
+
+def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = False, declared: str | None = None, known: Sequence[str] = (),
+          reproduce: str = "") -> Report:
+    """The report on answers that were given to cases of one objective on one model."""
+    values = [answer.value for answer in answers]
+    dtypes = [answer.dtype for answer in answers]
+    notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
+    if not _enough(cases):
+        return _few(cases, values, dtypes, notes, reproduce)
+    found = diagnose(cases, values, dtypes)
+    per_sample = _per_sample(cases, answers, found)
+    findings: list[Finding] = []
+    if gradient and cases[0].theta:
+        findings = diagnose_gradients(found.table, cases, [answer.gradient or {} for answer in answers], found.reading, found.unit)
+    return written(cases, values, found, findings, per_sample, declared, known, notes, reproduce, gradient)
+
+
+def normal(convention: str) -> str:
+    """A declared convention in the form in which reports print theirs.  ValueError where a factor in it is not one.
+
+    >>> normal("2*sigma**2/d;  constant dropped")
+    '2 sigma^2 / d; constant dropped'
+    """
+    pieces = [piece.strip() for piece in str(convention).split(";") if piece.strip()]
+    out = []
+    for piece in pieces:
+        what, times, law = piece.partition(" x ")
+        plus = piece.startswith("constant + ")
+        if times and len(what.split()) == 1:
+            out.append(f"{what} x {parse_law(law)}")
+        elif plus:
+            out.append(f"constant + {parse_law(piece[len('constant + '):])}")
+        elif len(piece) and (piece[0] in "0123456789-(" or piece.split("^")[0].split()[0].split("*")[0].split("/")[0] in ("strength", "sigma", "d", "n", "M")):
+            out.append(str(parse_law(piece)))
+        else:
+            out.append(piece)
+    return "; ".join(piece for piece in out if piece != "1") or "1"
+
+
+def _check(cases: Sequence[Case], objective: str) -> None:
+    if not cases:
+        raise ValueError("cases must not be empty")
+    for case in cases:
+        if not isinstance(case, Case):
+            raise TypeError(f"cases must be cases, but one is a {type(case).__name__}")
+        if case.objective != objective:
+            raise ValueError(f"cases must be of the objective {objective}, but {case.id} is of {case.objective}")
+
+
+def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, (str, Path)):
+        try:
+            given = Path(given).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise ValueError(f"known_failures must be identifiers of cases or a file of them, but {given} cannot be read: {error.strerror}") from None
+    return tuple(text for line in given if (text := line.partition("#")[0].strip()))
+
+
+def is_known(identifier: str, known: Sequence[str]) -> bool:
+    """Whether a case is among the known failures."""
+    return any(fnmatch.fnmatchcase(identifier, pattern) for pattern in known)
+
+
+def _enough(cases: Sequence[Case]) -> bool:
+    """Whether one cell at least has more thetas than a loss has terms."""
+    cells: dict[str, int] = {}
+    for case in cases:
+        cells[f"{case.model}/{case.cell}/{case.family}"] = cells.get(f"{case.model}/{case.cell}/{case.family}", 0) + 1
+    return max(cells.values()) >= 5 and len({case.model for case in cases}) == 1 and len({case.family for case in cases}) == 1
+
+
+def _few(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str], notes: tuple[str, ...], reproduce: str) -> Report:
+    """A comparison of numbers, where the cases are too few for more."""
+    unit = units(np.array(values), dtypes)[-1]
+    off = [(case, mine, yours) for case, yours in zip(cases, values) if abs((mine := value(case)) - yours) > unit(np.array(1.0 + abs(mine)))]
+    if not off:
+        return Report("PASS", cases[0].objective, f"all {len(cases)} answers are the reference's", cases=len(cases), model=cases[0].model, precision=unit.name,
+                      notes=("these cases are few: what they cannot tell apart passes; the family prime tells it apart", *notes))
+    case, mine, yours = off[0]
+    return Report("UNEXPLAINED", cases[0].objective, f"{len(off)} of {len(cases)} answers differ; these cases are too few to say how (the family prime does)",
+                  failing=tuple(case.id for case, _, _ in off), cases=len(cases), model=case.model, precision=unit.name, reproduce=reproduce, notes=notes,
+                  case={"id": case.id, "sizes": {"d": case.d, "n": case.n, **case.hyper}, "reference": mine, "yours": yours})
+
+
+def _per_sample(cases: Sequence[Case], answers: Sequence[Answer], found: Diagnosis) -> tuple[str, ...]:
+    """What the terms of single points say beyond their mean."""
+    from refsm.verify.terms import per_sample as reference
+
+    given = [(case, answer) for case, answer in zip(cases, answers) if answer.per_sample is not None]
+    if not given or not found.matches:
+        return ()
+    for case, answer in given:
+        mine, yours = reference(case), np.asarray(answer.per_sample)
+        scale = np.abs(mine).max() * case.n
+        if (np.abs(np.sort(mine) - np.sort(yours)) > found.unit(scale)).any():
+            return (f"the mean over points is right, but their terms are not: {case.id} has {yours[0]:.6g} at the first point, the reference {mine[0]:.6g}",)
+        if (np.abs(mine - yours) > found.unit(scale)).any():
+            return ("the terms of the points are right, but in another order",)
+    return ()
+
+
+def _reproduce(implementation: Any, objective: str, case: Case, gradient: bool, convention: str | None) -> str:
+    """The command that runs this again, where the implementation has a name that can be imported."""
+    name = implementation if isinstance(implementation, str) else f"{getattr(implementation, '__module__', '')}:{getattr(implementation, '__qualname__', '<')}"
+    show = f"refsm show {case.id} --steps"
+    if "<" in name or name.startswith(("__main__", ":")):
+        return show
+    return f"refsm verify {name} --objective {objective}{' --gradient' if gradient else ''}\n{show}"
