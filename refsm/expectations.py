@@ -179,7 +179,7 @@ def noisy_pairs(x: ArrayLike | Rule, corruption: Corruption | float, size: int =
     >>> round(float(weights @ (x_noisy - x)[:, 0]**2), 12)
     0.25
     """
-    x, clean_weights = x if isinstance(x, tuple) else (x, None)
+    x, clean_weights = x if isinstance(x, tuple) and len(x) == 2 else (x, None)
     x = arrays.points(x)
     N, d = x.shape
     clean_weights = np.full(N, 1 / N) if clean_weights is None else arrays.array(clean_weights, "weights", (N,))

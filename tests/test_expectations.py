@@ -216,6 +216,10 @@ def test_thin_densities_in_thin_noise_have_a_symmetric_posterior_covariance():
     assert relative_gap(found, thin(1.1, 1e-7, 1.0)) < 1e-8            # the two covariances have a condition of 1e7
 
 
+def test_rows_may_come_as_a_tuple_unless_they_look_like_a_pair():
+    assert noisy_pairs(((0.5,), (1.5,), (2.5,)), 0.5, 5).x[::5].tolist() == [[0.5], [1.5], [2.5]]
+
+
 def test_the_default_sizes():
     assert trapezoid(STANDARD).nodes.shape == (81, 1)
     assert noisy_pairs([[0.5]], 0.5).x.shape == (81, 1)

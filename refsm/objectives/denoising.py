@@ -17,7 +17,7 @@ Equations
     (4)  q_sigma(x_noisy) = integral q(x_noisy | x) q(x) dx                            [definition]
     (5)  E (1) = E_{q_sigma} 1/2 |psi - grad log q_sigma|^2 + C,
          C = 1/2 E |target|^2 - 1/2 E_{q_sigma} |grad log q_sigma|^2                   [theorem 4]
-    (6)  isotropic Gaussian noise:  1/2 E |target|^2 = d / (2 sigma^2)                 [definition]
+    (6)  Gaussian noise of covariance C:  1/2 E |target|^2 = 1/2 tr C^-1;  isotropic:  d / (2 sigma^2)      [definition]
 
 Derivation
     (1) -> (5)  Expand both squares.  1/2 E|psi|^2 stands in both, because x_noisy ~ q_sigma.  The cross terms agree:
@@ -28,7 +28,7 @@ Derivation
                   = E psi(x_noisy).target.
                 What is left does not depend on theta; it is C.  No integration by parts and no boundary term: unlike the implicit
                 form this one holds for any q, with gaps or bounded support, as long as the corruption is smooth.
-    (6)         target = -eps / sigma with eps ~ N(0, I), and E|eps|^2 = d.
+    (6)         target = -C^-1 noise with E noise noise' = C:  E |target|^2 = tr C^-1 C C^-1;  C = sigma^2 I has tr C^-1 = d / sigma^2.
     (1) -> (3)  elementwise, times weights_n.
     Together with theorem 3 (explicit = implicit at q_sigma): E (1) = E[J_ISM at q_sigma] + d / (2 sigma^2).
 

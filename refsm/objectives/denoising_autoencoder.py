@@ -47,7 +47,9 @@ Derivation
 Conventions
     No 1/2 and no sigma: Vincent's J_DAE is the plain squared error, summed over dimensions, averaged over points.  Others halve it,
     average it over dimensions, replace it by cross-entropy with masking noise, or untie the decoder; for the last three
-    (10) holds for no energy.  sigma is not part of this loss: it is the noise that made x_noisy.
+    (10) holds for no energy.  sigma is not part of this loss: it is the noise that made x_noisy.  (10) is about isotropic noise.  For scaled noise
+    it holds with alpha x in the place of x (the target is (alpha x - x_noisy) / sigma^2); for noise of another covariance it
+    does not hold, because the energy divides by one number sigma^2 and the target by a matrix.
 
 Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011), section "Denoising

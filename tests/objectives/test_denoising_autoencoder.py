@@ -7,7 +7,7 @@ from oracles import complex_gradient, relative_gap
 
 from refsm.activations import RATIONAL
 from refsm.arrays import blocks
-from refsm.corruption import GaussianCorruption
+from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
 from refsm.directions import rational
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
@@ -91,6 +91,21 @@ def test_another_noise_level_in_the_energy_breaks_the_identity():
     x_noisy = x + 0.3 * eps
     left = 2 * 0.3**4 * DenoisingScoreMatching(x, x_noisy, 0.3).value(AutoencoderEnergy(W, b, c, sigma=0.4))
     assert abs(left / DenoisingAutoencoderLoss(x, x_noisy).value(AutoencoderEnergy(W, b, c, sigma=0.4)) - 1) > 0.01
+
+
+def test_scaled_noise_needs_scaled_clean_points_and_other_covariances_break_the_identity():
+    x, eps, W, b, c = setting(8)
+    sigma = 0.3
+    model = AutoencoderEnergy(W, b, c, sigma=sigma)
+    scaled = ScaledCorruption(0.8, sigma)
+    x_noisy = scaled.noisy(x, eps)
+    left = 2 * sigma**4 * DenoisingScoreMatching(x, x_noisy, scaled).per_sample(model)
+    assert relative_gap(left, DenoisingAutoencoderLoss(0.8 * x, x_noisy).per_sample(model)) < 1e-13
+    assert relative_gap(left, DenoisingAutoencoderLoss(x, x_noisy).per_sample(model)) > 0.01
+    other = CovarianceCorruption(np.diag([0.06, 0.09, 0.12]))          # the mean variance is sigma^2
+    x_noisy = other.noisy(x, eps)
+    left = 2 * sigma**4 * DenoisingScoreMatching(x, x_noisy, other).per_sample(model)
+    assert relative_gap(left, DenoisingAutoencoderLoss(x, x_noisy).per_sample(model)) > 0.01
 
 
 def test_the_wider_layer_sets_the_blocks():
