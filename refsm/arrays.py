@@ -177,7 +177,7 @@ def uniform_weights(n: int, like: Array) -> Array:
 
 def row_dot(u: Array, v: Array) -> Array:
     """sum_i u_ni v_ni, one number a row (the last axis is summed)."""
-    if u.dtype == object or v.dtype == object:
+    if object in (u.dtype, v.dtype):
         return (u * v).sum(axis=-1)
     return np.einsum("...i,...i->...", u, v)
 
