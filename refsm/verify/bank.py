@@ -17,6 +17,7 @@ from typing import Callable, Iterable, Iterator
 import numpy as np
 
 from refsm.typing import Array
+from refsm.verify.models import CONTINUOUS, WITH_ENERGY
 from refsm.verify.quantities import POINTS, Quantities
 from refsm.verify.terms import CONSTANT, TERMS, Part, dot
 
@@ -50,7 +51,32 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
     else:
         made = _implicit(objective, model)
     reference = Formula((), TERMS[objective], CONSTANT.get(objective))
-    return (reference, *(f for f in made if f.slips))
+    return (reference, *(f for f in made if f.slips), *(_with_extra(reference, part) for part in _extras(objective, model)))
+
+
+# -- a term too many --------------------------------------------------------------------------------------------------
+
+def _with_extra(reference: Formula, part: Part) -> Formula:
+    return Formula((f"a term too many: {part.name}",), (*reference.parts, part), reference.constant)
+
+
+def _extras(objective: str, model: str | None) -> Iterator[Part]:
+    """Penalties that code adds to its loss without saying so."""
+    if model is None:
+        return
+    yield Part("extra", "|theta|^2", lambda q: sum((a * a).sum() for a in q.theta.values()) * np.ones(1))
+    blocks = {"autoencoder": "W", "tanh": "AB", "boltzmann": "W", "rbm": "W"}.get(model, "")
+    for block in blocks:
+        yield Part("extra", f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum() * np.ones(1))
+    if model in WITH_ENERGY:
+        yield Part("extra", "energy", lambda q: q.energy())
+        yield Part("extra", "energy^2", lambda q: q.energy()**2)
+    if model in CONTINUOUS:
+        yield Part("extra", "|J|_F^2", lambda q: (q.J()**2).sum(axis=(1, 2)))
+        if objective not in ("ism", "parzen_ism", "regularized"):
+            yield Part("extra", "tr J", lambda q: q.diagonal().sum(axis=1))
+        if objective != "regularized":
+            yield Part("extra", "sum_i J_ii^2", lambda q: dot(q.diagonal(), q.diagonal()))
 
 
 # -- vectors: what a square may be taken of, and how ------------------------------------------------------------------
@@ -109,6 +135,7 @@ def _norms(objective: str, at: str | None) -> Iterator[Variant]:
         yield "norm: the squares of v_i psi_i are summed", "sum (v_i psi_i)^2 / 2", lambda q: np.einsum("nri,ni->n", q.v()**2, q.psi()**2) / q.v().shape[1] / 2
         yield ("norm: the directions are averaged before the square", "(mean v.psi)^2 / 2",
                lambda q: np.einsum("nri,ni->nr", q.v(), q.psi()).mean(axis=1)**2 / 2)
+        yield "norm: v' J v in place of v.psi", "(v' J v)^2 / 2", lambda q: (_curvature(q, q.v())**2).mean(axis=1) / 2
         yield "norm: |v|^2 |psi|^2 in place of (v.psi)^2", "|v|^2 |psi|^2 / 2", lambda q: dot(q.v(), q.v()).mean(axis=1) * dot(q.psi(), q.psi()) / 2
 
 
@@ -132,6 +159,7 @@ def _divergences(objective: str, at: str | None) -> Iterator[Variant]:
     yield f"divergence: the last row of the Jacobian{instead}", "sum_k J_dk", lambda q: q.J(at)[:, -1, :].sum(axis=1)
     yield f"divergence: the last column of the Jacobian{instead}", "sum_i J_id", lambda q: q.J(at)[:, :, -1].sum(axis=1)
     yield f"divergence: the off-diagonal entries of the Jacobian{instead}", "sum_i!=k J_ik", lambda q: q.J(at).sum(axis=(1, 2)) - q.diagonal(at).sum(axis=1)
+    yield f"divergence: the entries beside the diagonal{instead}", "sum_i J_i,i+1", lambda q: np.einsum("nii->n", np.roll(q.J(at), -1, axis=2))
     yield f"divergence: the other diagonal of the Jacobian{instead}", "sum_i J_i,d-i", lambda q: np.einsum("nii->n", q.J(at)[:, :, ::-1])
     yield f"divergence: its absolute value{instead}", "|tr J|", lambda q: absolute(q.diagonal(at).sum(axis=1))
     yield f"divergence: absolute values of the diagonal{instead}", "sum |J_ii|", lambda q: absolute(q.diagonal(at)).sum(axis=1)
@@ -151,6 +179,8 @@ def _divergences(objective: str, at: str | None) -> Iterator[Variant]:
         yield "divergence: the squared length of J' v", "|J' v|^2", lambda q: (np.einsum("nik,nri->nrk", q.J(), q.v())**2).sum(axis=2).mean(axis=1)
         yield "divergence: its absolute value", "|v' J v|", lambda q: absolute(_curvature(q, q.v())).mean(axis=1)
         yield "divergence: v.psi in place of its derivative", "v.psi", lambda q: np.einsum("nri,ni->nr", q.v(), q.psi()).mean(axis=1)
+        yield "divergence: psi' J v in place of v' J v", "psi' J v", lambda q: np.einsum("ni,nik,nrk->nr", q.psi(), q.J(), q.v()).mean(axis=1)
+        yield "divergence: v' J psi in place of v' J v", "v' J psi", lambda q: np.einsum("nri,nik,nk->nr", q.v(), q.J(), q.psi()).mean(axis=1)
         yield "divergence: v' J v is squared", "(v' J v)^2", lambda q: (_curvature(q, q.v())**2).mean(axis=1)
         yield "divergence: only the diagonal of the Jacobian in v' J v", "sum v_i^2 J_ii", lambda q: np.einsum("nri,ni->nr", q.v()**2, q.diagonal()).mean(axis=1)
         yield ("divergence: the directions are averaged first", "mean(v)' J mean(v)", lambda q: _curvature(q, q.v().mean(axis=1, keepdims=True))[:, 0])

@@ -127,6 +127,7 @@ def _targets(objective: str, model: str | None) -> Iterator[Choice]:
         yield "target: the exponent lacks its 1/2", "parzen, no half", lambda q: q.parzen(bandwidth=q.case.sigma / 2**0.5)
         yield "target: the bandwidth is 1", "parzen, 1", lambda q: q.parzen(bandwidth=1.0)
         yield "target: the nearest point alone", "parzen, nearest", lambda q: q.parzen(shares="nearest")
+        yield "target: the shares sum to 1 over the noisy points, not over the data", "parzen, other axis", lambda q: q.parzen(shares="over the noisy points")
         yield "target: every point weighs the same", "parzen, equal", lambda q: q.parzen(shares="equal")
 
 

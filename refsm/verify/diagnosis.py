@@ -14,7 +14,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.bank import formulas
 from refsm.verify.cases import Case
-from refsm.verify.precision import Unit, units
+from refsm.verify.precision import COARSE, Unit, units
 from refsm.verify.reading import Reading, readings
 from refsm.verify.regression import Fit, Table, fit
 
@@ -43,7 +43,7 @@ class Diagnosis:
     @property
     def resolution(self) -> float:
         """The smallest relative error of any one coefficient that would have been seen."""
-        base = self.reading.fit if self.reading is not None else self.nearest[0]
+        base = self.reading.fit if self.reading is not None else self.nearest[0]      # there is one where this is asked
         return float(base.slack[:, :-1].max())
 
 
@@ -64,6 +64,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[st
     known = [f for f in formulas(cases[0].objective, cases[0].model) if not set(f.slips) & set(left_out)]
     tried = units(v, dtypes)
     fits: list[Fit] = []
+    if tried[0].relative > COARSE or _without_theta(Y, tried[0]):
+        return Diagnosis(tried[0], table, Y, None)
     for unit in tried:
         base = fit(table, known[:1], Y, unit)
         found = [r for f in base if f.fits for r in readings(table, f, Y, unit)[:1]]
@@ -86,6 +88,11 @@ def _told(unit: Unit, table: Table, Y: Array, found: list[Reading], fits: list[F
     equals = [r for r in found[1:] if r.complexity <= best.complexity + 1e-9 and (r.slips, r.changes) != (best.slips, best.changes)]
     others = sorted((f for f in fits if not f.fits), key=lambda f: f.distance)
     return Diagnosis(unit, table, Y, best, tuple(equals), tuple(others[:1]))
+
+
+def _without_theta(Y: Array, unit: Unit) -> bool:
+    """Whether the answers are the same for all thetas of every cell."""
+    return bool((np.ptp(Y, axis=1) <= 2 * unit(np.abs(Y).max(axis=1))).all())
 
 
 def _shared(found: Fit) -> Array | None:

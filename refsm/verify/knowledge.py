@@ -11,7 +11,7 @@ __all__ = ["factor_in_words", "change_in_words", "seen", "consequences", "traini
 
 TERM_NAMES = {
     "norm": "half the squared norm of the score", "cross": "the product of score and target", "divergence": "the divergence", "penalty": "the penalty",
-    "output": "the squared reconstruction", "product": "the product of reconstruction and target", "constant": "the constant", "whole": "the loss", "loss": "the loss",
+    "output": "the squared reconstruction", "product": "the product of reconstruction and target", "extra": "the term too many", "constant": "the constant", "whole": "the loss", "loss": "the loss",
     "target": "the target", "score": "the score"}
 
 # -- factors that are conventions -------------------------------------------------------------------------------------
@@ -143,6 +143,7 @@ def training(objective: str, change: Change) -> str:
 
 
 _TRAINING_SLIPS = {
+    "a term too many": "the minimiser is pulled away from the score, by as much as the extra term weighs",
     "the score is read at x": "at a point that does not know the noise the target averages to 0 or to another density's score: the wrong function is fitted",
     "the noisy point is made as": "the data are smoothed with another noise than sigma says: the score of the wrong density is learned",
     "directions of unit length": "in expectation it is 1/d of the loss, with the same minimiser; on given Gaussian directions the value and its variance differ",

@@ -13,7 +13,7 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Unit", "FLOAT64", "FLOAT32", "units"]
+__all__ = ["Unit", "FLOAT64", "FLOAT32", "MIXED", "COARSE", "units"]
 
 SAFETY = 100.0           # rounding units of the sum of absolute terms; right float32 losses of ours stay below 30 over a thousand case sets
 
@@ -34,39 +34,49 @@ FLOAT64 = Unit("float64", SAFETY * 2.0**-53)
 FLOAT32 = Unit("float32", SAFETY * 2.0**-24)
 FLOAT16 = Unit("float16", SAFETY * 2.0**-11)
 BFLOAT16 = Unit("bfloat16", SAFETY * 2.0**-8)
+ENOUGH = 4               # different answers before their digits say anything about their precision
 MIXED = Unit("float32 somewhere inside", SAFETY * 2.0**-24)
+
+
+COARSE = 1e-4            # nothing is decided in a unit coarser than this
 
 
 def units(values: Array, dtypes: Sequence[str] = ()) -> list[Unit]:
     """The units to try, the finest first.
 
-    >>> [unit.name for unit in units(np.array([0.1, 0.2, 0.7]))]
+    >>> [unit.name for unit in units(np.array([0.1, 0.2, 0.7, 1 / 3]))]
     ['float64', 'float32 somewhere inside']
-    >>> units(np.array([123.457, 0.333333]))[0].name
+    >>> units(np.array([123.457, 0.333333, 2.71828, 1.41421]))[0].name
     '6 printed digits'
     """
     v = np.asarray(values, dtype=float)
-    v = v[v != 0]
-    if v.size < 2 or not np.isfinite(v).all():
-        return [FLOAT64, MIXED]
-    printed = _printed(v)
-    if printed is not None:
-        return [printed, Unit(f"{printed.name} of float32", FLOAT32.relative + printed.relative, printed.absolute)]
-    for unit, kind in ((FLOAT16, np.float16), (FLOAT32, np.float32)):
-        with np.errstate(over="ignore"):
-            if (v.astype(kind).astype(float) == v).all():
-                bits = v.astype(np.float32).view(np.uint32)
-                return [BFLOAT16 if unit is FLOAT32 and not (bits & 0xFFFF).any() else unit]
-    declared = set(dtypes) - {"float64", "longdouble", "float128"}
-    return [FLOAT64, MIXED] if not declared - {"float32"} else [FLOAT64, MIXED, BFLOAT16 if "bfloat16" in declared else FLOAT16]
+    declared = set(dtypes)
+    for kind, unit in (("bfloat16", BFLOAT16), ("float16", FLOAT16)):
+        if kind in declared:
+            return [unit]
+    if declared == {"float32"}:
+        return [FLOAT32]
+    various = np.unique(v[v != 0])
+    if various.size >= ENOUGH:
+        if (various.astype(np.float16).astype(float) == various).all():
+            return [FLOAT16]
+        if (various.astype(np.float32).astype(float) == various).all():
+            return [BFLOAT16 if not (various.astype(np.float32).view(np.uint32) & 0xFFFF).any() else FLOAT32]
+        printed = _printed(various)
+        if printed is not None:
+            return [printed, Unit(f"{printed.name}, of float32", FLOAT32.relative + printed.relative, printed.absolute)]
+    return [FLOAT64, MIXED]
 
 
 def _printed(v: Array) -> Unit | None:
     """The unit of numbers that were printed with few digits (as C's %g or %f does), if these were."""
-    for digits in range(1, 11):
-        if all(float(f"{number:.{digits}g}") == number for number in v):
-            return Unit(f"{digits} printed digits", FLOAT64.relative + 0.51 * 10.0**(1 - digits)) if v.size > 3 else None
-    for decimals in range(1, 11):
-        if all(float(f"{number:.{decimals}f}") == number for number in v):
-            return Unit(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals) if v.size > 3 else None
-    return None
+    digits = _fewest(v, "g", 10)
+    decimals = _fewest(v, "f", 10)
+    if digits is not None and (decimals is None or digits <= decimals):
+        return Unit(f"{digits} printed digits", FLOAT64.relative + 0.51 * 10.0**(1 - digits))
+    return None if decimals is None else Unit(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals)
+
+
+def _fewest(v: Array, form: str, most: int) -> int | None:
+    """The fewest digits with which every number can be printed and read back."""
+    return next((count for count in range(1, most + 1) if all(float(f"{number:.{count}{form}}") == number for number in v)), None)

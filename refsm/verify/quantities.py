@@ -45,6 +45,8 @@ POINTS: dict[str, Callable[[Case], Array]] = {
     "x - sigma noise": lambda c: c.x - c.sigma * c.noise,
     "x + sqrt(sigma) noise": lambda c: c.x + np.sqrt(c.sigma) * c.noise,
     "x + 2 sigma noise": lambda c: c.x + 2 * c.sigma * c.noise,
+    "x + sigma noise / 2": lambda c: c.x + c.sigma * c.noise / 2,
+    "x + noise / sigma": lambda c: c.x + c.noise / c.sigma,
     "noise": lambda c: c.noise,
 }
 
@@ -128,6 +130,8 @@ class Quantities:
             logs = logs - np.where(np.eye(len(x)) > 0, np.inf, 0)
         if shares == "nearest":
             share = (logs == logs.max(axis=1, keepdims=True)).astype(float)
+        elif shares == "over the noisy points":
+            share = np.exp(logs - log_sum_exp(logs, axis=0))
         elif shares == "equal":
             share = np.full(logs.shape, 1 / len(x))
         else:

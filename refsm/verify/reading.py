@@ -30,7 +30,7 @@ from typing import Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.laws import ONE, Law, fit_law
+from refsm.verify.laws import ONE, ZERO, Law, fit_law
 from refsm.verify.precision import Unit
 from refsm.verify.regression import Fit, Table
 
@@ -112,7 +112,8 @@ def readings(table: Table, found: Fit, Y: Array, unit: Unit) -> list[Reading]:
     if all(law.is_zero for law in laws):
         return []
     made = [_with_constant(table, found, factor, changes, tuple(laws)) for factor, changes in _factorings(laws, found)]
-    made = [reading for reading in made if _predicts(table, reading, Y, unit)]
+    whole = {"target", "score"}                        # these are told only where the constant agrees, equation (3)
+    made = [r for r in made if (r.constant == "kept" or not whole & {change.what for change in r.changes}) and _predicts(table, r, Y, unit)]
     return sorted(made, key=lambda reading: reading.complexity)
 
 
@@ -137,8 +138,8 @@ def _factorings(laws: list[Law], found: Fit) -> Iterator[tuple[Law, tuple[Change
         if t is not None and not t.is_one:
             yield laws[0], (Change("target", t),)
             yield laws[1] * t, (Change("score", t.inverse()),)
-    if found.formula.constant is not None and len(laws) == 2 and laws[1].is_zero:
-        yield laws[0], (Change("target", Law(0.0)),)
+    if found.formula.constant is not None and len(laws) == 2 and laws[1].is_zero and not laws[0].is_zero:
+        yield laws[0], (Change("target", ZERO),)
 
 
 def _over(law: Law, factor: Law) -> Law | None:

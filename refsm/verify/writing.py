@@ -12,7 +12,7 @@ from refsm.verify.cases import Case
 from refsm.verify.diagnosis import Diagnosis
 from refsm.verify.gradients import Finding
 from refsm.verify.laws import Law
-from refsm.verify.precision import MIXED
+from refsm.verify.precision import COARSE, MIXED
 from refsm.verify.reading import Reading
 from refsm.verify.report import Report, Row
 from refsm.verify.terms import CONSTANT, TERMS, value
@@ -45,7 +45,8 @@ def written(cases: Sequence[Case], values: Sequence[float], found: Diagnosis, fi
     runner_up = f"the next explanation misses by {found.nearest[0].distance:.1g} of the answers" if reading is not None and found.nearest else ""
     changes, slips = (reading.changes, reading.slips) if reading is not None else ((), ())
     factor = reading.factor if reading is not None else Law(1.0)
-    smallest = min(failing, key=lambda case: (case.n * case.d, case.id)) if failing else None
+    smallest = min(failing, key=lambda case: (case.n * case.d, case.id)) if failing and not found.matches else None
+    reproduce = reproduce.replace(f" {cases[0].id} ", f" {smallest.id} ") if smallest is not None else reproduce
     return Report(
         verdict, objective, name, law, convention, declared, (meant and not wrong) or excused,
         rows=_rows(smallest, cases, values, found) if smallest is not None else (),
@@ -76,6 +77,8 @@ def _verdict(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return _weighted(found)
     if found.coefficients is not None:
         return "MISMATCH", _lawless(found), "", "none"
+    if found.unit.relative > COARSE and _right(found).all():
+        return "INCONCLUSIVE", f"the answers agree as far as {found.unit.name} can tell, which is not far: return more digits", "", "none"
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 
@@ -108,6 +111,8 @@ def _unexplained(found: Diagnosis) -> str:
     """What can be said all the same: where it is right, and what comes nearest."""
     right = _right(found)
     cells = found.table.sizes
+    if (np.ptp(found.answers, axis=1) <= 1e-12 * np.abs(found.answers).max(axis=1)).all():
+        return "the answers do not depend on the parameters" + (": every one is 0" if not found.answers.any() else "")
     text = "the answers are no combination of terms that is known"
     if right.all(axis=1).any() and not right.all():
         for name in ("d", "n", "M", "sigma", "strength"):
@@ -117,7 +122,7 @@ def _unexplained(found: Diagnosis) -> str:
                 return f"{text}; they are right where {name} is {_either(good)} and wrong where it is {_either(bad)}"
     if right.any():
         text += f"; {int(right.sum())} of {right.size} are right"
-    if found.nearest:
+    if found.nearest and found.nearest[0].distance < 0.1:
         near = found.nearest[0]
         text += f"; the nearest formula ({'; '.join(near.formula.slips) or 'the reference with other coefficients'}) misses by {near.distance:.1g} of the answers"
     return text
@@ -173,7 +178,7 @@ def _rows(case: Case, cases: Sequence[Case], values: Sequence[float], found: Dia
     intercept = float(fit.coefficients[row, -1]) if fit is not None else None
     if intercept is not None and fit is not None and abs(intercept) <= fit.slack[row, -1]:
         intercept = 0.0
-    if constant is not None or (intercept and reading is not None and reading.constant in ("added", "other")):
+    if (constant is not None and (fit is None or fit.formula.constant is not None)) or (intercept and reading is not None and reading.constant in ("added", "other")):
         mine = found.table.part(constant) if constant is not None else None
         rows.append(Row(f"constant{f': {constant.name}' if constant else ''}", float(mine[0][row, column]) if mine is not None else 0.0, intercept,
                         _constant_law(reading)))

@@ -1,0 +1,218 @@
+"""The commands that verify other implementations: verify, export, grade, template, show, selftest.
+
+Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive.  A user's mistake is one line on the standard
+error.  With --json the standard output holds JSON and nothing else, whatever an implementation prints.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import sys
+from typing import Any, Callable, Iterator, Sequence
+
+from refsm.verify.adapters import TIME_LIMIT, AdapterError, load
+from refsm.verify.cases import FAMILIES, OBJECTIVES, objective_name
+from refsm.verify.report import Report
+
+__all__ = ["add_commands"]
+
+STATUS = "exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive"
+PATIENCE = 5.0          # seconds more for the thread that asks a program than for the program
+WORST_FIRST = (2, 1, 3, 0)
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add the commands to an argparse parser's subparsers; each sets `func`, a function of the arguments that returns the exit status."""
+    add = functools.partial(_add, subparsers)
+    names = ", ".join(OBJECTIVES)
+
+    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation against the reference. {STATUS}.")
+    parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION", help="a function of a case, e.g. mypackage.adapters:dsm")
+    parser.add_argument("--cmd", metavar="COMMAND", help="a program instead: JSON Lines on its standard input and output; no shell")
+    parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
+    parser.add_argument("--gradient", action="store_true", help="compare gradients too")
+    parser.add_argument("--convention", metavar="TEXT", help="a difference that is meant, as a report prints it, e.g. '2 sigma^2 / d'")
+    parser.add_argument("--known-failures", metavar="FILE", help="identifiers of cases that may fail, one a line, * and ? allowed")
+    parser.add_argument("--own-noise", action="store_true", help="the implementation draws its own noise: compare expectations, not values")
+    parser.add_argument("--replicates", type=int, metavar="R", help="how many draws of each case, fixed in advance (with --own-noise; default: 400)")
+    _add_choice_of_cases(parser)
+    parser.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S", help=f"seconds a call (default: {TIME_LIMIT:g})")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    parser = add("export", _export, "write cases to files, without answers", "Write the cases of some objectives to files, without answers.")
+    parser.add_argument("objectives", nargs="+", metavar="OBJECTIVE", help=f"{names}, or all")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write, one file an objective")
+    parser.add_argument("--format", default="json", help="json or npz (default: json)")
+    _add_choice_of_cases(parser)
+
+    parser = add("grade", _grade, "report on a file of answers", f"Report on answers to exported cases. {STATUS}.")
+    parser.add_argument("folder", help="the folder that refsm export wrote")
+    parser.add_argument("answers", help="a .json or .npz file of answers")
+    parser.add_argument("--gradient", action="store_true", help="compare gradients too")
+    parser.add_argument("--convention", metavar="TEXT", help="a difference that is meant, as a report prints it")
+    parser.add_argument("--known-failures", metavar="FILE", help="identifiers of cases that may fail")
+    parser.add_argument("--json", action="store_true", help="print the reports as a JSON list")
+
+    parser = add("template", _template, "print a ready adapter to fill in", "Print an adapter that conforms as it is; one marked line is yours.")
+    parser.add_argument("--lang", required=True, help="numpy, torch, jax, julia or cpp")
+    parser.add_argument("--objective", required=True, nargs="+", help=f"{names}, or all")
+
+    parser = add("show", _show, "lay one case open", "What is given in a case, and with --steps everything that follows from it.")
+    parser.add_argument("case", help="an identifier, e.g. paper/dsm/1")
+    parser.add_argument("--steps", action="store_true", help="every intermediate quantity, in the order in which it can be computed")
+
+    parser = add("selftest", _selftest, "verify the verifier", "Plant known mistakes and see that each is named, and that nothing else is.")
+    parser.add_argument("--objective", nargs="*", help=f"some of {names} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], summary: str, description: str) -> argparse.ArgumentParser:
+    @functools.wraps(work)
+    def run(args: argparse.Namespace) -> int:
+        try:
+            return work(args)
+        except AdapterError as error:
+            return _refused(str(error), error.status)
+        except (ValueError, OSError) as error:
+            return _refused(str(error), 2)
+
+    parser = subparsers.add_parser(name, help=summary, description=description)
+    parser.set_defaults(func=run)
+    return parser
+
+
+def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--family", default="prime", help=f"{', '.join(FAMILIES)} (default: prime)")
+    parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, mixture, rbm")
+    parser.add_argument("--seed", type=int, default=0, help="another set of cases of the same sizes (default: 0, the pinned one)")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise ValueError
+    return seconds
+
+
+_seconds.__name__ = "number of seconds > 0"      # argparse shows it: "invalid number of seconds > 0 value: 'x'"
+
+
+# -- the commands -------------------------------------------------------------------------------------------------
+
+
+def _verify(args: argparse.Namespace) -> int:
+    if (args.implementation is None) == (args.cmd is None):
+        raise ValueError("give either MODULE:FUNCTION or --cmd COMMAND, and not both")
+    if args.replicates is not None and not args.own_noise:
+        raise ValueError("--replicates is for --own-noise")
+    if args.objective is None and args.cmd is not None:
+        raise ValueError("--objective is needed with --cmd")
+    objective = objective_name(args.objective or args.implementation.rpartition(":")[2])
+    with _quiet(args.json), contextlib.ExitStack() as stack:
+        report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
+    _print([report], args.json, alone=True)
+    return report.exit_status
+
+
+def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
+    from refsm.verify.api import verify
+    from refsm.verify.program import Program
+
+    settings = {"gradient": args.gradient, "convention": args.convention, "known_failures": args.known_failures, "family": args.family, "model": args.model,
+                "seed": args.seed}
+    if args.cmd is None:
+        return verify(stack.enter_context(_progress(load(args.implementation))), objective, time_limit=args.time_limit, **settings)
+    program = stack.enter_context(Program(args.cmd, args.time_limit))
+    return verify(stack.enter_context(_progress(program)), objective, time_limit=args.time_limit + PATIENCE, **settings)
+
+
+def _own_noise(args: argparse.Namespace, objective: str) -> Report:
+    from refsm.verify.own_noise import REPLICATES, verify_own_noise
+
+    if args.cmd is not None or args.gradient or args.known_failures is not None:
+        raise ValueError("--own-noise takes no --cmd, --gradient or --known-failures")
+    replicates = REPLICATES if args.replicates is None else args.replicates
+    return verify_own_noise(load(args.implementation), objective, replicates, args.seed, args.convention, args.time_limit)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from refsm.verify.files import export
+
+    for path in export(_named(args.objectives), args.out, args.format, args.family, args.seed, args.model):
+        print(path)
+    return 0
+
+
+def _grade(args: argparse.Namespace) -> int:
+    from refsm.verify.files import grade
+
+    reports = grade(args.folder, args.answers, gradient=args.gradient, convention=args.convention, known_failures=args.known_failures)
+    _print(reports, args.json)
+    return min((report.exit_status for report in reports), key=WORST_FIRST.index)
+
+
+def _template(args: argparse.Namespace) -> int:
+    from refsm.verify.templates import template
+
+    print(template(args.lang, args.objective), end="")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from refsm.verify.show import find, show
+
+    print(show(find(args.case), args.steps))
+    return 0
+
+
+def _selftest(args: argparse.Namespace) -> int:
+    from refsm.verify.selftest import selftest     # type: ignore[import-not-found]
+
+    result = selftest(_named(args.objective or ["all"]))
+    print(json.dumps(result.as_dict(), indent=1) if args.json else result)
+    return 0 if result else 1
+
+
+# -- printing -----------------------------------------------------------------------------------------------------
+
+
+def _named(objectives: Sequence[str]) -> list[str]:
+    return list(OBJECTIVES) if list(objectives) == ["all"] else [objective_name(name) for name in objectives]
+
+
+def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> None:
+    if as_json:
+        data = [json.loads(report.to_json()) for report in reports]
+        print(json.dumps(data[0] if alone else data, indent=1))
+    else:
+        print("\n\n".join(map(str, reports)))
+
+
+def _refused(sentence: str, status: int) -> int:
+    print(f"refsm: {sentence}", file=sys.stderr)
+    return status
+
+
+@contextlib.contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """What an implementation prints goes to the standard error, where the standard output is for JSON."""
+    with contextlib.redirect_stdout(sys.stderr) if quiet else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def _progress(implementation: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The implementation, showing on a terminal which case it is at, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield implementation
+        return
+
+    @functools.wraps(implementation)
+    def counted(case: Any) -> Any:
+        print(f"\r\033[K{case.id}", end="", file=sys.stderr, flush=True)
+        return implementation(case)
+
+    yield counted
+    print("\r\033[K", end="", file=sys.stderr, flush=True)
