@@ -55,7 +55,7 @@ for _ in range(2):
     runs.append(refsm.minimize(J, model, maxiter=80, maxcor=20))
     model = runs[-1].model
     if runs[-1].interrupted:
-        print("interrupted: what follows shows what is learned so far, and the claim is not checked")
+        print("interrupted: what is learned so far follows, without a check")
         break
 learned = np.concatenate([run.history.value for run in runs])
 

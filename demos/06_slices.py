@@ -83,7 +83,7 @@ def predicted(kind, form, M):
 
 # %%
 MANY = np.array([1, 2, 4, 8, 16, 32, 64])
-REPEATS = 150
+REPEATS = 100
 
 losses = {(kind, form): [] for kind in KINDS for form in A_OF}
 with Progress("draws of directions", of=REPEATS) as progress:
@@ -131,7 +131,7 @@ if plt := pyplot():
 # ## The claim, checked
 #
 # The objective itself on whole frames, both forms, is implicit score matching to rounding. Measured standard deviations lie within a quarter
-# of the closed forms: with 150 draws, that is four of their own standard deviations.
+# of the closed forms: with 100 draws, that is more than three of their own standard deviations.
 
 # %%
 if progress.finished:

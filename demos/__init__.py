@@ -1,4 +1,4 @@
-"""Ten demos: each a claim in formulas, its story, a table, a picture, and asserts that check the claim.
+"""Demos: each a claim in formulas, its story, a table, a picture, and asserts that check the claim.
 
     python -m demos.01_slopes        slopes and curvature of an energy; what a derivative checker can see, and what not
     python -m demos.02_objectives    six objectives along one parameter: one minimiser, constants in between
@@ -10,6 +10,7 @@
     python -m demos.08_langevin      Langevin samples, and the bias of the step
     python -m demos.09_verify        verify your own loss: planted mistakes and their diagnosis
     python -m demos.10_sample        why explicit and implicit losses differ on a sample and agree in expectation
+    python -m demos.11_dask          many machines: a descent over Dask blocks, with the numbers of one machine
 
 Run them from the folder that contains `demos`.  Each is a percent script: editors and Jupytext open it as a notebook.  With
 Matplotlib (pip install refsm[plot]) the picture goes to figures/NAME.png, or to the file that --figure names.

@@ -40,7 +40,7 @@ def pyplot() -> ModuleType | None:
             matplotlib.use("Agg")
         from matplotlib import pyplot as plt
     except ImportError:
-        print("\nThere is no picture, because Matplotlib is not installed: pip install refsm[plot] brings it.")
+        print("\nNo picture: Matplotlib is not installed (pip install refsm[plot] brings it).")
         return None
     plt.rcParams.update(STYLE)
     plt.rcParams["axes.prop_cycle"] = plt.cycler(color=INK, linestyle=DASHES)
@@ -98,7 +98,7 @@ class Progress:
         self.finished = kind is None
         if kind is not KeyboardInterrupt:
             return False
-        print(f"\ninterrupted: {self.name}, {self.done} of {self.of}; what follows shows what is done, and the claim is not checked")
+        print(f"\ninterrupted, {self.name}: {self.done} of {self.of}; what is done follows")
         return True
 
     def _show(self, text: str) -> None:
