@@ -197,7 +197,7 @@ def _cause(error: BaseException) -> str:
 
 def _is_ours(trace: TracebackType) -> bool:
     file = trace.tb_frame.f_code.co_filename
-    return file in (__file__, importlib.__file__) or "importlib._bootstrap" in file
+    return os.path.dirname(file) == os.path.dirname(__file__) or file == importlib.__file__ or "importlib._bootstrap" in file
 
 
 # -- one answer ---------------------------------------------------------------------------------------------------
