@@ -51,7 +51,7 @@ Function = Callable[[Array], Array]                             # a vector (N,) 
 
 STEPS = 4.0 ** -np.arange(16)
 SAFETY = 30                                                     # in (4)
-TABLE_STEPS = (4.0 ** -20, 4.0 ** -16, 4.0 ** -12, 4.0 ** -8)   # the smallest first; a larger one where f answers the same number again and again
+TABLE_STEPS = 4.0 ** np.array([-20, -16, -12, -8, -4])           # the smallest first; a larger one where f answers the same number again and again
 TABLE_POINTS = 9
 
 
@@ -76,7 +76,8 @@ def differences(f: Function, x: Array, u: Array) -> Measured:
     here = f(x)
     up = np.stack([f(x + step * u) for step in STEPS])                                  # (16, M)
     down = np.stack([f(x - step * u) for step in STEPS])                                # (16, M)
-    sigma, eps = noise_level(f, x, u, here)
+    sigma = noise_level(f, x, u, here)
+    eps = _resolution(np.concatenate([up, down]))
     size = np.maximum(abs(up), abs(down))                                               # (16, M)
     D = (up - down) / (2 * t)                                                           # (16, M)  (1)
     R = (16 * D[1:] - D[:-1]) / 15                                                      # (15, M)  (2)
@@ -96,8 +97,8 @@ def differences(f: Function, x: Array, u: Array) -> Measured:
     return Measured(R[best], error[best], slope[best], size[best], STEPS[k])
 
 
-def noise_level(f: Function, x: Array, u: Array, here: Array) -> tuple[Array, float]:
-    """The noise of f near x, sigma (M,), from its values at points a tiny step apart; and the spacing of its values, relative to them."""
+def noise_level(f: Function, x: Array, u: Array, here: Array) -> Array:
+    """The noise of f near x, sigma (M,), from its values at points a tiny step apart."""
     sigma, quiet = np.zeros(len(here)), np.ones(len(here), dtype=bool)
     for step in TABLE_STEPS:
         values = np.stack([here] + [f(x + i * step * u) for i in range(1, TABLE_POINTS)])
@@ -107,7 +108,7 @@ def noise_level(f: Function, x: Array, u: Array, here: Array) -> tuple[Array, fl
         quiet = quiet & (ties > TABLE_POINTS // 2)
         if not quiet.any():
             break
-    return sigma, _resolution(values)                                                   # (M,)
+    return sigma                                                                        # (M,)
 
 
 def _row_level(values: Array, j: int) -> Array:
@@ -129,7 +130,7 @@ def _resolution(values: Array) -> float:
     moving = values[:, (values != values[0]).any(axis=0)]
     with np.errstate(over="ignore"):
         single = moving.size > 0 and (moving == moving.astype(np.float32)).all()
-    return float(np.finfo(np.float32 if single else values.dtype).eps)
+    return float(max(np.finfo(values.dtype).eps, np.finfo(np.float32).eps if single else 0))
 
 
 def norm(a: Array) -> float:

@@ -189,10 +189,10 @@ def taylor_orders(f: Callable[[Array], Any], gradient: Any, x: ArrayLike, hessia
     u = blocks.scales(scale)[0] * source(rng).standard_normal(vector.shape)
     g = blocks.ravel(gradient(x) if callable(gradient) else gradient, "gradient")
     here = flat(vector)
-    sigma, eps = noise_level(flat, vector, u, here)
+    sigma = noise_level(flat, vector, u, here)
     t = STEPS
     f_t = np.array([flat(vector + step * u)[0] for step in t])
-    noise = NOISY * np.maximum(sigma[0], eps * np.maximum(abs(f_t), abs(here[0])))
+    noise = NOISY * np.maximum(sigma[0], np.finfo(here.dtype).eps * np.maximum(abs(f_t), abs(here[0])))
     r_1 = f_t - here[0] - t * (g @ u)                                    # (16,)  (1)
     first = _order(r_1, noise)
     if hessian is None:

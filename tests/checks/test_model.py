@@ -1,0 +1,256 @@
+"""Energies and objectives under test: right ones pass, and every planted mistake fails in the part where it was planted."""
+import doctest
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from refsm.checks import model as room
+from refsm.checks.model import check_model, check_objective
+from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderEnergyAt
+from refsm.energies.bernoulli_rbm import BernoulliRBM, BernoulliRBMAt
+from refsm.energies.boltzmann_machine import BoltzmannMachine
+from refsm.energies.gaussian import Gaussian
+from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
+from refsm.energies.mixture import GaussianMixture
+from refsm.energies.parzen import Parzen
+from refsm.objectives.denoising import DenoisingScoreMatching
+from refsm.objectives.pseudo_likelihood import PseudoLikelihood
+from refsm.objectives.ratio_matching import RatioMatching
+from refsm.objectives.score_matching import ImplicitScoreMatching
+
+RNG = np.random.default_rng(21)
+W, B, C = RNG.standard_normal((5, 3)), RNG.standard_normal(5), RNG.standard_normal(3)
+X, X_NOISY = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 3))
+BITS = (RNG.random((7, 3)) < 0.5).astype(float)
+SYMMETRIC = np.array([[2.0, 0.3, -0.1], [0.3, 1.2, 0.4], [-0.1, 0.4, 0.9]])
+AUTOENCODER = AutoencoderEnergy(W, B, C, sigma=0.6)
+
+CONTINUOUS = {
+    "autoencoder": AUTOENCODER,
+    "gaussian": Gaussian(C, SYMMETRIC),
+    "machine": GaussianBernoulliRBM(W, B, C, np.array([0.2, -0.4, 0.1])),
+    "mixture": GaussianMixture([0.2, 0.5, 0.3], 2 * W[:3], [SYMMETRIC, 0.5 * SYMMETRIC, np.eye(3)]),
+    "parzen": Parzen(W, 0.6),
+}
+BINARY = {
+    "machine": BernoulliRBM(W, B, C),
+    "boltzmann": BoltzmannMachine(SYMMETRIC - np.diag(np.diag(SYMMETRIC)), C),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("complex_step", [None, False])
+def test_energies_pass(name, complex_step):
+    model = CONTINUOUS[name]
+    found = check_model(model, X, complex_step=complex_step)
+    assert found.verdict == "PASS" and found.subject == type(model).__name__
+    subjects = [f"{part.subject} {part.block}".strip() for part in found.parts]
+    assert subjects[:5] == ["score", "Jacobian", "diagonal", "divergence", "curvature"]
+    pulled = [f"pullback of the {q} to {block}" for q in ("curvature", "diagonal", "divergence", "energy", "score") for block in getattr(model.theta, "_fields", ())]
+    assert subjects[5:] == pulled + ["pullback of all together"] * bool(pulled)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary_energies_pass(name):
+    model = BINARY[name]
+    found = check_model(model, BITS)
+    assert found.verdict == "PASS"
+    subjects = [f"{part.subject} {part.block}".strip() for part in found.parts]
+    pulled = [f"pullback of the {q} to {block}" for q in ("energy", "gap") for block in model.theta._fields]
+    assert subjects == ["gap", *pulled, "pullback of all together"]
+
+
+def test_energies_pass_with_every_seed():
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        model = AutoencoderEnergy(rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal(3), sigma=0.6)
+        for complex_step in (None, False):
+            assert check_model(model, rng.standard_normal((7, 3)), rng=rng, complex_step=complex_step).verdict == "PASS"
+
+
+# -- planted mistakes -------------------------------------------------------------------------------------------------
+
+
+def planted(at, model, **methods):
+    """The model with some methods of its `at` replaced: each takes the right answer and the `at`."""
+    def wrapped(name, change):
+        def method(self, *args, **kwargs):
+            return change(getattr(at, name)(self, *args, **kwargs), self, *args, **kwargs)
+        return method
+
+    wrong_at = type("WrongAt", (at,), {name: wrapped(name, change) for name, change in methods.items()})
+    return type("Wrong", (type(model),), {"at": lambda self, x: wrong_at(self, x), "with_theta": lambda self, theta: rebuilt(self, theta)})
+
+
+def wrong_autoencoder(**methods):
+    kind = planted(AutoencoderEnergyAt, AUTOENCODER, **methods)
+    kind.with_theta = lambda self, theta: kind(*theta, sigma=self.sigma)
+    return kind(W, B, C, sigma=0.6)
+
+
+def wrong_machine(**methods):
+    kind = planted(BernoulliRBMAt, BINARY["machine"], **methods)
+    kind.with_theta = lambda self, theta: kind(*theta)
+    return kind(W, B, C)
+
+
+def failures(report):
+    return {f"{part.subject} {part.block}".strip() for part in report.parts if part.verdict == "FAIL"}
+
+
+def only(**cotangents):
+    """The name of the one cotangent that is given."""
+    return next((name for name, value in cotangents.items() if value is not None), None)
+
+
+MISTAKES = {
+    "sign of the score": (dict(score=lambda psi, at: -psi), "score"),
+    "half a score": (dict(score=lambda psi, at: psi / 2), "score"),
+    "sigma for sigma^2": (dict(score=lambda psi, at: psi * at.sigma), "score"),
+    "score without its offset": (dict(score=lambda psi, at: psi - at.c / at.sigma**2), "score"),
+    "Hessian of the energy": (dict(jacobian=lambda J, at: -J), "Jacobian"),
+    "divergence without d": (dict(divergence=lambda t, at: t + at.model.d / at.sigma**2), "divergence"),
+    "mean for sum in the divergence": (dict(divergence=lambda t, at: t / at.model.d), "divergence"),
+    "diagonal without 1": (dict(diagonal=lambda g, at: g + 1 / at.sigma**2), "diagonal"),
+    "curvature without |v|^2": (dict(curvature=lambda q, at, v: q + (v * v).sum(-1) / at.sigma**2), "curvature"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("complex_step", [None, False])
+def test_a_mistake_in_a_quantity_is_found_there(name, complex_step):
+    methods, where = MISTAKES[name]
+    found = check_model(wrong_autoencoder(**methods), X, complex_step=complex_step)
+    assert found.verdict == "FAIL" and where in failures(found)
+    assert "FAIL" in str(found).splitlines()[0]
+
+
+@pytest.mark.parametrize("quantity", ["energy", "score", "divergence", "diagonal", "curvature"])
+@pytest.mark.parametrize("block", ["W", "b", "c"])
+def test_a_mistake_in_one_pullback_to_one_parameter_is_found_there(quantity, block):
+    def change(theta, at, **cotangents):
+        given = [name for name, value in cotangents.items() if value is not None]
+        wrong = getattr(theta, block) * (1 + 2e-5) if np.any(getattr(theta, block)) else getattr(theta, block) + 1e-3
+        return theta._replace(**{block: wrong}) if given == [quantity] else theta
+
+    found = check_model(wrong_autoencoder(pullback=change), X)
+    assert failures(found) == {f"pullback of the {quantity} to {block}"} | {"pullback of all together"} - (
+        set() if found.parts[-1].verdict == "FAIL" else {"pullback of all together"})
+
+
+def test_a_transposed_square_block_is_found():
+    kind = planted(AutoencoderEnergyAt, AUTOENCODER, pullback=lambda theta, at, **cotangents: theta._replace(W=theta.W.T))
+    kind.with_theta = lambda self, theta: kind(*theta, sigma=self.sigma)
+    found = check_model(kind(W[:3], B[:3], C, sigma=0.6), X)
+    assert failures(found) == {f"pullback of the {q} to W" for q in ("energy", "score", "divergence", "diagonal", "curvature")}
+
+
+def test_a_term_that_is_lost_when_cotangents_come_together_is_found():
+    def change(theta, at, **cotangents):
+        return theta._replace(b=0 * theta.b) if len([1 for value in cotangents.values() if value is not None]) > 1 else theta
+
+    assert failures(check_model(wrong_autoencoder(pullback=change), X)) == {"pullback of all together"}
+
+
+@pytest.mark.parametrize("methods, where", [
+    (dict(gap=lambda gap, at: -gap), "gap"),
+    (dict(gap=lambda gap, at: gap / 2), "gap"),
+    (dict(gap=lambda gap, at: gap + 1e-4), "gap"),
+    (dict(pullback=lambda theta, at, energy=None, gap=None: theta._replace(W=-theta.W) if energy is None else theta), "pullback of the gap to W"),
+    (dict(pullback=lambda theta, at, energy=None, gap=None: theta._replace(c=theta.c / 2) if gap is None else theta), "pullback of the energy to c"),
+])
+def test_a_mistake_in_a_binary_energy_is_found_there(methods, where):
+    assert where in failures(check_model(wrong_machine(**methods), BITS))
+
+
+def test_a_scale_reaches_the_differences():
+    """With the narrowest of kernels the first steps may be told."""
+    narrow = Parzen(W, 1e-5)
+    near = W[:3] + 1e-5 * X[:3]
+    assert check_model(narrow, near, complex_step=False, scale=1e-5, accuracy=1e-4).verdict == "PASS"
+    parts = check_model(narrow, near, complex_step=False, scale=1e-5, accuracy=1e-4).parts
+    assert all(0 < part.step <= 1 for part in parts)
+
+
+# -- objectives -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("J, model", [
+    (ImplicitScoreMatching(X), AUTOENCODER),
+    (ImplicitScoreMatching(X, weights=np.arange(1.0, 8)), Gaussian(C, SYMMETRIC)),
+    (DenoisingScoreMatching(X, X_NOISY, 0.6), CONTINUOUS["machine"]),
+    (RatioMatching(BITS), BINARY["machine"]),
+    (PseudoLikelihood(BITS), BINARY["boltzmann"]),
+])
+def test_objectives_pass(J, model):
+    for complex_step in (None, False):
+        found = check_objective(J, model, complex_step=complex_step)
+        assert found.verdict == "PASS" and found.subject == repr(J)
+        assert [f"{part.subject} {part.block}".strip() for part in found.parts] == [
+            "value", "value_and_gradient", *(f"gradient with respect to {block}" for block in model.theta._fields)]
+
+
+def test_an_objective_of_an_energy_without_parameters_has_a_value_only():
+    assert [part.subject for part in check_objective(ImplicitScoreMatching(X), Parzen(W, 0.6)).parts] == ["value"]
+
+
+class HalfCotangent(ImplicitScoreMatching):
+    def local_loss(self, score, divergence):
+        term, cotangents = super().local_loss(score, divergence)
+        return term, {**cotangents, "score": cotangents["score"] / 2}
+
+
+class NoDivergence(ImplicitScoreMatching):
+    def local_loss(self, score, divergence):
+        term, cotangents = super().local_loss(score, divergence)
+        return term, {"score": cotangents["score"]}
+
+
+class OtherTerms(ImplicitScoreMatching):
+    def per_sample(self, model):
+        return super().per_sample(model) * 2
+
+
+class OtherValue(ImplicitScoreMatching):
+    def value(self, model):
+        return super().value(model) * (1 + 1e-5)
+
+
+class OtherGradient(ImplicitScoreMatching):
+    def gradient(self, model):
+        g = super().gradient(model)
+        return g._replace(c=g.c * (1 + 1e-4))
+
+
+@pytest.mark.parametrize("kind, where", [
+    (HalfCotangent, {"gradient with respect to W", "gradient with respect to b", "gradient with respect to c"}),
+    (NoDivergence, {"gradient with respect to W", "gradient with respect to b"}),
+    (OtherTerms, {"value"}), (OtherGradient, {"value_and_gradient"}),
+])
+def test_a_mistake_in_an_objective_is_found_there(kind, where):
+    assert failures(check_objective(kind(X), AUTOENCODER)) == where
+
+
+def test_a_value_that_is_not_that_of_value_and_gradient_is_found():
+    assert "value" in failures(check_objective(OtherValue(X), AUTOENCODER))
+
+
+# -- bad arguments ----------------------------------------------------------------------------------------------------
+
+
+def test_bad_arguments_are_refused_in_one_sentence():
+    with pytest.raises(TypeError, match="^model must be an energy, but it is a dict$"):
+        check_model({}, X)
+    with pytest.raises(TypeError, match="^J must be an objective, but it is a dict$"):
+        check_objective({}, AUTOENCODER)
+    with pytest.raises(ValueError, match=r"^x must have shape \(n, 3\), but its shape is \(7, 2\)$"):
+        check_model(AUTOENCODER, X[:, :2])
+    with pytest.raises(TypeError, match="reads the score"):
+        check_objective(ImplicitScoreMatching(X), BINARY["machine"])
+    with pytest.raises(ValueError, match="^accuracy must be"):
+        check_model(AUTOENCODER, X, accuracy=-1)
+
+
+def test_the_examples_of_the_room():
+    assert doctest.testmod(room).failed == 0
