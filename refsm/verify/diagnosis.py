@@ -15,7 +15,7 @@ from refsm.typing import Array
 from refsm.verify.bank import formulas
 from refsm.verify.cases import Case
 from refsm.verify.precision import COARSE, Unit, units
-from refsm.verify.reading import Reading, readings
+from refsm.verify.reading import Reading, readings, the_reference
 from refsm.verify.regression import Fit, Table, fit
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -68,6 +68,9 @@ def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[st
         return Diagnosis(tried[0], table, Y, None)
     for unit in tried:
         base = fit(table, known[:1], Y, unit)
+        same = the_reference(table, base[0], Y, unit) if base else None
+        if same is not None:
+            return Diagnosis(unit, table, Y, same)
         found = [r for f in base if f.fits for r in readings(table, f, Y, unit)[:1]]
         if found and found[0].is_convention and found[0].complexity < 2.0:
             return Diagnosis(unit, table, Y, found[0], (), ())

@@ -231,9 +231,8 @@ def _power_law(c: Array, slack: Array, sizes: Sequence[Sizes], extra: tuple[str,
     solution = np.linalg.lstsq(columns, np.log(np.abs(divided)), rcond=None)[0]
     powers = tuple((name, float(p)) for name, p in zip(names, np.round(2 * solution[1:]) / 2) if p)
     rest = np.array([Law(1.0, powers, extra)(cell) for cell in sizes])
-    kappa = _rounded(float(np.median(c / rest)), float(np.min(slack / np.abs(rest))))
-    law = Law(kappa, powers, extra)
-    return law if (np.abs(kappa * rest - c) <= slack).all() else None
+    low, high = float(((c - slack) / rest).max()), float(((c + slack) / rest).min())    # rest > 0: every cell bounds kappa
+    return Law(_rounded((low + high) / 2, (high - low) / 2), powers, extra) if low <= high else None
 
 
 def _rounded(kappa: float, slack: float = 0.0) -> float:

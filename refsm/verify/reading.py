@@ -33,8 +33,9 @@ from refsm.typing import Array
 from refsm.verify.laws import ONE, ZERO, Law, fit_law
 from refsm.verify.precision import Unit
 from refsm.verify.regression import Fit, Table
+from refsm.verify.terms import TERMS
 
-__all__ = ["Change", "Reading", "readings", "predicted"]
+__all__ = ["Change", "Reading", "readings", "the_reference", "predicted"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -109,12 +110,25 @@ def readings(table: Table, found: Fit, Y: Array, unit: Unit) -> list[Reading]:
         if law is None:
             return []
         laws.append(law)
-    if all(law.is_zero for law in laws):
+    if all(law.is_zero for law in laws) or _idle(table, found, laws):
         return []
     made = [_with_constant(table, found, factor, changes, tuple(laws)) for factor, changes in _factorings(laws, found)]
     whole = {"target", "score"}                        # these are told only where the constant agrees, equation (3)
     made = [r for r in made if (r.constant == "kept" or not whole & {change.what for change in r.changes}) and _predicts(table, r, Y, unit)]
     return sorted(made, key=lambda reading: reading.complexity)
+
+
+def _idle(table: Table, found: Fit, laws: list[Law]) -> bool:
+    """Whether a part that is not the reference's own has the coefficient 0: then there was no need for it."""
+    own = {part.name for part in TERMS[table.cells[0].objective]}
+    return any(law.is_zero and part.name not in own for part, law in zip(found.formula.parts, laws))
+
+
+def the_reference(table: Table, found: Fit, Y: Array, unit: Unit) -> Reading | None:
+    """The reading "nothing differs", if every answer is the reference's to rounding."""
+    part = found.formula.constant
+    reading = Reading(found, ONE, (), "none" if part is None else "kept", None, (ONE,) * len(found.formula.parts))
+    return reading if (np.abs(Y - predicted(table, reading)) <= unit(table.scale())).all() else None
 
 
 def _factorings(laws: list[Law], found: Fit) -> Iterator[tuple[Law, tuple[Change, ...]]]:
