@@ -77,7 +77,7 @@ __all__ = ["Parzen"]
 
 CENTERS = 1024          # centres in a block: with 256 points, 2 MB of exponents
 ROUNDING = 2.0 ** -38   # the error of an exponent up to which one origin serves all points
-NEGLIGIBLE = 100.0      # a centre whose exponent is this far below the largest does not matter, since exp(-100) = 4e-44
+NEGLIGIBLE = 100.0      # a centre whose exponent is this far below the largest does not matter, nor how far: exp(-100) = 4e-44
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,6 +208,7 @@ class ParzenAt(EnergyAt):
             new = np.maximum(top[rows], b.real.max(axis=1))
             fall = np.exp(top[rows] - new)
             b -= new[:, None]
+            np.maximum(b, -NEGLIGIBLE, out=b)                            # exp(-700) is slow
             e = np.exp(b, out=b)                                         # (n, N)  (6)
             sums[rows] = sums[rows] * fall[:, None] + e @ right
             if f is not None:

@@ -239,6 +239,7 @@ def test_a_wrong_argument_is_refused_in_one_sentence(change, sentence):
 
 
 def test_rounding_in_the_weights_and_covariances_is_forgiven_up_to_the_slack():
+    assert SLACK == 2.0 ** -30
     for scale in (64, 1 / 64):
         def skew(slack, scale=scale):
             S = np.eye(3)[None] * scale
