@@ -38,7 +38,7 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["check_gradient", "check_jacobian", "taylor_orders", "TaylorOrders", "Blocks", "function", "source"]
 
-FEW = 48              # parameters that are all tried, one by one
+FEW = 24              # parameters that are all tried, one by one
 DIRECTIONS = 5        # directions tried in each block otherwise
 NOISY = 100           # a Taylor remainder counts where it is this many times the noise of f
 REFUSALS = (ValueError, ArithmeticError, np.linalg.LinAlgError)    # what f may raise outside its domain

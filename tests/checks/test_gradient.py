@@ -45,11 +45,11 @@ def test_a_multiple_fails_in_single_precision_too(factor):
     assert found.verdict == "FAIL" and np.isclose(found.scalar, factor, atol=1e-3) and np.isclose(found.error, abs(factor - 1), rtol=1e-3)
 
 
-@pytest.mark.parametrize("n", [3, 30, MANY])
+@pytest.mark.parametrize("n", [3, 30, 1000])
 @pytest.mark.parametrize("f, dtype", [(loss, np.float32), (lambda x: float(loss(x.astype(np.float32, casting="same_kind"))), np.float64),
                                       (lambda x: np.float32(loss(x)), np.float64), (loss, np.float16)])
 def test_a_function_in_single_precision_is_never_passed_to_six_digits(f, dtype, n):
-    for seed in range(5):
+    for seed in range(3):
         found = check_gradient(f, lambda x: x / np.float64(x.size), points(dtype, n, seed), rng=np.random.default_rng(seed))
         assert found.verdict == "INCONCLUSIVE" and found.visible > 1e-6
 
@@ -82,10 +82,10 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("n, complex_step", [(3, False), (60, False), (7, None), (90, None)])
+@pytest.mark.parametrize("n, complex_step", [(3, False), (60, False), (90, None)])
 def test_right_gradients_pass_with_every_seed(name, n, complex_step):
     f, g = FUNCTIONS[name]
-    for seed in range(12):
+    for seed in range(6):
         found = check_gradient(f, g, points(n=n, seed=seed), rng=np.random.default_rng(seed), complex_step=complex_step)
         assert found.verdict == "PASS" and found.error <= found.visible < 1e-7
 
@@ -93,7 +93,7 @@ def test_right_gradients_pass_with_every_seed(name, n, complex_step):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_off_by_two_in_a_million_fail_with_every_seed(name):
     f, g = FUNCTIONS[name]
-    for seed in range(12):
+    for seed in range(4):
         for n, complex_step in ((3, False), (60, None)):
             assert check_gradient(f, lambda x: (1 + 2e-6) * g(x), points(n=n, seed=seed), rng=np.random.default_rng(seed),
                                   complex_step=complex_step).verdict == "FAIL"
@@ -312,9 +312,9 @@ def test_a_large_jacobian_is_checked_along_random_directions():
     assert found.verdict == "FAIL" and found.entry is None
 
 
-def test_few_is_forty_eight():
+def test_few_is_twenty_four():
     """Up to there each column is tried: then the worst entry is known exactly, and f is called once a column (with the complex step)."""
-    for n, calls in ((48, 48), (49, room.DIRECTIONS)):
+    for n, calls in ((24, 24), (25, room.DIRECTIONS)):
         seen = []
         f = lambda x: seen.append(np.iscomplexobj(x)) or np.sin(x)
         check_jacobian(f, lambda x: np.diag(np.cos(x)), points(n=n))

@@ -1,6 +1,5 @@
 """Energies and objectives under test: right ones pass, and every planted mistake fails in the part where it was planted."""
 import doctest
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -62,7 +61,7 @@ def test_binary_energies_pass(name):
 
 
 def test_energies_pass_with_every_seed():
-    for seed in range(6):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         model = AutoencoderEnergy(rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal(3), sigma=0.6)
         for complex_step in (None, False):
@@ -72,36 +71,31 @@ def test_energies_pass_with_every_seed():
 # -- planted mistakes -------------------------------------------------------------------------------------------------
 
 
-def planted(at, model, **methods):
-    """The model with some methods of its `at` replaced: each takes the right answer and the `at`."""
+def planted(model, at, **methods):
+    """The model with some methods of its `at` changed: each takes the right answer, the `at`, and the arguments."""
     def wrapped(name, change):
         def method(self, *args, **kwargs):
             return change(getattr(at, name)(self, *args, **kwargs), self, *args, **kwargs)
         return method
 
     wrong_at = type("WrongAt", (at,), {name: wrapped(name, change) for name, change in methods.items()})
-    return type("Wrong", (type(model),), {"at": lambda self, x: wrong_at(self, x), "with_theta": lambda self, theta: rebuilt(self, theta)})
+    return type("Wrong", (type(model),), {"at": lambda self, x: wrong_at(self, x)})
 
 
-def wrong_autoencoder(**methods):
-    kind = planted(AutoencoderEnergyAt, AUTOENCODER, **methods)
+def wrong_autoencoder(m=5, **methods):
+    kind = planted(AUTOENCODER, AutoencoderEnergyAt, **methods)
     kind.with_theta = lambda self, theta: kind(*theta, sigma=self.sigma)
-    return kind(W, B, C, sigma=0.6)
+    return kind(W[:m], B[:m], C, sigma=0.6)
 
 
 def wrong_machine(**methods):
-    kind = planted(BernoulliRBMAt, BINARY["machine"], **methods)
+    kind = planted(BINARY["machine"], BernoulliRBMAt, **methods)
     kind.with_theta = lambda self, theta: kind(*theta)
     return kind(W, B, C)
 
 
 def failures(report):
     return {f"{part.subject} {part.block}".strip() for part in report.parts if part.verdict == "FAIL"}
-
-
-def only(**cotangents):
-    """The name of the one cotangent that is given."""
-    return next((name for name, value in cotangents.items() if value is not None), None)
 
 
 MISTAKES = {
@@ -117,8 +111,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-@pytest.mark.parametrize("complex_step", [None, False])
+@pytest.mark.parametrize("name, complex_step", [*((name, None) for name in MISTAKES), ("half a score", False), ("diagonal without 1", False)])
 def test_a_mistake_in_a_quantity_is_found_there(name, complex_step):
     methods, where = MISTAKES[name]
     found = check_model(wrong_autoencoder(**methods), X, complex_step=complex_step)
@@ -140,9 +133,7 @@ def test_a_mistake_in_one_pullback_to_one_parameter_is_found_there(quantity, blo
 
 
 def test_a_transposed_square_block_is_found():
-    kind = planted(AutoencoderEnergyAt, AUTOENCODER, pullback=lambda theta, at, **cotangents: theta._replace(W=theta.W.T))
-    kind.with_theta = lambda self, theta: kind(*theta, sigma=self.sigma)
-    found = check_model(kind(W[:3], B[:3], C, sigma=0.6), X)
+    found = check_model(wrong_autoencoder(m=3, pullback=lambda theta, at, **cotangents: theta._replace(W=theta.W.T)), X)
     assert failures(found) == {f"pullback of the {q} to W" for q in ("energy", "score", "divergence", "diagonal", "curvature")}
 
 
