@@ -24,7 +24,7 @@ Names below are loaded when first used, so `import refsm` costs what it uses.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 

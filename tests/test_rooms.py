@@ -113,7 +113,7 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
 
 
 FLOORS = [["typing", "stable", "arrays", "activations", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "descent", "sampling"], ["theorems"], ["verify"],
+          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "trail", "descent", "sampling"], ["theorems"], ["verify"],
           ["figures", "cli", "__main__"]]
 
 

@@ -109,8 +109,8 @@ def same_path(setting: Setting) -> list[Statement]:
     growth = max(1.0, float(np.linalg.norm(moved - right) / np.linalg.norm(NUDGE * start)))
     size = np.maximum(np.abs(start), np.abs(right)).max()
     step = eta * max(float(np.max(block)) for block in autoencoder_bounds(model, x, x_noisy).gradient) + 2 * UNIT * size
-    return [equal(6, f"theta after {STEPS} steps on J_DSM and on J_DAE", setting.where, left, right, STEPS * growth * step * np.sqrt(start.size),
-                  "rounding")]
+    bound = STEPS * growth * step * np.sqrt(start.size)
+    return [equal(6, f"theta after {STEPS} steps on J_DSM and on J_DAE", setting.where, left, right, bound, "rounding")]
 
 
 def rbm_is_autoencoder(setting: Setting) -> list[Statement]:
@@ -121,10 +121,12 @@ def rbm_is_autoencoder(setting: Setting) -> list[Statement]:
     autoencoder = AutoencoderEnergy(W, b, c, sigma=1.0)
     where = setting.where.replace(f"sigma={setting.sigma:g}", "sigma=1")
     a_size = np.abs(x_noisy) @ np.abs(W).T + np.abs(b)
-    energy_size = (d + setting.hidden + FUNCTION) * UNIT * ((x_noisy**2).sum(axis=1) + (c**2).sum() + np.abs(x_noisy) @ np.abs(c) + a_size.sum(axis=1))
-    score_size = (d + setting.hidden + FUNCTION) * UNIT * ((1 + a_size) @ np.abs(W) + np.abs(x_noisy) + np.abs(c))
+    unit = (d + setting.hidden + FUNCTION) * UNIT
+    energy_size = unit * ((x_noisy**2).sum(axis=1) + (c**2).sum() + np.abs(x_noisy) @ np.abs(c) + a_size.sum(axis=1))
+    score_size = unit * ((1 + a_size) @ np.abs(W) + np.abs(x_noisy) + np.abs(c))
+    left, right = rbm.energy(x_noisy), autoencoder.energy(x_noisy) + (c * c).sum() / 2
     return [
-        equal(15, "E_RBM = E_autoencoder + |c|^2 / 2", where, rbm.energy(x_noisy), autoencoder.energy(x_noisy) + (c * c).sum() / 2, 4 * energy_size, "rounding"),
+        equal(15, "E_RBM = E_autoencoder + |c|^2 / 2", where, left, right, 4 * energy_size, "rounding"),
         equal(15, "psi_RBM = psi_autoencoder", where, rbm.score(x_noisy), autoencoder.score(x_noisy), 4 * score_size, "rounding"),
     ]
 

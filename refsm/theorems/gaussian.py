@@ -66,5 +66,5 @@ def statements(data: Array, name: str) -> list[Statement]:
     ratio = other.precision @ S
     lost = (best.log_density(x) - other.log_density(x)).mean()
     divergence = (np.trace(ratio) - d - np.linalg.slogdet(ratio)[1]) / 2
-    out.append(equal(13, "log-likelihood(P) - (P + dP) = 1/2 (tr R - d - ln det R)", where, lost, divergence, bound.max(), "rounding"))
+    out.append(equal(13, "loss of log-likelihood = 1/2 (tr R - d - log det R)", where, lost, divergence, bound.max(), "rounding"))
     return out
