@@ -79,6 +79,11 @@ class Corruption:
         """C u, the covariance of the noise times vectors u (..., d): what Tweedie's formula asks for."""
         raise NotImplementedError
 
+    def fits(self, d: int) -> None:
+        """ValueError if the process is one of points with another number of dimensions."""
+        if self.d not in (None, d):
+            raise ValueError(f"corruption must be of points with d = {d} as the data, but it has d = {self.d}")
+
     def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
         """x_noisy ~ q(. | x), shape (n, d), in the units of x.  TypeError if rng is no numpy.random.Generator."""
         x = arrays.points(x, "x", self.d)

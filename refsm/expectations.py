@@ -180,12 +180,13 @@ def noisy_pairs(x: ArrayLike | Rule, corruption: Corruption | float, size: int =
     0.25
     """
     x, clean_weights = x if isinstance(x, tuple) and len(x) == 2 else (x, None)
-    x = arrays.points(x)
+    noise = process(corruption)
+    x = arrays.points(x, "x", noise.d)
     N, d = x.shape
     clean_weights = np.full(N, 1 / N) if clean_weights is None else arrays.array(clean_weights, "weights", (N,))
     eps, eps_weights = _trapezoid(d, size, N)
     x = np.repeat(x, len(eps), axis=0)
-    x_noisy = process(corruption).noisy(x, np.tile(eps, (N, 1)))
+    x_noisy = noise.noisy(x, np.tile(eps, (N, 1)))
     return NoisyPairs(x, x_noisy, np.outer(clean_weights, eps_weights).ravel())                    # (n, d), (n, d), (n,)  (8)
 
 
@@ -203,6 +204,7 @@ def noisy_density(density: Any, corruption: Corruption | float, size: int = 81, 
     parts = []
     components = _components(density)
     K, d = components[1].shape
+    noise.fits(d)
     for probability, mean, covariance in zip(*components):
         C = noise.spread(np.eye(d))
         T = noise.alpha**2 * covariance + C                              # (d, d)  (9)
@@ -211,10 +213,9 @@ def noisy_density(density: Any, corruption: Corruption | float, size: int = 81, 
         z, weights = _trapezoid(d, size, K * order**d)
         x_noisy = _moved(noise.alpha * mean, T, z)
         z_given, weights_given = _gauss_hermite(d, order, K)
-        x_given = _moved(np.zeros(d), (S_given + S_given.T) / 2, z_given)
         x_mean = mean + (x_noisy - noise.alpha * mean) @ gain.T
-        x = x_mean[:, None, :] + x_given                                 # every node of x_noisy, with every node of x given it
-        parts.append((x.reshape(-1, d), np.repeat(x_noisy, len(z_given), axis=0), probability * np.outer(weights, weights_given).ravel()))
+        x = _moved(x_mean[:, None, :], (S_given + S_given.T) / 2, z_given)   # for every node of x_noisy, every node of x given it
+        parts.append((np.concatenate(x), np.repeat(x_noisy, len(z_given), axis=0), probability * np.outer(weights, weights_given).ravel()))
     return NoisyPairs(*map(np.concatenate, zip(*parts)))
 
 

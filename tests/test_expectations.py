@@ -269,6 +269,8 @@ def test_the_expected_denoising_loss_is_the_same_from_pairs_and_from_the_noisy_d
      "density must be a pair (mean, covariance), a Gaussian, a mixture of Gaussians or a Parzen density, but it is a ndarray"),
     (lambda: noisy_pairs((np.ones((3, 2)), np.ones(5)), 0.5), ValueError, "weights must have shape (3,), but its shape is (5,)"),
     (lambda: noisy_pairs(np.ones(3), 0.5), ValueError, "x must have shape (n, d), but its shape is (3,)"),
+    (lambda: noisy_pairs(np.ones((3, 5)), CovarianceCorruption(C)), ValueError, "x must have shape (n, 2), but its shape is (3, 5)"),
+    (lambda: noisy_density(STANDARD, CovarianceCorruption(C)), ValueError, "corruption must be of points with d = 1 as the data, but it has d = 2"),
     (lambda: noisy_pairs(np.ones((3, 2)), -0.5), ValueError, "corruption must be finite and > 0, but it is -0.5"),
 ])
 def test_bad_input_is_one_sentence(make, error, sentence):

@@ -79,9 +79,7 @@ class DenoisingScoreMatching(Objective):
     def __post_init__(self) -> None:
         self._hold(corruption=corruption(self.corruption))
         self._hold_data(x=self.x, x_noisy=self.x_noisy)
-        d = self.x.shape[1]
-        if self.corruption.d not in (None, d):
-            raise ValueError(f"corruption must be of points with d = {d} as the data, but it has d = {self.corruption.d}")
+        self.corruption.fits(self.x.shape[1])
 
     @property
     def points(self) -> Array:
