@@ -152,6 +152,11 @@ def all_finite(a: Array) -> bool:
     return bool(np.isfinite(a.min()) and np.isfinite(a.max()))
 
 
+def inexact(a: Array) -> Array:
+    """The array in floating point, for formulas with an exp or a log in them: exact rationals become float64."""
+    return a.astype(np.float64) if a.dtype == object else a
+
+
 def frozen(a: Array) -> Array:
     """A read-only copy."""
     a = np.array(a, order="C")

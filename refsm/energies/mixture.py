@@ -122,10 +122,10 @@ class GaussianMixture(Energy):
     covariances: Array
 
     def __post_init__(self) -> None:
-        means = arrays.array(self.means, "means", ("K", "d"))
+        means = arrays.inexact(arrays.array(self.means, "means", ("K", "d")))
         K, d = means.shape
-        weights = arrays.array(self.weights, "weights", (K,))
-        S = arrays.array(self.covariances, "covariances", (K, d, d))
+        weights = arrays.inexact(arrays.array(self.weights, "weights", (K,)))
+        S = arrays.inexact(arrays.array(self.covariances, "covariances", (K, d, d)))
         if weights.real.min() < 0:
             raise ValueError(f"weights must be >= 0, but the smallest is {weights.real.min()}")
         if abs(weights.sum() - 1) > SLACK:
@@ -209,7 +209,7 @@ class GaussianMixture(Energy):
 
     def at(self, x: Array) -> GaussianMixtureAt:
         """The energy at a block of points (n, d)."""
-        return GaussianMixtureAt(self, x)
+        return GaussianMixtureAt(self, arrays.inexact(x))
 
 
 class GaussianMixtureAt(EnergyAt):
@@ -280,7 +280,7 @@ class GaussianMixtureAt(EnergyAt):
         B: list[Array] = []                                              # each where its cotangent is given
         C: list[Array] = []
         dS: list[Array] = []
-        dlogits, I = np.zeros(w.shape), np.eye(self.model.d)             # (K,), (d, d)
+        dlogits, eye = np.zeros(w.shape), np.eye(self.model.d)           # (K,), (d, d)
         if (e := energy) is not None:
             A += [-e[:, None]]
             dlogits = w * e.sum()
@@ -288,9 +288,9 @@ class GaussianMixtureAt(EnergyAt):
             A += [row_dot(p[:, None, :], delta)]
             B += [p[:, None, :]]
         if (t := divergence) is not None:
-            C += [t[:, None, None] * I]
+            C += [t[:, None, None] * eye]
         if (g := diagonal) is not None:
-            C += [g[:, None, :] * I]
+            C += [g[:, None, :] * eye]
         if curvature is not None:
             v, c = curvature
             C += [(c[:, :, None] * v).transpose(0, 2, 1) @ v]

@@ -99,7 +99,7 @@ class Parzen(Energy):
     theta = NoTheta()
 
     def __post_init__(self) -> None:
-        self._hold(centers=arrays.frozen(arrays.points(self.centers, "centers")), sigma=float(arrays.positive(self.sigma, "sigma")))
+        self._hold(centers=arrays.frozen(arrays.inexact(arrays.points(self.centers, "centers"))), sigma=float(arrays.positive(self.sigma, "sigma")))
 
     def with_theta(self, theta: Any) -> Parzen:
         """The same energy: it has no parameters."""
@@ -150,7 +150,7 @@ class Parzen(Energy):
 
     def at(self, x: Array) -> ParzenAt:
         """The energy at a block of points (n, d)."""
-        return ParzenAt(self, x)
+        return ParzenAt(self, arrays.inexact(x))
 
 
 class ParzenAt(EnergyAt):

@@ -1,5 +1,6 @@
 """The mixture of Gaussians against scipy.stats, quadrature, one Gaussian in closed form, and complex steps."""
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -179,6 +180,13 @@ def test_wider_numbers_keep_their_precision(case):
     score = wide.score(x.astype(np.longdouble))
     assert score.dtype == np.longdouble
     assert relative_gap(model.score(x), score) < TIGHT
+
+
+def test_exact_rationals_are_taken_as_floating_point_numbers():
+    half = Fraction(1, 2)
+    model = GaussianMixture([half, half], [[half, half]] * 2, [[[half, 0 * half], [0 * half, half]]] * 2)
+    score = model.score([[3 * half, half]])
+    assert score.dtype == float and relative_gap(score, [[-2.0, 0.0]]) < TIGHT
 
 
 def test_samples_have_the_mean_covariance_and_shares_of_the_density(case):

@@ -1,6 +1,7 @@
 """The Parzen density against the mixture with equal weights, scipy.stats, quadrature, and its own sums in plain form."""
 import pickle
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -249,6 +250,11 @@ def test_wider_numbers_keep_their_precision():
     score = Parzen(model.centers.astype(np.longdouble), SIGMA).score(x.astype(np.longdouble))
     assert score.dtype == np.longdouble
     assert relative_gap(model.score(x), score) < TIGHT
+
+
+def test_exact_rationals_are_taken_as_floating_point_numbers():
+    score = Parzen([[Fraction(1, 2), Fraction(1, 4)]], Fraction(1, 2)).score([[Fraction(3, 2), Fraction(1, 4)]])
+    assert score.dtype == float and score.tolist() == [[-4.0, 0.0]]
 
 
 def test_the_model_is_immutable_and_takes_a_copy():
