@@ -120,8 +120,8 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
 def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | None = None, **options: Any) -> Minimum:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on, over the ravelled parameters.
 
-    `options` are the method's own (maxiter=..., gtol=...); `callback` as in `gradient_descent`, once an iteration.  Where a line search leaves the parameters that
-    the energy takes it meets a wall (4).  Ctrl-C ends the run and returns the last iterate, `interrupted`.
+    `options` are the method's own (maxiter=..., gtol=...); `callback` as in `gradient_descent`, once an iteration.  Where a line search
+    leaves the parameters that the energy takes it meets a wall (4).  Ctrl-C ends the run and returns the last iterate, `interrupted`.
 
     DescentError where the value or gradient at `model` is not finite.
 

@@ -79,10 +79,10 @@ def walk(model: Any, x: ArrayLike, step: float, steps: int, *, callback: Callbac
     return _walked(model, x, step, steps, lambda x: 0.0, callback)
 
 
-def _walked(model: Any, x: ArrayLike, step: float, steps: int, noise: Callable[[Array], Any], callback: Callback | None) -> Array:
+def _walked(model: Any, start: ArrayLike, step: float, steps: int, noise: Callable[[Array], Any], callback: Callback | None) -> Array:
     if not hasattr(model, "score"):
         raise TypeError(f"model must have a score, but it is a {type(model).__name__}")
-    x, step, steps = arrays.points(x), arrays.positive(step, "step"), arrays.count(steps, "steps")
+    x, step, steps = arrays.points(start), arrays.positive(step, "step"), arrays.count(steps, "steps")
     for k in range(1, steps + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             psi = model.score(x)

@@ -88,7 +88,7 @@ class Progress:
         now = time.monotonic()
         if self.on and now >= self.next:
             self.next = now + EVERY
-            left = (now - self.start) * (self.steps - k) / max(k, 1)
+            left = (now - self.start) * (self.steps - k) / (k + 1)
             sys.stderr.write(f"\rstep {k} of {self.steps}, value {float(value):.6g}, {left:.0f} s left \033[K")
             sys.stderr.flush()
 

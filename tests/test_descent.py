@@ -234,7 +234,8 @@ def test_a_first_model_that_is_not_good_has_no_history():
 
 def test_parameters_that_the_energy_refuses_end_the_run():
     J, start = float_bowl(wall=-0.5)
-    with pytest.raises(DescentError, match=r"^the next step leaves what Point takes \(p must be below -0.5\); the last good model, after 1 steps, is in .result$") as caught:
+    message = r"^the next step leaves what Point takes \(p must be below -0.5\); the last good model, after 1 steps, is in .result$"
+    with pytest.raises(DescentError, match=message) as caught:
         gradient_descent(J, start, steps=9, rate=0.1)
     assert np.allclose(caught.value.result.model.ravel(), by_hand(J, start, 1, lambda k: 0.1, 0)[-1], rtol=1e-14)
 
@@ -247,7 +248,10 @@ def test_a_step_that_overflows_is_refused_without_a_warning():
         gradient_descent(*float_bowl(), steps=3, rate=1e308, momentum=0.5)
 
 
-@pytest.mark.parametrize("run", [lambda J, start, stop: gradient_descent(J, start, steps=9, rate=0.1, callback=stop), lambda J, start, stop: minimize(J, start, callback=stop)])
+@pytest.mark.parametrize("run", [
+    lambda J, start, stop: gradient_descent(J, start, steps=9, rate=0.1, callback=stop),
+    lambda J, start, stop: minimize(J, start, callback=stop),
+])
 def test_ctrl_c_returns_what_is_done(run):
     models = []
 

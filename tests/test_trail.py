@@ -30,14 +30,19 @@ def shown(screen, on):
 def test_the_line_is_written_now_and_then(screen):
     """Looks at 0.15, 0.30, ... s; each line at least 0.2 s after the one before: every second look."""
     assert shown(screen, True).split("\r") == [
-        "", "step 0 of 7, value 0, 1 s left \x1b[K", "step 2 of 7, value 0.25, 1 s left \x1b[K", "step 4 of 7, value 0.5, 1 s left \x1b[K",
+        "", "step 0 of 7, value 0, 1 s left \x1b[K", "step 2 of 7, value 0.25, 1 s left \x1b[K", "step 4 of 7, value 0.5, 0 s left \x1b[K",
         "step 6 of 7, value 0.75, 0 s left \x1b[K\n"]
 
 
 def test_the_time_left_is_in_proportion(screen):
     line = Progress(1000, True)
-    line.show(10, 1.0)
-    assert screen.getvalue() == "\rstep 10 of 1000, value 1, 15 s left \x1b[K"          # 0.15 s for 10 steps
+    line.show(9, 1.0)
+    assert screen.getvalue() == "\rstep 9 of 1000, value 1, 15 s left \x1b[K"          # 0.15 s for 10 evaluations, 991 to go
+
+
+def test_the_first_line_does_not_wait(screen, monkeypatch):
+    monkeypatch.setattr(trail.time, "monotonic", lambda: 100)
+    assert shown(screen, True).count("step 0 of 7") == 1
 
 
 def test_nothing_is_written_unless_asked(screen):

@@ -24,7 +24,8 @@ Derivation
     (1) -> (2)  D(t) = f'u + a t^2 + b t^4 + ...; in 16 D(t/4) - D(t) the t^2 cancels.
     (3)         In a table of differences of a smooth function at points a tiny step apart the rows die out; those of independent errors of
                 variance sigma^2 grow, by the sum of the squared binomials: var Delta^j = sigma^2 (2j)! / (j!)^2.
-    (2) -> (4)  16/15 D(t/4) has the standard deviation 16/15 sigma sqrt(2) / (2 t / 4) = 3 sigma / t: ten of these, because (3) is itself an estimate from few values.
+    (2) -> (4)  16/15 D(t/4) has the standard deviation 16/15 sigma sqrt(2) / (2 t / 4) = 3 sigma / t: ten of these,
+                because (3) is itself an estimate from few values.
     (5)         R_k is off by no more than its distance to R_{k+1} and what that is off by, which is noise when truncation still shows in R_k.
                 The last term guards against a false plateau: far outside a narrow kernel all differences
                 agree on a wrong value, but smaller steps, as long as they are not lost in noise, tell.

@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from refsm import arrays
 from refsm.checks.differences import norm
 from refsm.checks.gradient import Blocks, check_gradient, function, source
 from refsm.checks.probe import Probe

@@ -56,7 +56,9 @@ def test_moving_x_has_a_rounding_error_of_its_own():
 
 def test_outputs_are_measured_each_by_itself():
     """Each with the step that suits it, a kernel of width 1e-4 beside a parabola."""
-    f = lambda x: np.array([x @ x, np.exp(-1e8 * (x[0] - X[0] - 1e-4) ** 2 / 2)])
+    def f(x):
+        return np.array([x @ x, np.exp(-1e8 * (x[0] - X[0] - 1e-4) ** 2 / 2)])
+
     found = differences(f, X, U)
     assert found.step[0] > 1e-3 and found.step[1] < 1e-4
     assert np.allclose(found.value, [2 * X @ U, 1e4 * np.exp(-0.5) * U[0]], rtol=1e-7)
@@ -64,7 +66,9 @@ def test_outputs_are_measured_each_by_itself():
 
 def test_the_false_plateau_outside_a_narrow_kernel_is_not_believed():
     """At steps far beyond the kernel all differences agree on 0."""
-    f = lambda x: np.array([np.exp(-1e12 * (x[0] - X[0] - 1e-6) ** 2 / 2)])
+    def f(x):
+        return np.array([np.exp(-1e12 * (x[0] - X[0] - 1e-6) ** 2 / 2)])
+
     found = differences(f, X, U)
     assert found.value[0] > 1e5 and found.step[0] < 1e-6
 
@@ -84,7 +88,9 @@ def test_a_point_without_a_finite_neighbourhood_is_refused():
 @pytest.mark.parametrize("sigma", [1e-13, 1e-9, 1e-4])
 def test_the_noise_of_a_function_is_estimated(sigma):
     rng = np.random.default_rng(4)
-    f = lambda x: np.exp(x) + sigma * rng.standard_normal(3)
+    def f(x):
+        return np.exp(x) + sigma * rng.standard_normal(3)
+
     level = noise_level(f, X, U, f(X))
     assert (level > sigma / 4).all() and (level < 4 * sigma).all()
 
@@ -99,7 +105,9 @@ def test_a_difference_table_of_given_noise_by_hand():
 
 def test_a_table_whose_step_is_too_small_to_move_f_is_made_with_a_larger_one():
     """f in single precision does not notice steps of 1e-12."""
-    f = lambda x: np.exp(x.astype(np.float32)).astype(float)
+    def f(x):
+        return np.exp(x.astype(np.float32)).astype(float)
+
     level = noise_level(f, X, U, f(X))
     assert (level > 1e-9).all() and (level < 1e-6).all()
 
@@ -107,7 +115,9 @@ def test_a_table_whose_step_is_too_small_to_move_f_is_made_with_a_larger_one():
 def test_the_smallest_step_that_moves_f_is_used():
     """A larger one would take the shape of a narrow kernel for noise."""
     seen = []
-    f = lambda x: seen.append(x[0]) or np.sin(x)
+    def f(x):
+        return seen.append(x[0]) or np.sin(x)
+
     noise_level(f, X, U, np.sin(X))
     assert np.allclose(np.array(seen) - X[0], np.arange(1, 9) * 4.0 ** -20 * U[0], rtol=1e-3)
 
@@ -118,7 +128,9 @@ def test_a_constant_has_no_noise_of_its_own():
 
 
 def test_single_precision_shows_even_in_float64():
-    f = lambda x: np.array([float(np.float32(np.exp(x[0])))])
+    def f(x):
+        return np.array([float(np.float32(np.exp(x[0])))])
+
     found = differences(f, X, U)
     assert found.error[0] > 1e-6 * abs(found.value[0])
     assert abs(found.value[0] - np.exp(X[0]) * U[0]) <= found.error[0]

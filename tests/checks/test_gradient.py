@@ -132,8 +132,12 @@ class Parameters(NamedTuple):
 
 def two_blocks(n):
     """A block with derivatives of 1e4 beside one with derivatives of 1."""
-    f = lambda p: 1e4 * (p.W**3).sum() + (p.b**2).sum()
-    g = lambda p: Parameters(3e4 * p.W**2, 2 * p.b)
+    def f(p):
+        return 1e4 * (p.W**3).sum() + (p.b**2).sum()
+
+    def g(p):
+        return Parameters(3e4 * p.W**2, 2 * p.b)
+
     return f, g, Parameters(points(n=7 * n, seed=1).reshape(7, n), points(n=n, seed=2))
 
 
@@ -209,9 +213,13 @@ def test_a_gradient_lost_in_rounding_is_not_passed():
 @pytest.mark.parametrize("sigma", [1e-2, 1e-4, 1e-6])
 def test_narrow_kernels(sigma):
     x = np.array([1.0, -2.0, 3.0])
-    f = lambda x: np.exp(-((x - centre) ** 2).sum() / (2 * sigma**2))
+    def f(x):
+        return np.exp(-((x - centre) ** 2).sum() / (2 * sigma**2))
+
     centre = x + sigma * np.array([0.3, -0.9, 0.5])
-    g = lambda x: -(x - centre) / sigma**2 * f(x)
+    def g(x):
+        return -(x - centre) / sigma**2 * f(x)
+
     assert check_gradient(f, g, x, complex_step=False).verdict == "PASS"
     assert check_gradient(f, lambda x: g(x) / 2, x, complex_step=False).verdict == "FAIL"
     assert check_gradient(f, lambda x: 0 * x, x, complex_step=False).verdict == "FAIL"
@@ -220,7 +228,9 @@ def test_narrow_kernels(sigma):
 
 def test_the_scale_is_the_largest_step():
     reach = []
-    f = lambda x: reach.append(abs(x - x0).max()) or (x**3).sum()
+    def f(x):
+        return reach.append(abs(x - x0).max()) or (x**3).sum()
+
     x0 = np.array([10.0, 20.0, -30.0])
     check_gradient(f, lambda x: 3 * x**2, x0, complex_step=False, scale=0.125)
     assert max(reach) == 0.125
@@ -289,7 +299,9 @@ def test_jacobians(complex_step):
 
 def test_a_jacobian_has_the_shape_of_the_values_and_then_of_the_point():
     x = points(n=6).reshape(2, 3)
-    f = lambda x: x[:, None, :] * x[None, :, :]                                    # (2, 2, 3)
+    def f(x):
+        return x[:, None, :] * x[None, :, :]                                    # (2, 2, 3)
+
     exact = np.einsum("ap,ci,bi->abipc", np.eye(2), np.eye(3), x) + np.einsum("bp,ci,ai->abipc", np.eye(2), np.eye(3), x)
     exact = np.moveaxis(exact, 2, 2)
     assert check_jacobian(f, exact, x).verdict == "PASS"
@@ -316,7 +328,9 @@ def test_few_is_twenty_four():
     """Up to there each column is tried: then the worst entry is known exactly, and f is called once a column (with the complex step)."""
     for n, calls in ((24, 24), (25, room.DIRECTIONS)):
         seen = []
-        f = lambda x: seen.append(np.iscomplexobj(x)) or np.sin(x)
+        def f(x):
+            return seen.append(np.iscomplexobj(x)) or np.sin(x)
+
         check_jacobian(f, lambda x: np.diag(np.cos(x)), points(n=n))
         assert sum(seen) == calls + 1
 

@@ -46,7 +46,8 @@ def test_energies_pass(name, complex_step):
     assert found.verdict == "PASS" and found.subject == type(model).__name__
     subjects = [f"{part.subject} {part.block}".strip() for part in found.parts]
     assert subjects[:5] == ["score", "Jacobian", "diagonal", "divergence", "curvature"]
-    pulled = [f"pullback of the {q} to {block}" for q in ("curvature", "diagonal", "divergence", "energy", "score") for block in getattr(model.theta, "_fields", ())]
+    quantities = "curvature", "diagonal", "divergence", "energy", "score"
+    pulled = [f"pullback of the {q} to {block}" for q in quantities for block in getattr(model.theta, "_fields", ())]
     assert subjects[5:] == pulled + ["pullback of all together"] * bool(pulled)
 
 
