@@ -245,7 +245,7 @@ def _gauss_hermite(d: int, order: int, copies: int) -> tuple[Array, Array]:
 
 
 def _tensor(axes: list[Array], weights: list[Array]) -> tuple[Array, Array]:
-    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    nodes = np.stack([along.ravel() for along in np.meshgrid(*axes, indexing="ij")], axis=1)
     return nodes, np.prod(np.meshgrid(*weights, indexing="ij"), axis=0).ravel()                    # (n, d), (n,)  (5)
 
 
