@@ -149,7 +149,7 @@ if plt := pyplot():
     axes[1].plot(k, abs(left - right) / right + 1e-18, "s", markersize=3, color="#0b62a4", label="of $J$")
     axes[1].plot(k[1:], theta[1:], "ko-", markersize=3, linewidth=0.8, label=r"of $\theta$")
     axes[1].axhline(2.0**-52, color="0.7", linewidth=0.8)
-    axes[1].text(STEPS, 2.0**-52 / 3, "$2^{-52}$", ha="right", va="top", color="0.4", fontsize=8)
+    axes[1].text(0.98, 2.0**-52 / 1.5, "$2^{-52}$", transform=axes[1].get_yaxis_transform(), ha="right", va="top", color="0.4", fontsize=8)
     axes[1].set(yscale="log", ylim=(1e-17, 1e-12), xlabel="step", ylabel="relative gap", title="rounding is what is left")
     axes[1].legend()
     axes[2].barh([name.replace("sigma^2", r"$\sigma^2$").replace("sigma ", r"$\sigma$ ") for name in rest], list(rest.values()), color=["k"] + 5 * ["0.6"], height=0.6)

@@ -99,7 +99,7 @@ if plt := pyplot():
     rows = {"clean": held_out, "noisy": held_out_noisy, "one step of the\ntrained energy": denoised["trained energy"],
             "a walk along\nits score": denoised["walk of 10 steps"], "Parzen\noptimum": denoised["Parzen optimum"]}
     figure, axes = plt.subplots(len(rows), len(shown), figsize=(7, 3.6))
-    figure.set_constrained_layout_pads(w_pad=0.03, h_pad=0.01, wspace=0, hspace=0)
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.01, wspace=0, hspace=0)
     for (name, images), line in zip(rows.items(), axes):
         for k, axis in zip(shown, line):
             axis.imshow(images[k].reshape(8, 8), vmin=-0.2, vmax=1.2, interpolation="nearest")
