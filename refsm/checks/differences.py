@@ -130,7 +130,7 @@ def _resolution(values: Array) -> float:
     """The relative spacing of the numbers that f answers: single precision shows even where they come as float64."""
     moving = values[:, (values != values[0]).any(axis=0)]
     with np.errstate(over="ignore"):
-        single = moving.size > 0 and (moving == moving.astype(np.float32)).all()
+        single = bool(moving.size) and (moving == moving.astype(np.float32)).all()
     return float(max(np.finfo(values.dtype).eps, np.finfo(np.float32).eps if single else 0))
 
 

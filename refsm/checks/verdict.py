@@ -44,7 +44,7 @@ from refsm.typing import Array
 
 __all__ = ["Report", "judge", "combined"]
 
-RANK = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2}
+VERDICTS = ["PASS", "INCONCLUSIVE", "FAIL"]          # from good to bad
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,18 @@ def judge(subject: str, claimed: Array, value: Array, error: Array, slope: float
         passes = visible < accuracy and (slope > 0 or claim == 0)
         return Report(subject, "PASS" if passes else "INCONCLUSIVE", 0.0, visible, accuracy, math.nan, math.nan, True, **facts)   # type: ignore[arg-type]
 
-    def relative(c: Array) -> float:
-        return norm(c - value) / length if length > 0 else math.inf                    # ()  (1)
+    if length == 0:
+        return Report(subject, "FAIL", math.inf, math.inf, accuracy, math.nan, math.nan, False, **facts)   # type: ignore[arg-type]
 
-    wrong, visible = relative(claimed), floor / length if length > 0 else math.inf      # ()  (2)
+    def relative(c: Array) -> float:
+        return norm(c - value) / length                                                 # ()  (1)
+
+    wrong, visible = relative(claimed), floor / length                                  # ()  (2)
     planted = min(relative((1 + accuracy) * claimed), relative((1 - accuracy) * claimed))   # ()  (3)
-    unit = value / length if length > 0 else value
-    scalar = float(claimed @ unit) / length if length > 0 else math.nan                 # ()  (4)
-    rest = norm(claimed - (claimed @ unit) * unit) / claim if claim > 0 else 0.0       # ()  (5)
-    if wrong > max(accuracy, visible) or length == 0:
+    unit = value / length
+    scalar = float(claimed @ unit) / length                                             # ()  (4)
+    rest = norm(claimed - (claimed @ unit) * unit) / claim if claim > 0 else 0.0        # ()  (5)
+    if wrong > max(accuracy, visible):
         verdict = "FAIL"
     else:
         verdict = "PASS" if visible < accuracy and planted > visible else "INCONCLUSIVE"
@@ -135,5 +138,5 @@ def judge(subject: str, claimed: Array, value: Array, error: Array, slope: float
 
 def combined(subject: str, parts: Sequence[Report]) -> Report:
     """One report of several: its fields are those of the part with the worst verdict and, among these, the largest error."""
-    worst = max(parts, key=lambda part: (RANK[part.verdict], part.error, part.visible))
+    worst = max(parts, key=lambda part: (VERDICTS.index(part.verdict), part.error, part.visible))
     return replace(worst, subject=subject, parts=tuple(parts))

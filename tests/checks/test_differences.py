@@ -46,6 +46,43 @@ def test_the_slope_and_the_size_are_those_at_the_step():
     assert np.isclose(found.size[0], max(values), rtol=1e-14) and np.isclose(found.slope[0], max(abs(v - X @ X) for v in values) / t, rtol=1e-12)
 
 
+def test_the_error_of_moving_x_by_hand():
+    """f = x - 10^6 + 10^3 at 10^6, along steps that are rounded alike: half a unit of x in f, times 30 / (1/4) at the first rung."""
+    found = differences(lambda x: x - 1e6 + 1e3, np.array([1e6]), np.array([4.0]))
+    by_hand = 30 * 4 * np.finfo(float).eps / 2 * 1e6
+    assert found.step[0] == 1 and by_hand <= found.error[0] * (1 + 1e-6) and found.error[0] <= 1.1 * by_hand
+
+
+def test_errors_scale_with_f():
+    def cube(x):
+        return np.array([(x.astype(np.float32) ** 3).sum().astype(float)])
+
+    there, small = differences(cube, X, U), differences(lambda x: cube(x) * 2.0 ** -40, X, U)
+    assert small.error[0] == there.error[0] * 2.0 ** -40 and small.value[0] == there.value[0] * 2.0 ** -40
+
+
+@pytest.mark.parametrize("row", [4, 5, 6])
+def test_the_noise_is_the_largest_of_three_rows(row):
+    """Values that are polynomials in the index plus one peak, so that one row stands out, for some seed."""
+    for seed in range(200):
+        values = np.random.default_rng(seed).standard_normal((9, 3))
+        levels = np.array([room._row_level(values, j) for j in (4, 5, 6)])
+        if (levels.argmax(axis=0) == row - 4).all():
+            break
+    answers = iter(values[1:])
+    assert np.allclose(noise_level(lambda x: next(answers), X, U, values[0]), levels.max(axis=0), rtol=1e-14)
+
+
+def test_a_flat_function_is_tried_with_five_steps():
+    seen = []
+    noise_level(lambda x: seen.append(x[0] - X[0]) or np.ones(3), X, np.array([1.0, 0, 0]), np.ones(3))
+    assert np.allclose(seen[::8], [4.0 ** -20, 4.0 ** -16, 4.0 ** -12, 4.0 ** -8, 4.0 ** -4], rtol=1e-3)
+
+
+def test_the_length_of_an_array():
+    assert room.norm(np.array([[2.0, 3.0], [6.0, 0.0]])) == 7 and room.norm(np.zeros(3)) == 0
+
+
 def test_moving_x_has_a_rounding_error_of_its_own():
     """f = 1e-3 x^2 at x = 1e6 + 1/3: x is rounded by 1e-10, which moves f by the slope times that, far more than f's own rounding."""
     x = np.array([1e6 + 1 / 3])

@@ -73,6 +73,10 @@ def test_visible_equal_to_the_accuracy_is_not_enough():
     assert report([4.0, 0, 0], value=[4.0, 0, 0], error=np.array([0.9, 0, 0]), accuracy=0.25).verdict == "PASS"
 
 
+def test_visible_equal_to_the_accuracy_is_not_enough_even_if_the_planted_mistake_is_seen():
+    assert report([4.0, 0.5, 0], value=[4.0, 0, 0], error=np.array([1.0, 0, 0]), accuracy=0.25).verdict == "INCONCLUSIVE"
+
+
 def test_an_error_equal_to_the_accuracy_or_to_what_is_visible_does_not_fail():
     assert report([5.0, 0, 0], value=[4.0, 0, 0], error=np.array([0.5, 0, 0]), accuracy=0.25).verdict == "INCONCLUSIVE"
     assert report([5.0, 0, 0], value=[4.0, 0, 0], error=np.array([1.0, 0, 0]), accuracy=0.125).verdict == "INCONCLUSIVE"
@@ -141,6 +145,24 @@ def test_a_small_rest_still_counts_as_a_multiple():
     rough = dict(error=1e-3 * VALUE, accuracy=1e-6)
     assert "you return 2.00" in str(report(2 * VALUE + [0, 0, 3e-2], **rough))
     assert "no multiple" in str(report(2 * VALUE + [0, 0, 0.4], **rough))
+
+
+def test_ten_times_what_is_visible_is_the_rest_of_a_multiple():
+    for rest, word in ((0.076, "you return 3.0000 times"), (0.08, "you return 3.0000 times"), (0.084, "no multiple")):
+        claimed = [3.0, 4.0] if rest == 0.08 else [3.0, 3 * 10 * rest / math.sqrt(1 - (10 * rest) ** 2)]
+        assert word in str(report(claimed, value=[1.0, 0.0], error=np.array([0.08, 0.0])))
+
+
+def test_zero_is_compared_with_a_gentle_slope_too():
+    found = report([0, 0, 0], value=[0, 0, 0], error=np.array([1e-9, 0, 0]), slope=0.5, size=1e9)
+    assert found.visible == pytest.approx(2e-9)
+
+
+def test_a_sure_failure_is_worse_than_an_unsure_large_error_and_that_than_a_pass():
+    sure, unsure = report(VALUE * (1 + 2e-6), block="sure"), report(0.95 * VALUE, error=0.1 * VALUE, block="unsure")
+    assert combined("gradient", [sure, unsure]).block == "sure"
+    right, blind = report(VALUE * (1 + 0.5e-6), block="right"), report(VALUE, error=1e-3 * VALUE, block="blind")
+    assert combined("gradient", [right, blind]).block == "blind"
 
 
 def test_the_whole_is_as_bad_as_its_worst_part():
