@@ -88,7 +88,7 @@ if plt := pyplot():
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), sharex=True, sharey=True)
     low, high = x.min(axis=0) - 0.6, x.max(axis=0) + 0.6
     fine = np.stack(np.meshgrid(*np.linspace(low, high, 121).T, indexing="xy"), axis=-1)
-    coarse = np.stack(np.meshgrid(*np.linspace(low, high, 21).T, indexing="xy"), axis=-1).reshape(-1, 2)
+    coarse = np.stack(np.meshgrid(*np.linspace(low, high, 16).T, indexing="xy"), axis=-1).reshape(-1, 2)
     arrows = coarse[q_sigma.log_density(coarse) > -9]
     for axis, field_of, title in zip(axes, [model, q_sigma], ["the trained energy's score", "the Parzen field"]):
         E = field_of.energy(fine.reshape(-1, 2)).reshape(fine.shape[:2])
@@ -99,7 +99,7 @@ if plt := pyplot():
         axis.quiver(*(centre + unit * arrows).T, *(unit * field_of.score(arrows)).T, angles="xy", scale_units="xy", scale=15, width=0.003, color="#0b62a4")
         axis.set(title=title, xlabel="bill length  (mm)")
     axes[0].set_ylabel("bill depth  (mm)")
-    axes[0].legend(loc="lower left", handletextpad=0.1)
+    axes[0].legend(loc="lower left", handletextpad=0.1, frameon=True, framealpha=1, edgecolor="none")
     save(figure, FIGURE)
 
 # %% [markdown]
