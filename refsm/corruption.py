@@ -54,7 +54,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from refsm import arrays
-from refsm.typing import Array, ArrayLike
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Corruption", "CovarianceCorruption", "GaussianCorruption", "ScaledCorruption", "corruption"]
 
@@ -133,7 +133,7 @@ class CovarianceCorruption(Corruption):
     array([[0.25, 4.  ]])
     """
 
-    covariance: Array
+    covariance: Given
     L: Array = field(init=False)
     alpha = 1
 

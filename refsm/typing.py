@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Array", "ArrayLike"]
+__all__ = ["Array", "ArrayLike", "Given"]
 
 Array = np.ndarray[Any, Any]
+Given = Any          # a field of an energy or objective: its constructor takes what can be made into an array, the attribute is a read-only Array

@@ -64,7 +64,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ from refsm import arrays
 from refsm.activations import SOFTPLUS, Activation
 from refsm.arrays import row_dot, total
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["AutoencoderEnergy", "AutoencoderTheta"]
 
@@ -101,10 +101,10 @@ class AutoencoderEnergy(Energy):
     array([[-4., -8.]])
     """
 
-    W: Array
-    b: Array
-    c: Array
-    sigma: float = field(kw_only=True)
+    W: Given
+    b: Given
+    c: Given
+    sigma: Any = field(kw_only=True)
     activation: Activation = field(default=SOFTPLUS, kw_only=True)
 
     def __post_init__(self) -> None:

@@ -72,7 +72,7 @@ from refsm import arrays
 from refsm.arrays import total
 from refsm.energies.energy import BinaryEnergy, EnergyAt
 from refsm.stable import sigmoid, sigmoid_and_slope, softplus
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["BernoulliRBM", "BernoulliRBMTheta"]
 
@@ -102,9 +102,9 @@ class BernoulliRBM(BinaryEnergy):
     array([[ 5., -7.]])
     """
 
-    W: Array
-    b: Array
-    c: Array
+    W: Given
+    b: Given
+    c: Given
 
     def __post_init__(self) -> None:
         W = arrays.array(self.W, "W", ("m", "d"))

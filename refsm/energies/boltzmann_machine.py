@@ -52,7 +52,7 @@ import numpy as np
 from refsm import arrays
 from refsm.arrays import row_dot, total
 from refsm.energies.energy import BinaryEnergy, EnergyAt
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["BoltzmannMachine", "BoltzmannMachineTheta"]
 
@@ -82,8 +82,8 @@ class BoltzmannMachine(BinaryEnergy):
     array([-6.])
     """
 
-    W: Array
-    b: Array
+    W: Given
+    b: Given
 
     def __post_init__(self) -> None:
         W = arrays.array(self.W, "W", ("d", "d"))

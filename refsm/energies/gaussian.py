@@ -64,7 +64,7 @@ from scipy.linalg import cho_solve, solve_triangular
 from refsm import arrays
 from refsm.arrays import row_dot, total
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.typing import Array, ArrayLike
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Gaussian", "GaussianTheta"]
 
@@ -93,8 +93,8 @@ class Gaussian(Energy):
     array([[-4., -8.]])
     """
 
-    mean: Array
-    precision: Array
+    mean: Given
+    precision: Given
 
     def __post_init__(self) -> None:
         P = arrays.array(self.precision, "precision", ("d", "d"))

@@ -89,7 +89,7 @@ from refsm import arrays, stable
 from refsm.activations import SOFTPLUS, Activation
 from refsm.arrays import row_dot, total
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["GaussianBernoulliRBM", "GaussianBernoulliRBMTheta"]
 
@@ -118,10 +118,10 @@ class GaussianBernoulliRBM(Energy):
     array([[-1., -4.]])
     """
 
-    W: Array
-    b: Array
-    c: Array
-    log_sigma: Array
+    W: Given
+    b: Given
+    c: Given
+    log_sigma: Given
     activation: Activation = field(default=SOFTPLUS, kw_only=True)
 
     def __post_init__(self) -> None:

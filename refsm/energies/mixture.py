@@ -88,7 +88,7 @@ from refsm import arrays
 from refsm.arrays import row_dot, total
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.stable import log_sum_exp
-from refsm.typing import Array, ArrayLike
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["GaussianMixture", "MixtureTheta"]
 
@@ -117,9 +117,9 @@ class GaussianMixture(Energy):
     array([[-4.]])
     """
 
-    weights: Array
-    means: Array
-    covariances: Array
+    weights: Given
+    means: Given
+    covariances: Given
 
     def __post_init__(self) -> None:
         means = arrays.inexact(arrays.array(self.means, "means", ("K", "d")))

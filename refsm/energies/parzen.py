@@ -71,7 +71,7 @@ import numpy as np
 from refsm import arrays
 from refsm.arrays import row_dot
 from refsm.energies.energy import Energy, EnergyAt, NoTheta
-from refsm.typing import Array, ArrayLike
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Parzen"]
 
@@ -93,7 +93,7 @@ class Parzen(Energy):
     (array([[0.]]), array([[-2.]]))
     """
 
-    centers: Array
+    centers: Given
     sigma: float
 
     theta = NoTheta()

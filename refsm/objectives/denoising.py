@@ -49,7 +49,7 @@ from typing import Any
 from refsm.arrays import row_dot
 from refsm.corruption import corruption
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["DenoisingScoreMatching"]
 
@@ -68,10 +68,10 @@ class DenoisingScoreMatching(Objective):
     array([4.5])
     """
 
-    x: Array
-    x_noisy: Array
+    x: Given
+    x_noisy: Given
     corruption: Any
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score",)
     per_point = ("x", "x_noisy", "weights")

@@ -64,7 +64,7 @@ from typing import Any
 from refsm.arrays import row_dot
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["DenoisingAutoencoderLoss"]
 
@@ -80,9 +80,9 @@ class DenoisingAutoencoderLoss(Objective):
     array([5.])
     """
 
-    x: Array
-    x_noisy: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    x: Given
+    x_noisy: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("reconstruction",)
     per_point = ("x", "x_noisy", "weights")

@@ -42,7 +42,7 @@ from refsm import arrays
 from refsm.energies.parzen import Parzen
 from refsm.objectives.objective import Objective
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching"]
 
@@ -60,10 +60,10 @@ class ParzenExplicitScoreMatching(Objective):
     array([4.5])
     """
 
-    x: Array
-    x_noisy: Array
+    x: Given
+    x_noisy: Given
     sigma: float
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score",)
     per_point = ("x_noisy", "data_score", "weights")
@@ -94,8 +94,8 @@ class ParzenImplicitScoreMatching(Objective):
     array([3.5])
     """
 
-    x_noisy: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[assignment]
+    x_noisy: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score", "divergence")
     per_point = ("x_noisy", "weights")

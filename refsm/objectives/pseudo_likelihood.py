@@ -39,7 +39,7 @@ from dataclasses import dataclass, field
 from refsm import arrays
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid, softplus
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["PseudoLikelihood"]
 
@@ -57,8 +57,8 @@ class PseudoLikelihood(Objective):
     array([0.693147])
     """
 
-    x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    x: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("gap",)
 

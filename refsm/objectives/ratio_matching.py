@@ -49,7 +49,7 @@ from dataclasses import dataclass, field
 from refsm import arrays
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid_and_slope
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["RatioMatching"]
 
@@ -67,8 +67,8 @@ class RatioMatching(Objective):
     array([0.75])
     """
 
-    x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    x: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("gap",)
 

@@ -56,7 +56,7 @@ from typing import Any
 from refsm import arrays
 from refsm.arrays import row_dot
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["ExplicitScoreMatching", "ImplicitScoreMatching", "RegularizedScoreMatching"]
 
@@ -75,9 +75,9 @@ class ExplicitScoreMatching(Objective):
     array([4.5])
     """
 
-    x: Array
+    x: Given
     data_score: Any
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score",)
     per_point = ("x", "data_score", "weights")
@@ -109,8 +109,8 @@ class ImplicitScoreMatching(Objective):
     array([3.5])
     """
 
-    x: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    x: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score", "divergence")
 
@@ -143,9 +143,9 @@ class RegularizedScoreMatching(Objective):
     array([3.6])
     """
 
-    x: Array
+    x: Given
     strength: float
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score", "diagonal")
 

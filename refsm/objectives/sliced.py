@@ -66,7 +66,7 @@ from refsm import arrays
 from refsm.arrays import row_dot
 from refsm.energies.energy import EnergyAt
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array
+from refsm.typing import Array, Given
 
 __all__ = ["ExplicitSlicedScoreMatching", "SlicedScoreMatching"]
 
@@ -74,8 +74,8 @@ __all__ = ["ExplicitSlicedScoreMatching", "SlicedScoreMatching"]
 class _Sliced(Objective):
     """What the two forms share: points with M directions each."""
 
-    x: Array
-    directions: Array
+    x: Given
+    directions: Given
 
     def _hold_directions(self) -> None:
         n, d = self.x.shape
@@ -105,10 +105,10 @@ class SlicedScoreMatching(_Sliced):
     array([6.])
     """
 
-    x: Array
-    directions: Array
+    x: Given
+    directions: Given
     variance_reduced: bool = False
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score", "curvature")
     per_point = ("x", "directions", "weights")
@@ -153,10 +153,10 @@ class ExplicitSlicedScoreMatching(_Sliced):
     array([2.])
     """
 
-    x: Array
+    x: Given
     data_score: Any
-    directions: Array
-    weights: Array = field(default=None, kw_only=True)      # type: ignore[arg-type]
+    directions: Given
+    weights: Given = field(default=None, kw_only=True)
 
     reads = ("score",)
     per_point = ("x", "data_score", "directions", "weights")

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from refsm.typing import Array
+from refsm.typing import ArrayLike
 
 __all__ = ["Statement", "equal", "differs", "UNIT", "QUADRATURE"]
 
@@ -87,6 +87,6 @@ def differs(number: int, name: str, where: str, left: float, right: float, bound
     return Statement(number, name, where, left, right, abs(left - right), bound, "differs")
 
 
-def relative_bound(*terms: Array) -> float:
+def relative_bound(*terms: ArrayLike) -> float:
     """1e-12 of the sum of the sizes of some terms: the bound of a statement in exact expectations."""
     return QUADRATURE * float(sum(np.sum(np.abs(term)) for term in terms))
