@@ -61,8 +61,9 @@ def test_binary_energies_pass(name):
     assert subjects == ["gap", *pulled, "pullback of all together"]
 
 
+@pytest.mark.slow
 def test_energies_pass_with_every_seed():
-    for seed in range(2):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         model = AutoencoderEnergy(rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal(3), sigma=0.6)
         for complex_step in (None, False):
@@ -112,7 +113,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("name, complex_step", [*((name, None) for name in MISTAKES), ("half a score", False), ("diagonal without 1", False)])
+@pytest.mark.parametrize("name, complex_step", [*((name, None) for name in MISTAKES), ("half a score", False)])
 def test_a_mistake_in_a_quantity_is_found_there(name, complex_step):
     methods, where = MISTAKES[name]
     found = check_model(wrong_autoencoder(**methods), X, complex_step=complex_step)
