@@ -58,6 +58,16 @@ def test_an_error_as_large_as_the_accuracy_is_not_decided():
     assert report(VALUE * (1 - 1e-6 + 1e-12)).verdict == "INCONCLUSIVE"
 
 
+def test_a_planted_mistake_that_is_just_not_visible_is_not_caught():
+    """(1 - 1/4) 4.5 = 3.375 misses 4 by 5/32."""
+    assert report([4.5, 0, 0], value=[4.0, 0, 0], error=np.array([0.625, 0, 0]), accuracy=0.25).verdict == "INCONCLUSIVE"
+    assert report([4.5, 0, 0], value=[4.0, 0, 0], error=np.array([0.624, 0, 0]), accuracy=0.25).verdict == "PASS"
+
+
+def test_the_rest_of_a_small_claim():
+    assert report(np.array([-2.0, 3.0, 6.0]) / 64, value=VALUE / 64, error=1e-9 * VALUE).rest == pytest.approx(math.sqrt(1 - (24 / 49) ** 2))
+
+
 def test_what_could_not_have_been_seen_is_not_passed():
     found = report(VALUE, error=2e-6 * VALUE)
     assert found.verdict == "INCONCLUSIVE" and np.isclose(found.visible, 2e-6)
