@@ -14,7 +14,8 @@ ROOT = pathlib.Path(refsm.__file__).parent
 FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in (ROOT / folder).glob("*.py")
                        if path.name not in ("__init__.py", "energy.py", "objective.py", "streamed.py"))
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
-WITH_EQUATIONS = [path for path in ALL_ROOMS if re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
+WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
+GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
 NOT_COMPUTED = re.compile(r"\[(definition|theorems? [\d, ]+)\]")
 
@@ -72,7 +73,7 @@ def test_every_cited_number_is_stated_and_every_stated_one_is_computed_or_a_defi
     assert sorted(equations) == list(range(1, len(equations) + 1))
 
 
-@pytest.mark.parametrize("path", WITH_EQUATIONS, ids=name)
+@pytest.mark.parametrize("path", GLOSSARIES, ids=name)
 def test_the_symbols_of_the_glossary_are_identifiers_of_the_code(path):
     tree = ast.parse(path.read_text())
     identifiers = set()
