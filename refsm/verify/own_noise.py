@@ -108,10 +108,11 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Law, declar
     """The verdict on replicates (K, R)."""
     R = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    ranked = sorted(((_p(mean, error, h.expected, R), h) for h in _hypotheses(objective, asked)), key=lambda pair: (-pair[0], bool(pair[1].slip), pair[1].law.complexity))
-    p, best = ranked[0]
-    equals = [h for _, h in ranked[1:] if (np.abs(h.expected - best.expected) <= SAME * np.abs(best.expected)).all()]
-    others = [(q, h) for q, h in ranked[1:] if h not in equals]
+    ranked = sorted(((_p(mean, error, h.expected, R), h) for h in _hypotheses(objective, asked)), key=lambda pair: -pair[0])
+    p, first = ranked[0]
+    same = [h for _, h in ranked if (np.abs(h.expected - first.expected) <= SAME * np.abs(first.expected)).all()]
+    best, *equals = sorted(same, key=lambda h: (bool(h.slip), h.law.complexity))
+    others = [(q, h) for q, h in ranked if h not in same]
     about: dict[str, Any] = {
         "cases": len(asked), "model": asked[0].model, "precision": f"{R} replicates each", "declared": declared,
         "runner_up": f"next: p = {others[0][0]:.2g} for {others[0][1]}", "cannot_tell": (*(f"{h}" for h in equals), *UNSEEN.get(objective, ()), *UNSEEN[""]),

@@ -203,7 +203,7 @@ def cpp_program(tmp_path_factory):
         pytest.skip("no C++ compiler (c++, g++, clang++) is installed")
     folder = tmp_path_factory.mktemp("cpp")
     (folder / "my_adapter.cpp").write_text(template("cpp", "all"))
-    made = subprocess.run([compiler, "-O1", "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"], cwd=folder, capture_output=True, text=True)
+    made = subprocess.run([compiler, "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"], cwd=folder, capture_output=True, text=True)
     assert made.returncode == 0 and not made.stderr, made.stderr
     return folder / "my_adapter"
 
