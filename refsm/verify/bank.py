@@ -73,7 +73,7 @@ def _extras(objective: str, model: str | None) -> Iterator[Part]:
         yield Part("extra", "energy^2", lambda q: q.energy()**2)
     if model in CONTINUOUS:
         yield Part("extra", "|J|_F^2", lambda q: (q.J()**2).sum(axis=(1, 2)))
-        if objective not in ("ism", "parzen_ism", "regularized"):
+        if objective in ("esm", "parzen_esm", "dsm", "dae"):
             yield Part("extra", "tr J", lambda q: q.diagonal().sum(axis=1))
         if objective != "regularized":
             yield Part("extra", "sum_i J_ii^2", lambda q: dot(q.diagonal(), q.diagonal()))
@@ -208,6 +208,7 @@ def _implicit(objective: str, model: str | None) -> Iterator[Formula]:
         slots = [("norm", list(_norms(objective, at))), ("divergence", list(_divergences(objective, at)))]
         if objective == "regularized":
             slots.append(("penalty", list(_penalties())))
+            slots[1] = ("divergence", [v for v in slots[1][1] if v[1] != "sum J_ii^2"])      # no cell tells it from the penalty
         yield from _combined(slots, moved, f" at {at}" if at else "")
     for block in _left_out(model):
         parts = tuple(Part(p.role, f"{p.name} without {block}", lambda q, p=p, block=block: p.per_sample(q.changed(block))) for p in TERMS[objective])
@@ -225,7 +226,7 @@ def _combined(slots: list[tuple[str, list[Variant]]], moved: tuple[str, ...], su
 
 
 def _left_out(model: str | None) -> tuple[str, ...]:
-    return {"autoencoder": ("W", "b", "c"), "tanh": ("b", "c"), "gaussian": ("mean",)}.get(model or "", ())
+    return {"autoencoder": ("b", "c"), "tanh": ("b", "c"), "gaussian": ("mean",)}.get(model or "", ())
 
 
 def _curvature(q: Quantities, v: Array) -> Array:

@@ -47,10 +47,10 @@ class Diagnosis:
         return float(base.slack[:, :-1].max())
 
 
-def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str] = (), left_out: Sequence[str] = ()) -> Diagnosis:
+def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str] = (), left_out: Sequence[str] = (), table: Table | None = None) -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
-    `left_out` are slips that the bank must do without, for its self-test.
+    `left_out` are slips that the bank must do without, for its self-test; `table` holds what is already computed for these cases.
 
     >>> from refsm.verify.cases import cases
     >>> from refsm.verify.terms import value
@@ -58,7 +58,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[st
     >>> diagnose(some, [2 * value(case) for case in some]).reading.factor
     Law(kappa=2.0, powers=(), extra=None)
     """
-    table = Table(cases)
+    table = Table(cases) if table is None else table
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
     known = [f for f in formulas(cases[0].objective, cases[0].model) if not set(f.slips) & set(left_out)]

@@ -58,10 +58,12 @@ def units(values: Array, dtypes: Sequence[str] = ()) -> list[Unit]:
         return [FLOAT32]
     various = np.unique(v[v != 0])
     if various.size >= ENOUGH:
-        if (various.astype(np.float16).astype(float) == various).all():
+        with np.errstate(over="ignore"):
+            half, single = various.astype(np.float16), various.astype(np.float32)
+        if (half.astype(float) == various).all():
             return [FLOAT16]
-        if (various.astype(np.float32).astype(float) == various).all():
-            return [BFLOAT16 if not (various.astype(np.float32).view(np.uint32) & 0xFFFF).any() else FLOAT32]
+        if (single.astype(float) == various).all():
+            return [BFLOAT16 if not (single.view(np.uint32) & 0xFFFF).any() else FLOAT32]
         printed = _printed(various)
         if printed is not None:
             return [printed, Unit(f"{printed.name}, of float32", FLOAT32.relative + printed.relative, printed.absolute)]

@@ -104,9 +104,9 @@ def readings(table: Table, found: Fit, Y: Array, unit: Unit) -> list[Reading]:
     laws = []
     for column in range(k):
         size = np.abs(c[:, column])
-        if (slack[:, column] > CLEAR * np.maximum(size, 1e-3)).any() and (size > slack[:, column]).any():
-            return []
-        law = fit_law(c[:, column], slack[:, column], sizes)
+        unclear = (slack[:, column] > CLEAR * np.maximum(size, 1e-3)).any() and (size > slack[:, column]).any()
+        as_it_is = bool(found.formula.slips) and bool((np.abs(c[:, column] - 1) <= slack[:, column]).all())
+        law = (ONE if as_it_is else None) if unclear else fit_law(c[:, column], slack[:, column], sizes)
         if law is None:
             return []
         laws.append(law)
@@ -183,10 +183,10 @@ def _with_constant(table: Table, found: Fit, factor: Law, changes: tuple[Change,
     if (np.abs(c_0) <= slack).all():
         return Reading(found, factor, changes, "dropped", None, laws)
     added = fit_law(c_0 - K, slack, sizes)
-    if added is None:
-        added, kind = fit_law(c_0 / K, slack / np.abs(K), sizes), "times"
-        if added is not None:
-            return Reading(found, factor, (*changes, Change("constant", added)), "kept", None, laws)
+    if added is None and K.all():
+        times = fit_law(c_0 / K, slack / np.abs(K), sizes)
+        if times is not None:
+            return Reading(found, factor, (*changes, Change("constant", times)), "kept", None, laws)
     return Reading(found, factor, changes, "added" if added else "other", added, laws)
 
 
