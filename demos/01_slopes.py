@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Slopes and curvature of an energy, and what a derivative checker can and cannot see
 #
-# **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`, where `psi = -grad E` and `J = d psi/dx`.
+# **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`, where `psi = -grad E`
+# and `J = d psi/dx`.
 #
 # - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do better than some `eps^(2/3)`, 1e-10 or so, at a step near
 #   `eps^(1/3)`. The complex step `-Im E(x + i h v) / h` subtracts nothing and is right to rounding for every small h.
@@ -25,7 +26,8 @@ FIGURE = figure_file("01_slopes", "Slopes and curvature of an energy; what a der
 # %% [markdown]
 # ## An energy
 #
-# A Gaussian-Bernoulli machine: three visible units, five hidden ones that are summed out. `E(x) = -log sum_h exp(-E(x, h))` with h in {0, 1}^5.
+# A Gaussian-Bernoulli machine: three visible units, five hidden ones that are summed out.
+# `E(x) = -log sum_h exp(-E(x, h))` with h in {0, 1}^5.
 
 # %%
 rng = np.random.default_rng(1)
@@ -69,8 +71,8 @@ print(f"\ncentral differences are best at h = {best:.0e}; (3 eps |E| / |E'''|)^(
 # %% [markdown]
 # ## Seven mistakes
 #
-# Each pair (E, psi) below is somebody's implementation of the same energy. The checker gets both functions and compares psi with derivatives of E. The other witness lists the
-# 32 hidden states and compares differences of E between points.
+# Each pair (E, psi) below is somebody's implementation of the same energy. The checker gets both functions and compares
+# psi with derivatives of E. The other witness lists the 32 hidden states and compares differences of E between points.
 
 # %%
 def softplus(a):
@@ -135,7 +137,8 @@ table(["implementation", "checker", "it says", "hidden states", "off by"],
 # %% [markdown]
 # ## The picture
 #
-# Left, E along the line with the tangents and parabolas that psi and J predict. Middle, the error of the slope against the step. Right, who sees which mistake.
+# Left, E along the line with the tangents and parabolas that psi and J predict. Middle, the error of the slope against
+# the step. Right, who sees which mistake.
 
 # %%
 if plt := pyplot():
@@ -154,14 +157,17 @@ if plt := pyplot():
     axes[1].plot(h, error["central differences"], "ks-", markersize=3, linewidth=0.8, label="central differences")
     exact = error["complex step"] == 0                                  # has no place on the axis
     axes[1].plot(h[~exact], error["complex step"][~exact], "o--", color="#c4501b", markersize=3, linewidth=0.8, label="complex step")
-    axes[1].plot(h, (h**2 / 6 * abs(third) + eps * abs(along(0)[0]) / h) / abs(slope), "-", color="0.65", linewidth=1, zorder=0, label=r"$h^2|E'''|/6 + \epsilon|E|/h$")
-    axes[1].set(xscale="log", yscale="log", ylim=(1e-17, 1e4), xticks=[1e-13, 1e-9, 1e-5, 1e-1], xlabel="step $h$  (units of $x$)", ylabel="relative error of the slope", title="differences and complex steps")
+    axes[1].plot(h, (h**2 / 6 * abs(third) + eps * abs(along(0)[0]) / h) / abs(slope), "-", color="0.65", linewidth=1, zorder=0,
+                 label=r"$h^2|E'''|/6 + \epsilon|E|/h$")
+    axes[1].set(xscale="log", yscale="log", ylim=(1e-17, 1e4), xticks=[1e-13, 1e-9, 1e-5, 1e-1],
+                xlabel="step $h$  (units of $x$)", ylabel="relative error of the slope", title="differences and complex steps")
     axes[1].legend(loc="upper center", fontsize=7.5)
     names = list(reports)
     axes[2].hlines(range(len(names)), 1e-17, 10, color="0.9", linewidth=0.8)
     axes[2].plot([max(reports[name].error, 1e-17) for name in names], range(len(names)), "o", color="k", label="derivative checker")
     axes[2].plot([max(seen[name], 1e-17) for name in names], range(len(names)), "D", color="#c4501b", fillstyle="none", label="hidden states")
-    axes[2].set(xscale="log", xlim=(1e-17, 100), ylim=(len(names) - 0.4, -1.9), yticks=range(len(names)), yticklabels=names, xlabel="relative error that each sees", title="who sees which mistake")
+    axes[2].set(xscale="log", xlim=(1e-17, 100), ylim=(len(names) - 0.4, -1.9), yticks=range(len(names)), yticklabels=names,
+                xlabel="relative error that each sees", title="who sees which mistake")
     axes[2].tick_params(axis="y", labelsize=7, length=0)
     axes[2].legend(loc="upper center", ncols=2, fontsize=7.5, columnspacing=1)
     save(figure, FIGURE)

@@ -27,9 +27,9 @@ FIGURE = figure_file("02_objectives", "Six objectives along one parameter: the s
 # %% [markdown]
 # ## Expectations without sampling
 #
-# The clean data are four penguins: bill length and depth, in standard deviations. Each is seen through Gaussian noise, so `q_sigma` is a
-# Parzen density with four centres. Expectations over the noise are sums over a grid of nodes with weights, exact to rounding; an objective takes
-# the nodes as its points. Nothing below is an estimate.
+# The clean data are four penguins: bill length and depth, in standard deviations. Each is seen through Gaussian noise,
+# so `q_sigma` is a Parzen density with four centres. Expectations over the noise are sums over a grid of nodes with
+# weights, exact to rounding; an objective takes the nodes as its points. Nothing below is an estimate.
 
 # %%
 birds = refsm.data.penguins()
@@ -56,8 +56,9 @@ BELOW = {"denoising": 0.0, "autoencoder / 2 sigma^4": 0.0, "explicit": noise_ene
 # %% [markdown]
 # ## One parameter
 #
-# Train an autoencoder energy with five hidden units on the denoising objective (on a coarse grid first). Then scale its weights: `W(t) = t W`, nothing else changes. At t = 1 every one of
-# the six must have its minimum, although five of them were not asked.
+# Train an autoencoder energy with five hidden units on the denoising objective (on a coarse grid first). Then scale its
+# weights: `W(t) = t W`, nothing else changes. At t = 1 every one of the six must have its minimum, although five of
+# them were not asked.
 
 # %%
 rng = np.random.default_rng(2)

@@ -8,8 +8,9 @@
 #
 #     J_DSM = J_DAE / (2 sigma^4)
 #
-# for every theta, every point and every noise, so that gradient descent on one is gradient descent on the other: with the rate
-# r on J_DSM and r / (2 sigma^4) on J_DAE both take the same path, to rounding. Change the autoencoder in one of the usual ways, and it is gone.
+# for every theta, every point and every noise, so that gradient descent on one is gradient descent on the other: with
+# the rate r on J_DSM and r / (2 sigma^4) on J_DAE both take the same path, to rounding. Change the autoencoder in one
+# of the usual ways, and it is gone.
 #
 # It takes 5 seconds.
 
@@ -28,9 +29,10 @@ FIGURE = figure_file("03_autoencoder", "Denoising score matching is a denoising 
 # %% [markdown]
 # ## Why
 #
-# `psi = (reconstruction - x_noisy) / sigma^2`, and the target is `(x - x_noisy) / sigma^2`. In the difference x_noisy cancels: what is left is
-# `(reconstruction - x) / sigma^2`, half of whose square is the autoencoder's error over `2 sigma^4`. Below, the two losses share no line of code:
-# `refsm.objectives.denoising` differentiates an energy, `refsm.objectives.denoising_autoencoder` backpropagates through an autoencoder.
+# `psi = (reconstruction - x_noisy) / sigma^2`, and the target is `(x - x_noisy) / sigma^2`. In the difference x_noisy
+# cancels: what is left is `(reconstruction - x) / sigma^2`, half of whose square is the autoencoder's error over
+# `2 sigma^4`. Below, the two losses share no line of code: `refsm.objectives.denoising` differentiates an energy,
+# `refsm.objectives.denoising_autoencoder` backpropagates through an autoencoder.
 
 # %%
 rng = np.random.default_rng(3)
@@ -76,9 +78,10 @@ table(["step", "J_DSM", "J_DAE / (2 sigma^4)", "relative gap", "gap of theta"],
 # %% [markdown]
 # ## Five ways to break it
 #
-# Each is a loss that some code calls a denoising autoencoder, or denoising score matching. Is it J_DSM up to a factor? Compare derivatives along thirty
-# random directions of theta, at the end of the descent, with the best factor: what is left over, relative to the whole, is 0 for the
-# identity. The derivatives of the broken losses are complex steps: `Im L(theta + i h u) / h`.
+# Each is a loss that some code calls a denoising autoencoder, or denoising score matching. Is it J_DSM up to a factor?
+# Compare derivatives along thirty random directions of theta, at the end of the descent, with the best factor: what is
+# left over, relative to the whole, is 0 for the identity. The derivatives of the broken losses are complex steps:
+# `Im L(theta + i h u) / h`.
 
 # %%
 def sigmoid(a):
@@ -133,7 +136,8 @@ LOSSES = {
     "sigma inside the sigmoid": sigma_inside_the_sigmoid, "sigma for sigma^2": sigma_for_its_square,
 }
 rest = {name: left_over(loss) for name, loss in LOSSES.items()}
-table(["loss", "loss / J_DSM", "of its gradient, left over"], [[name, f"{LOSSES[name](*model.theta) / value:.9f}", f"{part:.1e}"] for name, part in rest.items()])
+table(["loss", "loss / J_DSM", "of its gradient, left over"],
+      [[name, f"{LOSSES[name](*model.theta) / value:.9f}", f"{part:.1e}"] for name, part in rest.items()])
 
 # %% [markdown]
 # ## The picture
@@ -152,7 +156,8 @@ if plt := pyplot():
     axes[1].text(0.98, 2.0**-52 / 1.5, "$2^{-52}$", transform=axes[1].get_yaxis_transform(), ha="right", va="top", color="0.4", fontsize=8)
     axes[1].set(yscale="log", ylim=(1e-17, 1e-12), xlabel="step", ylabel="relative gap", title="rounding is what is left")
     axes[1].legend()
-    axes[2].barh([name.replace("sigma^2", r"$\sigma^2$").replace("sigma ", r"$\sigma$ ") for name in rest], list(rest.values()), color=["k"] + 5 * ["0.6"], height=0.6)
+    names = [name.replace("sigma^2", r"$\sigma^2$").replace("sigma ", r"$\sigma$ ") for name in rest]
+    axes[2].barh(names, list(rest.values()), color=["k"] + 5 * ["0.6"], height=0.6)
     axes[2].invert_yaxis()
     axes[2].set(xscale="log", xlim=(1e-16, 10), xlabel="part of the gradient left over", title="five ways to break it")
     save(figure, FIGURE)

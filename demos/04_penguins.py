@@ -5,8 +5,9 @@
 #
 #     J_DSM = E 1/2 |psi(x_noisy) - (x - x_noisy)/sigma^2|^2 = E 1/2 |psi(x_noisy) - grad log q_sigma(x_noisy)|^2 + C
 #
-# For n penguins and their noise, `q_sigma` is known: it is the Parzen density with a Gaussian of standard deviation sigma on each bird. So the score of a trained
-# energy and the Parzen field can be laid side by side, and J_DSM - C is their mean squared distance, half of it.
+# For n penguins and their noise, `q_sigma` is known: it is the Parzen density with a Gaussian of standard deviation
+# sigma on each bird. So the score of a trained energy and the Parzen field can be laid side by side, and J_DSM - C is
+# their mean squared distance, half of it.
 #
 # It takes 3 seconds.
 
@@ -25,8 +26,8 @@ FIGURE = figure_file("04_penguins", "A score field on real two-dimensional data,
 # %% [markdown]
 # ## The birds
 #
-# Bill length and bill depth of 342 penguins of three species, in units of their standard deviations (5.5 mm and 2.0 mm), so that the noise is the same in both. The
-# species is not used: the energy sees points without labels.
+# Bill length and bill depth of 342 penguins of three species, in units of their standard deviations (5.5 mm and 2.0
+# mm), so that the noise is the same in both. The species is not used: the energy sees points without labels.
 
 # %%
 mm, species = refsm.data.penguins(), refsm.data.penguins_labels()
@@ -60,8 +61,8 @@ model = run.model
 # %% [markdown]
 # ## What was learned, on noise that was not seen
 #
-# `J_DSM` and the distance of the fields, `J_ESM = 1/2 E |psi - grad log q_sigma|^2`, differ by one constant C, except for the noise of the sample; R^2 is the part
-# of the Parzen field that the energy's field explains.
+# `J_DSM` and the distance of the fields, `J_ESM = 1/2 E |psi - grad log q_sigma|^2`, differ by one constant C, except
+# for the noise of the sample; R^2 is the part of the Parzen field that the energy's field explains.
 
 # %%
 clean, x_noisy = noisy_copies(20)
@@ -80,8 +81,8 @@ table(["steps", "J_DSM", "J_DSM - C", "1/2 E|psi - Parzen|^2", "R^2"], rows)
 # %% [markdown]
 # ## The picture
 #
-# Arrows are the scores, scaled to the units of the axes; the shade is the density of the field (the energy's without its Z). Where no bird
-# ever was, nothing says what the score should be, and the two differ.
+# Arrows are the scores, scaled to the units of the axes; the shade is the density of the field (the energy's without
+# its Z). Where no bird ever was, nothing says what the score should be, and the two differ.
 
 # %%
 if plt := pyplot():
@@ -105,9 +106,9 @@ if plt := pyplot():
 # %% [markdown]
 # ## The claim, checked
 #
-# All along the way `J_DSM - C` and the distance of the fields agree within four standard errors of the sample's noise, and at the end the energy's field
-# explains more than four fifths of the Parzen field. The rest is mostly birds that stand alone: each is a bump of the Parzen density, and an energy with 24 hidden
-# units has none to spare for it.
+# All along the way `J_DSM - C` and the distance of the fields agree within four standard errors of the sample's noise,
+# and at the end the energy's field explains more than four fifths of the Parzen field. The rest is mostly birds that
+# stand alone: each is a bump of the Parzen density, and an energy with 24 hidden units has none to spare for it.
 
 # %%
 if run.interrupted:

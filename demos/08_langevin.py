@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Langevin: samples from a score, and the bias of the step
 #
-# **Claim.** The walk `x <- x + step psi(x) + sqrt(2 step) xi`, with fresh standard normal xi, samples p up to a bias of the first order in the step. For a
-# Gaussian of precision p along some axis the bias is known,
+# **Claim.** The walk `x <- x + step psi(x) + sqrt(2 step) xi`, with fresh standard normal xi, samples p up to a bias of
+# the first order in the step. For a Gaussian of precision p along some axis the bias is known,
 #
 #     variance = 1 / ( p (1 - step p / 2) ),    step < 2 / p,
 #
-# too wide by the factor `1 / (1 - step p / 2)`, however long the walk; from `step = 2 / p` on the walk explodes. And it needs nothing
-# of p but the score: Z never enters.
+# too wide by the factor `1 / (1 - step p / 2)`, however long the walk; from `step = 2 / p` on the walk explodes. And it
+# needs nothing of p but the score: Z never enters.
 #
 # It takes 4 seconds.
 
@@ -28,8 +28,8 @@ FIGURE = figure_file("08_langevin", "Langevin: samples from a score, and the bia
 # %% [markdown]
 # ## A Gaussian, whose bias is known
 #
-# Two dimensions with standard deviations 1.5 and 0.5, rotated by 30 degrees. Many chains in parallel, long enough to forget their start; the variance is taken over
-# chains and over every fifth step after that.
+# Two dimensions with standard deviations 1.5 and 0.5, rotated by 30 degrees. Many chains in parallel, long enough to
+# forget their start; the variance is taken over chains and over every fifth step after that.
 
 # %%
 rng = np.random.default_rng(8)
@@ -79,8 +79,8 @@ print(f"\nstep 0.6, beyond 2 / p = 0.5:\n{textwrap.fill(exploded, 80)}")
 # %% [markdown]
 # ## Three modes
 #
-# A mixture of three Gaussians; every chain starts at the origin. A small step reaches all modes here because they overlap. Compare the chains with the
-# mixture's own mean and covariance.
+# A mixture of three Gaussians; every chain starts at the origin. A small step reaches all modes here because they
+# overlap. Compare the chains with the mixture's own mean and covariance.
 
 # %%
 mixture = refsm.GaussianMixture([0.5, 0.3, 0.2], [[-1.5, 0.0], [1.0, 1.2], [1.2, -1.2]],
@@ -112,7 +112,8 @@ if (plt := pyplot()) and measured:
         axes[1].plot(STEPS[:len(measured)], [value[k] / deviations[k]**2 for value, _ in measured], mark, color=line.get_color(), markersize=5, label=name)
     axes[1].axvline(0.5, color="0.8", linewidth=0.8)
     axes[1].text(0.495, 3, "$2/p$", color="0.4", ha="right")
-    axes[1].set(ylim=(0.8, 12), yscale="log", yticks=[1, 2, 5, 10], yticklabels=[1, 2, 5, 10], xlabel="step  (units of $x^2$)", ylabel="variance of the chains / variance of $p$",
+    axes[1].set(ylim=(0.8, 12), yscale="log", yticks=[1, 2, 5, 10], yticklabels=[1, 2, 5, 10],
+                xlabel="step  (units of $x^2$)", ylabel="variance of the chains / variance of $p$",
                 title="the bias of the step: lines are the formula")
     axes[1].minorticks_off()
     axes[1].legend()

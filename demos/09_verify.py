@@ -5,9 +5,10 @@
 #
 #     J_DSM = E 1/2 |psi|^2 - E psi.g + E 1/2 |g|^2
 #
-# An implementation that multiplies the whole by a positive factor has the same minimisers: a convention. One that changes a term has others: a mistake.
-# A single number cannot tell which it is. The answers to thirty cases, in which d, n, M, sigma and theta differ, can, and they say which term it is and by
-# what law; so `refsm.verify` names the mistake, in an implementation of which it knows nothing but its answers.
+# An implementation that multiplies the whole by a positive factor has the same minimisers: a convention. One that
+# changes a term has others: a mistake. A single number cannot tell which it is. The answers to thirty cases, in which
+# d, n, M, sigma and theta differ, can, and they say which term it is and by what law; so `refsm.verify` names the
+# mistake, in an implementation of which it knows nothing but its answers.
 #
 # It takes 5 seconds.
 
@@ -29,8 +30,9 @@ FIGURE = figure_file("09_verify", "Verify your own loss: planted mistakes and th
 # %% [markdown]
 # ## Somebody's losses
 #
-# An implementation is a function of a case, which holds data, noise, directions and parameters as arrays, and returns a number. Here are sixteen: one
-# is right, three follow another convention, twelve are wrong, each in a way that has been seen in public code.
+# An implementation is a function of a case, which holds data, noise, directions and parameters as arrays, and returns a
+# number. Here are sixteen: one is right, three follow another convention, twelve are wrong, each in a way that has been
+# seen in public code.
 
 # %%
 def half(r):
@@ -101,7 +103,8 @@ table(["planted", "loss", "verdict", "diagnosis"], [["" if entry == "." else ent
 # %% [markdown]
 # ## One report in full
 #
-# Which term, by which law, what it does to training, what is not the problem, the smallest case, and what to write if it is meant.
+# Which term, by which law, what it does to training, what is not the problem, the smallest case, and what to write if
+# it is meant.
 
 # %%
 if "no 1/2 on |psi|^2" in reports:
@@ -140,13 +143,15 @@ else:
     in_torch = {detach: refsm.verify(torch_loss(detach), "dsm", gradient=True) for detach in (False, True)}
     print()
     for detach, report in in_torch.items():
-        print(textwrap.fill(f"torch{', decoder detached' if detach else ''}: {report.verdict}; {report.gradient[0] if report.gradient else report.name}", 80, subsequent_indent="    "))
+        finding = report.gradient[0] if report.gradient else report.name
+        print(textwrap.fill(f"torch{', decoder detached' if detach else ''}: {report.verdict}; {finding}", 80, subsequent_indent="    "))
 
 # %% [markdown]
 # ## The picture
 #
-# The ratio of an answer to the reference, case by case. A convention is a factor that knows the sizes but not theta: one level for each cell (the cells have marks of their
-# own). A mistake depends on theta: the ratios scatter, and no factor mends it. But the ratio alone does not say what it is: the terms do.
+# The ratio of an answer to the reference, case by case. A convention is a factor that knows the sizes but not theta:
+# one level for each cell (the cells have marks of their own). A mistake depends on theta: the ratios scatter, and no
+# factor mends it. But the ratio alone does not say what it is: the terms do.
 
 # %%
 if plt := pyplot():
