@@ -138,16 +138,18 @@ if plt := pyplot():
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.3))
     t = np.linspace(0.2, 2.2, 41)
     curve = np.array([weights @ losses(nodes, energy(each), weights)[1] for each in t])
-    for x, color in zip(few, ["#0b62a4", "#c4501b", "#7fa23c"]):
+    for x, color, mark in zip(few, ["#0b62a4", "#c4501b", "#7fa23c"], "osD"):
         explicit, implicit = np.array([[part.mean() for part in losses(x, energy(each))] for each in t]).T
-        axes[0].plot(t, explicit - (q.score(x) ** 2).sum(axis=1).mean() / 2, "-", color=color, linewidth=1)
-        axes[0].plot(t, implicit, "--", color=color, linewidth=1)
+        explicit -= (q.score(x) ** 2).sum(axis=1).mean() / 2
+        for values, dash in ((explicit, "-"), (implicit, "--")):
+            axes[0].plot(t, values, linestyle=dash, color=color, linewidth=1, marker=mark, markersize=5, markevery=[values.argmin()])
     axes[0].plot(t, curve, "k-", linewidth=2.5)
     axes[0].plot([], [], "k-", linewidth=2.5, label="both, in expectation")
+    axes[0].plot(1, curve[np.abs(t - 1).argmin()], "k*", markersize=9)
     axes[0].plot([], [], "-", color="0.4", linewidth=1, label="explicit, 20 points")
     axes[0].plot([], [], "--", color="0.4", linewidth=1, label="implicit, same points")
     axes[0].legend(loc="upper left")
-    axes[0].set(xlabel="$t$, the scale of the precision", ylabel=r"$J$ - constant  (1 / $x^2$)", title="a pair of curves for each of three samples")
+    axes[0].set(xlabel="$t$, the scale of the precision", ylabel=r"$J$ - constant  (1 / $x^2$)", title="three samples, a pair of curves each, marked where lowest")
     for (name, values), mark, dash in zip(gap.items(), "osD", ["-", "--", ":"]):
         line, = axes[1].plot(SIZES, spread[name] / np.sqrt(SIZES), linestyle=dash, linewidth=1)
         axes[1].plot(SIZES[:len(values)], values, mark, color=line.get_color(), label=f"${name}$")
