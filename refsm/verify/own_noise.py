@@ -42,7 +42,7 @@ from itertools import product
 from typing import Any, Callable, Iterator
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from refsm.stable import sigmoid
 from refsm.typing import Array
@@ -56,6 +56,7 @@ __all__ = ["verify_own_noise", "REPLICATES", "DRAWING"]
 REPLICATES = 400
 FEWEST = 30
 GOOD, BAD = 1e-4, 1e-9
+SMALLEST = 1e-300                                # a probability whose normal quantile is finite
 SAME = 1e-6                                      # relative: expectations as close as this are one and the same
 NODES = 16                                       # a dimension, of the Gauss-Hermite rule
 DRAWING = ("dsm", "dae", "ssm", "ssm_vr")        # the objectives that draw noise or directions
@@ -108,7 +109,9 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Law, declar
     """The verdict on replicates (K, R)."""
     R = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    ranked = sorted(((_p(mean, error, h.expected, R), h) for h in _hypotheses(objective, asked)), key=lambda pair: -pair[0])
+    hypotheses = _hypotheses(objective, asked)
+    probable = _p(mean, error, np.array([h.expected for h in hypotheses]), R)
+    ranked = sorted(zip(probable.tolist(), hypotheses), key=lambda pair: -pair[0])
     p, first = ranked[0]
     same = [h for _, h in ranked if (np.abs(h.expected - first.expected) <= SAME * np.abs(first.expected)).all()]
     best, *equals = sorted(same, key=lambda h: (bool(h.slip), h.law.complexity))
@@ -132,11 +135,11 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Law, declar
     return Report("CONVENTION", objective, found, law=str(best.law), convention=str(best.law), **about)
 
 
-def _p(mean: Array, error: Array, mu: Array, R: int) -> float:
-    """How probable a distance like this one is if the hypothesis is true, equations (2) and (3)."""
-    t = np.abs(mean - mu) / error                                                    # (K,)
-    z = stats.norm.isf(np.maximum(stats.t.sf(t, R - 1), 1e-300))                      # (K,)  (2)
-    return float(stats.chi2.sf((z * z).sum(), len(z)))                               # number  (3)
+def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
+    """How probable distances like these are if each hypothesis is true, equations (2) and (3), for expectations (H, K): (H,)."""
+    t = np.abs(mean - mu) / error                                                    # (H, K)
+    z = -special.ndtri(np.maximum(special.stdtr(R - 1, -t), SMALLEST))                # (H, K)  (2)
+    return special.chdtrc(len(mean), (z * z).sum(axis=1))                            # (H,)    (3)
 
 
 # -- replicates ---------------------------------------------------------------------------------------------------
