@@ -70,7 +70,7 @@ class Broken:
 
     case: str
     reason: str
-    status: int = 2
+    status: int
 
     def __str__(self) -> str:
         return f"{self.case}: {self.reason}"
@@ -168,7 +168,7 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
     thread.start()
     thread.join(time_limit)
     if thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeIsUp))    # type: ignore[arg-type]
         raise AdapterError(f"the implementation did not return within {time_limit:g} s")
     if errors:
         if isinstance(errors[0], AdapterError):

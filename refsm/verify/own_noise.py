@@ -131,7 +131,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Law, declar
     if not best.slip and best.law == meant:
         return Report("PASS" if meant == ONE else "CONVENTION", objective, found, law=str(meant), conforms=True, **about)
     if best.slip or best.law.kappa < 0 or declared is not None:
-        return Report("MISMATCH", objective, found + (f", not {meant} times the canonical loss as declared" if declared else ""), law=str(best.law), **about)
+        found += f", not {meant} times the canonical loss as declared" if declared else ""
+        return Report("MISMATCH", objective, found, law=str(best.law), **about)
     return Report("CONVENTION", objective, found, law=str(best.law), convention=str(best.law), **about)
 
 

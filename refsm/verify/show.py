@@ -13,6 +13,7 @@ The steps are made from `refsm.verify.models` and `refsm.verify.quantities`; the
 """
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Iterator
 
@@ -21,10 +22,12 @@ import numpy as np
 from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify import terms
-from refsm.verify.cases import FAMILIES, Case, cases, objective_name
+from refsm.verify.cases import Case, cases
 from refsm.verify.quantities import Quantities
 
 __all__ = ["Step", "find", "show", "steps"]
+
+FORM = re.compile(r"(?P<family>\w+)/(?P<objective>\w+)(?:/(?P<model>[a-z]+))?(?:/seed(?P<seed>\d+))?/.*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +49,20 @@ def find(identifier: str) -> Case:
     >>> find("prime/dsm/tanh/seed7/c3/t2").model
     'tanh'
     """
-    family, _, rest = identifier.partition("/")
-    objective, *middle = rest.split("/")
-    model = next((part for part in middle if part[:1].isalpha() and part[1:2].isalpha() and not part.startswith("seed")), None)
-    seed = next((part.removeprefix("seed") for part in middle if part.startswith("seed")), "0")
-    if family not in FAMILIES or not seed.isdecimal():
+    form = FORM.fullmatch(identifier)
+    if form is None:
         raise ValueError(f"there is no case {identifier!r}; one is prime/dsm/c0/t0")
-    known = cases(objective_name(objective), family, int(seed), model)
-    for case in known:
-        if case.id == identifier:
-            return case
-    raise ValueError(f"there is no case {identifier!r}; the cases of its kind are {known[0].id} to {known[-1].id}" if known else f"there is no case {identifier!r}")
+    known = {case.id: case for case in cases(form["objective"], form["family"], int(form["seed"] or 0), form["model"])}
+    if identifier not in known:
+        raise ValueError(f"there is no case {identifier!r}; the cases of its kind are {', '.join(known) or 'none'}")
+    return known[identifier]
 
 
 def show(case: Case, with_steps: bool = False) -> str:
     """What is given in a case, and with `with_steps` everything that follows from it, as text."""
     numbers = "".join(f", {name} = {value:.10g}" for name, value in case.hyper.items())
-    lines = [f"{case.id}: {case.objective} on {f'the {case.model} model' if case.model else 'arrays'}, n = {case.n}, d = {case.d}, M = {case.M}{numbers}", "", "Given"]
+    on = f"the {case.model} model" if case.model else "arrays"
+    lines = [f"{case.id}: {case.objective} on {on}, n = {case.n}, d = {case.d}, M = {case.M}{numbers}", "", "Given"]
     lines += [_indented(Step(name, "", a)) for name, a in {**case.theta, **case.arrays}.items()]
     if with_steps:
         lines += ["", "Steps (one row a point)"] + [_indented(step) for step in steps(case)]

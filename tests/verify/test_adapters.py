@@ -178,6 +178,14 @@ def test_an_exception_without_a_text_or_with_a_long_one_is_one_line():
     def long(case):
         raise ValueError("two\nlines " + "and more " * 100)
 
+    def of_length(length):
+        def implementation(case):
+            raise ValueError("x" * length)
+
+        return implementation
+
+    assert "x" * 300 + ", at" in broken(of_length(300))[0]
+    assert ": " + "x" * 300 + " ..., at" in broken(of_length(301))[0]
     assert broken(empty)[0].startswith("the implementation raised RuntimeError, at test_adapters.py:")
     reason = broken(long)[0]
     assert "raised ValueError: two lines and more" in reason and "..., at test_adapters.py:" in reason and len(reason) < 450
@@ -226,8 +234,8 @@ def test_two_equal_calls_must_agree():
 
 
 def test_two_equal_calls_may_differ_by_the_rounding_of_parallel_sums():
-    answers = iter([1.0, 1.00009, 1.0, 1.00011, 0.0, 0.0])
-    assert ask(lambda case: next(answers), CASE).value == 1.0
+    answers = iter([1000.0, 1000.09, -1000.0, -1000.11, 0.0, 0.0])
+    assert ask(lambda case: next(answers), CASE).value == 1000.0
     assert isinstance(ask(lambda case: next(answers), CASE), Broken)
     assert ask(lambda case: next(answers), CASE).value == 0.0
 
@@ -289,7 +297,7 @@ def test_a_function_of_a_module_in_the_current_folder_is_found(folder):
     (folder / "adapters_here.py").write_text("class Losses:\n    def dsm(case):\n        return 3.0\n\ndef ism(case):\n    return 4.0\n")
     assert load("adapters_here:ism")(CASE) == 4.0
     assert load("adapters_here:Losses.dsm")(CASE) == 3.0
-    assert sys.path.count(str(folder)) == 1
+    assert sys.path.count(str(folder)) == 1 and sys.path[0] == str(folder)
     assert load_error("adapters_here:ssm") == "adapters_here has no ssm; it defines Losses, ism"
     assert load_error("adapters_here:Losses.ssm") == "adapters_here has no ssm; it defines dsm"
 
@@ -303,6 +311,8 @@ def test_a_module_that_does_not_exist_is_told_from_one_that_it_imports(folder):
     (folder / "needs_more.py").write_text("import surely_not_installed\n")
     assert load_error("nowhere:dsm") == f"there is no module nowhere, neither in the folder {folder} nor where Python looks"
     assert load_error("needs_more.sub:dsm").startswith("importing needs_more.sub raised ModuleNotFoundError: No module named 'surely_not_installed'")
+    (folder / "surely_not_installed_either.py").write_text("import surely_not_installed\n")
+    assert load_error("surely_not_installed_either:dsm").startswith("importing surely_not_installed_either raised ModuleNotFoundError")
     assert load_error("refsm.nowhere:dsm").startswith("there is no module refsm.nowhere,")
 
 

@@ -314,6 +314,7 @@ def test_a_missing_word_is_argparses_sentence(run):
 def test_each_command_has_help_with_its_exit_statuses(run):
     for name in ("verify", "grade"):
         assert "exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
+    assert "seconds a call (default: 60)" in run("verify", "--help")[1]
     for name in ("export", "template", "show", "selftest"):
         assert run(name, "--help")[0] == 0
 

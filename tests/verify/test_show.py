@@ -83,7 +83,8 @@ def test_every_case_of_every_model_can_be_laid_open(objective):
         assert made["value"] == pytest.approx(terms.value(case), rel=1e-15)
         assert np.array_equal(made["term"], terms.per_sample(case))
         text = show(case, with_steps=True)
-        assert text.startswith(f"{case.id}: {objective} on {'arrays' if model is None and family == 'array' else f'the {case.model} model'}, n = {case.n}, d = {case.d}")
+        on = "arrays" if family == "array" else f"the {case.model} model"
+        assert text.startswith(f"{case.id}: {objective} on {on}, n = {case.n}, d = {case.d}")
         for name in {**case.theta, **case.arrays}:
             assert re.search(rf"^  {name}    \(", text, re.M)
         for name, number in case.hyper.items():
@@ -156,18 +157,19 @@ def test_the_formulas_name_the_point_at_which_the_model_is_read():
     assert formula("ratio", "term") == "the same" and formula("dsm", "term") == "the sum of the 3" and formula("ism", "term") == "the sum of the 2"
 
 
-@pytest.mark.parametrize("identifier", ["paper/dsm/0", "prime/dsm/c0/t0", "prime/dsm/c5/t4", "prime/ism/tanh/c3/t2", "prime/ism/seed7/c3/t2", "prime/ism/tanh/seed12/c3/t2",
-                                        "array/ssm/c1/t1", "array/ssm/seed3/c1/t1", "prime/ratio/rbm/c0/t0"])
+@pytest.mark.parametrize("identifier", ["paper/dsm/0", "prime/dsm/c0/t0", "prime/dsm/c5/t4", "prime/ism/tanh/c3/t2", "prime/ism/seed7/c3/t2",
+                                        "prime/ism/tanh/seed12/c3/t2", "prime/parzen_esm/c0/t0", "array/ssm/c1/t1", "array/ssm/seed3/c1/t1", "prime/ratio/rbm/c0/t0"])
 def test_a_case_is_found_by_its_identifier(identifier):
     assert find(identifier).id == identifier
 
 
 @pytest.mark.parametrize("identifier, sentence", [
     ("dsm", "there is no case 'dsm'; one is prime/dsm/c0/t0"), ("", "there is no case ''; one is prime/dsm/c0/t0"),
-    ("prime/dsm/c9/t0", "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0 to prime/dsm/c5/t4"),
-    ("prime/dsm/seedx/c0/t0", "there is no case 'prime/dsm/seedx/c0/t0'; one is prime/dsm/c0/t0"),
+    ("paper/dsm/9", "there is no case 'paper/dsm/9'; the cases of its kind are paper/dsm/0, paper/dsm/1"),
+    ("prime/dsm/c9/t0", "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0, prime/dsm/c0/t1, "),
+    ("prime/dsm/seedx/c0/t0", "model must be one of "), ("new/dsm/c0/t0", "family must be one of "),
     ("prime/gan/c0/t0", "objective must be one of "), ("prime/dsm/resnet/c0/t0", "model must be one of "),
-    ("paper/dsm/tanh/0", "there is no case 'paper/dsm/tanh/0'")])
+    ("paper/dsm/tanh/0", "there is no case 'paper/dsm/tanh/0'; the cases of its kind are none")])
 def test_a_case_that_does_not_exist_is_said(identifier, sentence):
     with pytest.raises(ValueError) as raised:
         find(identifier)
