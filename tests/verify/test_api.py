@@ -1,0 +1,160 @@
+"""verify and assert_conforms: one call, one report."""
+import json
+
+import numpy as np
+import pytest
+
+import refsm
+from refsm.verify import Answer, assert_conforms, cases, verify
+from refsm.verify.api import normal
+from refsm.verify.terms import gradient, per_sample, value
+
+
+def half(c):
+    """Without the 1/2."""
+    r = c.score(c.x_noisy) - (c.x - c.x_noisy) / c.sigma**2
+    return (r * r).sum(axis=1).mean()
+
+
+def upside_down(c):
+    r = c.score(c.x_noisy) + (c.x - c.x_noisy) / c.sigma**2
+    return (r * r).sum(axis=1).mean() / 2
+
+
+def test_the_package_is_a_function():
+    report = refsm.verify(value, "dsm")
+    assert report.verdict == "PASS" and report.exit_status == 0 and bool(report) and refsm.verify.cases("dsm") and refsm.assert_conforms is assert_conforms
+
+
+@pytest.mark.parametrize("objective", ["esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", "ssm", "ssm_vr", "ratio", "pseudo"])
+def test_the_reference_passes_in_every_family_and_precision_and_form(objective):
+    for family in ("prime", "array", "paper"):
+        assert verify(value, objective, family=family).verdict == "PASS"
+    assert verify(per_sample, objective).verdict == "PASS"
+    assert verify(lambda c: np.float32(value(c)), objective).precision == "float32"
+    assert verify(lambda c: float(f"{value(c):.6g}"), objective).verdict == "PASS"
+
+
+def test_a_convention_conforms_once_it_is_declared():
+    report = verify(half, "dsm")
+    assert (report.verdict, report.law, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
+    declared = verify(half, "dsm", convention="2")
+    assert declared.exit_status == 0 and declared.conforms and declared.failing == ()
+    assert_conforms(half, "dsm", convention="2")
+    with pytest.raises(AssertionError, match="CONVENTION  dsm: a factor 2"):
+        assert_conforms(half, "dsm")
+
+
+def test_after_a_declaration_the_run_is_strict():
+    report = verify(value, "dsm", convention="2")
+    assert report.verdict == "MISMATCH" and report.exit_status == 1 and "the reference itself, not the declared 2" in report.name
+    assert verify(lambda c: 2.0001 * value(c), "dsm", convention="2").exit_status == 1
+    assert verify(upside_down, "dsm", convention="2").exit_status == 1 and verify(upside_down, "dsm", convention="target x -1").exit_status == 0
+    assert verify(value, "dsm", convention="1").exit_status == 0
+
+
+@pytest.mark.parametrize("written, meant", [
+    ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"), ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
+    ("only the first dimension", "only the first dimension"), ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
+    ("directions of unit length", "directions of unit length"), ("d; only the first bit", "d; only the first bit"), ("weight w(sigma)", "weight w(sigma)")])
+def test_a_convention_may_be_written_in_several_ways(written, meant):
+    assert normal(written) == meant
+
+
+def test_a_weight_by_sigma_can_be_declared():
+    weighted = lambda c: np.exp(-c.sigma) * value(c)                    # noqa: E731
+    assert verify(weighted, "dsm").convention == "weight w(sigma)" and verify(weighted, "dsm", convention="weight w(sigma)").exit_status == 0
+
+
+def test_gradients_are_compared_when_asked_for():
+    right = lambda c: {"value": value(c), "gradient": gradient(c)}      # noqa: E731
+    assert verify(right, "dsm", gradient=True).verdict == "PASS"
+    frozen = lambda c: {"value": value(c), "gradient": {k: g * (k != "b") for k, g in gradient(c).items()}}      # noqa: E731
+    report = verify(frozen, "dsm", gradient=True)
+    assert report.verdict == "MISMATCH" and report.gradient == ("the gradient for b is 0: the parameter is not in the graph, or was frozen",)
+    assert verify(frozen, "dsm").verdict == "PASS" and any("gradient=True" in text for text in verify(frozen, "dsm").cannot_tell)
+    assert verify(value, "dsm", gradient=True).exit_status == 3
+    with_slip = verify(lambda c: {"value": upside_down(c), "gradient": frozen(c)["gradient"]}, "dsm", gradient=True)
+    assert with_slip.verdict == "MISMATCH" and "sign of the target" in with_slip.name and len(with_slip.gradient) >= 1
+
+
+def test_terms_of_single_points_are_compared_too():
+    rolled = verify(lambda c: {"value": value(c), "per_sample": np.roll(per_sample(c), 1)}, "ism")
+    assert rolled.verdict == "MISMATCH" and rolled.name == "the terms of the points are right, but in another order"
+    other = verify(lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n}, "ism")
+    assert "the mean over points is right, but their terms are not" in other.name
+
+
+def test_known_failures_are_excused_and_only_they(tmp_path):
+    listed = tmp_path / "known.txt"
+    listed.write_text("prime/dsm/c0/*   # to be mended\nprime/dsm/c[1-5]/*\n")
+    assert verify(half, "dsm", known_failures=listed).exit_status == 0
+    assert verify(half, "dsm", known_failures=["prime/dsm/c0/*"]).exit_status == 1
+    fine = verify(value, "dsm", known_failures=["prime/dsm/c0/t0"])
+    assert fine.exit_status == 0 and fine.notes == ("known failures that do not fail: prime/dsm/c0/t0",)
+    with pytest.raises(ValueError, match="known_failures must be identifiers of cases or a file of them, but .* cannot be read"):
+        verify(value, "dsm", known_failures=str(tmp_path / "none"))
+
+
+def test_an_implementation_that_fails_is_a_report():
+    broken = verify(lambda c: 1 / 0, "dsm")
+    assert broken.verdict == "BROKEN" and broken.exit_status == 2 and "ZeroDivisionError" in broken.name
+    rng = np.random.default_rng(0)
+    own_noise = verify(lambda c: value(c) + rng.standard_normal(), "dsm")
+    assert own_noise.verdict == "INCONCLUSIVE" and own_noise.exit_status == 3
+    assert verify("no.such.module:loss", "dsm").exit_status == 2
+
+
+def test_an_implementation_may_be_named():
+    report = verify("refsm.verify.terms:value", "dsm")
+    assert report.verdict == "PASS" and report.reproduce.startswith("refsm verify refsm.verify.terms:value --objective dsm\n")
+    assert verify(value, "ism", gradient=True).reproduce.startswith("refsm verify refsm.verify.terms:value --objective ism --gradient")
+    assert verify(half, "dsm").reproduce.splitlines()[-1] == "refsm show prime/dsm/c0/t0 --steps"
+
+
+def test_cases_can_be_given():
+    some = [case for case in cases("dsm", "prime", seed=4)]
+    assert verify(half, "dsm", cases=some).convention == "2" and verify(half, "dsm", cases=some).case["id"].startswith("prime/dsm/seed4/")
+    few = verify(half, "dsm", cases=some[:2])
+    assert few.verdict == "UNEXPLAINED" and "too few" in few.name and len(few.failing) == 2
+    assert verify(value, "dsm", cases=some[:2]).verdict == "PASS"
+
+
+@pytest.mark.parametrize("call, error, text", [
+    (lambda: verify(value, "none"), ValueError, "objective must be one of"), (lambda: verify(value, "dsm", cases=[]), ValueError, "cases must not be empty"),
+    (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
+    (lambda: verify(value, "dsm", cases=cases("ism")), ValueError, "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
+    (lambda: verify(value, "dsm", convention="2 apples"), ValueError, "'2 apples' contains 'apples'")])
+def test_wrong_arguments_are_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_a_report_is_text_of_a_hundred_columns_and_json():
+    for loss in (value, half, upside_down, lambda c: np.exp(-c.sigma) * value(c), lambda c: float(c.params["W"][0, 0])):
+        report = verify(loss, "dsm")
+        assert all(len(line) <= 100 for line in str(report).splitlines())
+        assert json.loads(report.to_json())["verdict"] == report.verdict and json.loads(report.to_json())["exit_status"] == report.exit_status
+
+
+def test_the_report_of_the_sign_of_the_target():
+    text = str(verify(upside_down, "dsm"))
+    for line in ("MISMATCH  dsm: the sign of the target (equally: of the score)", "the energy is learned upside down", "torchebm before its pull request 333",
+                 "|psi|^2 / 2: right in every case", 'convention="target x -1"', "refsm show prime/dsm/c0/t0 --steps"):
+        assert line in text
+
+
+def test_an_unexplained_mismatch_says_where_it_is_right():
+    report = verify(lambda c: value(c) if c.d == 3 else value(c) + float(c.params["W"][0, 0]), "ism")
+    assert report.verdict == "UNEXPLAINED" and "they are right where d is 3 and wrong where it is 5" in report.name and len(report.failing) == 15
+    assert verify(lambda c: 1.5, "ism").name == "the answers do not depend on the parameters"
+    assert verify(lambda c: 0.0, "ism").name == "the answers do not depend on the parameters: every one is 0"
+
+
+def test_too_few_digits_are_inconclusive():
+    report = verify(lambda c: float(f"{value(c):.3g}"), "ism")
+    assert report.verdict == "INCONCLUSIVE" and report.exit_status == 3 and "3 printed digits" in report.name
+
+
+def test_answers_may_be_answers():
+    assert verify(lambda c: Answer(value(c)), "ism").verdict == "PASS"

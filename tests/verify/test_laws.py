@@ -1,0 +1,70 @@
+"""Laws are found, printed and read back, and random coefficients follow none."""
+import itertools
+
+import numpy as np
+import pytest
+
+from refsm.verify.families import CELLS
+from refsm.verify.laws import ONE, ZERO, Law, fit_law, parse_law
+
+SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in CELLS]
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-5])
+def test_all_945_conventions_are_told_apart(noise):
+    rng = np.random.default_rng(1)
+    for kappa, a, b, c, e in itertools.product((0.5, 1, 2), (-4, -2, 0, 1, 2), (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)):
+        law = Law(kappa, tuple((name, float(p)) for name, p in (("sigma", a), ("d", b), ("n", c), ("M", e)) if p))
+        values = np.array([law(cell) for cell in SIZES])
+        assert fit_law(values * (1 + noise * rng.uniform(-1, 1, 6)), 2 * noise * values, SIZES) == law
+        assert parse_law(str(law)) == law
+
+
+@pytest.mark.parametrize("text", ["n / (n - 1)", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "1 / (1 + sigma^2)", "-(d - 1)", "(M - 1) / M", "sigma^0.5", "3 / 7", "0.123457 d"])
+def test_stranger_laws_are_found_too(text):
+    law = parse_law(text)
+    values = np.array([law(cell) for cell in SIZES])
+    assert str(fit_law(values, 1e-12 * np.abs(values), SIZES)) == text
+
+
+def test_random_coefficients_follow_no_law():
+    rng = np.random.default_rng(2)
+    assert not any(fit_law(np.exp(rng.standard_normal(6)), np.full(6, 1e-4), SIZES) for _ in range(300))
+
+
+def test_zero_sign_changes_and_what_is_not_known_well_enough():
+    assert fit_law(np.full(6, 1e-9), np.full(6, 1e-8), SIZES) is ZERO
+    assert fit_law(np.array([1, 1, 1, -1, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_law(np.array([1, 1, 1, 1e-9, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_law(np.array([1, np.nan, 1, 1, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_law(np.ones(6), np.array([np.inf, 1, 1, 1, 1, 1.0]), SIZES) is None
+    assert fit_law(np.full(6, -1.0), np.full(6, 1e-9), SIZES) == Law(-1.0)
+    assert fit_law(np.ones(1), np.full(1, 1e-9), SIZES[:1]) == ONE                     # one cell: a number alone
+    assert fit_law(np.ones(2), np.full(2, 1e-9), SIZES[:2]) is None                    # too few cells for the sizes that vary
+
+
+def test_laws_multiply_and_invert():
+    law = parse_law("2 sigma^2 / (3 d)")
+    assert (law * law.inverse()) == ONE and law.inverse()({"sigma": 2, "d": 4}) == pytest.approx(1 / law({"sigma": 2, "d": 4}))
+    edm = parse_law("2 (1 + sigma^2 / 0.25) / d")
+    assert edm * edm.inverse() == ONE and edm({"sigma": 0.5, "d": 2}) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="two extra factors"):
+        edm * parse_law("n / (n - 1)")
+
+
+def test_plain_laws_are_simpler_than_strange_ones():
+    order = ["1", "2", "sigma^2", "2 sigma^2 / d", "3 / 7", "1.234567"]
+    costs = [parse_law(text).complexity for text in order]
+    assert costs == sorted(costs) and costs[0] == 0 and len(set(costs)) == len(costs)
+    assert ZERO.complexity == 1 and parse_law("sigma^0.5").complexity > parse_law("sigma").complexity
+
+
+@pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d"])
+def test_what_is_no_law_is_refused(text):
+    with pytest.raises(ValueError, match="a law must be a product"):
+        parse_law(text)
+
+
+@pytest.mark.parametrize("text, law", [("-sigma^2", "-sigma^2"), ("2*sigma**2/d", "2 sigma^2 / d"), ("-1", "-1"), ("0", "0"), ("1 / (2 d)", "1 / (2 d)"), ("sigma^-2", "1 / sigma^2")])
+def test_a_law_is_printed_in_one_way(text, law):
+    assert str(parse_law(text)) == law
