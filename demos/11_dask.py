@@ -82,7 +82,7 @@ paths = {name: run.history.value for name, run in runs.items()}
 distance = float(np.abs(runs["Dask blocks"].model.ravel() - runs["one array"].model.ravel()).max())
 
 table(["", "J at the start", "J after 20 steps"], [[name, f"{path[0]:.12f}", f"{path[-1]:.12f}"] for name, path in paths.items()])
-print(f"\n{len(many.parts)} blocks; relative gap of the value {abs(value_many / value_one - 1):.1e}, of the gradient {gap:.1e}; "
+print(f"\n{len(many.parts)} blocks; relative gap of the value {abs(value_many / value_one - 1):.1e}, of the gradient {gap:.1e};\n"
       f"of theta after the descent {distance:.1e}")
 
 # %%
@@ -91,6 +91,7 @@ if plt:
     figure, axis = plt.subplots(figsize=(4.6, 3.0))
     for (name, path), width in zip(paths.items(), (4, 1.2)):
         axis.plot(path, label=name, linewidth=width, alpha=0.5 if width > 2 else 1.0)
+    axis.set_xticks(range(0, 21, 5))
     axis.set_xlabel("step of the descent")
     axis.set_ylabel(r"$J_{DSM}$ (units of $1/x^2$)")
     axis.legend()
@@ -101,5 +102,8 @@ if plt:
 
 # %%
 assert abs(value_many / value_one - 1) < 1e-13 and gap < 1e-12
-assert distance < 1e-11
-assert paths["one array"][-1] < 0.9 * paths["one array"][0]
+if any(run.interrupted for run in runs.values()):
+    print("\ninterrupted: the descents are not compared")
+else:
+    assert distance < 1e-11
+    assert paths["one array"][-1] < 0.9 * paths["one array"][0]
