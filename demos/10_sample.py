@@ -149,7 +149,8 @@ if plt := pyplot():
     axes[0].plot([], [], "-", color="0.4", linewidth=1, label="explicit, 20 points")
     axes[0].plot([], [], "--", color="0.4", linewidth=1, label="implicit, same points")
     axes[0].legend(loc="upper left")
-    axes[0].set(xlabel="$t$, the scale of the precision", ylabel=r"$J$ - constant  (1 / $x^2$)", title="three samples, a pair of curves each, marked where lowest")
+    axes[0].set(xlabel="$t$, the scale of the precision", ylabel=r"$J$ - constant  (1 / $x^2$)",
+                title="three samples, a pair of curves each, marked where lowest")
     for (name, values), mark, dash in zip(gap.items(), "osD", ["-", "--", ":"]):
         line, = axes[1].plot(SIZES, spread[name] / np.sqrt(SIZES), linestyle=dash, linewidth=1)
         axes[1].plot(SIZES[:len(values)], values, mark, color=line.get_color(), label=f"${name}$")

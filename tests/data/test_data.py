@@ -64,7 +64,8 @@ def test_the_checksums_are_those_of_the_files_and_of_the_sources():
     assert stated == data.SHA256
 
 
-@pytest.mark.parametrize("name, load", [("digits.npz", data.digits), ("digits.npz", data.digits_labels), ("penguins.csv", data.penguins), ("penguins.csv", data.penguins_labels)])
+@pytest.mark.parametrize("name, load", [("digits.npz", data.digits), ("digits.npz", data.digits_labels),
+                                        ("penguins.csv", data.penguins), ("penguins.csv", data.penguins_labels)])
 def test_a_changed_file_is_refused(monkeypatch, name, load):
     monkeypatch.setitem(data.SHA256, name, "0" * 64)
     with pytest.raises(ValueError, match=f"^refsm/data/{name} must have the SHA-256 0000.* the file has changed$"):
