@@ -1,6 +1,7 @@
 """What the texts show is run: every docstring example, and every Python example of the README."""
 import doctest
 import importlib
+import importlib.util
 import pathlib
 import pkgutil
 import re
@@ -33,6 +34,18 @@ def test_the_readme_examples_run():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_report_in_the_readme_is_the_one_that_is_printed(tmp_path, monkeypatch, capsys):
+    """Where torch is not installed, a loss of the same formula in NumPy stands in for the README's."""
+    code, shown = re.search(r"```python\n(# my_adapters.py\n.*?)```.*?```text\n(.*?)```", README.read_text(encoding="utf-8"), re.S).groups()
+    if importlib.util.find_spec("torch") is None:
+        code = code.replace("import torch", "import numpy as torch").replace("torch.tensor", "torch.array").replace("dim=1", "axis=1")
+    (tmp_path / "my_adapters.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    from refsm.cli import main
+    assert main(["verify", "my_adapters:dsm", "--objective", "dsm"]) == 1
+    assert capsys.readouterr().out.strip() == shown.strip()
 
 
 def test_the_readme_has_two_commands_and_every_refsm_command_in_it_exists():
