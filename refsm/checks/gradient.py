@@ -246,4 +246,5 @@ def _index(flat: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def source(rng: np.random.Generator | None) -> np.random.Generator:
+    """The generator that is given, or one that is the same for every check."""
     return np.random.default_rng(0) if rng is None else arrays.generator(rng)

@@ -115,7 +115,7 @@ def _pullbacks(model: Energy, x: Array, accuracy: float, rng: np.random.Generato
         w = rng.standard_normal(np.shape(getattr(model, READ[name])(x, *v)))
 
         def L(theta: Any, name: str = name, v: tuple = v, w: Array = w) -> Any:
-            return (w * getattr(_at(model, theta), READ[name])(x, *v)).sum()
+            return (w * getattr(_at(model, theta), READ[name])(x, *v)).sum()                                   # ()  (3)
 
         together[name] = (*v, w) if v else w
         claimed = model.pullback(x, **{name: together[name]})

@@ -127,8 +127,9 @@ def judge(subject: str, claimed: Array, value: Array, error: Array, slope: float
     wrong, visible = relative(claimed), floor / length                                  # ()  (2)
     planted = min(relative((1 + accuracy) * claimed), relative((1 - accuracy) * claimed))   # ()  (3)
     unit = value / length
-    scalar = float(claimed @ unit) / length                                             # ()  (4)
-    rest = norm(claimed - (claimed @ unit) * unit) / claim if claim > 0 else 0.0        # ()  (5)
+    along = claimed @ unit
+    scalar = float(along) / length                                                      # ()  (4)
+    rest = norm(claimed - along * unit) / claim if claim > 0 else 0.0                   # ()  (5)
     if wrong > max(accuracy, visible):
         verdict = "FAIL"
     else:
