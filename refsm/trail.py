@@ -65,7 +65,7 @@ class Trail:
 
     @property
     def history(self) -> History:
-        return History(*np.array(self.entries[:self.length], dtype=float).reshape(-1, 2).T)
+        return History(*np.array(self.entries[:self.length], dtype=float).reshape(self.length, 2).T)
 
     def error(self, what: str) -> DescentError:
         result = Descent(self.model, self.history)

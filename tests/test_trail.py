@@ -56,6 +56,33 @@ def test_the_length_of_a_gradient_neither_overflows_nor_underflows():
     assert np.allclose(kept.history.gradient_norm, [7.0, 7e200, 7e-200], rtol=1e-14)
 
 
+def test_the_callback_is_told_how_many_steps_are_done():
+    told = []
+    kept = Trail("first", lambda *entry: told.append(entry))
+    for k, model in enumerate(("first", "second", "third")):
+        kept.add(model, 0.5 ** k, (np.array([3.0, 4.0]),))
+    assert told == [(0, "first", 1.0, 5.0), (1, "second", 0.5, 5.0), (2, "third", 0.25, 5.0)]
+
+
+def test_before_the_first_value_there_is_no_step_and_no_history():
+    there = Trail("first", None).error("at once").result
+    assert there.steps == 0 and there.history.value.shape == there.history.gradient_norm.shape == (0,)
+
+
+def test_an_entry_whose_model_did_not_arrive_does_not_count():
+    """Ctrl-C between the two."""
+    class Interrupted(list):
+        def append(self, entry):
+            super().append(entry)
+            raise KeyboardInterrupt
+
+    kept = Trail("first", None)
+    kept.entries = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        kept.add("second", 1.0, (np.ones(3),))
+    assert kept.model == "first" and len(kept.history.value) == 0
+
+
 def test_an_error_carries_the_last_good_model():
     kept = Trail("first", None)
     kept.add("second", 1.0, (np.ones(3),))
