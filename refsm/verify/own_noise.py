@@ -123,7 +123,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Law, declar
                   "of replicates was fixed in advance. A right loss is refused once in 10^4 runs.",)}
     if p < GOOD:
         if p > BAD:
-            return Report("INCONCLUSIVE", objective, f"the best hypothesis, {best}, is neither good nor bad: repeat with {4 * R} replicates and another seed", **about)
+            unclear = f"the best hypothesis, {best}, is neither good nor bad: repeat with {4 * R} replicates and another seed"
+            return Report("INCONCLUSIVE", objective, unclear, **about)
         return Report("UNEXPLAINED", objective, "no hypothesis of the list has the expectations of its values", **about)
     if others[0][0] > BAD:
         return Report("INCONCLUSIVE", objective, f"it may be {best}, or {others[0][1]}: repeat with {4 * R} replicates", **about)

@@ -167,7 +167,8 @@ def test_answers_that_nobody_asked_for_or_that_are_missing_are_said(prompts, tmp
     entries = list(right("dsm"))
     assert refusal(grade, prompts, written(path, entries[1:])) == f"{path} has no answer to prime/dsm/c0/t0"
     assert refusal(grade, prompts, written(path, entries[2:])) == f"{path} has no answer to prime/dsm/c0/t0 and 1 more"
-    assert refusal(grade, prompts, written(path, [*entries, {"id": "prime/dsm/c9/t9", "value": 1.0}])) == f"{path} answers 'prime/dsm/c9/t9', which {prompts} does not ask"
+    unasked = written(path, [*entries, {"id": "prime/dsm/c9/t9", "value": 1.0}])
+    assert refusal(grade, prompts, unasked) == f"{path} answers 'prime/dsm/c9/t9', which {prompts} does not ask"
     assert refusal(grade, prompts, written(path, [*entries, entries[4]])) == f"{path} answers 'prime/dsm/c0/t4' twice"
 
 
@@ -248,14 +249,17 @@ def test_bytes_that_are_no_text_are_said(tmp_path):
     assert refusal(read_answers, path) == f"{path} is no JSON: it is not text in UTF-8"
 
 
+NO_ARRAY = """, per_sample of 'a' must be a list, or an object with lists of numbers "shape" and "data\""""
+
+
 @pytest.mark.parametrize("entry, sentence", [
     (3, 'has an answer that is no object with an "id"'), ({"value": 1.0}, 'has an answer that is no object with an "id"'),
     ({"id": 3, "value": 1.0}, 'has an answer that is no object with an "id"'),
     ({"id": "a", "loss": 1.0}, "answers 'a' with a key 'loss'; the keys are id, value, per_sample, gradient"),
     ({"id": "a", "\x1b[31m" + "k" * 200: 1.0}, "answers 'a' with a key '\\x1b[31m" + "k" * 71 + " ...; the keys are id, value, per_sample, gradient"),
-    ({"id": "a", "per_sample": {"data": [1.0]}}, """, per_sample of 'a' must be a list, or an object with lists of numbers "shape" and "data\""""),
-    ({"id": "a", "per_sample": {"shape": [1.0], "data": 3.0}}, """, per_sample of 'a' must be a list, or an object with lists of numbers "shape" and "data\""""),
-    ({"id": "a", "per_sample": {"shape": [2.0], "data": [1.0, [2.0]]}}, """, per_sample of 'a' must be a list, or an object with lists of numbers "shape" and "data\""""),
+    ({"id": "a", "per_sample": {"data": [1.0]}}, NO_ARRAY),
+    ({"id": "a", "per_sample": {"shape": [1.0], "data": 3.0}}, NO_ARRAY),
+    ({"id": "a", "per_sample": {"shape": [2.0], "data": [1.0, [2.0]]}}, NO_ARRAY),
     ({"id": "a", "per_sample": {"shape": [2.5], "data": [1.0]}}, ", per_sample of 'a' has the shape [2.5]"),
     ({"id": "a", "per_sample": {"shape": [float("inf")], "data": [1.0]}}, ", per_sample of 'a' has the shape [inf]"),
     ({"id": "a", "per_sample": {"shape": [2.0], "data": [1.0]}}, ", per_sample of 'a' has 1 numbers for the shape [2]"),

@@ -53,7 +53,8 @@ def uniform(rng, shape):
 
 
 @pytest.mark.parametrize("implementation, objective", [(dsm, "dsm"), (dae, "dae"), (ssm, "ssm"), (lambda case, rng: ssm(case, rng, gaussian), "ssm"),
-                                                       (lambda case, rng: ssm(case, rng, sphere), "sliced"), (lambda case, rng: ssm(case, rng, reduced=True), "ssm_vr")])
+                                                       (lambda case, rng: ssm(case, rng, sphere), "sliced"),
+                                                       (lambda case, rng: ssm(case, rng, reduced=True), "ssm_vr")])
 def test_a_right_one_passes(implementation, objective):
     report = verify_own_noise(implementation, objective, R[objective])
     assert (report.verdict, report.exit_status, report.conforms, report.law) == ("PASS", 0, True, "1")
@@ -69,7 +70,7 @@ def test_the_report_says_how_sure_it_is():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("implementation, objective, runs, replicates", [(dsm, "dsm", 300, 100), (ssm, "ssm", 60, 60), (dae, "dae", 100, 100)])
+@pytest.mark.parametrize("implementation, objective, runs, replicates", [(dsm, "dsm", 150, 100), (ssm, "ssm", 40, 60), (dae, "dae", 50, 100)])
 def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, runs, replicates, monkeypatch):
     """p of the right hypothesis is uniform: at most a few of some hundred runs under 1 %, none under 1e-4 (3 % would be a probability of 1e-4)."""
     found, kept = [], own_noise._p
@@ -85,7 +86,8 @@ def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, r
 # -- conventions and mistakes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law, factor", [("2", lambda c: 2.0), ("sigma^2", lambda c: c.sigma**2), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d), ("1 / d", lambda c: 1 / c.d),
+@pytest.mark.parametrize("law, factor", [("2", lambda c: 2.0), ("sigma^2", lambda c: c.sigma**2), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d),
+                                         ("1 / d", lambda c: 1 / c.d),
                                          ("n", lambda c: c.n), ("sigma^4", lambda c: c.sigma**4), ("1 / n", lambda c: 1 / c.n)])
 def test_a_convention_is_named_and_may_be_declared(law, factor):
     report = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"])
@@ -137,13 +139,16 @@ MISTAKES = [
     ("dsm", residual(lambda s: 1.0, lambda s: 1 / s), "the noise has standard deviation 1, the target is noise / sigma"),
     ("dsm", residual(np.sqrt, lambda s: s**-1.5), "the noise has standard deviation sqrt(sigma), the variance for sigma"),
     ("dsm", residual(lambda s: s, lambda s: 0.0), "the target is left out"), ("dsm", two_draws, "the target has noise of its own, drawn a second time"),
-    ("dsm", without_constant, "the constant |target|^2 / 2 is left out"), ("dsm", of("dsm", noise=uniform), "the noise is uniform in [0, 1] in place of normal"),
+    ("dsm", without_constant, "the constant |target|^2 / 2 is left out"),
+    ("dsm", of("dsm", noise=uniform), "the noise is uniform in [0, 1] in place of normal"),
     ("dsm", of("dsm", noise=lambda rng, shape: rng.uniform(-1, 1, shape)), "the noise is uniform in [-1, 1] in place of normal"),
     ("dae", of("dae", scale=lambda s: s**2), "the noise has standard deviation sigma^2 in place of sigma"),
     ("dae", of("dae", scale=lambda s: 1.0), "the noise has standard deviation 1 in place of sigma"),
     ("dae", of("dae", scale=np.sqrt), "the noise has standard deviation sqrt(sigma), the variance for sigma"),
-    ("dae", of("dae", target="noisy"), "the output is compared with the noisy point"), ("dae", of("dae", target="noise"), "the output is compared with the noise"),
-    ("ssm", of("ssm", directions=uniform), "directions uniform in [0, 1]"), ("ssm_vr", of("ssm_vr", directions=uniform), "directions uniform in [0, 1], and |psi|^2 as it is"),
+    ("dae", of("dae", target="noisy"), "the output is compared with the noisy point"),
+    ("dae", of("dae", target="noise"), "the output is compared with the noise"),
+    ("ssm", of("ssm", directions=uniform), "directions uniform in [0, 1]"),
+    ("ssm_vr", of("ssm_vr", directions=uniform), "directions uniform in [0, 1], and |psi|^2 as it is"),
     ("ssm_vr", of("ssm_vr", directions=unit), "directions of unit length, and |psi|^2 as it is"),
     ("ssm_vr", of("ssm_vr", directions=lambda rng, shape: rng.uniform(-1, 1, shape)), "directions uniform in [-1, 1], and |psi|^2 as it is"),
     ("ssm", of("ssm", directions=lambda rng, shape: rng.uniform(-1, 1, shape)), "directions uniform in [-1, 1]")]
@@ -254,8 +259,10 @@ def test_the_case_has_no_noise_in_it():
 def test_the_randomness_comes_as_a_generator_a_seed_or_not_at_all():
     seeds, keys, kinds = [], [], set()
     own = np.random.default_rng(5)
-    for implementation in (lambda case, seed: seeds.append(seed) or dsm(case, np.random.default_rng(seed)), lambda case, key: keys.append(key) or dsm(case, np.random.default_rng(key)),
-                           lambda case, generator: kinds.add(type(generator)) or dsm(case, generator), lambda case: dsm(case, own), lambda case, *, more=1: dsm(case, own)):
+    for implementation in (lambda case, seed: seeds.append(seed) or dsm(case, np.random.default_rng(seed)),
+                           lambda case, key: keys.append(key) or dsm(case, np.random.default_rng(key)),
+                           lambda case, generator: kinds.add(type(generator)) or dsm(case, generator),
+                           lambda case: dsm(case, own), lambda case, *, more=1: dsm(case, own)):
         assert verify_own_noise(implementation, "dsm", R["dsm"]).verdict == "PASS"
     assert len(set(seeds)) == len(seeds) == 12 * R["dsm"] and all(type(seed) is int for seed in seeds + keys)
     assert kinds == {np.random.Generator}

@@ -57,8 +57,10 @@ def test_a_program_answers_each_case(command):
 
 def test_a_program_reads_what_a_file_of_prompts_holds(command):
     body = """
-        ok = (case["schema"], case["objective"], case["model"], case["hyper"]["sigma"], case["theta"]["W"]["shape"]) == ("1", "ism", "autoencoder", 0.37, [6, 3])
-        print(json.dumps({"id": case["id"], "value": float(ok), "per_sample": [1, 2, 3, 4, 5, 6, 7], "gradient": {"c": {"shape": [3], "data": [1, 2, 3]}}}), flush=True)
+        ok = (case["schema"], case["objective"], case["model"]) == ("1", "ism", "autoencoder")
+        ok = ok and case["hyper"] == {"sigma": 0.37} and case["theta"]["W"]["shape"] == [6, 3]
+        answer = {"id": case["id"], "value": float(ok), "per_sample": [1, 2, 3, 4, 5, 6, 7], "gradient": {"c": {"shape": [3], "data": [1, 2, 3]}}}
+        print(json.dumps(answer), flush=True)
     """
     with Program(command(body)) as asked:
         answer = ask(asked, CASE)
@@ -67,7 +69,8 @@ def test_a_program_reads_what_a_file_of_prompts_holds(command):
 
 def test_the_command_is_split_as_a_shell_does_and_run_without_one(tmp_path):
     script = tmp_path / "with space.py"
-    script.write_text("import json, sys\nfor line in sys.stdin:\n    print(json.dumps({'id': json.loads(line)['id'], 'value': len(sys.argv[1])}), flush=True)\n")
+    script.write_text("import json, sys\nfor line in sys.stdin:\n"
+                      "    print(json.dumps({'id': json.loads(line)['id'], 'value': len(sys.argv[1])}), flush=True)\n")
     with Program(f"{sys.executable} {shlex.quote(str(script))} '$HOME; x'") as asked:
         assert ask(asked, CASE).value == 8
 
@@ -90,7 +93,8 @@ def test_one_that_draws_its_own_noise_is_inconclusive(command):
 
 
 def test_one_that_dies_is_told_with_its_status_and_its_last_words(command):
-    assert failure(command("print('reading', 'no GPU\\033', sep='\\n', file=sys.stderr); sys.exit(3)")) == "ended with status 3, saying 'no GPU\\x1b', without an answer"
+    dying = command("print('reading', 'no GPU\\033', sep='\\n', file=sys.stderr); sys.exit(3)")
+    assert failure(dying) == "ended with status 3, saying 'no GPU\\x1b', without an answer"
     assert failure(command("sys.exit()")) == "ended with status 0 without an answer"
     assert failure(command("1 / 0")) == "ended with status 1, saying 'ZeroDivisionError: division by zero', without an answer"
 
@@ -121,14 +125,16 @@ def test_one_that_closes_its_output_and_lives_on_is_told(command, monkeypatch):
 
 
 def test_one_that_prints_something_else_is_told_with_it(command):
-    assert failure(command("print('Loading \\033[31mweights', flush=True)")) == "printed 'Loading \\x1b[31mweights': it is no JSON: Expecting value at line 1, column 1"
+    chatting = command("print('Loading \\033[31mweights', flush=True)")
+    assert failure(chatting) == "printed 'Loading \\x1b[31mweights': it is no JSON: Expecting value at line 1, column 1"
     assert failure(command("print(flush=True)")) == "printed '': it is no JSON: Expecting value at line 2, column 1 (truncated?)"
     assert failure(command("print('[1]', flush=True)")) == "printed '[1]': it has an answer that is no object with an \"id\""
     assert failure(command("sys.stdout.buffer.write(b'\\xff\\xfe\\n'); sys.stdout.flush()")) == "printed '\ufffd\ufffd': it is no JSON: it is not text in UTF-8"
 
 
 def test_numbers_that_are_none_are_told(command):
-    assert failure(command("print(json.dumps({'id': case['id'], 'value': float('nan')}), flush=True)")).endswith("it must have finite numbers only, but it has NaN")
+    diverging = command("print(json.dumps({'id': case['id'], 'value': float('nan')}), flush=True)")
+    assert failure(diverging).endswith("it must have finite numbers only, but it has NaN")
 
 
 def test_one_that_answers_another_case_is_told(command):

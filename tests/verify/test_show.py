@@ -158,7 +158,8 @@ def test_the_formulas_name_the_point_at_which_the_model_is_read():
 
 
 @pytest.mark.parametrize("identifier", ["paper/dsm/0", "prime/dsm/c0/t0", "prime/dsm/c5/t4", "prime/ism/tanh/c3/t2", "prime/ism/seed7/c3/t2",
-                                        "prime/ism/tanh/seed12/c3/t2", "prime/parzen_esm/c0/t0", "array/ssm/c1/t1", "array/ssm/seed3/c1/t1", "prime/ratio/rbm/c0/t0"])
+                                        "prime/ism/tanh/seed12/c3/t2", "prime/parzen_esm/c0/t0", "array/ssm/c1/t1", "array/ssm/seed3/c1/t1",
+                                        "prime/ratio/rbm/c0/t0"])
 def test_a_case_is_found_by_its_identifier(identifier):
     assert find(identifier).id == identifier
 

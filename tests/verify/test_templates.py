@@ -180,7 +180,8 @@ def test_a_loss_that_draws_its_own_noise_passes_with_the_shim(language):
                     "jax": ("jax.jit(lambda key: jax.random.normal(key, x.shape))(None)", 2)}[language]         # once for the value, once for the gradient
 
     def own(source):
-        return source.replace("tensor(case.x_noisy)", "None").replace("case.x_noisy", "None").replace("case.sigma\n", f"case.sigma; x_noisy = x + sigma * {noise}\n")
+        without = source.replace("tensor(case.x_noisy)", "None").replace("case.x_noisy", "None")
+        return without.replace("case.sigma\n", f"case.sigma; x_noisy = x + sigma * {noise}\n")
 
     module = adapter(language, "dsm", own)
 
@@ -241,7 +242,8 @@ def test_the_cpp_template_says_which_model_it_lacks(cpp_program):
 def test_every_single_cpp_template_compiles(cpp_program, tmp_path):
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     for objective in OBJECTIVES:
-        made = subprocess.run([compiler, "-fsyntax-only", "-std=c++17", "-Wall", "-Wextra", "-x", "c++", "-"], input=template("cpp", objective), capture_output=True, text=True)
+        command = [compiler, "-fsyntax-only", "-std=c++17", "-Wall", "-Wextra", "-x", "c++", "-"]
+        made = subprocess.run(command, input=template("cpp", objective), capture_output=True, text=True)
         assert made.returncode == 0 and not made.stderr, made.stderr
 
 
