@@ -189,7 +189,8 @@ def _hypotheses(objective: str, asked: list[Case]) -> list[Hypothesis]:
     of_case = [dict(structures(case)) for case in asked]
     sizes = [{"d": case.d, "n": case.n, "M": case.hyper.get("n_directions", 1.0), "sigma": case.sigma} for case in asked]
     laws = [law for law in map(parse_law, LAWS) if "M" not in dict(law.powers) or objective.startswith("ssm")]
-    return [Hypothesis(slip, law, np.array([law(size) * values[slip] for size, values in zip(sizes, of_case)])) for slip in of_case[0] for law in laws]
+    (slips,) = {tuple(values) for values in of_case}
+    return [Hypothesis(slip, law, np.array([law(size) * values[slip] for size, values in zip(sizes, of_case)])) for slip in slips for law in laws]
 
 
 def _denoising(case: Case) -> Iterator[tuple[str, float]]:

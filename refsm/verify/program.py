@@ -9,7 +9,7 @@ ends when its input ends.  It must flush its output after every line.
 
 A program that cannot be started, dies, hangs, prints something else or too much is an AdapterError: one line, with the last
 line that it wrote on its standard error.  It is killed, with the processes that it started, when the time limit for one answer
-is over, after 16 MB in one line, and at the end.
+is over, after 16 MB in one line, and one second after its input has ended.
 """
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Program:
         except OSError as error:
             raise AdapterError(f"{self.name} cannot be started: {error.strerror}") from None
         self._failure: AdapterError | None = None
+        self._closing = False
         self._lines: queue.Queue[bytes] = queue.Queue(maxsize=1)
         self._errors = bytearray()
         self._threads: list[threading.Thread] = []
@@ -84,10 +85,10 @@ class Program:
         except subprocess.TimeoutExpired:
             pass
         self._kill()
+        self._closing = True
+        if self._lines.full():
+            self._lines.get()                                # what nobody asked for: the reader may be waiting to put the next line
         for thread in self._threads:
-            while thread.is_alive() and not self._lines.empty():
-                self._lines.get()                            # what nobody asked for
-                thread.join(0.01)
             thread.join(LAST_WORDS)
         for pipe in (self._process.stdout, self._process.stderr):
             pipe.close()                                     # type: ignore[union-attr]
@@ -167,7 +168,7 @@ class Program:
 
     def _read_answers(self) -> None:
         line = b"\n"
-        while line.endswith(b"\n"):
+        while line.endswith(b"\n") and not self._closing:
             line = self._process.stdout.readline(LARGEST_FILE + 1)      # type: ignore[union-attr]
             self._lines.put(line)
 

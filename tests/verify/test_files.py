@@ -191,7 +191,7 @@ def test_prompts_of_another_version_are_said(tmp_path, monkeypatch, format):
     ('"id": "prime/dsm/c0/t1"', '"id": "prime/dsm/c0/t9"', "does not hold prime/dsm/c0/t1 as refsm export writes it: it was edited or damaged"),
     ('"cases": [', '"cases": [3, ', "must have 30 cases as refsm export writes them"),
     ('"family": "prime", "seed"', '"family": "new", "seed"', "is no file of prompts: family must be one of paper, prime, array or None, but it is 'new'"),
-    ('"seed": 0', '"seed": "x"', "is no file of prompts: "), ('"seed": 0', '"seed": 1e999', "is no file of prompts: "),
+    ('"seed": 0', '"seeds": 0', "is no file of prompts: "), ('"seed": 0', '"seed": "x"', "is no file of prompts: "), ('"seed": 0', '"seed": 1e999', "is no file of prompts: "),
     ('"seed": 0', '"seed": [1]', "is no file of prompts: "), ('"cases": [', '"suites": [', "must have 30 cases as refsm export writes them")])
 def test_prompts_that_were_edited_are_said(prompts, old, new, sentence):
     path = prompts / "dsm.json"
@@ -281,6 +281,13 @@ def test_an_array_with_a_shape_is_read_row_after_row():
 
 def test_integers_of_any_length_are_numbers():
     assert parse("[" + "9" * 5000 + ", 3]", "it") == [float("inf"), 3.0]
+
+
+def test_somebody_elses_text_is_cut_at_80_characters():
+    for length, shown in ((78, repr("k" * 78)), (79, "'" + "k" * 79 + " ...")):
+        with pytest.raises(FileError) as raised:
+            answer_of({"id": "a", "k" * length: 1.0}, "it")
+        assert f" with a key {shown}; the keys" in str(raised.value)
 
 
 def test_an_identifier_cannot_paint_the_terminal(prompts, tmp_path):

@@ -100,6 +100,7 @@ def test_one_that_dies_is_told_with_its_status_and_its_last_words(command):
 
 
 def test_last_words_are_short(command):
+    assert failure(command("sys.exit('x' * 120)")) == f"ended with status 1, saying '{'x' * 120}', without an answer"
     assert failure(command("sys.exit('x' * 100_000)")) == f"ended with status 1, saying '{'x' * 120} ...', without an answer"
 
 
@@ -159,7 +160,7 @@ def test_one_that_fills_its_standard_error_does_not_hang(command):
     with Program(command("sys.stderr.write('x' * 10**6); print(right, flush=True)")) as asked:
         assert ask(asked, CASE).value == CASE.x[0, 0]
         asked.close()
-        assert len(asked._errors) == program.STDERR_KEPT
+        assert len(asked._errors) == program.STDERR_KEPT == 16384
 
 
 # -- one that hangs -----------------------------------------------------------------------------------------------
@@ -203,6 +204,21 @@ def test_a_program_may_end_by_itself_when_its_input_ends(command, tmp_path):
     with Program(command(f"print(right, flush=True)\nopen({str(tmp_path / 'ended')!r}, 'w').close()")) as asked:
         ask(asked, CASE)
     assert (tmp_path / "ended").exists() and asked._process.returncode == 0
+
+
+def test_one_that_goes_on_printing_is_closed_without_waiting(command):
+    started = time.monotonic()
+    with Program(command("for _ in range(50_000): print(right)")) as asked:
+        assert ask(asked, CASE).value == CASE.x[0, 0]
+        reader = asked._threads[0]
+    assert not reader.is_alive() and time.monotonic() - started < 5
+
+
+def test_a_program_has_a_second_to_end(command, tmp_path):
+    assert program.LAST_WORDS == 1.0
+    with Program(command(f"print(right, flush=True)\ntime.sleep(0.1)\nopen({str(tmp_path / 'ended')!r}, 'w').close()")) as asked:
+        asked(CASE)
+    assert (tmp_path / "ended").exists()
 
 
 def test_closing_twice_and_closing_a_dead_program_are_fine(command):
