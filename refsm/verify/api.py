@@ -64,7 +64,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
             return Report("INCONCLUSIVE" if answer.status == 3 else "BROKEN", objective, str(answer), reproduce=reproduce, status=answer.status)
         answers.append(answer)
     if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
-        return Report("INCONCLUSIVE", objective, "gradients were asked for, but the answers have none: return a dict with value and gradient", reproduce=reproduce)
+        none = "gradients were asked for, but the answers have none: return a dict with value and gradient"
+        return Report("INCONCLUSIVE", objective, none, reproduce=reproduce)
     return judge(asked, answers, gradient, declared, known, reproduce)
 
 

@@ -182,7 +182,7 @@ def _divergences(objective: str, at: str | None) -> Iterator[Variant]:
         yield "divergence: psi' J v in place of v' J v", "psi' J v", lambda q: np.einsum("ni,nik,nrk->nr", q.psi(), q.J(), q.v()).mean(axis=1)
         yield "divergence: v' J psi in place of v' J v", "v' J psi", lambda q: np.einsum("nri,nik,nk->nr", q.v(), q.J(), q.psi()).mean(axis=1)
         yield "divergence: v' J v is squared", "(v' J v)^2", lambda q: (_curvature(q, q.v())**2).mean(axis=1)
-        yield "divergence: only the diagonal of the Jacobian in v' J v", "sum v_i^2 J_ii", lambda q: np.einsum("nri,ni->nr", q.v()**2, q.diagonal()).mean(axis=1)
+        yield "divergence: only the diagonal in v' J v", "sum v_i^2 J_ii", lambda q: np.einsum("nri,ni->nr", q.v()**2, q.diagonal()).mean(axis=1)
         yield ("divergence: the directions are averaged first", "mean(v)' J mean(v)", lambda q: _curvature(q, q.v().mean(axis=1, keepdims=True))[:, 0])
 
 
@@ -190,7 +190,7 @@ def _penalties() -> Iterator[Variant]:
     """What may stand where the penalty of the regularised form should."""
     yield "", "strength sum_i J_ii^2", lambda q: q.case.strength * dot(q.diagonal(), q.diagonal())
     for slip, suffix, chosen in COORDINATES[1:]:
-        yield f"penalty: {slip}", f"strength sum J_ii{suffix}^2", lambda q, chosen=chosen: q.case.strength * dot(q.diagonal()[:, chosen], q.diagonal()[:, chosen])
+        yield f"penalty: {slip}", f"strength sum J_ii{suffix}^2", lambda q, chosen=chosen: q.case.strength * (q.diagonal()[:, chosen]**2).sum(axis=1)
     yield "penalty: every entry of the Jacobian, not its diagonal", "strength |J|_F^2", lambda q: q.case.strength * (q.J()**2).sum(axis=(1, 2))
     yield "penalty: the trace of the squared Jacobian", "strength tr J^2", lambda q: q.case.strength * np.einsum("nik,nki->n", q.J(), q.J())
     yield "penalty: the square of the trace", "strength (tr J)^2", lambda q: q.case.strength * q.diagonal().sum(axis=1)**2
@@ -214,8 +214,8 @@ def _implicit(objective: str, model: str | None) -> Iterator[Formula]:
         parts = tuple(Part(p.role, f"{p.name} without {block}", lambda q, p=p, block=block: p.per_sample(q.changed(block))) for p in TERMS[objective])
         yield Formula((f"the model's {block} is left out",), parts)
     for kind, words in DIRECTIONS[1:] if objective == "ssm" else ():
-        yield Formula((words,), (Part("norm", f"(v.psi)^2 / 2, v {kind}", lambda q, kind=kind: (np.einsum("nri,ni->nr", q.v(kind), q.psi())**2).mean(axis=1) / 2),
-                                 Part("divergence", f"v' J v, v {kind}", lambda q, kind=kind: _curvature(q, q.v(kind)).mean(axis=1))))
+        norm = Part("norm", f"(v.psi)^2 / 2, v {kind}", lambda q, kind=kind: (np.einsum("nri,ni->nr", q.v(kind), q.psi())**2).mean(axis=1) / 2)
+        yield Formula((words,), (norm, Part("divergence", f"v' J v, v {kind}", lambda q, kind=kind: _curvature(q, q.v(kind)).mean(axis=1))))
 
 
 def _combined(slots: list[tuple[str, list[Variant]]], moved: tuple[str, ...], suffix: str) -> Iterator[Formula]:

@@ -5,7 +5,7 @@ The residual is psi(point) - g or y(point) - g.  What may slip is the point, wha
 from __future__ import annotations
 
 from itertools import product
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
@@ -26,16 +26,23 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     half = 1.0 if objective == "dae" else 0.5
     for (out_slips, out_name, out), (to_slip, to_name, to) in product(_outputs(objective, model), _targets(objective, model)):
         slips = tuple(s for s in (*out_slips, to_slip) if s)
+        out, to = _once(out_name, out), _once(to_name, to)
         for slip, suffix, chosen in COORDINATES if len(slips) < 2 else COORDINATES[:1]:
             yield _expanded(objective, (*slips, *([slip] if slip else [])), out_name + suffix, to_name + suffix, _cut(out, chosen), _cut(to, chosen), half)
         for slip, name, f in NOT_A_SQUARE if len(slips) < 2 else ():
             for words, scale in SCALES:
                 if len(slips) == 0 or not words:
-                    part = Part("whole", f"{name}, r = {out_name} - ({to_name}){words}", lambda q, f=f, out=out, to=to, scale=scale: f(out(q) - scale(q) * to(q)))
-                    yield Formula((*slips, slip, *([f"the target is multiplied by {words[3:]}"] if words else [])), (part,))
+                    def loss(q: Quantities, f: Any = f, out: Vector = out, to: Vector = to, scale: Any = scale) -> Array:
+                        return f(out(q) - scale(q) * to(q))
+                    scaled = (f"the target is multiplied by {words[3:]}",) if words else ()
+                    yield Formula((*slips, slip, *scaled), (Part("whole", f"{name}, r = {out_name} - ({to_name}){words}", loss),))
     for point in [p for p in _points(objective) if p not in ("x", "noise")] if objective == "dsm" and model is not None else ():
-        own = Part("", "", lambda q, point=point: (q.case.x - q.point(point)) / q.case.sigma**2).per_sample
-        yield _expanded(objective, (f"the noisy point is made as {point}",), f"psi({point})", f"(x - {point}) / sigma^2", lambda q, point=point: q.psi(point), own, half)
+        def own(q: Quantities, point: str = point) -> Array:
+            return (q.case.x - q.point(point)) / q.case.sigma**2
+
+        def there(q: Quantities, point: str = point) -> Array:
+            return q.psi(point)
+        yield _expanded(objective, (f"the noisy point is made as {point}",), f"psi({point})", f"(x - {point}) / sigma^2", there, own, half)
     for block in _left_out(model):
         parts = tuple(Part(p.role, f"{p.name} without {block}", lambda q, p=p, block=block: p.per_sample(q.changed(block))) for p in TERMS[objective])
         yield Formula((f"the model's {block} is left out",), parts, Part("constant", "", _constant(objective)))
@@ -51,6 +58,10 @@ SCALES: tuple[tuple[str, Callable[[Quantities], float]], ...] = (
 
 def _constant(objective: str) -> Vector:
     return (lambda q: dot(q.case.x, q.case.x)) if objective == "dae" else (lambda q: dot(target(q), target(q)) / 2)
+
+
+def _once(name: str, f: Vector) -> Vector:
+    return lambda q: q.once(("vector", name), lambda: f(q))
 
 
 def _cut(f: Vector, chosen: slice) -> Vector:

@@ -94,8 +94,9 @@ def _of_block(block: str, columns: list[tuple[int, str]], X: list[list[dict]], G
                   for j, (k, _) in enumerate(used)]
         if all(r is not None for r in ratios):
             return _named(block, used, ratios, parts)          # type: ignore[arg-type]
-        table_of = ", ".join(f"{parts[k].name}{' through ' + _PATHS[path][0] if path else ''}: {', '.join(f'{v:.4g}' for v in c[:, j])}" for j, (k, path) in enumerate(used))
-        return Finding(block, "coefficients", f"the gradient for {{}} has the right terms with coefficients that follow no law ({table_of})")
+        listed = [f"{parts[k].name}{' through ' + _PATHS[path][0] if path else ''}: {', '.join(f'{v:.4g}' for v in c[:, j])}"
+                  for j, (k, path) in enumerate(used)]
+        return Finding(block, "coefficients", f"the gradient for {{}} has the right terms with coefficients that follow no law ({'; '.join(listed)})")
     for words, change in (("transposed", lambda a: a.T), ("of the opposite order", lambda a: a[::-1])):
         if all(g.shape == change(r).shape and _close(g, change(r), x, unit) for g_cell, r_cell, x_cell in zip(G, right, X)
                for g, r, x in zip(g_cell, r_cell, x_cell)):

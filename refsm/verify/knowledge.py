@@ -4,14 +4,15 @@ Facts, not formulas: factors that public projects use, mistakes that their users
 """
 from __future__ import annotations
 
-from refsm.verify.laws import Law, parse_law
+from refsm.verify.laws import Law
 from refsm.verify.reading import Change
 
 __all__ = ["factor_in_words", "change_in_words", "seen", "consequences", "training", "TERM_NAMES"]
 
 TERM_NAMES = {
     "norm": "half the squared norm of the score", "cross": "the product of score and target", "divergence": "the divergence", "penalty": "the penalty",
-    "output": "the squared reconstruction", "product": "the product of reconstruction and target", "extra": "the term too many", "constant": "the constant", "whole": "the loss", "loss": "the loss",
+    "output": "the squared reconstruction", "product": "the product of reconstruction and target", "extra": "the term too many", "constant": "the constant",
+    "whole": "the loss", "loss": "the loss",
     "target": "the target", "score": "the score"}
 
 # -- factors that are conventions -------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ _SEEN_FACTORS: dict[tuple[str, str], str] = {
     ("dsm", "2"): "the squared error without its 1/2; sbi with the weight 1",
     ("dsm", "2 sigma^4"): "the autoencoder's loss J_DAE of Vincent (2011), which is 2 sigma^4 J_DSM",
     ("ism", "1 / d"): "pylearn2 SM",
-    ("ssm", "1 / d"): "ermongroup/sliced_score_matching with projections of unit length, where they are sign vectors: mean over dimensions cannot be told from that",
+    ("ssm", "1 / d"): "ermongroup/sliced_score_matching with projections of unit length, where they are sign vectors (mean over dimensions is the same)",
     ("dae", "1 / 2"): "PyDeep's squared error",
     ("dae", "1 / d"): "any framework's mean squared error",
     ("dae", "1 / (2 sigma^4)"): "denoising score matching: J_DSM = J_DAE / (2 sigma^4), Vincent (2011)",
@@ -35,13 +36,14 @@ _SEEN_FACTORS: dict[tuple[str, str], str] = {
 
 _PIECES = {("d", -1.0): "mean over dimensions in place of their sum", ("n", 1.0): "sum over points in place of their mean",
            ("n", -1.0): "divided by the number of points once more", ("M", 1.0): "sum over directions in place of their mean",
-           ("M", -1.0): "divided by the number of directions once more", ("d", 1.0): "multiplied by the number of dimensions", ("d", 0.5): "multiplied by sqrt(d)"}
+           ("M", -1.0): "divided by the number of directions once more", ("d", 1.0): "multiplied by the number of dimensions",
+           ("d", 0.5): "multiplied by sqrt(d)"}
 
 
 def factor_in_words(objective: str, law: Law) -> str:
     """What a common factor is: which 1/2, mean, sum or weight.
 
-    >>> factor_in_words("dsm", parse_law("2 sigma^2 / d"))
+    >>> factor_in_words("dsm", Law(2.0, (("sigma", 2.0), ("d", -1.0))))
     'without the 1/2, weighted by sigma^2, mean over dimensions in place of their sum'
     """
     words = []
@@ -135,7 +137,7 @@ def training(objective: str, change: Change) -> str:
             return f"the best {'reconstruction' if what == 'product' else 'score'} is 0 everywhere: nothing is learned from the data"
         if law.kappa < 0:
             times = "its negative" if str(law) == "-1" else f"{law} times it"
-            return f"the minimiser is not the {'reconstruction' if what == 'product' else 'score'} but {times}" + (": an energy with the wrong sign" if what != "product" else "")
+            return f"the minimiser is not the {'reconstruction' if what == 'product' else 'score'} but {times}"
         return f"what is learned is {law} times the right {'reconstruction' if what == 'product' else 'score'}"
     if what == "penalty":
         return "without the penalty the estimate is not smoothed" if law.is_zero else f"the penalty acts with {law} times the strength that was asked for"
@@ -146,7 +148,7 @@ _TRAINING_SLIPS = {
     "a term too many": "the minimiser is pulled away from the score, by as much as the extra term weighs",
     "the score is read at x": "at a point that does not know the noise the target averages to 0 or to another density's score: the wrong function is fitted",
     "the noisy point is made as": "the data are smoothed with another noise than sigma says: the score of the wrong density is learned",
-    "directions of unit length": "in expectation it is 1/d of the loss, with the same minimiser; on given Gaussian directions the value and its variance differ",
+    "directions of unit length": "in expectation it is 1/d of the loss, with the same minimiser; on given directions the values differ",
     "directions of length sqrt(d)": "E[v v'] = I holds: the same loss in expectation, with another variance",
     "signs of the directions": "E[v v'] = I holds: the same loss in expectation, with another variance",
     "variance-reduced": "the same loss in expectation, with less variance",
@@ -178,7 +180,8 @@ def change_in_words(objective: str, change: Change) -> str:
     if what == "loss":
         return "the sign of the loss: it is to be maximised"
     if what == "target":
-        special = {"-1": "the sign of the target (equally: of the score)", "sigma": "sigma for sigma^2 in the target", "sigma^2": "the target is not divided by sigma^2",
+        special = {"-1": "the sign of the target (equally: of the score)", "sigma": "sigma for sigma^2 in the target",
+                   "sigma^2": "the target is not divided by sigma^2",
                    "-sigma": "the noise, as predicted-noise losses have it, in place of the target: its sign, and 1/sigma",
                    "-sigma^2": "the target is not divided by sigma^2, and its sign", "-1 / sigma": "the sign of the target, and sigma^3 for sigma^2"}
         if objective == "dsm" or str(law) == "-1":

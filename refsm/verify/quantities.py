@@ -65,7 +65,8 @@ class Quantities:
         self.at = "x_noisy" if case.objective in NOISY else "x"
         self._kept: dict[Any, Array] = {}
 
-    def _once(self, key: Any, make: Callable[[], Array]) -> Array:
+    def once(self, key: Any, make: Callable[[], Array]) -> Array:
+        """What `make` makes, made once."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
@@ -74,7 +75,7 @@ class Quantities:
         """The same case read by somebody who left a parameter of the model out."""
         if self.case.model is None:
             raise Unavailable
-        return self._once(("changed", slip), lambda: Quantities(self.case, {**self.theta, slip: 0 * self.theta[slip]}))   # type: ignore[return-value,arg-type]
+        return self.once(("changed", slip), lambda: Quantities(self.case, {**self.theta, slip: 0 * self.theta[slip]}))   # type: ignore[return-value,arg-type]
 
     def point(self, name: str) -> Array:
         """A point by its formula, (n, d)."""
@@ -85,14 +86,14 @@ class Quantities:
         case, point = self.case, point or self.at
         if case.model is None:
             return self._given("score", point)
-        return self._once(("psi", point), lambda: models.score(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("psi", point), lambda: models.score(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""
         case, point = self.case, point or self.at
         if case.model is None:
             return self._given("jacobian", point)
-        return self._once(("J", point), lambda: models.jacobian(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("J", point), lambda: models.jacobian(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
 
     def diagonal(self, point: str | None = None) -> Array:
         """d psi_i / d x_i, (n, d)."""
@@ -103,13 +104,13 @@ class Quantities:
         case, point = self.case, point or self.at
         if case.model not in models.WITH_ENERGY:
             raise Unavailable
-        return self._once(("E", point), lambda: models.energy(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("E", point), lambda: models.energy(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
 
     def gap(self) -> Array:
         """E(x with bit i flipped) - E(x), (n, d)."""
         if self.case.model is None:
             return self.case.arrays["gap"]
-        return self._once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x, self.here))
+        return self.once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x, self.here))
 
     def reconstruction(self, point: str | None = None) -> Array:
         """The autoencoder's output, (n, d)."""
@@ -120,7 +121,7 @@ class Quantities:
 
     def parzen(self, point: str | None = None, bandwidth: float | None = None, without_own: bool = False, shares: str = "soft") -> Array:
         """grad log q_sigma at a point, (n, d), equation (1)."""
-        return self._once(("parzen", point, bandwidth, without_own, shares), lambda: self._parzen(point, bandwidth, without_own, shares))
+        return self.once(("parzen", point, bandwidth, without_own, shares), lambda: self._parzen(point, bandwidth, without_own, shares))
 
     def _parzen(self, point: str | None, bandwidth: float | None, without_own: bool, shares: str) -> Array:
         x, y, s = self.case.x, self.point(point or self.at), bandwidth or self.case.sigma

@@ -158,7 +158,7 @@ def single_mistakes(objective: str, model: str | None = None) -> Iterator[Mistak
         if k > 1:
             for j in range(k):
                 yield Mistake(reference, tuple(law if i == j else ONE for i in range(k)))
-        if reference.constant is not None and not law.is_zero:
+        if reference.constant is not None and not law.is_zero and not (law * law).is_one:
             yield Mistake(reference, (ONE, law), law * law)
         if not law.is_zero:
             yield Mistake(reference, (law,) * k, law)
