@@ -1,0 +1,109 @@
+"""Gradients that are not those of their values: what was detached, untied, frozen or scaled is named."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.diagnosis import diagnose
+from refsm.verify.gradients import diagnose_gradients
+from refsm.verify.regression import Table
+from refsm.verify.terms import TERMS, gradient, part_gradient, value
+
+TABLES = {}
+
+
+def found(objective, answered, model=None, dtype=float, loss=value):
+    """The findings on the gradients that `answered` gives, two thetas a cell being enough to see them."""
+    some = cases(objective, "prime", model=model)
+    table = TABLES.setdefault((objective, model), Table(some))
+    values = [float(dtype(loss(case))) for case in some]
+    told = diagnose(some, values, table=table)
+    gradients = [{block: np.asarray(g, dtype=dtype) for block, g in answered(case).items()} for case in some]
+    return diagnose_gradients(table, some, gradients, told.reading, told.unit)
+
+
+def of_terms(*factors):
+    return lambda c: {b: sum(f * part_gradient(c, p)[b] for f, p in zip(factors, TERMS[c.objective])) for b in c.theta}
+
+
+def paths_of_W(way):
+    def answered(c):
+        return {**gradient(c), "W": sum(part_gradient(c, p, way, ["W"])["W"] for p in TERMS[c.objective])}
+    return answered
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("objective, model", [("dsm", "autoencoder"), ("ism", "tanh"), ("dae", "autoencoder"), ("pseudo", "boltzmann"), ("esm", "gaussian")])
+def test_right_gradients_have_no_finding(objective, model, dtype):
+    assert found(objective, gradient, model, dtype) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_detached_term_is_named_with_the_blocks_that_miss_it(dtype):
+    (finding,) = found("ism", of_terms(1, 0), dtype=dtype)
+    assert (finding.kind, finding.block, finding.text) == ("detached", "W, b", "the term tr J is detached: its gradient for W, b is 0")
+
+
+def test_a_scaled_term_is_named():
+    (finding,) = found("ism", of_terms(0.5, 1))
+    assert finding.block == "W, b, c" and finding.text.startswith("the gradient of the term |psi|^2 / 2 for W, b, c is multiplied by 1 / 2")
+
+
+@pytest.mark.parametrize("objective", ["dsm", "dae"])
+@pytest.mark.parametrize("kept, missing", [("decoder", "encoder"), ("encoder", "decoder")])
+def test_untied_weights_miss_one_path(objective, kept, missing):
+    (finding,) = found(objective, paths_of_W(kept))
+    assert finding.kind == "path" and finding.text == f"the share of the {missing} in the gradient for W is missing: untied weights, or a forgotten path"
+
+
+def test_neighbours_that_are_detached_are_named():
+    (finding,) = found("ratio", lambda c: part_gradient(c, TERMS["ratio"][0], "here"))
+    assert finding.text == "the share of the energies of its neighbours in the gradient for W, b is missing: they are detached"
+    (finding,) = found("ratio", lambda c: part_gradient(c, TERMS["ratio"][0], "flipped"))
+    assert finding.text == "the share of the energy at the point in the gradient for W, b is missing: it is detached"
+
+
+def test_a_frozen_block_is_zero():
+    (finding,) = found("dsm", lambda c: {**gradient(c), "b": np.zeros(6)})
+    assert (finding.kind, finding.block) == ("zero", "b") and "not in the graph" in finding.text
+
+
+def test_a_multiple_of_the_whole_gradient_or_of_one_block():
+    (finding,) = found("dsm", lambda c: {b: c.n * g for b, g in gradient(c).items()})
+    assert finding.text == "the whole gradient is n times that of the value" and str(finding.law) == "n"
+    (finding,) = found("dsm", lambda c: {**gradient(c), "c": -gradient(c)["c"]})
+    assert finding.text == "the gradient for c is -1 times that of the value"
+
+
+def test_gradients_are_compared_with_the_convention_that_the_values_follow():
+    twice = lambda c: 2 * value(c)                                                   # noqa: E731
+    assert found("dsm", lambda c: {b: 2 * g for b, g in gradient(c).items()}, loss=twice) == []
+    (finding,) = found("dsm", gradient, loss=twice)
+    assert finding.text == "the whole gradient is 1 / 2 times that of the value"
+
+
+def test_a_transposed_gradient_is_recognised():
+    (finding,) = found("ism", lambda c: {**gradient(c), "W": gradient(c)["W"][::-1]})
+    assert finding.text == "the gradient for W is the right one, of the opposite order"
+
+
+def test_a_framework_that_does_not_know_of_the_symmetry_is_right_too():
+    def not_symmetric(c):
+        W = gradient(c)["W"]
+        return {**gradient(c), "W": 2 * np.triu(W) + 3 * np.eye(c.d)}
+    assert found("ratio", not_symmetric) == []
+
+
+def test_nonsense_is_unexplained():
+    rng = np.random.default_rng(0)
+    (finding,) = found("dsm", lambda c: {**gradient(c), "W": gradient(c)["W"] * rng.standard_normal((6, c.d))})
+    assert finding.kind == "unexplained" and "no mistake that is known explains it" in finding.text
+
+
+def test_a_block_that_is_not_returned_is_missing():
+    (finding,) = found("dsm", lambda c: {b: g for b, g in gradient(c).items() if b != "c"})
+    assert (finding.kind, finding.text) == ("missing", "no gradient for c was returned")
+
+
+def test_coefficients_without_a_law_are_listed():
+    listed = found("ism", lambda c: of_terms(1, np.sin(9 * c.sigma * c.n))(c))
+    assert [f.kind for f in listed] == ["coefficients", "coefficients"] and all("follow no law (|psi|^2 / 2" in f.text for f in listed)
