@@ -22,49 +22,68 @@ from refsm.typing import Array
 
 __all__ = ["statements"]
 
-COLUMNS = 3             # the columns of largest variance: the covariance of all pixels of the digits is singular
+COLUMNS = 3             # as many of the data's columns as a covariance is taken of
+INDEPENDENT = 0.1       # a column is left out where less than this part of it (about) is no combination of the others
 SIGMA = 0.3             # of the noise, in units of the standard deviation of a column
 
 
 def statements(data: Array, name: str) -> list[Statement]:
-    """Statement 13 on the standardised columns of largest variance."""
-    spread = data.std(axis=0)
-    chosen = np.argsort(-spread, kind="stable")[:COLUMNS]
-    chosen = chosen[spread[chosen] > 0]
-    if len(data) <= len(chosen) or len(chosen) == 0:
-        return []
-    x = (data[:, chosen] - data[:, chosen].mean(axis=0)) / spread[chosen]
+    """Statement 13 on the columns of largest variance, standardised; none where all points are equal.
+
+    The bounds: every sum over N points and d columns may lose 2 N + 20 d units of the sum of the sizes of its terms, and an inverse
+    multiplies that by the condition number of the covariance.
+    """
+    x = columns(data)
     n, d = x.shape
+    if d == 0:
+        return []
     noise = SIGMA * np.sqrt(d) * np.concatenate([np.eye(d), -np.eye(d)])             # (2 d, d)
     x_noisy = (x[:, None, :] + noise).reshape(-1, d)
     where = f"{n} {name}, {d} columns"
-    implicit = ImplicitScoreMatching(x)
-    denoising = DenoisingScoreMatching(np.repeat(x, 2 * d, axis=0), x_noisy, SIGMA)
     mean = x.mean(axis=0)
     S = (x - mean).T @ (x - mean) / n
+    dP = np.diag(np.arange(1.0, d + 1)) + 0.1
     out = []
-    for J, covariance, title in ((implicit, S, "J_ISM"), (denoising, S + SIGMA**2 * np.eye(d), "E J_DSM")):
-        P = np.linalg.inv(covariance)
+    for J, C, title in ((ImplicitScoreMatching(x), S, "J_ISM"),
+                        (DenoisingScoreMatching(np.repeat(x, 2 * d, axis=0), x_noisy, SIGMA), S + SIGMA**2 * np.eye(d), "E J_DSM")):
+        P = np.linalg.inv(C)
         P = (P + P.T) / 2
         best = Gaussian(mean, P)
         gradient = J.gradient(best)
-        points = J.points
-        # |P||r||r|' + |P||r| (residual of the mean): the sizes of the terms of the gradient; 2 n + 20 d roundings on each
-        r = np.abs(points - mean) + UNIT
-        size = np.abs(P) @ (r.T @ r) / len(points) @ (np.abs(P) + np.eye(d)) + np.eye(d) + 1 / SIGMA**2
-        bound = (2 * len(points) + 20 * d) * UNIT * size * np.linalg.cond(covariance)
-        dP = np.diag(np.arange(1.0, d + 1)) + 0.1
+        r = np.abs(J.points - mean)
+        unit = _unit(len(r), C)
+        bound = unit * (np.abs(P) @ (r.T @ r) / len(r) @ (np.abs(P) + np.eye(d)) + np.eye(d) + 1 / SIGMA**2)     # |P||r||r|' |P|, |P||r|, ...
         raised = J.value(Gaussian(mean, P + dP)) - J.value(best)
-        quadratic = np.trace(dP @ covariance @ dP) / 2
+        quadratic = np.trace(dP @ C @ dP) / 2
+        size = quadratic + 3 * np.trace(P) + 2 * np.trace(dP) + d / SIGMA**2         # of the terms of both values
         out += [
             equal(13, f"gradient of {title} for P at the closed form = 0", where, gradient.precision, np.zeros((d, d)), bound, "rounding"),
             equal(13, f"gradient of {title} for the mean = 0", where, gradient.mean, np.zeros(d), bound.max(), "rounding"),
-            equal(13, f"{title}(P + dP) - {title}(P) = 1/2 tr dP C dP", where, raised, quadratic, bound.max() + 4 * UNIT * len(points) * quadratic, "rounding"),
+            equal(13, f"{title}(P + dP) - {title}(P) = 1/2 tr dP C dP", where, raised, quadratic, unit * size, "rounding"),
         ]
     best = Gaussian(mean, np.linalg.inv(S))
     other = Gaussian(mean, best.precision + dP)
     ratio = other.precision @ S
-    lost = (best.log_density(x) - other.log_density(x)).mean()
+    l_best, l_other = best.log_density(x), other.log_density(x)
+    lost = (l_best - l_other).mean()
     divergence = (np.trace(ratio) - d - np.linalg.slogdet(ratio)[1]) / 2
-    out.append(equal(13, "loss of log-likelihood = 1/2 (tr R - d - log det R)", where, lost, divergence, bound.max(), "rounding"))
+    bound = _unit(n, S) * (np.abs(l_best) + np.abs(l_other)).mean()
+    out.append(equal(13, "loss of log-likelihood = 1/2 (tr R - d - log det R)", where, lost, divergence, bound, "rounding"))
     return out
+
+
+def columns(data: Array) -> Array:
+    """The columns of largest variance, about their means in units of their standard deviations, without those that the others determine."""
+    n = len(data)
+    spread = data.std(axis=0)
+    x = np.empty((n, 0))
+    for i in np.argsort(-spread, kind="stable"):
+        if x.shape[1] < COLUMNS and spread[i] > n * UNIT * np.abs(data[:, i]).max():      # more than the rounding of a mean
+            column = data[:, [i]] / spread[i]
+            wider = np.hstack([x, column - column.mean()])
+            x = wider if np.linalg.svd(wider, compute_uv=False).min() > INDEPENDENT * np.sqrt(n) else x
+    return x
+
+
+def _unit(count: int, C: Array) -> float:
+    return (2 * count + 20 * len(C)) * UNIT * float(np.linalg.cond(C))

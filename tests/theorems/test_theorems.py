@@ -61,6 +61,36 @@ def test_they_hold_on_any_data(data):
     assert not [str(s) for s in made if not s.holds]
 
 
+R = np.random.default_rng(6).random((11, 4))
+
+
+@pytest.mark.parametrize(("data", "columns"), [
+    (np.c_[R[:, :3], 7 * R[:, :1]], 3), (np.c_[R[:, :1], 3 * R[:, :1] + 2], 1), (np.c_[R[:, :3], R[:, :1] - R[:, 1:2]], 3), (np.c_[R[:, :2], R[:, :1] + 1e-3 * R[:, 1:2]], 2),
+    (np.c_[R[:, :2], np.full((11, 1), 0.1)], 2), (np.full((6, 3), 0.1), 0), (np.zeros((5, 3)), 0), (R[:1], 0), (R[:3], 2), (1e8 + R, 3), (1e-9 * R, 3),
+])
+def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data, columns):
+    x = gaussian.columns(data)
+    assert x.shape == (len(data), columns)
+    assert np.allclose(x.mean(axis=0), 0, atol=1e-7) and np.allclose((x * x).mean(axis=0), 1, rtol=1e-6)
+    made = gaussian.statements(data, "rows")
+    assert len(made) == 7 * (columns > 0) and all(s.holds and s.bound < 1e-6 for s in made)
+
+
+def test_the_columns_of_largest_variance_come_first():
+    x = gaussian.columns(R * [1.0, 5.0, 3.0, 4.0])
+    for column, i in zip(x.T, (1, 3, 2)):
+        assert np.corrcoef(column, R[:, i])[0, 1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("part", "columns"), [(0.099, 1), (0.101, 2)])
+def test_a_column_is_left_out_where_a_tenth_of_it_is_new(part, columns):
+    """Two unit columns at an angle whose sine is s have the singular values sqrt(1 +- cos), in units of sqrt(n)."""
+    cosine = 1 - part**2
+    u = np.array([1.0, -1, 1, -1, 1, -1, 1, -1])
+    v = np.array([1.0, 1, -1, -1, 1, 1, -1, -1])
+    assert gaussian.columns(np.c_[2 * u, cosine * u + np.sqrt(1 - cosine**2) * v]).shape[1] == columns
+
+
 def test_one_sigma_takes_the_place_of_three():
     groups = theorems.batches(np.random.default_rng(2).standard_normal((7, 3)), sigma=0.8, hidden=3)
     (_, first), (_, second) = next(groups), next(groups)
