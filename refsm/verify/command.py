@@ -36,7 +36,7 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("--convention", metavar="TEXT", help="a difference that is meant, as a report prints it, e.g. '2 sigma^2 / d'")
     parser.add_argument("--known-failures", metavar="FILE", help="identifiers of cases that may fail, one a line, * and ? allowed")
     parser.add_argument("--own-noise", action="store_true", help="the implementation draws its own noise: compare expectations, not values")
-    parser.add_argument("--replicates", type=int, metavar="R", help="how many draws of each case, fixed in advance (with --own-noise; default: 400)")
+    parser.add_argument("--replicates", type=int, metavar="R", help="how many draws of each case, fixed in advance (with --own-noise; default: 200)")
     _add_choice_of_cases(parser)
     parser.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S", help=f"seconds a call (default: {TIME_LIMIT:g})")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -53,7 +53,7 @@ from refsm.verify.report import Report
 
 __all__ = ["verify_own_noise", "REPLICATES", "DRAWING"]
 
-REPLICATES = 400
+REPLICATES = 200
 FEWEST = 30
 GOOD, BAD = 1e-4, 1e-9
 SMALLEST = 1e-300                                # a probability whose normal quantile is finite

@@ -57,7 +57,7 @@ class Program:
         self._errors = bytearray()
         self._threads: list[threading.Thread] = []
         self._start(self._read_answers)
-        self._start(self._read_errors)
+        self._error_reader = self._start(self._read_errors)
 
     def __call__(self, case: Case) -> dict[str, Any]:
         """The program's answer to a case.  AdapterError, in one line, if there is none; then every later question has the same end."""
@@ -134,7 +134,7 @@ class Program:
             status = self._process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
             return "closed its output"
-        self._threads[1].join(LAST_WORDS)
+        self._error_reader.join(LAST_WORDS)
         words = bytes(self._errors).decode(errors="replace").strip().splitlines()
         how = f"was ended by signal {-status} ({signal.strsignal(-status)})" if status < 0 else f"ended with status {status}"
         return how + (f", saying {_shown(words[-1].encode())}," if words else "")
@@ -148,10 +148,11 @@ class Program:
 
     # -- threads ------------------------------------------------------------------------------------------------------
 
-    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
-        self._threads = [thread for k, thread in enumerate(self._threads) if k < 2 or thread.is_alive()]
-        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
-        self._threads[-1].start()
+    def _start(self, work: Callable[..., None], *arguments: Any) -> threading.Thread:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
 
     def _write(self, question: bytes) -> None:
         try:

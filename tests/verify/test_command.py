@@ -179,7 +179,7 @@ def test_an_implementation_that_draws_its_own_noise_is_verified_by_expectations(
     assert status == 0 and out.startswith("PASS  dsm: its expectation is the canonical loss") and "60 replicates each" in out
     status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise", "--replicates", "60", "--convention", "2", "--json")
     assert status == 1 and json.loads(out)["verdict"] == "MISMATCH"
-    assert "400 replicates each" in run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise")[1]
+    assert "200 replicates each" in run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise")[1]
     silent = refused(run, "verify", "own_adapters:noisy", "--objective", "ism", "--own-noise")
     assert silent == "objective must be one of dsm, dae, ssm, ssm_vr to draw noise, but it is ism"
     status, out, _ = run("verify", "own_adapters:hanging", "--objective", "dsm", "--own-noise", "--time-limit", "0.2")
@@ -317,7 +317,8 @@ def test_a_missing_word_is_argparses_sentence(run):
 def test_each_command_has_help_with_its_exit_statuses(run):
     for name in ("verify", "grade"):
         assert "exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
-    assert "seconds a call (default: 60)" in run("verify", "--help")[1]
+    text = " ".join(run("verify", "--help")[1].split())
+    assert "seconds a call (default: 60)" in text and "fixed in advance (with --own-noise; default: 200)" in text
     for name in ("export", "template", "show", "selftest"):
         assert run(name, "--help")[0] == 0
 

@@ -9,7 +9,7 @@ from refsm.verify import own_noise
 from refsm.verify.cases import cases
 from refsm.verify.own_noise import verify_own_noise
 
-R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40, "sliced": 40}        # enough to tell all hypotheses apart; the default is 400
+R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40, "sliced": 40}        # enough to tell all hypotheses apart; the default is 200
 
 
 def dsm(case, rng, factor=lambda case: 1.0, sign=1.0, noise=None, at_clean=False):
@@ -62,8 +62,8 @@ def test_a_right_one_passes(implementation, objective):
 
 
 def test_the_report_says_how_sure_it_is():
-    text = str(verify_own_noise(dsm, "dsm", 400))
-    assert text.startswith("PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, answers in 400 replicates each; next: p = ")
+    text = str(verify_own_noise(dsm, "dsm"))
+    assert text.startswith("PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, answers in 200 replicates each; next: p = ")
     assert "A right loss is refused once in 10^4" in text and "laws of the noise with the same mean and covariance" in text
     assert "the variance-reduced form, which has the same expectation" in str(verify_own_noise(ssm, "ssm", 60))
     assert "the form that is not variance-reduced, which has the same expectation" in str(verify_own_noise(ssm, "ssm_vr", 60))
@@ -218,6 +218,28 @@ def test_the_right_expectations_are_those_of_the_closed_form():
     for case in own_noise._cases("ssm"):
         psi, J = case.score(case.x), case.score_jacobian(case.x)
         assert dict(own_noise._sliced(case))[""] == pytest.approx((np.einsum("nii->n", J) + (psi * psi).sum(axis=1) / 2).mean(), rel=1e-12)
+
+
+def test_the_expectations_over_directions_are_means_over_directions_with_their_moments():
+    case = own_noise._cases("ssm")[4]
+    psi, J, d = case.score(case.x), case.score_jacobian(case.x), case.d
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * d)).reshape(d, -1).T
+
+    def over(v):
+        return np.einsum("qi,nik,qk->qn", v, J, v).mean(), (np.einsum("qi,ni->qn", v, psi)**2).mean() / 2
+
+    curvature, norm = over(signs)
+    whole = J.sum(axis=(1, 2)).mean()
+    unit_c, unit_n = over(signs / np.sqrt(d))
+    low_c, low_n = over(0.5 + signs / np.sqrt(12))
+    wide_c, wide_n = over(signs / np.sqrt(3))
+    right = {"": curvature + norm, "v' J v has the opposite sign": -curvature + norm, "v' J v is left out": norm,
+             "v' J v is halved, or the norm has lost its 1/2 and all is halved": curvature / 2 + norm, "the norm has lost its 1/2": curvature + 2 * norm,
+             "the norm is left out": curvature, "the norm has the opposite sign": curvature - norm, "directions of unit length": unit_c + unit_n,
+             "directions of unit length, and |psi|^2 as it is": unit_c + norm, "directions uniform in [0, 1]": low_c + low_n,
+             "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm, "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
+             "directions uniform in [-1, 1]": wide_c + wide_n, "the whole Jacobian is summed": whole + norm}
+    assert dict(own_noise._sliced(case)) == pytest.approx(right, rel=1e-12)
 
 
 def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):

@@ -100,6 +100,7 @@ def test_one_that_dies_is_told_with_its_status_and_its_last_words(command):
 
 
 def test_last_words_are_short(command):
+    assert failure(command("sys.exit('x' * 121)")) == f"ended with status 1, saying '{'x' * 120} ...', without an answer"
     assert failure(command("sys.exit('x' * 120)")) == f"ended with status 1, saying '{'x' * 120}', without an answer"
     assert failure(command("sys.exit('x' * 100_000)")) == f"ended with status 1, saying '{'x' * 120} ...', without an answer"
 
@@ -236,6 +237,7 @@ def test_closing_twice_and_closing_a_dead_program_are_fine(command):
     ("'a b", 'the command "\'a b" cannot be split into words: No closing quotation'),
     ("./not-there --fast", "./not-there --fast cannot be started: No such file or directory"),
     ("x" * 70, "x" * 60 + " ... cannot be started: No such file or directory"),
+    ("x" * 61, "x" * 60 + " ... cannot be started: No such file or directory"),
     ("x" * 60, "x" * 60 + " cannot be started: No such file or directory"),
     (os.devnull, f"{os.devnull} cannot be started: Permission denied")])
 def test_a_command_that_cannot_be_started_is_said(command, sentence):
