@@ -17,11 +17,11 @@ import numpy as np
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["widen", "array", "points", "positive", "not_negative", "count", "generator", "binary", "all_binary", "together", "frozen", "held", "uniform_weights",
-           "row_dot", "total", "blocks", "PairwiseSum"]
+           "row_dot", "sum_rows", "weighted_sum", "once", "total", "blocks", "PairwiseSum"]
 
-BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, which stays in a core's cache
+BLOCK = 2 ** 18          # numbers in the widest array of a block: 2 MB of float64, a few of which stay in cache
 KEEP = 2 ** 22 - 1024    # just under 32 MB, the largest size whose freeing teaches the C library not to hand pages back
-FEWEST_ROWS = 256        # below this a matrix product spends its time on the (m, d) matrix, not on the rows
+FEWEST_ROWS = 512        # below this a matrix product spends its time on the (m, d) matrix, not on the rows
 
 
 def widen(value: ArrayLike, name: str = "x") -> Array:
@@ -187,6 +187,25 @@ def row_dot(u: Array, v: Array) -> Array:
     return np.einsum("...i,...i->...", u, v)
 
 
+def sum_rows(u: Array) -> Array:
+    """sum_n u_ni of an (n, k) array: a matrix product, three times as fast as `u.sum(axis=0)`."""
+    return np.ones(len(u), u.dtype) @ u
+
+
+def weighted_sum(w: Array, u: Array) -> Array:
+    """sum_n w_n u_ni; weights that are one number held once become an array first, because BLAS takes no such thing."""
+    return np.ascontiguousarray(w) @ u
+
+
+def once(w: Array) -> Array:
+    """w, cut to length 1 along each axis along which it holds one number once (`uniform_weights`, say): a factor of other arrays.
+
+    >>> once(uniform_weights(5, np.zeros(5))), once(np.array([2.0, 3.0]))
+    (array([0.2]), array([2., 3.]))
+    """
+    return w[tuple(slice(None if stride else 1) for stride in w.strides)]
+
+
 def total(terms: Sequence[Array], shape: tuple[int, ...]) -> Array:
     """The sum of some arrays of one shape, from left to right; zeros where there is none."""
     if not terms:
@@ -204,7 +223,7 @@ def blocks(n: int, width: int, copies: int = 1) -> Iterator[slice]:
     direction, say).
 
     >>> [(s.start, s.stop) for s in blocks(600, 1000)]
-    [(0, 256), (256, 512), (512, 600)]
+    [(0, 512), (512, 600)]
     """
     rows = max(FEWEST_ROWS // copies, BLOCK // (width * copies), 1)
     if rows < n:

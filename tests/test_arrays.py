@@ -270,6 +270,23 @@ def test_row_dot_sums_the_last_axis():
     assert arrays.row_dot(exact, ones).tolist() == arrays.row_dot(ones, exact).tolist() == [7 / 3, 5 / 7]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble, complex, object])
+def test_sums_over_rows_are_sums_over_rows_in_their_own_numbers(dtype):
+    u = np.arange(15).reshape(5, 3).astype(dtype) + (Fraction(1, 3) if dtype == object else 0)
+    w = np.array([Fraction(k, 7) for k in range(-2, 3)]) if dtype == object else np.arange(-2, 3).astype(dtype)
+    assert arrays.sum_rows(u).tolist() == [sum(column) for column in u.T] and arrays.sum_rows(u).dtype == dtype
+    assert arrays.weighted_sum(w, u).tolist() == [sum(w * column) for column in u.T]
+    one = arrays.uniform_weights(5, u)
+    assert arrays.weighted_sum(one, u) == pytest.approx(u.sum(axis=0) / 5, rel=1e-15)
+
+
+def test_a_number_held_once_is_taken_once():
+    w = np.arange(3.0)
+    repeated = np.broadcast_to(w[:, None], (3, 5))
+    assert arrays.once(repeated).tolist() == [[0], [1], [2]] and arrays.once(repeated.T).tolist() == [[0, 1, 2]]
+    assert arrays.once(w).tolist() == [0, 1, 2] and arrays.once(np.broadcast_to(w[1], (7,))).tolist() == [1]
+
+
 def test_total_is_the_sum_or_zeros():
     assert arrays.total([X, 2 * X, -X], X.shape) == pytest.approx(2 * X)
     zeros = arrays.total([], (3, 5))
@@ -280,8 +297,8 @@ def test_total_is_the_sum_or_zeros():
 
 
 @pytest.mark.parametrize("n, width, copies, rows", [
-    (5000, 64, 1, 2048), (5000, 100, 1, 1310), (5000, 784, 1, 256), (5000, 10**6, 1, 256),     # never fewer than 256 rows of one array
-    (5000, 64, 7, 292), (5000, 784, 7, 36), (5000, 10**6, 300, 1), (100, 64, 1, 2048)])          # or of all arrays that a row needs
+    (5000, 64, 1, 4096), (5000, 100, 1, 2621), (5000, 784, 1, 512), (5000, 10**6, 1, 512),     # never fewer than 512 rows of one array
+    (5000, 64, 7, 585), (5000, 784, 7, 73), (5000, 10**6, 600, 1), (100, 64, 1, 4096)])          # or of all arrays that a row needs
 def test_blocks_cover_the_rows_once_in_order(n, width, copies, rows):
     slices = list(arrays.blocks(n, width, copies))
     assert slices[0].start == 0 and slices[-1].stop == n

@@ -9,12 +9,13 @@ Symbols
     x         (n, d)      points
     a         (n, m)      activations
     f                     softplus, or any smooth function that takes its place
-    s, s1, s2 (n, m)      f'(a), f''(a), f'''(a); for softplus s is the sigmoid of a
+    s, s1     (n, m)      f'(a), f''(a); for softplus s is the sigmoid of a
+    kappa     (n, m)      f'''(a) = -2 kappa f''(a)
     psi       (n, d)      score
     v         (n, M, d)   directions;  u (n, M, m) their projections
     q         (m,)        squared lengths of the rows of W
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
-    A         (n, m)      sigma^2 times the cotangent on a
+    A         (n, m)      sigma^2 times the cotangent on a;  B (n, m) -2 sigma^2 times that on s1
 
 Equations
     (1)  E(x)   = -( c.x - |x|^2 / 2 + sum_j f(a_j) ) / sigma^2
@@ -27,10 +28,11 @@ Equations
     (8)  v'Jv   = ( sum_j s1_j u_j^2 - |v|^2 ) / sigma^2
     (9)  u_j    = sum_i W_ji v_i
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (10) A_j    = -e s_j + s1_j sum_i W_ji p_i + s2_j ( t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2 )
-    (11) dL/db_j  = sum_n A_j / sigma^2
-    (12) dL/dc_i  = sum_n ( p_i - e x_i ) / sigma^2
-    (13) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j t W_ji + 2 s1_j g_i W_ji + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
+    (10) A_j    = -e s_j + s1_j ( sum_i W_ji p_i + kappa_j B_j )
+    (11) B_j    = -2 ( t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2 )
+    (12) dL/db_j  = sum_n A_j / sigma^2
+    (13) dL/dc_i  = sum_n ( p_i - e x_i ) / sigma^2
+    (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j t W_ji + 2 s1_j g_i W_ji + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
 
 Derivation
     (1) -> (3)   psi = -grad E;  d(c.x)/dx_i = c_i,  d(|x|^2 / 2)/dx_i = x_i,  df(a_j)/dx_i = s_j W_ji by (2).
@@ -40,13 +42,14 @@ Derivation
     (4) -> (5)   set k = i and sum over i; sum_i W_ji^2 is (6), sum_i delta_ii is d.
     (4) -> (7)   set k = i.
     (4) -> (8)   sum_ik v_i W_ji W_jk v_k = u_j^2 by (9).
+    -> (11)      -2 times what multiplies s1_j in t (5), sum_i g_i (7) and sum_r w_r (8), without sigma.
     -> (10)      what L gains when a alone moves by da (W, x fixed where they stand outside a):
                  energy: e dE = -e s.da / sigma^2;  score: ds_j = s1_j da_j, so p.dpsi = sum_j (W p)_j s1_j da_j / sigma^2;
-                 divergence, diagonal, curvature: ds1_j = s2_j da_j times what multiplies s1_j in (5), (7), (8).
+                 divergence, diagonal, curvature: ds1_j = f'''(a_j) da_j = -2 kappa_j s1_j da_j times what multiplies s1_j in (5), (7), (8).
                  A_j collects the factors of da_j / sigma^2.
-    -> (11)      da_j/db_j = 1, and b stands nowhere else.
-    -> (12)      c stands in (1) as -c.x / sigma^2 and in (3) as c / sigma^2.
-    -> (13)      W enters through a: da_j/dW_ji = x_i gives A_j x_i.  It enters explicitly in (3): s_j p_i;  in (5) through
+    -> (12)      da_j/db_j = 1, and b stands nowhere else.
+    -> (13)      c stands in (1) as -c.x / sigma^2 and in (3) as c / sigma^2.
+    -> (14)      W enters through a: da_j/dW_ji = x_i gives A_j x_i.  It enters explicitly in (3): s_j p_i;  in (5) through
                  dq_j/dW_ji = 2 W_ji: 2 s1_j t W_ji;  in (7): 2 s1_j g_i W_ji;  in (8) through du_j/dW_ji = v_i: 2 w s1_j u_j v_i.
 
 Conventions
@@ -58,7 +61,7 @@ Conventions
 
 Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011): the energy
-    (1) and its score (3), section "Score matching and denoising autoencoders".  (4)-(13) are derived here.
+    (1) and its score (3), section "Score matching and denoising autoencoders".  (4)-(14) are derived here.
 """
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ import numpy as np
 
 from refsm import arrays
 from refsm.activations import SOFTPLUS, Activation
-from refsm.arrays import row_dot, total
+from refsm.arrays import once, row_dot, sum_rows, total, weighted_sum
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.typing import Array, Given
 
@@ -144,7 +147,7 @@ class AutoencoderEnergyAt(EnergyAt):
     def __init__(self, model: AutoencoderEnergy, x: Array) -> None:
         self.model, self.x = model, x
         self.W, self.b, self.c, self.sigma = model.W, model.b, model.c, model.sigma
-        self._kept: tuple[Array, Array, Array] | None = None             # v, u, s1 u of the last directions
+        self._kept: tuple[Array, Array, Array] | None = None             # v, s1 u, u^2 of the last directions
 
     @cached_property
     def a(self) -> Array:
@@ -155,10 +158,6 @@ class AutoencoderEnergyAt(EnergyAt):
     @cached_property
     def s_s1(self) -> tuple[Array, Array]:
         return self.model.activation.first_two(self.a)                   # (n, m) each
-
-    @cached_property
-    def s2(self) -> Array:
-        return self.model.activation.third(self.a, self.s_s1[1])         # (n, m)
 
     @cached_property
     def q(self) -> Array:
@@ -192,44 +191,50 @@ class AutoencoderEnergyAt(EnergyAt):
         return (s1 @ self.W**2 - 1) / self.sigma**2                      # (n, d)  (7)
 
     def _projections(self, v: Array) -> tuple[Array, Array]:
-        """u and s1 u for directions v; kept, because a loss reads the curvature and then pulls back to it."""
+        """s1 u and u^2 for directions v; kept, because a loss reads the curvature and then pulls back to it."""
         if self._kept is None or self._kept[0] is not v:
             _, s1 = self.s_s1
-            u = v @ self.W.T                                             # (n, M, m)  (9)
-            self._kept = v, u, s1[:, None, :] * u
+            u = np.tensordot(v, self.W, axes=(2, 1))                     # (n, M, m)  (9)
+            self._kept = v, s1[:, None, :] * u, u * u
         return self._kept[1:]
 
     def curvature(self, v: Array) -> Array:
-        u, s1_u = self._projections(v)
-        return (row_dot(s1_u, u) - row_dot(v, v)) / self.sigma**2        # (n, M)  (8)
+        _, uu = self._projections(v)
+        _, s1 = self.s_s1
+        return (row_dot(s1[:, None, :], uu) - row_dot(v, v)) / self.sigma**2        # (n, M)  (8)
 
     def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
                  diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> AutoencoderTheta:
         W, x, sigma, (s, s1) = self.W, self.x, self.sigma, self.s_s1
-        A: list[Array] = []                                              # the terms of (10), (12) and (13), each where
-        dc: list[Array] = []                                             # its cotangent is given
+        A: list[Array] = []                                              # the terms of (10), of its bracket, of (11), (13)
+        S: list[Array] = []                                              # and (14), each where its cotangent is given
+        B: list[Array] = []
+        dc: list[Array] = []
         dW: list[Array] = []
         if (e := energy) is not None:
             A += [-e[:, None] * s]
-            dc += [-(e @ x)]
+            dc += [-weighted_sum(e, x)]
         if (p := score) is not None:
-            A += [p @ W.T * s1]
-            dc += [p.sum(axis=0)]
+            S += [p @ W.T]
+            dc += [sum_rows(p)]
             dW += [s.T @ p]
         if (t := divergence) is not None:
-            A += [t[:, None] * self.q * self.s2]
-            dW += [2 * (t @ s1)[:, None] * W]
+            B += [-2 * once(t)[:, None] * self.q]
+            dW += [2 * weighted_sum(t, s1)[:, None] * W]
         if (g := diagonal) is not None:
-            A += [g @ (W**2).T * self.s2]
+            B += [g @ (-2 * W**2).T]
             dW += [2 * (s1.T @ g) * W]
         if curvature is not None:
             v, w = curvature
-            u, s1_u = self._projections(v)
-            w = w[:, :, None]                                            # (n, M, 1)
-            A += [(w * u * u).sum(axis=1) * self.s2]
-            dW += [2 * np.tensordot(w * s1_u, v, axes=([0, 1], [0, 1]))]
+            s1_u, uu = self._projections(v)
+            B += [-2 * once(w_r)[:, None] * uu_r for w_r, uu_r in zip(w.T, uu.swapaxes(0, 1))]
+            w = once(w)[:, :, None]                                      # (n, M, 1)
+            dW += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]
+        if B:
+            S += [self.model.activation.kappa(self.a, s) * total(B, s.shape)]                    # (n, m)  (11)
+        A += [s1 * total(S, s.shape)]
         A_sum = total(A, s.shape)                                        # (n, m)  (10)
         dW += [A_sum.T @ x]
-        return AutoencoderTheta(W=total(dW, W.shape) / sigma**2,         # (m, d)  (13)
-                                b=A_sum.sum(axis=0) / sigma**2,          # (m,)    (11)
-                                c=total(dc, self.c.shape) / sigma**2)    # (d,)    (12)
+        return AutoencoderTheta(W=total(dW, W.shape) / sigma**2,         # (m, d)  (14)
+                                b=sum_rows(A_sum) / sigma**2,            # (m,)    (12)
+                                c=total(dc, self.c.shape) / sigma**2)    # (d,)    (13)

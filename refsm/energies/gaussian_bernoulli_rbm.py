@@ -12,13 +12,14 @@ Symbols
     r         (n, d)      residuals
     a         (n, m)      activations
     f         function    softplus, or any smooth function that takes its place
-    s, s1, s2 (n, m)      f'(a), f''(a), f'''(a); for softplus s is the sigmoid of a
+    s, s1     (n, m)      f'(a), f''(a); for softplus s is the sigmoid of a
+    kappa     (n, m)      f'''(a) = -2 kappa f''(a)
     psi       (n, d)      score
     v         (n, M, d)   directions
     u         (n, M, m)   their projections
     q         (m,)        squared lengths of the rows of V
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
-    A         (n, m)      derivative of the loss for a
+    A         (n, m)      derivative of the loss for a;  B (n, m) -2 times that for s1
     H         (m, d)      derivative for V
     T         (d,)        derivative for tau where it stands outside V
 
@@ -37,13 +38,14 @@ Equations
     (12) v'Jv   = sum_j s1_j u_j^2 - sum_i tau_i v_i^2
     (13) u_j    = sum_i V_ji v_i
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_l w_l v_l'J v_l ):
-    (14) A_j    = -e s_j + s1_j sum_i V_ji p_i + s2_j ( t q_j + sum_i g_i V_ji^2 + sum_l w_l u_lj^2 )
-    (15) H_ji   = sum_n ( A_j x_i + s_j p_i + 2 s1_j t V_ji + 2 s1_j g_i V_ji + 2 sum_l w_l s1_j u_lj v_li )
-    (16) T_i    = sum_n ( e r_i^2 / 2 - p_i r_i - t - g_i - sum_l w_l v_li^2 )
-    (17) dL/dW_ji = tau_i H_ji
-    (18) dL/db_j  = sum_n A_j
-    (19) dL/dc_i  = tau_i sum_n ( p_i - e r_i )
-    (20) dL/dlog_sigma_i = -2 ( tau_i T_i + sum_j V_ji H_ji )
+    (14) A_j    = -e s_j + s1_j ( sum_i V_ji p_i + kappa_j B_j )
+    (15) B_j    = -2 ( t q_j + sum_i g_i V_ji^2 + sum_l w_l u_lj^2 )
+    (16) H_ji   = sum_n ( A_j x_i + s_j p_i + 2 s1_j t V_ji + 2 s1_j g_i V_ji + 2 sum_l w_l s1_j u_lj v_li )
+    (17) T_i    = sum_n ( e r_i^2 / 2 - p_i r_i - t - g_i - sum_l w_l v_li^2 )
+    (18) dL/dW_ji = tau_i H_ji
+    (19) dL/db_j  = sum_n A_j
+    (20) dL/dc_i  = tau_i sum_n ( p_i - e r_i )
+    (21) dL/dlog_sigma_i = -2 ( tau_i T_i + sum_j V_ji H_ji )
 
 Derivation
     (1) -> (2)   collect h_j: E(x, h) = sum_i tau_i r_i^2 / 2 - sum_j h_j a_j with (4).  The sum over h in {0, 1}^m of a product is
@@ -55,14 +57,15 @@ Derivation
     (8) -> (12)  sum_ik v_i V_ji V_jk v_k = u_j^2 by (13).
     For the pullbacks read E as a function of V, tau, b and c, and go back to W and log_sigma at the end.
     -> (14)      what L gains when a alone moves by da:  energy -e s.da;  score ds_j = s1_j da_j, so (V p)_j s1_j da_j;
-                 divergence, diagonal, curvature: ds1_j = s2_j da_j times what multiplies s1_j in (9), (11), (12).
-    -> (15)      V enters through a: da_j/dV_ji = x_i gives A_j x_i.  It enters explicitly in (7) as sum_j s_j V_ji: s_j p_i;  in (9)
+                 divergence, diagonal, curvature: ds1_j = f'''(a_j) da_j = -2 kappa_j s1_j da_j times what multiplies s1_j in (9), (11), (12).
+    -> (15)      -2 times what multiplies s1_j in t (9), sum_i g_i (11) and sum_l w_l (12).
+    -> (16)      V enters through a: da_j/dV_ji = x_i gives A_j x_i.  It enters explicitly in (7) as sum_j s_j V_ji: s_j p_i;  in (9)
                  through dq_j/dV_ji = 2 V_ji;  in (11);  in (12) through du_j/dV_ji = v_i.
-    -> (16)      tau_i stands outside V in (2) with r_i^2 / 2, in (7) with -r_i, in (9) and (11) with -1, in (12) with -v_i^2.
-    -> (17)      dV_ji/dW_ji = tau_i by (5).
-    -> (18)      da_j/db_j = 1, and b stands nowhere else.
-    -> (19)      dr_i/dc_i = -1: the energy gives -e tau_i r_i, the score p_i tau_i, the rest nothing.
-    -> (20)      dtau_i/dlog_sigma_i = -2 tau_i by (6), hence dV_ji/dlog_sigma_i = -2 V_ji by (5).
+    -> (17)      tau_i stands outside V in (2) with r_i^2 / 2, in (7) with -r_i, in (9) and (11) with -1, in (12) with -v_i^2.
+    -> (18)      dV_ji/dW_ji = tau_i by (5).
+    -> (19)      da_j/db_j = 1, and b stands nowhere else.
+    -> (20)      dr_i/dc_i = -1: the energy gives -e tau_i r_i, the score p_i tau_i, the rest nothing.
+    -> (21)      dtau_i/dlog_sigma_i = -2 tau_i by (6), hence dV_ji/dlog_sigma_i = -2 V_ji by (5).
 
 Conventions
     Given h, x_i is normal with mean c_i + sum_j h_j W_ji and standard deviation sigma_i: W is in the units of x, and psi is the reconstruction
@@ -75,7 +78,7 @@ Conventions
 Sources
     Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313 (2006): binary hidden and
     Gaussian visible units (with x_i / sigma_i).  Swersky, Ranzato, Buchman, Marlin & de Freitas, On autoencoders and
-    score matching for energy based models, ICML 2011: score matching of this machine.  (2)-(20) are derived here.
+    score matching for energy based models, ICML 2011: score matching of this machine.  (2)-(21) are derived here.
 """
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ import numpy as np
 
 from refsm import arrays, stable
 from refsm.activations import SOFTPLUS, Activation
-from refsm.arrays import row_dot, total
+from refsm.arrays import once, row_dot, sum_rows, total, weighted_sum
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.typing import Array, Given
 
@@ -180,7 +183,7 @@ class GaussianBernoulliRBMAt(EnergyAt):
     def __init__(self, model: GaussianBernoulliRBM, x: Array) -> None:
         self.model, self.x = model, x
         self.V, self.tau = model.V, model.tau
-        self._kept: tuple[Array, Array, Array] | None = None             # v, u, s1 u of the last directions
+        self._kept: tuple[Array, Array, Array] | None = None             # v, s1 u, u^2 of the last directions
 
     @cached_property
     def r(self) -> Array:
@@ -195,10 +198,6 @@ class GaussianBernoulliRBMAt(EnergyAt):
     @cached_property
     def s_s1(self) -> tuple[Array, Array]:
         return self.model.activation.first_two(self.a)                   # (n, m) each
-
-    @cached_property
-    def s2(self) -> Array:
-        return self.model.activation.third(self.a, self.s_s1[1])         # (n, m)
 
     @cached_property
     def q(self) -> Array:
@@ -231,52 +230,58 @@ class GaussianBernoulliRBMAt(EnergyAt):
         return s1 @ self.V**2 - self.tau                                 # (n, d)  (11)
 
     def _projections(self, v: Array) -> tuple[Array, Array]:
-        """u and s1 u for directions v; kept, because a loss reads the curvature and then pulls back to it."""
+        """s1 u and u^2 for directions v; kept, because a loss reads the curvature and then pulls back to it."""
         if self._kept is None or self._kept[0] is not v:
             _, s1 = self.s_s1
-            u = v @ self.V.T                                             # (n, M, m)  (13)
-            self._kept = v, u, s1[:, None, :] * u
+            u = np.tensordot(v, self.V, axes=(2, 1))                     # (n, M, m)  (13)
+            self._kept = v, s1[:, None, :] * u, u * u
         return self._kept[1:]
 
     def curvature(self, v: Array) -> Array:
-        u, s1_u = self._projections(v)
-        return row_dot(s1_u, u) - v**2 @ self.tau                        # (n, M)  (12)
+        _, uu = self._projections(v)
+        _, s1 = self.s_s1
+        return row_dot(s1[:, None, :], uu) - v**2 @ self.tau                        # (n, M)  (12)
 
     def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
                  diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> GaussianBernoulliRBMTheta:
         V, tau, x, r, (s, s1) = self.V, self.tau, self.x, self.r, self.s_s1
-        A: list[Array] = []                                              # the terms of (14), (15), (16) and (19), each
-        H: list[Array] = []                                              # where its cotangent is given
+        A: list[Array] = []                                              # the terms of (14), of its bracket, of (15), (16),
+        S: list[Array] = []                                              # (17) and (20), each where its cotangent is given
+        B: list[Array] = []
+        H: list[Array] = []
         T: list[Array] = []
         dc: list[Array] = []
         if (e := energy) is not None:
             A += [-e[:, None] * s]
-            T += [e @ r**2 / 2]
-            dc += [-(e @ r)]
+            T += [weighted_sum(e, r**2) / 2]
+            dc += [-weighted_sum(e, r)]
         if (p := score) is not None:
-            A += [p @ V.T * s1]
+            S += [p @ V.T]
             H += [s.T @ p]
-            T += [-row_dot(p.T, r.T)]
-            dc += [p.sum(axis=0)]
+            T += [-sum_rows(p * r)]
+            dc += [sum_rows(p)]
         if (t := divergence) is not None:
-            A += [t[:, None] * self.q * self.s2]
-            H += [2 * (t @ s1)[:, None] * V]
+            B += [-2 * once(t)[:, None] * self.q]
+            H += [2 * weighted_sum(t, s1)[:, None] * V]
             T += [np.repeat(-t.sum(), len(tau))]
         if (g := diagonal) is not None:
-            A += [g @ (V**2).T * self.s2]
+            B += [g @ (-2 * V**2).T]
             H += [2 * (s1.T @ g) * V]
-            T += [-g.sum(axis=0)]
+            T += [-sum_rows(g)]
         if curvature is not None:
             v, w = curvature
-            u, s1_u = self._projections(v)
-            w = w[:, :, None]                                            # (n, M, 1)
-            A += [(w * u * u).sum(axis=1) * self.s2]
-            H += [2 * np.tensordot(w * s1_u, v, axes=([0, 1], [0, 1]))]
+            s1_u, uu = self._projections(v)
+            B += [-2 * once(w_l)[:, None] * uu_l for w_l, uu_l in zip(w.T, uu.swapaxes(0, 1))]
+            w = once(w)[:, :, None]                                      # (n, M, 1)
+            H += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]
             T += [-(w * v * v).sum(axis=(0, 1))]
+        if B:
+            S += [self.model.activation.kappa(self.a, s) * total(B, s.shape)]                    # (n, m)  (15)
+        A += [s1 * total(S, s.shape)]
         A_sum = total(A, s.shape)                                        # (n, m)  (14)
-        H_sum = total([*H, A_sum.T @ x], V.shape)                        # (m, d)  (15)
-        T_sum = total(T, tau.shape)                                      # (d,)    (16)
-        return GaussianBernoulliRBMTheta(W=H_sum * tau,                                          # (m, d)  (17)
-                                         b=A_sum.sum(axis=0),                                    # (m,)    (18)
-                                         c=total(dc, tau.shape) * tau,                           # (d,)    (19)
-                                         log_sigma=-2 * (T_sum * tau + (V * H_sum).sum(axis=0)))  # (d,)   (20)
+        H_sum = total([*H, A_sum.T @ x], V.shape)                        # (m, d)  (16)
+        T_sum = total(T, tau.shape)                                      # (d,)    (17)
+        return GaussianBernoulliRBMTheta(W=H_sum * tau,                                          # (m, d)  (18)
+                                         b=sum_rows(A_sum),                                      # (m,)    (19)
+                                         c=total(dc, tau.shape) * tau,                           # (d,)    (20)
+                                         log_sigma=-2 * (T_sum * tau + (V * H_sum).sum(axis=0)))  # (d,)   (21)

@@ -67,9 +67,10 @@ def autoencoder_bounds(model: AutoencoderEnergy, x: Array, x_noisy: Array) -> Ro
     w = 1 / n
     at = model.at(x_noisy)
     s, s1 = at.s_s1
+    s2 = -2 * model.activation.kappa(at.a, s) * s1
     d_a = (d + 2) * u * (np.abs(x_noisy) @ W.T + b)                                     # (n, m)  (1)
     d_s = s1 * d_a + FUNCTION * u * s                                                   # (n, m)  (2)
-    d_s1 = np.abs(at.s2) * d_a + FUNCTION * u * s1                                      # (n, m)  (2)
+    d_s1 = np.abs(s2) * d_a + FUNCTION * u * s1                                      # (n, m)  (2)
     y = s @ model.W + model.c
     r = y - x
     d_r = d_s @ W + (m + 2) * u * (s @ W + c) + 4 * u * (np.abs(y) + np.abs(x_noisy) + np.abs(x))   # (n, d)  (3)
