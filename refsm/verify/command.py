@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import sys
+import threading
 from typing import Any, Callable, Iterator, Sequence
 
 from refsm.verify.adapters import TIME_LIMIT, AdapterError, load
@@ -19,7 +20,6 @@ from refsm.verify.report import Report
 __all__ = ["add_commands"]
 
 STATUS = "exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive"
-PATIENCE = 5.0          # seconds more for the thread that asks a program than for the program
 WORST_FIRST = (2, 1, 3, 0)
 
 
@@ -126,7 +126,7 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
     if args.cmd is None:
         return verify(stack.enter_context(_progress(load(args.implementation))), objective, time_limit=args.time_limit, **settings)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
-    return verify(stack.enter_context(_progress(program)), objective, time_limit=args.time_limit + PATIENCE, **settings)
+    return verify(stack.enter_context(_progress(program)), objective, time_limit=threading.TIMEOUT_MAX, **settings)     # the program has its own limit
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
