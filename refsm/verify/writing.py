@@ -124,7 +124,8 @@ def _unexplained(found: Diagnosis) -> str:
         text += f"; {int(right.sum())} of {right.size} are right"
     if found.nearest and found.nearest[0].distance < 0.1:
         near = found.nearest[0]
-        text += f"; the nearest formula ({'; '.join(near.formula.slips) or 'the reference with other coefficients'}) misses by {near.distance:.1g} of the answers"
+        which = "; ".join(near.formula.slips) or "the reference with other coefficients"
+        text += f"; the nearest formula ({which}) misses by {near.distance:.1g} of the answers"
     return text
 
 
@@ -173,12 +174,14 @@ def _rows(case: Case, cases: Sequence[Case], values: Sequence[float], found: Dia
     for role, (part, k) in yours.items():
         values_of = found.table.part(part)
         if role not in listed and fit is not None and values_of is not None:
-            rows.append(Row(f"yours: {part.name}", None, float(fit.coefficients[row, k] * values_of[0][row, column]), str(reading.laws[k]) if reading else "no law"))
+            law = str(reading.laws[k]) if reading is not None else "no law"
+            rows.append(Row(f"yours: {part.name}", None, float(fit.coefficients[row, k] * values_of[0][row, column]), law))
     constant = CONSTANT.get(case.objective)
     intercept = float(fit.coefficients[row, -1]) if fit is not None else None
     if intercept is not None and fit is not None and abs(intercept) <= fit.slack[row, -1]:
         intercept = 0.0
-    if (constant is not None and (fit is None or fit.formula.constant is not None)) or (intercept and reading is not None and reading.constant in ("added", "other")):
+    expanded = constant is not None and (fit is None or fit.formula.constant is not None)
+    if expanded or (intercept and reading is not None and reading.constant in ("added", "other")):
         mine = found.table.part(constant) if constant is not None else None
         rows.append(Row(f"constant{f': {constant.name}' if constant else ''}", float(mine[0][row, column]) if mine is not None else 0.0, intercept,
                         _constant_law(reading)))
@@ -210,7 +213,8 @@ def _not_the_problem(reading: Reading | None, case: Case) -> tuple[str, ...]:
     out = []
     changed = {change.what for change in reading.changes}
     parts = {part.role: (part, law) for part, law in zip(reading.fit.formula.parts, reading.laws)}
-    right = [part.name for part in TERMS[case.objective] if part.role in parts and parts[part.role][0].name == part.name and parts[part.role][1] == reading.factor]
+    right = [part.name for part in TERMS[case.objective]
+             if part.role in parts and parts[part.role][0].name == part.name and parts[part.role][1] == reading.factor]
     if right and "loss" not in changed:
         out.append(f"{' and '.join(right)}: right in every case" + ("" if reading.factor.is_one else ", but for the common factor"))
     if reading.constant == "kept" and not changed & {"target", "constant"}:

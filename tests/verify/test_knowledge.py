@@ -1,0 +1,68 @@
+"""What is known of differences, in words."""
+import numpy as np
+import pytest
+
+from refsm.verify import knowledge
+from refsm.verify.laws import ONE, ZERO, parse_law
+from refsm.verify.reading import Change
+
+
+@pytest.mark.parametrize("objective, law, project", [
+    ("dsm", "sigma^2", "ncsn"), ("dsm", "2 sigma^2 / d", "score_sde"), ("dsm", "sigma^4", "deen"), ("dsm", "2 / d", "pylearn2 SMD"), ("ism", "1 / d", "pylearn2 SM"),
+    ("dsm", "2 sigma^2", "score_models"), ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "k-diffusion"), ("ratio", "4 / d", "SpinModels"), ("dae", "1 / 2", "PyDeep"),
+    ("ssm_vr", "1 / d", "unit length"), ("pseudo", "1.4427", "base 2")])
+def test_conventions_are_known_by_the_projects_that_use_them(objective, law, project):
+    assert project in "; ".join(knowledge.seen(objective, parse_law(law), (), ()))
+
+
+@pytest.mark.parametrize("change, slip, project", [
+    (Change("target", parse_law("-1")), None, "torchebm"), (Change("score", parse_law("-1")), None, "compute_score"), (None, "directions of unit length", "sliced_score_matching"),
+    (None, "cross-entropy in place of the squared error", "DeepLearningTutorials"), (None, "only the first bit", "BernoulliRBM")])
+def test_mistakes_are_known_by_where_they_were_reported(change, slip, project):
+    assert project in "; ".join(knowledge.seen("dsm", ONE, (change,) if change else (), (slip,) if slip else ()))
+
+
+def test_nothing_is_seen_of_what_is_new():
+    assert knowledge.seen("dsm", parse_law("sigma^3"), (), ("something new",)) == ()
+
+
+@pytest.mark.parametrize("what, law, text", [
+    ("target", "sigma", "sigma times the right one"), ("score", "sigma^2", "1 / sigma^2 times the right one"), ("norm", "2", "1 / 2 times the right score"),
+    ("divergence", "2", "2 times the right score"), ("divergence", "-1", "its negative"), ("divergence", "-2", "-2 times it"), ("norm", "-1", "unbounded below"),
+    ("norm", "0", "unbounded below"), ("cross", "0", "0 everywhere"), ("target", "0", "0 everywhere"), ("target", "-1", "upside down"), ("penalty", "0", "not smoothed"),
+    ("penalty", "2", "2 times the strength"), ("loss", "-1", "maximises"), ("constant", "2", "training is the same"), ("product", "2", "2 times the right reconstruction"),
+    ("output", "2", "1 / 2 times the right reconstruction"), ("product", "-1", "not the reconstruction but its negative"), ("product", "0", "best reconstruction is 0")])
+def test_what_a_change_does_to_training(what, law, text):
+    assert text in knowledge.training("dsm", Change(what, ZERO if law == "0" else parse_law(law)))
+
+
+@pytest.mark.parametrize("r", [0.5, 3.0])
+def test_the_minimiser_of_a_changed_implicit_loss_is_what_is_said(r):
+    precision = np.linspace(0.01, 20, 200001)                # N(0, 1) data, psi = -p x: E[r p^2 x^2 / 2 - p] and E[p^2 x^2 / 2 - r p]
+    assert np.isclose(precision[np.argmin(r * precision**2 / 2 - precision)], 1 / r, atol=1e-3)
+    assert np.isclose(precision[np.argmin(precision**2 / 2 - r * precision)], r, atol=1e-3)
+
+
+def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
+    (factor,) = knowledge.consequences("dsm", parse_law("2 sigma^2"), (), (), "kept")
+    assert "the minimiser is the same" in factor and "levels weigh differently" in factor
+    assert knowledge.consequences("dsm", ONE, (), (), "dropped") == ("a constant has no gradient: training is the same, the loss curve is shifted",)
+    assert knowledge.consequences("dsm", ONE, (), ("something new",), "none") == ("the loss has other minimisers: what is learned is not the score",)
+
+
+@pytest.mark.parametrize("objective, what, law, words", [
+    ("dsm", "target", "-1", "the sign of the target (equally: of the score)"), ("dsm", "target", "sigma", "sigma for sigma^2 in the target"),
+    ("dsm", "target", "3", "the target is multiplied by 3"), ("esm", "target", "sigma", "the target is multiplied by sigma"),
+    ("ism", "norm", "2", "the 1/2 on the squared norm of the score is missing, on this term alone"), ("ism", "divergence", "0", "the divergence is missing"),
+    ("ism", "divergence", "-1", "the sign of the divergence"), ("ism", "divergence", "1 / d", "the divergence alone has mean over dimensions in place of their sum"),
+    ("ism", "norm", "-n", "half the squared norm of the score alone has sum over points in place of their mean, and the wrong sign"),
+    ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"), ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 9 / 10"),
+    ("dsm", "score", "sigma^2", "the score is multiplied by sigma^2: a reconstruction's error in the place of a score")])
+def test_changes_in_words(objective, what, law, words):
+    assert knowledge.change_in_words(objective, Change(what, ZERO if law == "0" else parse_law(law))) == words
+
+
+def test_factors_in_words():
+    assert knowledge.factor_in_words("dae", parse_law("1 / 2")) == "with a 1/2" and knowledge.factor_in_words("ratio", parse_law("2")) == "multiplied by 2"
+    assert knowledge.factor_in_words("ism", parse_law("n / d")) == "mean over dimensions in place of their sum, sum over points in place of their mean"
+    assert knowledge.factor_in_words("dsm", parse_law("(1 + sigma^2)")) == "weighted by (1 + sigma^2)"
