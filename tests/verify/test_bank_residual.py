@@ -1,0 +1,58 @@
+"""Formulas that are a squared residual, and what takes the place of one."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.bank import formulas
+from refsm.verify.quantities import Quantities
+
+
+def told(objective, *slips):
+    """A case, and the terms that the formula with these slips has for it, its constant included."""
+    case = cases(objective, "prime")[6]
+    formula = next(f for f in formulas(objective, case.model) if f.slips == slips)
+    q = Quantities(case)
+    return case, sum(part.per_sample(q) for part in (*formula.parts, *([formula.constant] if formula.constant else [])))
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+@pytest.mark.parametrize("slip, vector", [
+    ("target: the clean point is left out of it", lambda c: -c.x_noisy / c.sigma**2), ("target: the noisy point is left out of it", lambda c: c.x / c.sigma**2),
+    ("target: the sum of the two points", lambda c: (c.x + c.x_noisy) / c.sigma**2),
+    ("compared with the target of the next point", lambda c: np.roll((c.x - c.x_noisy) / c.sigma**2, -1, axis=0))])
+def test_targets_by_hand(slip, vector):
+    case, terms = told("dsm", slip)
+    assert np.allclose(terms, sq(case.score(case.x_noisy) - vector(case)) / 2)
+
+
+def test_points_and_dimensions_by_hand():
+    case, terms = told("dsm", "the score is read at x", "only the first two dimensions")
+    r = case.score(case.x) - (case.x - case.x_noisy) / case.sigma**2
+    assert np.allclose(terms, sq(r[:, :2]) / 2)
+
+
+def test_no_squares_by_hand():
+    case, terms = told("dsm", "the norm is not squared", "the target is multiplied by -1")
+    assert np.allclose(terms, np.sqrt(sq(case.score(case.x_noisy) + (case.x - case.x_noisy) / case.sigma**2)))
+
+
+def test_autoencoders_by_hand():
+    case, terms = told("dae", "hidden units: tanh in place of sigmoid")
+    p = case.params
+    y = np.tanh(case.x_noisy @ p["W"].T + p["b"]) @ p["W"] + p["c"]
+    assert np.allclose(terms, sq(y - case.x))
+    case, terms = told("dae", "the output passes through a sigmoid")
+    assert np.allclose(terms, sq(1 / (1 + np.exp(-case.reconstruct(case.x_noisy))) - case.x))
+    case, terms = told("dae", "cross-entropy in place of the squared error")
+    y = 1 / (1 + np.exp(-case.reconstruct(case.x_noisy)))
+    assert np.allclose(terms, -(case.x * np.log(y) + (1 - case.x) * np.log(1 - y)).sum(axis=1))
+    case, terms = told("dae", "the encoder sees x", "compared with the noisy point, not the clean one")
+    assert np.allclose(terms, sq(case.reconstruct(case.x) - case.x_noisy))
+
+
+def test_a_parameter_left_out_by_hand():
+    case, terms = told("esm", "the model's c is left out")
+    assert np.allclose(terms, sq(case.score(case.x) - case.params["c"] / case.sigma**2 - case.data_score) / 2)

@@ -1,0 +1,57 @@
+"""What a report says of a diagnosis."""
+import numpy as np
+
+from refsm.verify import cases, verify
+from refsm.verify.terms import value
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+def test_the_table_has_the_reference_and_the_implementation_side_by_side():
+    report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
+    case = cases("ism", "prime")[0]
+    norm, trace, total = report.rows
+    assert (norm.term, norm.law) == ("|psi|^2 / 2", "2") and np.isclose(norm.yours, 2 * norm.reference) and np.isclose(norm.reference, sq(case.score(case.x)).mean() / 2)
+    assert (trace.term, trace.law) == ("tr J", "1") and np.isclose(total.yours, norm.yours + trace.yours) and total.reference == value(case)
+
+
+def test_a_slip_is_shown_by_its_own_function():
+    report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean(), "ism")
+    assert report.rows[1].law == "sum_ik J_ik" and "|psi|^2 / 2: right in every case" in report.not_the_problem
+    whole = verify(lambda c: np.sqrt(sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / c.sigma**2)).mean(), "dsm")
+    assert [row.yours is None for row in whole.rows] == [True, True, False, False] and whole.rows[2].term.startswith("yours: |r|")
+
+
+def test_the_smallest_failing_case_is_shown():
+    report = verify(lambda c: value(c) if c.d == 3 else 2 * value(c), "ism")
+    assert report.case["id"] == "prime/ism/c1/t0" and report.case["sizes"] == {"d": 5, "n": 7, "sigma": 0.61} and len(report.failing) == 15
+    assert report.reproduce.endswith("refsm show prime/ism/c1/t0 --steps")
+
+
+def test_sums_that_are_right_are_not_the_problem_and_others_are():
+    right = verify(lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean(), "ism")
+    assert "sums and means over dimensions and points" in right.not_the_problem and "the overall factor" in right.not_the_problem
+    mean = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) / c.d).mean(), "ism")
+    assert "sums and means over points" in mean.not_the_problem
+
+
+def test_a_factor_of_its_own_for_every_cell_is_unexplained():
+    report = verify(lambda c: value(c) * {"c0": 1.1, "c1": 1.7, "c2": 0.3, "c3": 2.9, "c4": 0.8, "c5": 1.9}[c.cell], "ism")
+    assert report.verdict == "UNEXPLAINED" and "every term of a cell has the same factor" in report.name and "0.3" in report.name
+
+
+def test_coefficients_without_a_law_are_listed():
+    report = verify(lambda c: (sq(c.score(c.x)) / 2 + np.sin(9 * c.sigma * c.n) * c.score_divergence(c.x)).mean(), "ism")
+    assert report.verdict == "MISMATCH" and "coefficients that follow no law" in report.name and "tr J (" in report.name and "|psi|^2" not in report.name
+
+
+def test_equals_are_told_as_what_cannot_be_told_apart():
+    report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength * (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean(), "regularized")
+    assert any(text.startswith("equally simple and equally good: penalty: the trace") for text in report.cannot_tell)
+
+
+def test_single_precision_inside_is_noted():
+    report = verify(lambda c: value(c) * (1 + 1e-8 * np.sin(1e4 * c.params["W"][0, 0])), "ism")
+    assert report.verdict == "PASS" and "single precision only" in report.notes[0] and report.precision == "float32 somewhere inside"
