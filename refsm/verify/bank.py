@@ -7,6 +7,7 @@ are a formula as well.
 
 Coefficients are not in the bank: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are laws of coefficients (`refsm.verify.laws`).
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 Both are a sum over bits of a function of the energy gap.  What may slip is the gap, the function, and which bits are read.
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from itertools import product

@@ -2,6 +2,7 @@
 
 The residual is psi(point) - g or y(point) - g.  What may slip is the point, what it is compared with, which of its dimensions are read, and the square.
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from itertools import product

@@ -203,7 +203,7 @@ def checksum(a: Array) -> str:
 
 def _functions(case: Case) -> dict[str, Callable]:
     """The model of a case as functions of points."""
-    model, theta, sigma = case.model, case.theta, case.hyper.get("sigma")
+    model, theta, sigma = case.model, case.theta, case.hyper.get("sigma", 1.0)
     if model is None:
         return {}
     if model in models.BINARY:

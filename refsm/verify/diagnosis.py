@@ -47,7 +47,8 @@ class Diagnosis:
         return float(base.slack[:, :-1].max())
 
 
-def diagnose(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str] = (), left_out: Sequence[str] = (), table: Table | None = None) -> Diagnosis:
+def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (), left_out: Sequence[str] = (),
+             table: Table | None = None) -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
     `left_out` are slips that the bank must do without, for its self-test; `table` holds what is already computed for these cases.

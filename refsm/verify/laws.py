@@ -100,7 +100,8 @@ class Law:
     def __str__(self) -> str:
         if self.is_zero:
             return "0"
-        over, under = [], []
+        over: list[str] = []
+        under: list[str] = []
         for name, power in self.powers:
             (over if power > 0 else under).append(name if abs(power) == 1 else f"{name}^{abs(power):g}")
         if self.extra:

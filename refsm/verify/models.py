@@ -65,7 +65,7 @@ BINARY = ("boltzmann", "rbm")
 WITH_ENERGY = ("autoencoder", "gaussian", "mixture", *BINARY)
 
 
-def energy(model: str, theta: Theta, x: Array, sigma: float | None = None) -> Array:
+def energy(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     """E(x) up to a constant, shape (n,), equations (1), (2), (7), (10), (11).  ValueError for the tanh model, which has none.
 
     >>> float(energy("boltzmann", {"W": np.zeros((3, 3)), "b": np.array([1., 2., 4.])}, np.array([[1., 0., 1.]]))[0])
@@ -86,7 +86,7 @@ def energy(model: str, theta: Theta, x: Array, sigma: float | None = None) -> Ar
     raise ValueError(f"the {model} model has no energy: its score is no gradient")
 
 
-def score(model: str, theta: Theta, x: Array, sigma: float | None = None) -> Array:
+def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     """psi(x), shape (n, d), equations (1), (3), (5), (8).
 
     >>> score("gaussian", {"mean": np.zeros(2), "precision": 2 * np.eye(2)}, np.array([[1., 3.]]))
@@ -106,7 +106,7 @@ def score(model: str, theta: Theta, x: Array, sigma: float | None = None) -> Arr
     raise ValueError(f"the {model} model is one of binary points: it has energy gaps and no score")
 
 
-def jacobian(model: str, theta: Theta, x: Array, sigma: float | None = None) -> Array:
+def jacobian(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     """J_ik = d psi_i / d x_k, shape (n, d, d), equations (1), (4), (6), (9)."""
     n, d = x.shape
     if model == "gaussian":

@@ -86,14 +86,14 @@ class Quantities:
         case, point = self.case, point or self.at
         if case.model is None:
             return self._given("score", point)
-        return self.once(("psi", point), lambda: models.score(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("psi", point), lambda: models.score(case.model or "", self.theta, self.point(point), case.hyper.get("sigma", 1.0)))
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""
         case, point = self.case, point or self.at
         if case.model is None:
             return self._given("jacobian", point)
-        return self.once(("J", point), lambda: models.jacobian(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("J", point), lambda: models.jacobian(case.model or "", self.theta, self.point(point), case.hyper.get("sigma", 1.0)))
 
     def diagonal(self, point: str | None = None) -> Array:
         """d psi_i / d x_i, (n, d)."""
@@ -104,13 +104,13 @@ class Quantities:
         case, point = self.case, point or self.at
         if case.model not in models.WITH_ENERGY:
             raise Unavailable
-        return self.once(("E", point), lambda: models.energy(case.model, self.theta, self.point(point), case.hyper.get("sigma")))
+        return self.once(("E", point), lambda: models.energy(case.model or "", self.theta, self.point(point), case.hyper.get("sigma", 1.0)))
 
     def gap(self) -> Array:
         """E(x with bit i flipped) - E(x), (n, d)."""
         if self.case.model is None:
             return self.case.arrays["gap"]
-        return self.once("gap", lambda: models.gap(self.case.model, self.theta, self.case.x, self.here))
+        return self.once("gap", lambda: models.gap(self.case.model or "", self.theta, self.case.x, self.here))
 
     def reconstruction(self, point: str | None = None) -> Array:
         """The autoencoder's output, (n, d)."""

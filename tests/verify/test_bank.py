@@ -63,7 +63,8 @@ def test_what_is_not_a_square_by_hand():
 
 def test_coordinates_are_slices_of_three_or_more():
     chosen = {words: list(range(5))[part] for words, _, part in COORDINATES}
-    assert chosen == {"": [0, 1, 2, 3, 4], "only the first dimension": [0], "only the first two dimensions": [0, 1], "the last dimension left out": [0, 1, 2, 3],
+    assert chosen == {"": [0, 1, 2, 3, 4], "only the first dimension": [0], "only the first two dimensions": [0, 1], "the last dimension left out": [0, 1, 2,
+        3],
                       "only the last dimension": [4], "the first dimension left out": [1, 2, 3, 4]}
 
 

@@ -122,7 +122,8 @@ def test_array_cases_hold_consistent_quantities():
     assert np.array_equal(case.divergence, case.diagonal.sum(axis=1)) and case.model is None and not case.params
 
 
-@pytest.mark.parametrize("name, short", [("dsm", "dsm"), ("DenoisingScoreMatching", "dsm"), ("denoising", "dsm"), ("Ratio_Matching", "ratio"), ("regularised", "regularized")])
+@pytest.mark.parametrize("name, short", [("dsm", "dsm"), ("DenoisingScoreMatching", "dsm"), ("denoising", "dsm"), ("Ratio_Matching", "ratio"), ("regularised",
+    "regularized")])
 def test_objectives_have_long_names_too(name, short):
     assert objective_name(name) == short
 

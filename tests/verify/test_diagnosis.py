@@ -85,16 +85,19 @@ MISTAKES = [
     ("ism", "divergence x 0", lambda c: sq(c.score(c.x)).mean() / 2), ("ism", "norm x 0", lambda c: c.score_divergence(c.x).mean()),
     ("ism", "divergence x 1 / d", lambda c: (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x).mean(axis=1)).mean()),
     ("ism", "divergence x n", lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).sum()), ("ism", "loss x -1", lambda c: -value(c)),
-    ("ism", "divergence: the sum over the whole Jacobian in place of its trace", lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()),
+    ("ism", "divergence: the sum over the whole Jacobian in place of its trace", lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1,
+        2))).mean()),
     ("ism", "divergence: only the first two dimensions", lambda c: (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean()),
     ("ism", "norm: the norm is not squared; divergence: absolute values of the diagonal",
      lambda c: (np.sqrt(sq(c.score(c.x))) + np.abs(c.score_diagonal(c.x)).sum(axis=1)).mean()),
     ("regularized", "penalty x 1 / 2", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength / 2 * sq(c.score_diagonal(c.x))).mean()),
     ("regularized", "penalty x strength", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength**2 * sq(c.score_diagonal(c.x))).mean()),
-    ("regularized", "penalty: the square of the trace", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength * c.score_divergence(c.x)**2).mean()),
+    ("regularized", "penalty: the square of the trace",
+        lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength * c.score_divergence(c.x)**2).mean()),
     ("ssm", "M", lambda c: c.M * ssm(c, c.directions)),
     ("ssm", "the first point's directions at every point", lambda c: ssm(c, np.broadcast_to(c.directions[:1], c.directions.shape))),
-    ("ssm", "norm: |psi|^2 in place of (v.psi)^2, which is the variance-reduced form", lambda c: (sq(c.score(c.x)) / 2 + c.score_curvature(c.x, c.directions).mean(axis=1)).mean()),
+    ("ssm", "norm: |psi|^2 in place of (v.psi)^2, which is the variance-reduced form", lambda c: (sq(c.score(c.x)) / 2 + c.score_curvature(c.x,
+        c.directions).mean(axis=1)).mean()),
     ("dae", "compared with the noisy point, not the clean one", lambda c: sq(c.reconstruct(c.x_noisy) - c.x_noisy).mean()),
     ("dae", "the encoder sees x", lambda c: sq(c.reconstruct(c.x) - c.x).mean()),
     ("ratio", "the sign of the gap", lambda c: (sigmoid(c.energy_gap(c.x))**2).sum(axis=1).mean()),
@@ -117,7 +120,8 @@ def test_what_fits_equally_well_is_told_beside_it():
     some = cases("regularized", "prime")
     frobenius = [(sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength * (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean() for c in some]
     found = diagnose(some, frobenius)
-    assert {found.reading.convention, *(r.convention for r in found.equals)} == {"penalty: every entry of the Jacobian, not its diagonal", "penalty: the trace of the squared Jacobian"}
+    assert {found.reading.convention, *(r.convention for r in found.equals)} == {"penalty: every entry of the Jacobian, not its diagonal",
+        "penalty: the trace of the squared Jacobian"}
     tanh = cases("regularized", "prime", model="tanh")              # its Jacobian is not symmetric, which tells the two apart
     frobenius = [(sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength * (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean() for c in tanh]
     assert diagnose(tanh, frobenius).reading.convention == "penalty: every entry of the Jacobian, not its diagonal" and not diagnose(tanh, frobenius).equals
@@ -138,7 +142,8 @@ def test_a_weight_that_is_no_power_is_shared_by_all_terms():
 def test_coefficients_without_a_law_are_told_as_numbers():
     some = cases("ism", "prime")
     found = diagnose(some, [(sq(c.score(c.x)) / 2 + np.sin(9 * c.sigma * c.n) * c.score_divergence(c.x)).mean() for c in some])
-    assert found.reading is None and found.weights is None and np.allclose(found.coefficients.coefficients[:, 1], [np.sin(9 * c.sigma * c.n) for c in found.table.cells])
+    assert found.reading is None and found.weights is None and np.allclose(found.coefficients.coefficients[:, 1], [np.sin(9 * c.sigma * c.n)
+        for c in found.table.cells])
 
 
 @pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "dae", "ratio"])

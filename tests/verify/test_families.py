@@ -36,7 +36,8 @@ def test_the_thetas_of_a_cell_differ_enough_to_regress_on(objective):
 
 
 def test_sizes_are_different_and_small():
-    assert {c.d for c in CELLS} == {3, 5} and {c.n for c in CELLS} == {7, 13} and {c.M for c in CELLS} == {11, 17} and {c.sigma for c in CELLS} == {0.37, 0.61, 1.3}
+    assert {c.d for c in CELLS} == {3, 5} and {c.n for c in CELLS} == {7, 13} and {c.M for c in CELLS} == {11, 17} and {c.sigma for c in CELLS} == {0.37,
+        0.61, 1.3}
     assert HIDDEN == 6 and set(MAKERS) == {"paper", "prime", "array"}
 
 

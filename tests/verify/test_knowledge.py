@@ -8,15 +8,18 @@ from refsm.verify.reading import Change
 
 
 @pytest.mark.parametrize("objective, law, project", [
-    ("dsm", "sigma^2", "ncsn"), ("dsm", "2 sigma^2 / d", "score_sde"), ("dsm", "sigma^4", "deen"), ("dsm", "2 / d", "pylearn2 SMD"), ("ism", "1 / d", "pylearn2 SM"),
-    ("dsm", "2 sigma^2", "score_models"), ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "k-diffusion"), ("ratio", "4 / d", "SpinModels"), ("dae", "1 / 2", "PyDeep"),
+    ("dsm", "sigma^2", "ncsn"), ("dsm", "2 sigma^2 / d", "score_sde"), ("dsm", "sigma^4", "deen"), ("dsm", "2 / d", "pylearn2 SMD"), ("ism", "1 / d",
+        "pylearn2 SM"),
+    ("dsm", "2 sigma^2", "score_models"), ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "k-diffusion"), ("ratio", "4 / d", "SpinModels"), ("dae", "1 / 2",
+        "PyDeep"),
     ("ssm_vr", "1 / d", "unit length"), ("pseudo", "1.4427", "base 2")])
 def test_conventions_are_known_by_the_projects_that_use_them(objective, law, project):
     assert project in "; ".join(knowledge.seen(objective, parse_law(law), (), ()))
 
 
 @pytest.mark.parametrize("change, slip, project", [
-    (Change("target", parse_law("-1")), None, "torchebm"), (Change("score", parse_law("-1")), None, "compute_score"), (None, "directions of unit length", "sliced_score_matching"),
+    (Change("target", parse_law("-1")), None, "torchebm"), (Change("score", parse_law("-1")), None, "compute_score"), (None, "directions of unit length",
+        "sliced_score_matching"),
     (None, "cross-entropy in place of the squared error", "DeepLearningTutorials"), (None, "only the first bit", "BernoulliRBM")])
 def test_mistakes_are_known_by_where_they_were_reported(change, slip, project):
     assert project in "; ".join(knowledge.seen("dsm", ONE, (change,) if change else (), (slip,) if slip else ()))
@@ -28,10 +31,14 @@ def test_nothing_is_seen_of_what_is_new():
 
 @pytest.mark.parametrize("what, law, text", [
     ("target", "sigma", "sigma times the right one"), ("score", "sigma^2", "1 / sigma^2 times the right one"), ("norm", "2", "1 / 2 times the right score"),
-    ("divergence", "2", "2 times the right score"), ("divergence", "-1", "its negative"), ("divergence", "-2", "-2 times it"), ("norm", "-1", "unbounded below"),
-    ("norm", "0", "unbounded below"), ("cross", "0", "0 everywhere"), ("target", "0", "0 everywhere"), ("target", "-1", "upside down"), ("penalty", "0", "not smoothed"),
-    ("penalty", "2", "2 times the strength"), ("loss", "-1", "maximises"), ("constant", "2", "training is the same"), ("product", "2", "2 times the right reconstruction"),
-    ("output", "2", "1 / 2 times the right reconstruction"), ("product", "-1", "not the reconstruction but its negative"), ("product", "0", "best reconstruction is 0")])
+    ("divergence", "2", "2 times the right score"), ("divergence", "-1", "its negative"), ("divergence", "-2", "-2 times it"), ("norm", "-1",
+        "unbounded below"),
+    ("norm", "0", "unbounded below"), ("cross", "0", "0 everywhere"), ("target", "0", "0 everywhere"), ("target", "-1", "upside down"), ("penalty", "0",
+        "not smoothed"),
+    ("penalty", "2", "2 times the strength"), ("loss", "-1", "maximises"), ("constant", "2", "training is the same"), ("product", "2",
+        "2 times the right reconstruction"),
+    ("output", "2", "1 / 2 times the right reconstruction"), ("product", "-1", "not the reconstruction but its negative"), ("product", "0",
+        "best reconstruction is 0")])
 def test_what_a_change_does_to_training(what, law, text):
     assert text in knowledge.training("dsm", Change(what, ZERO if law == "0" else parse_law(law)))
 
@@ -54,7 +61,8 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
     ("dsm", "target", "-1", "the sign of the target (equally: of the score)"), ("dsm", "target", "sigma", "sigma for sigma^2 in the target"),
     ("dsm", "target", "3", "the target is multiplied by 3"), ("esm", "target", "sigma", "the target is multiplied by sigma"),
     ("ism", "norm", "2", "the 1/2 on the squared norm of the score is missing, on this term alone"), ("ism", "divergence", "0", "the divergence is missing"),
-    ("ism", "divergence", "-1", "the sign of the divergence"), ("ism", "divergence", "1 / d", "the divergence alone has mean over dimensions in place of their sum"),
+    ("ism", "divergence", "-1", "the sign of the divergence"), ("ism", "divergence", "1 / d",
+        "the divergence alone has mean over dimensions in place of their sum"),
     ("ism", "norm", "-n", "half the squared norm of the score alone has sum over points in place of their mean, and the wrong sign"),
     ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"), ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 9 / 10"),
     ("dsm", "score", "sigma^2", "the score is multiplied by sigma^2: a reconstruction's error in the place of a score")])

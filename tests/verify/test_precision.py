@@ -16,12 +16,14 @@ def test_numbers_that_float32_holds_are_float32():
 
 
 def test_half_precision_is_recognised_or_declared():
-    assert units(V.astype(np.float16))[0].name == "float16" and units(V, ["bfloat16", "float32"])[0].name == "bfloat16" and units(V, ["float16"])[0].name == "float16"
+    assert units(V.astype(np.float16))[0].name == "float16" and units(V, ["bfloat16", "float32"])[0].name == "bfloat16" and units(V,
+        ["float16"])[0].name == "float16"
     truncated = ((1e30 * V).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
     assert units(truncated)[0].name == "bfloat16"
 
 
-@pytest.mark.parametrize("form, name", [("{:.6g}", "6 printed digits"), ("{:.9g}", "9 printed digits"), ("{:.6f}", "6 printed decimals"), ("{:.10g}", "10 printed digits")])
+@pytest.mark.parametrize("form, name", [("{:.6g}", "6 printed digits"), ("{:.9g}", "9 printed digits"), ("{:.6f}", "6 printed decimals"), ("{:.10g}",
+    "10 printed digits")])
 def test_printed_digits_are_counted(form, name):
     unit, in_float32 = units([float(form.format(v)) for v in V])
     assert unit.name == name and in_float32.relative > FLOAT32.relative

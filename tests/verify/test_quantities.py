@@ -51,7 +51,8 @@ def test_parzen_scores_with_other_shares():
 def test_directions_are_what_their_names_say():
     case = cases("ssm", "prime")[0]
     q, v = Quantities(case), case.directions
-    assert np.allclose((q.v("unit")**2).sum(axis=2), 1) and np.allclose((q.v("sphere")**2).sum(axis=2), 3) and np.allclose(q.v("sphere") * (v**2).sum() > 0, v > 0)
+    assert np.allclose((q.v("unit")**2).sum(axis=2), 1) and np.allclose((q.v("sphere")**2).sum(axis=2), 3) and np.allclose(q.v("sphere") * (v**2).sum() > 0,
+        v > 0)
     assert np.array_equal(q.v("first point's")[4], v[0]) and q.v("first").shape == (7, 1, 3) and np.array_equal(q.v("sign"), np.sign(v))
     assert np.array_equal(q.v("next point's")[0], v[1]) and np.array_equal(q.v("one")[5, 9], v[0, 0]) and q.v() is v
 

@@ -15,7 +15,8 @@ DSM, ISM = Table(cases("dsm", "prime")), Table(cases("ism", "prime"))
 def answers(table, laws, constant=None, added=None):
     """The reference's terms of a table, each times its law."""
     reference = formulas(table.cells[0].objective, "autoencoder")[0]
-    scaled = [np.array([parse_law(law)(s) if law != "0" else 0.0 for s in table.sizes])[:, None] * table.part(part)[0] for law, part in zip(laws, reference.parts)]
+    scaled = [np.array([parse_law(law)(s) if law != "0" else 0.0 for s in table.sizes])[:, None] * table.part(part)[0] for law, part in zip(laws,
+        reference.parts)]
     if constant is not None:
         scaled.append(np.array([parse_law(constant)(s) if constant != "0" else 0.0 for s in table.sizes])[:, None] * table.part(reference.constant)[0])
     if added is not None:
@@ -85,5 +86,6 @@ def test_the_reference_is_recognised_directly():
 
 
 def test_the_simpler_change_costs_less():
-    assert Change("target", ONE).complexity < Change("norm", ONE).complexity < Change("norm", parse_law("2")).complexity < Change("norm", parse_law("3 / 7")).complexity
+    assert Change("target", ONE).complexity < Change("norm", ONE).complexity < Change("norm", parse_law("2")).complexity < Change("norm",
+        parse_law("3 / 7")).complexity
     assert Change("norm", ZERO).complexity == 2

@@ -13,7 +13,8 @@ def test_the_table_has_the_reference_and_the_implementation_side_by_side():
     report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
     case = cases("ism", "prime")[0]
     norm, trace, total = report.rows
-    assert (norm.term, norm.law) == ("|psi|^2 / 2", "2") and np.isclose(norm.yours, 2 * norm.reference) and np.isclose(norm.reference, sq(case.score(case.x)).mean() / 2)
+    assert (norm.term, norm.law) == ("|psi|^2 / 2", "2") and np.isclose(norm.yours, 2 * norm.reference) and np.isclose(norm.reference,
+        sq(case.score(case.x)).mean() / 2)
     assert (trace.term, trace.law) == ("tr J", "1") and np.isclose(total.yours, norm.yours + trace.yours) and total.reference == value(case)
 
 
