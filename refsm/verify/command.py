@@ -173,7 +173,7 @@ def _selftest(args: argparse.Namespace) -> int:
     from refsm.verify.selftest import selftest
 
     result = selftest(quick=not args.full, seed=args.seed)
-    print(json.dumps({"passed": result.passed, "counts": result.counts, "failures": result.failures}, indent=1) if args.json else result)
+    print(json.dumps({"passed": result.passed, "counts": result.counts, "failures": result.failures}) if args.json else result)
     return 0 if result.passed else 1
 
 
@@ -182,8 +182,8 @@ def _selftest(args: argparse.Namespace) -> int:
 
 def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> None:
     if as_json:
-        data = [json.loads(report.to_json()) for report in reports]
-        print(json.dumps(data[0] if alone else data, indent=1))
+        texts = ",\n".join(report.to_json() for report in reports)
+        print(texts if alone else f"[{texts}]")
     else:
         print("\n\n".join(map(str, reports)))
 

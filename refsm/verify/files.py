@@ -174,7 +174,7 @@ def _asked_in(path: Path, objective: str) -> list[Case]:
         raise FileError(f"{path} must be a JSON object")
     _check_versions(document, path)
     try:
-        listed = cases(objective, document.get("family"), int(document.get("seed")), document.get("model"))
+        listed = cases(objective, document.get("family"), int(document.get("seed")), document.get("model"))     # type: ignore[arg-type]
     except (ValueError, TypeError, OverflowError) as error:
         raise FileError(f"{path} is no file of prompts: {error}") from None
     if len(listed) != len(document.get("cases") or []):
