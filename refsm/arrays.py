@@ -8,6 +8,7 @@ rationals (`fractions.Fraction`) pass through, because the checkers and the exac
 """
 from __future__ import annotations
 
+import mmap
 from fractions import Fraction
 from numbers import Complex, Integral, Rational, Real
 from typing import Iterator, Sequence
@@ -16,9 +17,10 @@ import numpy as np
 
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["widen", "array", "points", "positive", "not_negative", "count", "generator", "binary", "all_binary", "together", "frozen", "held", "uniform_weights",
-           "row_dot", "sum_rows", "weighted_sum", "once", "total", "blocks", "PairwiseSum"]
+__all__ = ["widen", "array", "points", "positive", "scale", "not_negative", "count", "generator", "binary", "all_binary", "together", "frozen", "held",
+           "let_go", "uniform_weights", "row_dot", "sum_rows", "weighted_sum", "once", "total", "blocks", "PairwiseSum"]
 
+SMALLEST_SCALE = 1e-75    # its fourth power is 1e-300
 BLOCK = 2 ** 18          # numbers in the widest array of a block: 2 MB of float64, a few of which stay in cache
 KEEP = 2 ** 22 - 1024    # just under 32 MB, the largest size whose freeing teaches the C library not to hand pages back
 FEWEST_ROWS = 512        # below this a matrix product spends its time on the (m, d) matrix, not on the rows
@@ -86,7 +88,21 @@ def held(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
     _check_shape(a, name, shape)
     for rows in blocks(len(a), a[0].size):
         _check_finite(widen(a[rows], name), name, rows.start)
+        let_go(a)
     return a
+
+
+def let_go(a: Array) -> None:
+    """Hand back the memory that a memory map fills as it is read; reading brings the numbers back.  For any other array nothing.
+
+    Pages of a file that have been read count as memory of the process.  A copy-on-write map, whose changes live in memory alone, keeps it.
+    """
+    owner, mode = a, None
+    while isinstance(owner, np.ndarray):
+        mode = getattr(owner, "mode", None)
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def positive(value: object, name: str) -> float:
@@ -94,6 +110,15 @@ def positive(value: object, name: str) -> float:
     number = _number(value, name, "> 0")
     if not 0 < number < np.inf:
         raise ValueError(f"{name} must be finite and > 0, but it is {number}")
+    return number
+
+
+def scale(value: object, name: str) -> float:
+    """A standard deviation or another length > 0 whose fourth power, which losses divide by, is a normal float64."""
+    number = positive(value, name)
+    if not SMALLEST_SCALE <= number <= 1 / SMALLEST_SCALE:
+        raise ValueError(f"{name} must be between {SMALLEST_SCALE:g} and {1 / SMALLEST_SCALE:g}, because losses divide by its fourth power, "
+                         f"but it is {number}")
     return number
 
 
@@ -141,6 +166,7 @@ def all_binary(a: Array, name: str) -> None:
         if bad.any():
             row, column = np.argwhere(bad)[0] + (rows.start, 0)
             raise ValueError(f"{name} must contain only 0 and 1, but entry ({row}, {column}) is {a[row, column]}")
+        let_go(a)
 
 
 def all_finite(a: Array) -> bool:

@@ -1,4 +1,7 @@
 """The door: what is let in, in which precision, and what is refused in which words; blocks of rows and their sums."""
+import mmap
+import pathlib
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,6 +11,7 @@ import pytest
 from refsm import arrays
 
 X = np.random.default_rng(0).normal(size=(7, 5))
+needs_proc = pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 
 
 class Word:
@@ -257,6 +261,56 @@ def test_uniform_weights_sum_to_one_without_memory():
     assert weights.shape == (7,) and (weights == 1 / 7).all() and weights.strides == (0,)
     exact = arrays.uniform_weights(7, np.array([Fraction(1)]))
     assert exact.shape == (7,) and sum(exact) == 1 and exact[0] == Fraction(1, 7)
+
+
+# -- memory maps ------------------------------------------------------------------------------------------------------
+
+def resident():
+    """Pages of files that count as memory of this process, in bytes."""
+    return 1024 * int(re.search(r"RssFile:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A file of 16 MB: 2^15 rows of 64 ones."""
+    np.ones((2**15, 64)).tofile(tmp_path / "large")
+    return tmp_path / "large"
+
+
+@needs_proc
+@pytest.mark.parametrize("mode", ["r", "r+"])
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[7:], lambda a: np.asarray(a)[::2].T], ids=["whole", "part", "turned"])
+def test_a_memory_map_gives_back_the_memory_that_reading_it_took(large, mode, view):
+    a = view(np.memmap(large, float, mode, shape=(2**15, 64)))
+    before = resident()
+    assert a.sum() == a.size and resident() > before + a.size * 8 - 10**6
+    arrays.let_go(a)
+    assert resident() < before + 10**6 and a.sum() == a.size
+
+
+@needs_proc
+def test_checking_a_memory_map_keeps_none_of_it_in_memory(large):
+    a = np.memmap(large, float, "r", shape=(2**15, 64))
+    before = resident()
+    arrays.all_binary(arrays.held(a, "x", ("n", "d")), "x")
+    assert resident() < before + 4 * 10**6
+
+
+def test_what_lives_in_memory_alone_is_kept(large):
+    changed = np.memmap(large, float, "c", shape=(2**15, 64))
+    changed[5, 3] = 7.0
+    arrays.let_go(changed[5:])
+    assert changed[5, 3] == 7.0
+    with large.open("r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as bare:
+        a = np.frombuffer(bare)
+        a[3] = 7.0
+        arrays.let_go(a)
+        assert a[3] == 7.0
+        del a
+    for plain in (X, X[1:], changed + 1):
+        kept = plain.copy()
+        arrays.let_go(plain)
+        assert (plain == kept).all()
 
 
 # -- sums and blocks --------------------------------------------------------------------------------------------------

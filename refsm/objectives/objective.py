@@ -121,6 +121,8 @@ class Objective:
         self.accepts(model)
         for rows in arrays.blocks(len(self.points), model.width, self.copies):
             yield self.take(rows)
+            for name in self.per_point:
+                arrays.let_go(getattr(self, name))
 
     def per_sample(self, model: Any) -> Array:
         """term_n, shape (n,)."""

@@ -1,5 +1,7 @@
 """The contract of every objective: weights, blocks, parts, types of numbers, memory maps, and refusals in one sentence."""
+import pathlib
 import pickle
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -149,6 +151,21 @@ def test_memory_maps_are_read_where_they_lie(make, tmp_path):
     J = make(*maps)
     assert np.shares_memory(J.points, maps[1 if isinstance(J, (DenoisingScoreMatching, DenoisingAutoencoderLoss)) else 0])
     assert max(gaps(J.value_and_gradient(energy()), make(*data()).value_and_gradient(energy()))) == 0
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+def test_a_pass_over_memory_maps_keeps_none_of_them_in_memory(tmp_path):
+    np.ones((2**16, 31)).tofile(tmp_path / "x")
+    x = np.memmap(tmp_path / "x", float, "r", shape=(2**16, 31))
+    model = AutoencoderEnergy(np.ones((5, 31)), np.ones(5), np.ones(31), sigma=SIGMA)
+    J = DenoisingScoreMatching(x, np.memmap(tmp_path / "x", float, "r", shape=x.shape), SIGMA)
+
+    def resident():
+        return 1024 * int(re.search(r"RssFile:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+
+    before = resident()
+    J.value_and_gradient(model)
+    assert resident() < before + 6e6 < before + 2 * x.nbytes / 5
 
 
 @each_objective
