@@ -21,7 +21,7 @@ __all__ = ["MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
 
 D, M = 5, 3                 # visible and hidden units of the binary models: 2^5 points to enumerate
 ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of an enumeration
-NODES, REACH = 321, 9.0     # trapezoid rule in two dimensions: nodes along an axis, half its length
+NODES, REACH = 201, 12.0    # trapezoid rule in two dimensions: nodes along an axis, half its length
 
 
 def models() -> list[BinaryEnergy]:
@@ -31,6 +31,12 @@ def models() -> list[BinaryEnergy]:
     W = W + W.T
     np.fill_diagonal(W, 0)
     return [BernoulliRBM(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)), BoltzmannMachine(W, rng.standard_normal(D))]
+
+
+def normalised(model: BinaryEnergy) -> tuple[Array, Array]:
+    """The energy and the normalised probability of all 2^d points, in the order of `binary_points`."""
+    energy = model.energy(binary_points(D))
+    return energy, np.exp(-energy - log_partition(model))
 
 
 def flipped(p: Array) -> Array:
@@ -50,8 +56,7 @@ def ratio_matching() -> list[Statement]:
     a = flipped(q) / (flipped(q) + q[:, None])                                       # g(q/q_i)
     out = []
     for model in models():
-        energy = model.energy(x)
-        p = np.exp(-energy - log_partition(model))
+        energy, p = normalised(model)
         b = flipped(p) / (flipped(p) + p[:, None])                                   # g(p/p_i), from the normalised p
         left = q @ ((a - b) ** 2).sum(axis=1)
         other = q @ (((1 - a) - (1 - b)) ** 2).sum(axis=1)                           # the same with g(q_i/q), g(p_i/p)
@@ -69,8 +74,7 @@ def normalised_gaps() -> list[Statement]:
     x = binary_points(D)
     out = []
     for model in models():
-        energy = model.energy(x)
-        p = np.exp(-energy - log_partition(model))
+        energy, p = normalised(model)
         where = f"{type(model).__name__}, all {len(x)} points, Z enumerated"
         bound = ROUNDINGS * UNIT * (1 + np.abs(energy).max())
         out += [equal(10, "sum_x p(x) = 1", where, p.sum(), 1.0, bound, "enumeration"),
@@ -81,19 +85,18 @@ def normalised_gaps() -> list[Statement]:
 def normalised_score() -> list[Statement]:
     """Statement 10 in the plane: psi belongs to the normalised p = exp(-E)/Z, with Z integrated.
 
-    For any p that vanishes at infinity, integration by parts gives E_p psi = 0 and E_p psi psi' = -E_p J; and
-    E_p (x - t).psi = -d for any t.  All three would fail if psi were the score of another density.
+    For any p that vanishes at infinity, integration by parts gives E_p psi = 0, E_p psi psi' = -E_p J and E_p x.psi = -d.
+    All three would fail if psi were the score of another density.
     """
     rng = np.random.default_rng(10)
     model = AutoencoderEnergy(rng.standard_normal((M, 2)), rng.standard_normal(M), rng.standard_normal(2), sigma=0.8)
-    center = model.c + model.W.sum(axis=0) / 2                      # the middle of where the reconstruction can be
     axis = np.linspace(-REACH, REACH, NODES)
-    x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2) + center
+    x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(NODES**2, 2)
     energy = model.energy(x)
     p = np.exp(energy.min() - energy)
     p /= p.sum()                                                    # the trapezoid rule: its ends are below rounding
     psi, J = model.score(x), model.score_jacobian(x)
-    where = f"AutoencoderEnergy, d=2, Z by {NODES}^2 nodes"
+    where = f"AutoencoderEnergy, d=2, Z by {NODES}^2 nodes on [-{REACH:g}, {REACH:g}]^2"
     size = p @ (psi * psi).sum(axis=1)
     second = np.einsum("n,ni,nk->ik", p, psi, psi)
     return [

@@ -42,8 +42,8 @@ def posterior_moments() -> list[Statement]:
     out = []
     for name, corruption, scale, covariance in cases:
         r = x_noisy[:, None, :] - scale * x                                                    # (N, K, D)
-        log_weight = np.log(probability) - np.einsum("nki,ij,nkj->nk", r, np.linalg.inv(covariance), r) / 2
-        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        likelihood = np.exp(-np.einsum("nki,ij,nkj->nk", r, np.linalg.inv(covariance), r) / 2)
+        weight = probability * likelihood
         weight /= weight.sum(axis=1, keepdims=True)                                            # Bayes' rule
         mean = weight @ x
         spread = x - mean[:, None, :]

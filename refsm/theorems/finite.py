@@ -1,4 +1,4 @@
-"""What does not hold, and by how much: the finite sample, and four ways to break statement 1.
+"""What does not hold, and by how much: statement 2 on a finite sample, and four ways to break statement 1.
 
     finite sample     J_ESM - J_ISM is a constant only in expectation: on n points it depends on theta
     untied weights    the reconstruction field of a decoder V != W is no gradient: its Jacobian is not symmetric, so no energy has it as its score
@@ -7,8 +7,8 @@
     masking noise     where the noise sets coordinates to 0, the best reconstruction of an untouched point is the point: "score" 0
                       where the data's score is not
 
-For each the table shows two numbers that statement 1 would make equal; it holds as a statement that they differ, by at least a hundred
-bounds.
+For each the table shows two numbers that statement 1 (for the finite sample, statement 2) would make equal; it holds as a statement that they
+differ, by more than a hundred bounds.
 """
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def cross_entropy() -> list[Statement]:
     W, b, c = model.theta
     h = sigmoid(x_noisy @ W.T + b)
     logits = h @ W + c                       # the decoder's output is a probability, sigmoid(logits)
-    delta = (sigmoid(logits) - x) / N        # derivative of softplus(logits) - x logits
+    delta = sigmoid(logits) - x              # derivative of softplus(logits) - x logits; only the direction counts
     own = ((delta @ W.T) * h * (1 - h)).T @ x_noisy + h.T @ delta
     gradient = DenoisingScoreMatching(x, x_noisy, model.sigma).gradient(model).W
     cosine = (own * gradient).sum() / np.sqrt((own**2).sum() * (gradient**2).sum())

@@ -33,12 +33,12 @@ def statements(data: Array, name: str) -> list[Statement]:
     The bounds: every sum over N points and d columns may lose 2 N + 20 d units of the sum of the sizes of its terms, and an inverse
     multiplies that by the condition number of the covariance.
     """
-    x = columns(data)
+    x = 1 + columns(data)                                                            # a mean of 0 would hide mistakes
     n, d = x.shape
     if d == 0:
         return []
     noise = SIGMA * np.sqrt(d) * np.concatenate([np.eye(d), -np.eye(d)])             # (2 d, d)
-    x_noisy = (x[:, None, :] + noise).reshape(-1, d)
+    x_noisy = (x[:, None, :] + noise).reshape(2 * n * d, d)
     where = f"{n} {name}, {d} columns"
     mean = x.mean(axis=0)
     S = (x - mean).T @ (x - mean) / n

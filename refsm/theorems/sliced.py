@@ -72,7 +72,7 @@ def explicit_sliced() -> list[Statement]:
     """Statement 8: the same constant for every model, with q and E_v exact."""
     q = density()
     x, w = nodes_of(q)
-    v = np.concatenate([np.sqrt(2) * np.eye(2), directions.all_signs(1, 2)[0]])              # any finite law with E v v' = I
+    v = np.array([[np.sqrt(2), 0], [0, np.sqrt(2)], [1, 1], [1, -1]])                      # (M, d)  any finite law with E v v' = I
     target = q.score(x) @ v.T                                                              # (n, M)  v.grad log q
     constant = w @ (target**2).mean(axis=1) / 2
     out = []

@@ -77,7 +77,7 @@ def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data,
 
 
 def test_the_columns_of_largest_variance_come_first():
-    x = gaussian.columns(R * [1.0, 5.0, 3.0, 4.0])
+    x = gaussian.columns(R / R.std(axis=0) * [1.0, 5.0, 3.0, 4.0])
     for column, i in zip(x.T, (1, 3, 2)):
         assert np.corrcoef(column, R[:, i])[0, 1] == pytest.approx(1)
 
@@ -174,6 +174,12 @@ def test_what_differs_differs():
     made = [s for maker in finite.MAKERS for s in maker()]
     assert len(made) == 5 and all(s.how == "differs" and s.holds for s in made)
     assert abs(made[0].left - made[0].right) > 0.1 and made[4].left == 0.0
+
+
+def test_the_rational_frame_is_orthonormal_and_rotated():
+    Q = sliced._reflection(9)
+    assert (Q @ Q.T == np.eye(9, dtype=int)).all() and all(isinstance(q, Fraction) for q in Q.ravel()) and (Q != 0).all()
+    assert Q[1, 1] == 1 - 2 * Fraction(4, 285) and Q[8, 0] == -2 * Fraction(9, 285)
 
 
 def test_flipped_probabilities_are_those_of_the_flipped_points():
