@@ -16,7 +16,7 @@ Equations
     (1)  log_Z = log sum_y exp(-E(y))
     (2)  p(y)  = exp(-E(y) - log_Z)
     (3)  log p(x) = -E(x) - log_Z
-    (4)  d log_Z / d theta = -sum_y p(y) dE(y)/d theta                                                      [definition]
+    (4)  d log_Z / d theta = -sum_y p(y) dE(y)/d theta                                                      [result]
     (5)  sum_n weights_n d log p(x_n) / d theta = -sum_n weights_n dE(x_n)/d theta + (sum_n weights_n) sum_y p(y) dE(y)/d theta
 
 Derivation

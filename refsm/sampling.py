@@ -13,11 +13,11 @@ Symbols
 Equations
     (1)  x <- x + step psi(x) + sqrt(2 step) xi
     (2)  x <- x + step psi(x)
-    (3)  for a Gaussian of precision p the stationary variance of (1) is 1 / ( p (1 - step p / 2) ), for step < 2 / p       [definition]
+    (3)  for a Gaussian of precision p the stationary variance of (1) is 1 / ( p (1 - step p / 2) ), for step < 2 / p       [result]
 
 Derivation
-    (1)  one step of Euler and Maruyama for dX = grad log p(X) dt + sqrt(2) dB with dt = step.  Its density obeys Fokker and Planck,
-         d rho / dt = -div( rho grad log p ) + laplace rho,  which is 0 at rho = p because p grad log p = grad p.
+    (1)  one Euler-Maruyama step for dX = grad log p(X) dt + sqrt(2) dB with dt = step.  The density rho of X obeys the Fokker-Planck
+         equation d rho / dt = -div( rho grad log p ) + laplace rho,  which is 0 at rho = p because p grad log p = grad p.
     -> (3)  psi = -p x, so x <- (1 - step p) x + sqrt(2 step) xi, whose variance is V <- (1 - step p)^2 V + 2 step.
             Fixed point: V = 2 step / ( 1 - (1 - step p)^2 ) = 2 step / ( 2 step p - step^2 p^2 ) = 1 / ( p (1 - step p / 2) ).
             It attracts if |1 - step p| < 1.  The chain is wider than p by the factor 1 / (1 - step p / 2), which no number of steps removes.
@@ -26,7 +26,7 @@ Conventions
     The noise follows from the drift: half the square of its factor is the drift's.  Two forms are common and equal,
         x + step psi + sqrt(2 step) xi             this one,
         x + (step / 2) psi + sqrt(step) xi         its step is twice ours (Welling & Teh; Song & Ermon write alpha / 2).
-    Code that mixes them, step psi with sqrt(step) xi, samples p^2, of half the variance; (step / 2) psi with sqrt(2 step) xi samples p^(1/2).
+    Code that mixes them, step psi with sqrt(step) xi, samples p^2 (for a Gaussian half the variance); (step / 2) psi with sqrt(2 step) xi samples p^(1/2).
     Drift and noise scaled independently sample p^(1 / T) for some temperature T.  psi is -grad E: with +grad E the chain climbs.
     Unadjusted: nothing is rejected, hence the bias (3).
 

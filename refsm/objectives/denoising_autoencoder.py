@@ -45,9 +45,9 @@ Derivation
                  x_noisy cancels, and half the square of the right side is (4) / (2 sigma^4), point by point.
 
 Conventions
-    No 1/2 and no sigma: Vincent's J_DAE is the plain squared error, summed over dimensions, averaged over points.  Others halve it,
-    average it over dimensions, replace it by cross-entropy with masking noise, or untie the decoder; for the last three
-    (10) holds for no energy.  sigma is not part of this loss: it is the noise that made x_noisy.  (10) is about isotropic noise.  For scaled noise
+    No 1/2 and no sigma: Vincent's J_DAE is the plain squared error, summed over dimensions, averaged over points.  Others halve it
+    or average it over dimensions (multiples of ours), replace it by cross-entropy, corrupt by masking, or untie the decoder; for the last
+    three (10) does not hold.  sigma is not part of this loss: it is the noise that made x_noisy.  (10) is about isotropic noise.  For scaled noise
     it holds with alpha x in the place of x (the target is (alpha x - x_noisy) / sigma^2); for noise of another covariance it
     does not hold, because the energy divides by one number sigma^2 and the target by a matrix.
 
@@ -73,8 +73,10 @@ __all__ = ["DenoisingAutoencoderLoss"]
 class DenoisingAutoencoderLoss(Objective):
     """sum_n weights_n |reconstruction(x_noisy_n) - x_n|^2, equation (4): no 1/2 and no sigma.
 
-    x and x_noisy (n, d), in the units of x; the value is in those units squared.  It takes an `AutoencoderEnergy` for its W, b, c, and
-    TypeError for any other model.  ValueError for shapes that disagree.  Source: Vincent (2011).
+    x and x_noisy (n, d), in the units of x; the value is in those units squared.  It reads W, b and c of an
+    `AutoencoderEnergy`; TypeError for any other model, ValueError for shapes that disagree.  Source: Vincent (2011).
+
+    The reconstruction (3, 1) misses x = (1, 0) by (2, 1):
 
     >>> DenoisingAutoencoderLoss([[1.0, 0.0]], [[5.0, 5.0]]).evaluate(reconstruction=[[3.0, 1.0]])[0]
     array([5.])

@@ -11,9 +11,9 @@ Symbols
 Equations
     (1)  term = sum_i softplus(-gap_i)
     (2)  d value / d gap_i = -weights sigmoid(-gap_i)
-    (3)  p(x_i | x_rest) = sigmoid(gap_i)                                                      [definition]
-    (4)  (1) = -sum_i log p(x_i | x_rest)                                                      [definition]
-    (5)  E_q (1) = E_q sum_i [ KL( q(. | x_rest) || p(. | x_rest) ) + H( q(. | x_rest) ) ]     [definition]
+    (3)  p(x_i | x_rest) = sigmoid(gap_i)                                                      [result]
+    (4)  (1) = -sum_i log p(x_i | x_rest)                                                      [result]
+    (5)  E_q (1) = E_q sum_i [ KL( q(. | x_rest) || p(. | x_rest) ) + H( q(. | x_rest) ) ]     [result]
 
 Derivation
     (3)          given x_rest only x and flip_i x are possible: p(x_i | x_rest) = p(x) / (p(x) + p(flip_i x)) = 1 / (1 + exp(-gap_i)).

@@ -29,7 +29,7 @@ Derivation
                  E_q a_i r_i = sum_x q a_i r_i = 1/2 sum_x q a_i [ r_i + (1 - r_i) ] = 1/2 E_q a_i:
                  the cross term does not depend on the model.  And E_q a_i^2 - E_q a_i = -E_q a_i (1 - a_i).
                  What is left of theta is E_q r_i^2 = E_q s_i^2, a mean over data; no integration by parts, no boundary, any q.
-    (7)          Hyvarinen's definition has two squares, for the ratio and for its inverse.  By g(u) + g(1/u) = 1
+    (7)          Hyvarinen's definition has two squares, for the ratio and for its inverse, as D has.  By g(u) + g(1/u) = 1
                  g(q_i / q) - g(p_i / p) = (1 - a_i) - (1 - r_i) = -(a_i - r_i): the two are equal.  D is twice the left side of (6),
                  and what remains of it after dropping the constant is E_q sum_i [ g(p/p_i)^2 + g(p/p_i)^2 ], 2 E_q (1).
     (6) is zero, its least value, exactly where every conditional of p equals that of q; then all ratios agree, and p = q where q > 0 everywhere.
@@ -37,7 +37,8 @@ Derivation
 
 Conventions
     No 1/2, the sum over units, the mean over points: (1) is Hyvarinen's objective.  A model without structure has all gaps 0
-    and the term d / 4 at every point.  Some code scales it to 1 there (times 4/d), or takes units -1 and 1, which changes nothing.
+    and the term d / 4 at every point.  Some code scales it to 1 there (times 4/d).  Units -1 and 1 in the place of 0 and 1 change nothing.
+    A factor 1/2 in front of D makes it (6) itself.
 
 Sources
     Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on binary variables: (1), (7) and the result (6).

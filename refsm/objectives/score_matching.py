@@ -30,8 +30,9 @@ Derivation
                 E_q psi_i d_i log q = integral psi_i(x) d_i q(x) dx.
                 Integrate by parts along x_i, the other coordinates x_rest fixed:
                 integral psi_i d_i q dx_i = [ psi_i q ] from x_i = -inf to +inf  -  integral q d_i psi_i dx_i.
-                The boundary term vanishes where  q(x) psi(x) -> 0 as |x| -> inf, which is Hyvarinen's condition; densities
-                with bounded support (pixels in [0, 1], say) need not satisfy it, and then (7) is false.  Hence
+                The boundary term vanishes where  q(x) psi(x) -> 0 as |x| -> inf, which is Hyvarinen's condition (besides
+                differentiable q and psi, and finite expectations); densities with bounded support (pixels in [0, 1], say)
+                need not satisfy it, and then (7) is false.  Hence
                 E_q psi_i d_i log q = -E_q d_i psi_i, and the sum over i is minus the expected divergence.
                 The last term does not depend on theta: (1) and (3) have the same gradients and the same minimisers.
     On a finite sample the step by parts has no counterpart: the means of (1) and (3) over points differ by an amount that depends
@@ -42,7 +43,8 @@ Conventions
     The factor 1/2, the sum over dimensions, the mean over points.  Hyvarinen (2005) states (3) as sum_i (d_i psi_i + psi_i^2 / 2), which is
     this.  Code in the field writes it without the 1/2 (a factor 2 on |psi|^2 and 1 on the divergence is then a
     DIFFERENT objective, not a multiple), with the mean over dimensions (a multiple, 1/d), or with the Hessian of E in
-    place of the Jacobian of psi (the sign of the divergence, which makes the loss unbounded below).
+    place of the Jacobian of psi (the sign of the divergence: by the same integration by parts the minimiser is then
+    psi = -grad log q, the energy upside down).
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), theorem 1: (7).

@@ -48,12 +48,12 @@ Conventions
     a different objective.  The mean over directions, not the sum.  Gaussian or signs: both give (10); the variance of v'Jv is
     2 |J|_F^2 for Gaussian vectors and 2 (|J|_F^2 - sum_i J_ii^2) for signs, J symmetric, so signs are exact for a diagonal J.
     v'Jv does not tell J from its transpose.  Fresh directions for every point, as here; code that draws one set for the
-    whole batch has the same expectation and a larger variance.
+    whole batch has the same expectation, and a larger variance wherever the Jacobians of the points resemble each other.
 
 Sources
     Song, Garg, Shi & Ermon, Sliced score matching: a scalable approach to density and score estimation, UAI 2019: (1), (5), (7), (11).
-    Hutchinson, A stochastic estimator of the trace of the influence matrix, Communications in Statistics 19 (1990): (10), and the
-    variance for signs.
+    Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines, Communications in
+    Statistics: Simulation and Computation 19 (1990): (10), and the variance for signs.
 """
 from __future__ import annotations
 
