@@ -52,7 +52,17 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
     else:
         made = _implicit(objective, model)
     reference = Formula((), TERMS[objective], CONSTANT.get(objective))
-    return (reference, *(f for f in made if f.slips), *(_with_extra(reference, part) for part in _extras(objective, model)))
+    return (reference, *(f for f in made if f.slips), *_some_points(reference), *(_with_extra(reference, part) for part in _extras(objective, model)))
+
+
+# -- points that are forgotten ----------------------------------------------------------------------------------------
+
+def _some_points(reference: Formula) -> Iterator[Formula]:
+    for slip, suffix, rows in (("the last point is left out", "[:-1]", slice(0, -1)), ("the first point is left out", "[1:]", slice(1, None)),
+                               ("only the first point", "[:1]", slice(0, 1))):
+        def some(part: Part, suffix: str = suffix, rows: slice = rows) -> Part:
+            return Part(part.role, f"{part.name}, points {suffix}", lambda q: part.per_sample(q)[rows])
+        yield Formula((slip,), tuple(some(part) for part in reference.parts), some(reference.constant) if reference.constant is not None else None)
 
 
 # -- a term too many --------------------------------------------------------------------------------------------------

@@ -145,6 +145,8 @@ def training(objective: str, change: Change) -> str:
 
 
 _TRAINING_SLIPS = {
+    "point is left out": "harmless on average: one point in every batch is not used",
+    "only the first point": "one point of every batch is used: the same loss in expectation, with the variance of a batch of one",
     "a term too many": "the minimiser is pulled away from the score, by as much as the extra term weighs",
     "the score is read at x": "at a point that does not know the noise the target averages to 0 or to another density's score: the wrong function is fitted",
     "the noisy point is made as": "the data are smoothed with another noise than sigma says: the score of the wrong density is learned",

@@ -20,6 +20,7 @@ from refsm.verify.terms import CONSTANT, TERMS, value
 __all__ = ["written"]
 
 SLICED = "J and its transpose in v' J v: both have the same value"
+CLOSE = 1e-3               # closer than this, and not to rounding: the formula is right and something in it is approximate
 VALUES_ONLY = "values cannot show a detached term or a frozen parameter: ask for gradients too (gradient=True, with a dict of value and gradient)"
 
 
@@ -113,6 +114,10 @@ def _unexplained(found: Diagnosis) -> str:
     cells = found.table.sizes
     if (np.ptp(found.answers, axis=1) <= 1e-12 * np.abs(found.answers).max(axis=1)).all():
         return "the answers do not depend on the parameters" + (": every one is 0" if not found.answers.any() else "")
+    mine = np.array([value(case) for case in found.table.cases])[found.table.index]
+    off = float((np.abs(found.answers - mine) / (np.abs(mine) + found.table.scale())).max())
+    if off < CLOSE:
+        return f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, or a small number under a root or a logarithm?"
     text = "the answers are no combination of terms that is known"
     if right.all(axis=1).any() and not right.all():
         for name in ("d", "n", "M", "sigma", "strength"):

@@ -70,3 +70,9 @@ def test_what_is_no_law_is_refused(text):
     ("sigma^-2", "1 / sigma^2")])
 def test_a_law_is_printed_in_one_way(text, law):
     assert str(parse_law(text)) == law
+
+
+@pytest.mark.parametrize("text, value", [("n / (n - 1)", 7 / 6), ("(d - 1)", 2), ("(d + 1)", 4), ("1 / (n + 1)", 1 / 8), ("(M - 1)", 10), ("(1 + sigma^2)", 1.25),
+                                         ("(1 + sigma^2 / 0.04)", 7.25), ("3 strength sigma^-2", 2.4), ("-2", -2)])
+def test_a_law_is_a_number_for_given_sizes(text, value):
+    assert parse_law(text)({"n": 7, "d": 3, "M": 11, "sigma": 0.5, "strength": 0.2}) == pytest.approx(value, rel=1e-12)

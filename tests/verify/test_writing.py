@@ -53,6 +53,18 @@ def test_equals_are_told_as_what_cannot_be_told_apart():
     assert any(text.startswith("equally simple and equally good: penalty: the trace") for text in report.cannot_tell)
 
 
+def test_an_approximation_is_not_taken_for_another_formula():
+    one_sided = lambda c: (sq(c.score(c.x)) / 2 + sum((c.score(c.x + 1e-3 * e) - c.score(c.x))[:, i] / 1e-3 for i,
+        e in enumerate(np.eye(c.d)))).mean()     # noqa: E731
+    report = verify(one_sided, "ism")
+    assert report.verdict == "UNEXPLAINED" and "a numerical derivative" in report.name
+
+
+def test_points_that_are_left_out_are_noticed():
+    report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))[:-1].mean(), "ism")
+    assert report.verdict == "MISMATCH" and report.convention == "the last point is left out"
+
+
 def test_single_precision_inside_is_noted():
     report = verify(lambda c: value(c) * (1 + 1e-8 * np.sin(1e4 * c.params["W"][0, 0])), "ism")
     assert report.verdict == "PASS" and "single precision only" in report.notes[0] and report.precision == "float32 somewhere inside"
