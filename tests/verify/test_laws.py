@@ -30,7 +30,7 @@ def test_stranger_laws_are_found_too(text):
 
 def test_random_coefficients_follow_no_law():
     rng = np.random.default_rng(2)
-    assert not any(fit_law(np.exp(rng.standard_normal(6)), np.full(6, 1e-4), SIZES) for _ in range(300))
+    assert not any(fit_law(np.exp(rng.standard_normal(6)), np.full(6, 1e-4), SIZES) for _ in range(80))
 
 
 def test_zero_sign_changes_and_what_is_not_known_well_enough():
@@ -72,7 +72,8 @@ def test_a_law_is_printed_in_one_way(text, law):
     assert str(parse_law(text)) == law
 
 
-@pytest.mark.parametrize("text, value", [("n / (n - 1)", 7 / 6), ("(d - 1)", 2), ("(d + 1)", 4), ("1 / (n + 1)", 1 / 8), ("(M - 1)", 10), ("(1 + sigma^2)", 1.25),
+@pytest.mark.parametrize("text, value", [("n / (n - 1)", 7 / 6), ("(d - 1)", 2), ("(d + 1)", 4), ("1 / (n + 1)", 1 / 8), ("(M - 1)", 10), ("(1 + sigma^2)",
+    1.25),
                                          ("(1 + sigma^2 / 0.04)", 7.25), ("3 strength sigma^-2", 2.4), ("-2", -2)])
 def test_a_law_is_a_number_for_given_sizes(text, value):
     assert parse_law(text)({"n": 7, "d": 3, "M": 11, "sigma": 0.5, "strength": 0.2}) == pytest.approx(value, rel=1e-12)
