@@ -122,7 +122,7 @@ def check_jacobian(f: Callable[[Array], Any], jacobian: Any, x: ArrayLike, *, ac
     accuracy = arrays.positive(accuracy, "accuracy")
     flat = function(f, blocks, "an array")
     outputs, inputs = np.shape(f(blocks.unravel(blocks.vector))), blocks.shapes[0]
-    claimed = arrays.array(jacobian(x) if callable(jacobian) else jacobian, "jacobian", outputs + inputs).reshape(-1, len(blocks.vector))
+    claimed = arrays.array(jacobian(x) if callable(jacobian) else jacobian, "jacobian", outputs + inputs).reshape(math.prod(outputs), len(blocks.vector))
     probe = Probe(flat, blocks.vector, [(blocks.slices[0], blocks.scales(scale)[0])], complex_step, source(rng))
     every = len(blocks.vector) <= FEW
     report, gap = _judged("jacobian", probe, claimed, 0, every, accuracy, "")
@@ -197,7 +197,7 @@ def taylor_orders(f: Callable[[Array], Any], gradient: Any, x: ArrayLike, hessia
     first = _order(r_1, noise)
     if hessian is None:
         return TaylorOrders(first, None)
-    H = arrays.array(hessian(x) if callable(hessian) else hessian, "hessian", blocks.shapes[0] * 2).reshape(len(vector), -1)
+    H = arrays.array(hessian(x) if callable(hessian) else hessian, "hessian", blocks.shapes[0] * 2).reshape(len(vector), len(vector))
     r_2 = r_1 - t**2 * (u @ H @ u) / 2                                   # (16,)  (2)
     return TaylorOrders(first, _order(r_2, noise))
 

@@ -143,7 +143,8 @@ def _extrapolated(q: GaussianMixture) -> tuple[float, float, float]:
         previous = table
         table = (2**level * previous[1:] - previous[:-1]) / (2**level - 1)
     error = abs(table[0] - previous[-1]) + 2**LADDER * QUADRATURE * abs(f0) / h[-1]
-    exponents = 2 * np.log2(np.array(slopes[:-1]) * h[:-1] / (np.array(slopes[1:]) * h[1:]))      # in sigma, not in sigma^2
+    rises = np.array(slopes) * h
+    exponents = np.log2((rises[:-1] / rises[1:]) ** 2)                              # in sigma, not in sigma^2
     for level in range(1, LADDER - 1):
         exponents = (2**level * exponents[1:] - exponents[:-1]) / (2**level - 1)
     return float(table[0]), float(error), float(exponents[0])

@@ -41,13 +41,12 @@ def statements(data: Array, name: str) -> list[Statement]:
     x_noisy = (x[:, None, :] + noise).reshape(2 * n * d, d)
     where = f"{n} {name}, {d} columns"
     mean = x.mean(axis=0)
-    S = (x - mean).T @ (x - mean) / n
+    S = x.T @ (x - mean) / n
     dP = np.diag(np.arange(1.0, d + 1)) + 0.1
     out = []
     for J, C, title in ((ImplicitScoreMatching(x), S, "J_ISM"),
                         (DenoisingScoreMatching(np.repeat(x, 2 * d, axis=0), x_noisy, SIGMA), S + SIGMA**2 * np.eye(d), "E J_DSM")):
         P = np.linalg.inv(C)
-        P = (P + P.T) / 2
         best = Gaussian(mean, P)
         gradient = J.gradient(best)
         r = np.abs(J.points - mean)

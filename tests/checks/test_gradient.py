@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refsm.checks import gradient as room
+from refsm.checks.differences import noise_level
 from refsm.checks.gradient import check_gradient, check_jacobian, taylor_orders
 
 MANY = 10**4
@@ -324,15 +325,29 @@ def test_a_large_jacobian_is_checked_along_random_directions():
     assert found.verdict == "FAIL" and found.entry is None
 
 
-def test_few_is_twenty_four():
-    """Up to there each column is tried: then the worst entry is known exactly, and f is called once a column (with the complex step)."""
-    for n, calls in ((24, 24), (25, room.DIRECTIONS)):
-        seen = []
-        def f(x):
-            return seen.append(np.iscomplexobj(x)) or np.sin(x)
+@pytest.mark.parametrize("n, calls", [(24, 24), (25, 5)])
+def test_few_is_twenty_four_and_some_are_five(n, calls):
+    """Up to there each entry is tried: then the worst one is known exactly, and f is called once for each (with the complex step)."""
+    seen = []
+    def f(x):
+        return seen.append(np.iscomplexobj(x)) or np.sin(x)
 
-        check_jacobian(f, lambda x: np.diag(np.cos(x)), points(n=n))
-        assert sum(seen) == calls + 1
+    check_jacobian(f, lambda x: np.diag(np.cos(x)), points(n=n))
+    assert sum(seen) == calls + 1
+    seen.clear()
+    check_gradient(lambda x: f(x).sum(), np.cos, points(n=n))
+    assert sum(seen) == calls + 1
+
+
+def test_six_digits_are_asked_for():
+    x = points(n=3)
+    assert check_gradient(lambda x: np.sin(x).sum(), np.cos, x).accuracy == check_jacobian(np.sin, lambda x: np.diag(np.cos(x)), x).accuracy == 1e-6
+
+
+def test_one_scale_is_for_all_blocks():
+    f, g, p = two_blocks(3)
+    assert [part.verdict for part in check_gradient(f, g, p, scale=0.5).parts] == ["PASS", "PASS"]
+    assert [part.verdict for part in check_gradient(f, g(p)._replace(b=p.b), p, scale=0.5).parts] == ["PASS", "FAIL"]
 
 
 # -- Taylor -----------------------------------------------------------------------------------------------------------
@@ -355,6 +370,19 @@ def test_a_remainder_that_vanishes_has_infinite_order():
     assert taylor_orders(lambda x: x.sum(), np.ones(5), x).gradient == math.inf
     assert taylor_orders(lambda x: (x * x).sum(), 2 * x, x, 2 * np.eye(5)).hessian == math.inf
     assert abs(taylor_orders(lambda x: x.sum(), 0.999 * np.ones(5), x).gradient - 1) < 1e-6
+
+
+def test_a_remainder_counts_at_a_hundred_times_the_noise(monkeypatch):
+    seen = []
+    monkeypatch.setattr(room, "_order", lambda r, noise: seen.append((r, noise)) or 2.0)
+    f, x, rng = (lambda x: np.exp(x).sum()), points(n=5), np.random.default_rng(3)
+    u = np.sqrt((x * x).mean()) * rng.standard_normal(5)
+    taylor_orders(f, np.exp, x, rng=np.random.default_rng(3))
+    values = np.array([f(x + 4.0 ** -k * u) for k in range(16)])
+    sigma = noise_level(lambda x: np.array([f(x)]), x, u, np.array([f(x)]))[0]
+    expected = 100 * np.maximum(sigma, np.finfo(float).eps * np.maximum(values, f(x)))
+    assert np.allclose(seen[0][1], expected, rtol=1e-6)
+    assert np.allclose(seen[0][0], values - f(x) - 4.0 ** -np.arange(16) * (np.exp(x) @ u), rtol=0, atol=1e-14)
 
 
 def test_the_order_by_hand():

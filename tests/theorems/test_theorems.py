@@ -66,7 +66,7 @@ R = np.random.default_rng(6).random((11, 4))
 
 @pytest.mark.parametrize(("data", "columns"), [
     (np.c_[R[:, :3], 7 * R[:, :1]], 3), (np.c_[R[:, :1], 3 * R[:, :1] + 2], 1), (np.c_[R[:, :3], R[:, :1] - R[:, 1:2]], 3), (np.c_[R[:, :2], R[:, :1] + 1e-3 * R[:, 1:2]], 2),
-    (np.c_[R[:, :2], np.full((11, 1), 0.1)], 2), (np.full((6, 3), 0.1), 0), (np.zeros((5, 3)), 0), (R[:1], 0), (R[:3], 2), (1e8 + R, 3), (1e-9 * R, 3),
+    (np.c_[R[:, :2], np.full((11, 1), 0.1)], 2), (np.full((6, 3), 0.1), 0), (np.zeros((5, 3)), 0), (np.full((7, 3), 1e16 / 3), 0), (1e-100 * R, 3), (R[:1], 0), (R[:3], 2), (1e8 + R, 3), (1e-9 * R, 3),
 ])
 def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data, columns):
     x = gaussian.columns(data)
@@ -89,6 +89,13 @@ def test_a_column_is_left_out_where_a_tenth_of_it_is_new(part, columns):
     u = np.array([1.0, -1, 1, -1, 1, -1, 1, -1])
     v = np.array([1.0, 1, -1, -1, 1, 1, -1, -1])
     assert gaussian.columns(np.c_[2 * u, cosine * u + np.sqrt(1 - cosine**2) * v]).shape[1] == columns
+
+
+def test_nodes_are_as_many_as_they_should_be():
+    x, w = chain.nodes_of(chain.density())
+    assert x.shape == (2 * 121**2, 2) and w.sum() == pytest.approx(1, rel=1e-13)
+    clean, (x, x_noisy, w) = chain.noisy_nodes()
+    assert clean.shape == (5, 2) and x.shape == x_noisy.shape == (5 * 121**2, 2) and w.sum() == pytest.approx(1, rel=1e-13)
 
 
 def test_one_sigma_takes_the_place_of_three():
