@@ -14,7 +14,8 @@ Symbols
     psi       (n, d)      score
     v         (n, M, d)   directions;  u (n, M, m) their projections
     q         (m,)        squared lengths of the rows of W
-    e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
+    e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
+                          diagonal (n, d), curvature (n, M)
     A         (n, m)      sigma^2 times the cotangent on a;  B (n, m) -2 sigma^2 times that on s1
 
 Equations
@@ -32,36 +33,45 @@ Equations
     (11) B_j    = -2 ( t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2 )
     (12) dL/db_j  = sum_n A_j / sigma^2
     (13) dL/dc_i  = sum_n ( p_i - e x_i ) / sigma^2
-    (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j t W_ji + 2 s1_j g_i W_ji + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
+    (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j t W_ji + 2 s1_j g_i W_ji
+                            + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
 
 Derivation
     (1) -> (3)   psi = -grad E;  d(c.x)/dx_i = c_i,  d(|x|^2 / 2)/dx_i = x_i,  df(a_j)/dx_i = s_j W_ji by (2).
-                 sum_j s_j W_ji + c_i is the decoder applied to the hidden code s: psi = (reconstruction - x) / sigma^2.
-    (3) -> (4)   ds_j/dx_k = s1_j W_jk by (2), and dx_i/dx_k = delta_ik.  J is symmetric BECAUSE the decoder's weights
-                 are the encoder's: with a free decoder V the first term is sum_j s1_j V_ji W_jk, and no energy exists.
+                 sum_j s_j W_ji + c_i is the decoder applied to the hidden code s:
+                 psi = (reconstruction - x) / sigma^2.
+    (3) -> (4)   ds_j/dx_k = s1_j W_jk by (2), and dx_i/dx_k = delta_ik.  J is symmetric BECAUSE the
+                 decoder's weights are the encoder's.  With a free decoder V the first term is
+                 sum_j s1_j V_ji W_jk; where that is not symmetric psi is the gradient of no energy.
     (4) -> (5)   set k = i and sum over i; sum_i W_ji^2 is (6), sum_i delta_ii is d.
     (4) -> (7)   set k = i.
     (4) -> (8)   sum_ik v_i W_ji W_jk v_k = u_j^2 by (9).
-    -> (11)      -2 times what multiplies s1_j in t (5), sum_i g_i (7) and sum_r w_r (8), without sigma.
     -> (10)      what L gains when a alone moves by da (W, x fixed where they stand outside a):
-                 energy: e dE = -e s.da / sigma^2;  score: ds_j = s1_j da_j, so p.dpsi = sum_j (W p)_j s1_j da_j / sigma^2;
-                 divergence, diagonal, curvature: ds1_j = f'''(a_j) da_j = -2 kappa_j s1_j da_j times what multiplies s1_j in (5), (7), (8).
+                 energy:    e dE = -e s.da / sigma^2
+                 score:     ds_j = s1_j da_j, so p.dpsi = sum_j (W p)_j s1_j da_j / sigma^2
+                 the rest:  ds1_j = f'''(a_j) da_j = -2 kappa_j s1_j da_j, times what multiplies s1_j
+                            in (5), (7), (8)
                  A_j collects the factors of da_j / sigma^2.
+    -> (11)      -2 times what multiplies s1_j in t (5), sum_i g_i (7) and sum_r w_r (8), without sigma.
     -> (12)      da_j/db_j = 1, and b stands nowhere else.
     -> (13)      c stands in (1) as -c.x / sigma^2 and in (3) as c / sigma^2.
-    -> (14)      W enters through a: da_j/dW_ji = x_i gives A_j x_i.  It enters explicitly in (3): s_j p_i;  in (5) through
-                 dq_j/dW_ji = 2 W_ji: 2 s1_j t W_ji;  in (7): 2 s1_j g_i W_ji;  in (8) through du_j/dW_ji = v_i: 2 w s1_j u_j v_i.
+    -> (14)      W enters through a, where da_j/dW_ji = x_i:  A_j x_i.  It enters explicitly
+                 in (3):  s_j p_i
+                 in (5), through dq_j/dW_ji = 2 W_ji:  2 s1_j t W_ji
+                 in (7):  2 s1_j g_i W_ji
+                 in (8), through du_j/dW_ji = v_i:  2 w s1_j u_j v_i
 
 Conventions
-    E is divided by sigma^2 (a temperature): psi then estimates grad log q_sigma, the score of the data smoothed with
-    noise of standard deviation sigma.  Swersky et al. (2011) take sigma = 1.  Putting sigma inside the sigmoid instead, or untying
-    the decoder, or replacing the squared error by cross-entropy breaks the identity with the autoencoder's loss:
-    `refsm.theorems` shows each residual.  Vincent writes the noise-dependent energy with 1 / sigma^2 in front, as here.
-    With sigma = 1 this is the Gaussian-Bernoulli RBM with unit standard deviations, up to the constant |c|^2 / 2.
+    E is divided by sigma^2 (a temperature), as in Vincent (2011): psi then estimates grad log q_sigma, the
+    score of the data smoothed with noise of standard deviation sigma.  Putting sigma inside the sigmoid
+    instead, or untying the decoder, or replacing the squared error by cross-entropy breaks the identity
+    with the autoencoder's loss: `refsm.theorems` shows each residual.  With sigma = 1 this is the
+    Gaussian-Bernoulli RBM with unit standard deviations, up to the constant |c|^2 / 2.
 
 Sources
-    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011): the energy
-    (1) and its score (3), section "Score matching and denoising autoencoders".  (4)-(14) are derived here.
+    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011):
+    the energy (1) and its score (3), section "An energy function that yields the denoising autoencoder
+    objective".  (4)-(14) are derived here.
 """
 from __future__ import annotations
 
@@ -96,7 +106,7 @@ class AutoencoderEnergy(Energy):
     (for arithmetic in exact rationals).  ValueError where shapes disagree, an entry is not finite, or sigma <= 0.
     Source: Vincent (2011).
 
-    With W = 0 the energy is |x|^2 / (2 sigma^2) + constant, so the score is -x / sigma^2:
+    With W = 0 and c = 0 the energy is |x|^2 / (2 sigma^2) + constant, so the score is -x / sigma^2:
 
     >>> import numpy as np
     >>> model = AutoencoderEnergy(W=np.zeros((3, 2)), b=np.zeros(3), c=np.zeros(2), sigma=0.5)
@@ -206,35 +216,35 @@ class AutoencoderEnergyAt(EnergyAt):
     def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
                  diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> AutoencoderTheta:
         W, x, sigma, (s, s1) = self.W, self.x, self.sigma, self.s_s1
-        A: list[Array] = []                                              # the terms of (10), of its bracket, of (11), (13)
-        S: list[Array] = []                                              # and (14), each where its cotangent is given
-        B: list[Array] = []
-        dc: list[Array] = []
-        dW: list[Array] = []
+        A: list[Array] = []                                              # the terms of (10), each where its cotangent is given,
+        S: list[Array] = []                                              # of the bracket of (10),
+        B: list[Array] = []                                              # of (11),
+        dc: list[Array] = []                                             # of (13)
+        dW: list[Array] = []                                             # and of (14)
         if (e := energy) is not None:
             A += [-e[:, None] * s]
             dc += [-weighted_sum(e, x)]
         if (p := score) is not None:
             S += [p @ W.T]
             dc += [sum_rows(p)]
-            dW += [s.T @ p]
+            dW += [s.T @ p]                                              # s_j p_i in (14)
         if (t := divergence) is not None:
             B += [-2 * once(t)[:, None] * self.q]
-            dW += [2 * weighted_sum(t, s1)[:, None] * W]
+            dW += [2 * weighted_sum(t, s1)[:, None] * W]                 # 2 s1_j t W_ji in (14)
         if (g := diagonal) is not None:
             B += [g @ (-2 * W**2).T]
-            dW += [2 * (s1.T @ g) * W]
+            dW += [2 * (s1.T @ g) * W]                                   # 2 s1_j g_i W_ji in (14)
         if curvature is not None:
             v, w = curvature
             s1_u, uu = self._projections(v)
             B += [-2 * once(w_r)[:, None] * uu_r for w_r, uu_r in zip(w.T, uu.swapaxes(0, 1))]
             w = once(w)[:, :, None]                                      # (n, M, 1)
-            dW += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]
+            dW += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]                         # 2 sum_r w_r s1_j u_rj v_ri in (14)
         if B:
             S += [self.model.activation.kappa(self.a, s) * total(B, s.shape)]                    # (n, m)  (11)
         A += [s1 * total(S, s.shape)]
         A_sum = total(A, s.shape)                                        # (n, m)  (10)
-        dW += [A_sum.T @ x]
+        dW += [A_sum.T @ x]                                              # A_j x_i in (14)
         return AutoencoderTheta(W=total(dW, W.shape) / sigma**2,         # (m, d)  (14)
                                 b=sum_rows(A_sum) / sigma**2,            # (m,)    (12)
                                 c=total(dc, self.c.shape) / sigma**2)    # (d,)    (13)

@@ -70,14 +70,15 @@ Derivation
 Conventions
     Given h, x_i is normal with mean c_i + sum_j h_j W_ji and standard deviation sigma_i: W is in the units of x, and psi is the reconstruction
     minus x, over sigma^2.  Others divide the interaction by sigma_i instead of sigma_i^2 (their W is ours over sigma, and
-    the mean moves with sigma when W is held), put a temperature inside the sigmoid (f(a) = T softplus(a / T): no machine with
-    hidden units of 0 and 1), or take h in {-1, 1} (f(a) = log(2 cosh a)).  These are different functions of (W, b, c, sigma).
+    the mean moves with sigma when W is held), put a temperature inside the sigmoid (f(a) = T softplus(a / T), which m hidden
+    units of 0 and 1 give only for T = 1), or take h in {-1, 1} (f(a) = log(2 cosh a)).  These are different functions of (W, b, c, sigma).
     log_sigma is learnable because it has no boundary; sigma = exp(log_sigma) is derived from it.  With all sigma_i = 1 this is the autoencoder energy
     with sigma = 1 plus the constant |c|^2 / 2.
 
 Sources
     Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313 (2006): binary hidden and
-    Gaussian visible units (with x_i / sigma_i).  Swersky, Ranzato, Buchman, Marlin & de Freitas, On autoencoders and
+    Gaussian visible units.  Hinton, A practical guide to training restricted Boltzmann machines (2010): the energy with x_i / sigma_i.
+    Swersky, Ranzato, Buchman, Marlin & de Freitas, On autoencoders and
     score matching for energy based models, ICML 2011: score matching of this machine.  (2)-(21) are derived here.
 """
 from __future__ import annotations
@@ -245,35 +246,35 @@ class GaussianBernoulliRBMAt(EnergyAt):
     def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
                  diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> GaussianBernoulliRBMTheta:
         V, tau, x, r, (s, s1) = self.V, self.tau, self.x, self.r, self.s_s1
-        A: list[Array] = []                                              # the terms of (14), of its bracket, of (15), (16),
-        S: list[Array] = []                                              # (17) and (20), each where its cotangent is given
-        B: list[Array] = []
-        H: list[Array] = []
-        T: list[Array] = []
-        dc: list[Array] = []
+        A: list[Array] = []                                              # the terms of (14), each where its cotangent is given,
+        S: list[Array] = []                                              # of the bracket of (14),
+        B: list[Array] = []                                              # of (15),
+        H: list[Array] = []                                              # of (16),
+        T: list[Array] = []                                              # of (17)
+        dc: list[Array] = []                                             # and of (20)
         if (e := energy) is not None:
             A += [-e[:, None] * s]
             T += [weighted_sum(e, r**2) / 2]
             dc += [-weighted_sum(e, r)]
         if (p := score) is not None:
             S += [p @ V.T]
-            H += [s.T @ p]
+            H += [s.T @ p]                                               # s_j p_i in (16)
             T += [-sum_rows(p * r)]
             dc += [sum_rows(p)]
         if (t := divergence) is not None:
             B += [-2 * once(t)[:, None] * self.q]
-            H += [2 * weighted_sum(t, s1)[:, None] * V]
+            H += [2 * weighted_sum(t, s1)[:, None] * V]                  # 2 s1_j t V_ji in (16)
             T += [np.repeat(-t.sum(), len(tau))]
         if (g := diagonal) is not None:
             B += [g @ (-2 * V**2).T]
-            H += [2 * (s1.T @ g) * V]
+            H += [2 * (s1.T @ g) * V]                                    # 2 s1_j g_i V_ji in (16)
             T += [-sum_rows(g)]
         if curvature is not None:
             v, w = curvature
             s1_u, uu = self._projections(v)
             B += [-2 * once(w_l)[:, None] * uu_l for w_l, uu_l in zip(w.T, uu.swapaxes(0, 1))]
             w = once(w)[:, :, None]                                      # (n, M, 1)
-            H += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]
+            H += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]                          # 2 sum_l w_l s1_j u_lj v_li in (16)
             T += [-(w * v * v).sum(axis=(0, 1))]
         if B:
             S += [self.model.activation.kappa(self.a, s) * total(B, s.shape)]                    # (n, m)  (15)

@@ -276,10 +276,10 @@ class GaussianMixtureAt(EnergyAt):
     def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
                  diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> MixtureTheta:
         w, P, r, s, delta = self.w, self.P, self.r, self.s, self.delta
-        A: list[Array] = []                                              # the terms of (17), (19), (20), (21) and (23),
-        B: list[Array] = []                                              # each where its cotangent is given
-        C: list[Array] = []
-        dS: list[Array] = []
+        A: list[Array] = []                                              # the terms of (19), each where its cotangent is given,
+        B: list[Array] = []                                              # of (20),
+        C: list[Array] = []                                              # of (17)
+        dS: list[Array] = []                                             # and of (23)
         dlogits, eye = np.zeros(w.shape), np.eye(self.model.d)           # (K,), (d, d)
         if (e := energy) is not None:
             A += [-e[:, None]]
@@ -306,7 +306,7 @@ class GaussianMixtureAt(EnergyAt):
         A_s, P_B = A_sum[:, :, None] * s, _each(P, B_sum)                # (n, K, d)
         A_total = A_sum.sum(axis=0)                                      # (K,)
         dS += [(A_s / 2 - P_B).transpose(1, 2, 0) @ s.transpose(1, 0, 2), -A_total[:, None, None] / 2 * P]
-        return MixtureTheta(logits=A_total + dlogits,                # (K,)  (21)
+        return MixtureTheta(logits=A_total + dlogits,                    # (K,)  (21)
                             means=(P_B - A_s).sum(axis=0),               # (K, d)  (22)
                             covariances=_symmetric(total(dS, P.shape)))  # (K, d, d)  (23)
 
