@@ -70,7 +70,7 @@ class Activation(NamedTuple):
     first_two: Callable[[Array], tuple[Array, Array]]        # a -> (s, s1), which share their work
     kappa: Callable[[Array, Array], Array]                   # a, s -> kappa
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.name
 
     def __reduce__(self) -> str:

@@ -128,6 +128,7 @@ class CovarianceCorruption(Corruption):
     """Gaussian noise of any covariance C: x_noisy = x + L eps with C = L L', equation (4).
 
     covariance (d, d), in the units of x squared.  ValueError if it is not symmetric (up to rounding) or not positive definite.
+    Source: Vincent (2011), whose corruption may be any q(x_noisy | x).
 
     >>> CovarianceCorruption([[4.0, 0.0], [0.0, 0.25]]).score([[0.0, 0.0]], [[1.0, 1.0]])      # P (x - x_noisy)
     array([[0.25, 4.  ]])
@@ -161,6 +162,7 @@ class CovarianceCorruption(Corruption):
 
     @cached_property
     def P(self) -> Array:
+        """The inverse of the covariance, shape (d, d), equation (8)."""
         L_inverse = solve_triangular(self.L, np.eye(self.d), lower=True)
         return L_inverse.T @ L_inverse                                   # (d, d)  (8)
 
@@ -185,6 +187,7 @@ class ScaledCorruption(Corruption):
     """Scaled points in isotropic Gaussian noise: x_noisy = alpha x + sigma eps, equation (9).
 
     alpha > 0 is a number without units, sigma > 0 the standard deviation of the noise, in the units of x.
+    Source: Vincent (2011), whose corruption may be any q(x_noisy | x).
 
     >>> ScaledCorruption(0.5, 0.5).score([[1.0, 2.0]], [[4.0, 4.0]])      # (alpha x - x_noisy) / sigma^2
     array([[4., 0.]])

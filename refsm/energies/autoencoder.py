@@ -42,7 +42,7 @@ Derivation
                  psi = (reconstruction - x) / sigma^2.
     (3) -> (4)   ds_j/dx_k = s1_j W_jk by (2), and dx_i/dx_k = delta_ik.  J is symmetric BECAUSE the
                  decoder's weights are the encoder's.  With a free decoder V the first term is
-                 sum_j s1_j V_ji W_jk; where that is not symmetric psi is the gradient of no energy.
+                 sum_j s1_j V_ji W_jk; where that is not symmetric psi is the score of no energy.
     (4) -> (5)   set k = i and sum over i; sum_i W_ji^2 is (6), sum_i delta_ii is d.
     (4) -> (7)   set k = i.
     (4) -> (8)   sum_ik v_i W_ji W_jk v_k = u_j^2 by (9).

@@ -60,7 +60,20 @@ class EnergyAt:
 
 
 class Energy:
-    """An energy of points in R^d.  Abstract: use one of the energies of `refsm.energies`."""
+    """An energy of points in R^d.  Abstract: use one of the energies of `refsm.energies`.
+
+    Points x are (n, d) in every method.  ValueError, in one sentence, for points or cotangents of another shape and for entries
+    that are not finite.  Units: the energy is a pure number, the score is in those of 1 / x, its derivatives in those of 1 / x^2.
+
+    A Gaussian with precisions 2 and 4, one step from its mean along both axes:
+
+    >>> from refsm.energies.gaussian import Gaussian
+    >>> model, x = Gaussian(mean=[0.0, 0.0], precision=[[2.0, 0.0], [0.0, 4.0]]), [[1.0, 1.0]]
+    >>> model.energy(x), model.score(x), model.score_divergence(x), model.score_curvature(x, [[3.0, 0.0]])
+    (array([3.]), array([[-2., -4.]]), array([-6.]), array([-18.]))
+    >>> model.pullback(x, energy=[1.0]).mean                         # d E / d mean is the score
+    array([-2., -4.])
+    """
 
     quantities: ClassVar[frozenset[str]] = frozenset({"energy", "score", "divergence", "diagonal", "curvature"})
 

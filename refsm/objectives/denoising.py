@@ -4,8 +4,9 @@ Symbols
     n points, i visible dimensions (d).
     x             (n, d)   clean points, drawn from a density q
     x_noisy       (n, d)   corrupted points, x_noisy_n drawn from q(x_noisy | x_n)
-    corruption             the process q(x_noisy | x): its `score` is grad log q(x_noisy | x) with respect to x_noisy
-    target        (n, d)   that score; for isotropic Gaussian noise (x - x_noisy) / sigma^2
+    corruption             the process q(x_noisy | x)
+    target        (n, d)   its score, grad log q(x_noisy | x) with respect to x_noisy; for isotropic Gaussian
+                           noise of standard deviation sigma (x - x_noisy) / sigma^2
     psi           (n, d)   the model's score at x_noisy; `score` where it is an argument
     weights       (n,)     w_n, 1/n unless given
     term          (n,)     the loss at one pair (x, x_noisy)
@@ -15,31 +16,38 @@ Equations
     (2)  target = grad log q(x_noisy | x)
     (3)  d value / d psi = weights (psi - target)
     (4)  q_sigma(x_noisy) = integral q(x_noisy | x) q(x) dx                            [definition]
-    (5)  E (1) = E_{q_sigma} 1/2 |psi - grad log q_sigma|^2 + C,
-         C = 1/2 E |target|^2 - 1/2 E_{q_sigma} |grad log q_sigma|^2                   [theorem 4]
-    (6)  Gaussian noise of covariance C:  1/2 E |target|^2 = 1/2 tr C^-1;  isotropic:  d / (2 sigma^2)      [definition]
+    (5)  E (1) = E_{q_sigma} 1/2 |psi - grad log q_sigma|^2 + constant,
+         constant = 1/2 E |target|^2 - 1/2 E_{q_sigma} |grad log q_sigma|^2            [theorem 4]
+    (6)  1/2 E |target|^2 = 1/2 tr C^-1 for Gaussian noise of covariance C,
+         d / (2 sigma^2) where C = sigma^2 I                                           [result]
 
 Derivation
-    (1) -> (5)  Expand both squares.  1/2 E|psi|^2 stands in both, because x_noisy ~ q_sigma.  The cross terms agree:
+    (1) -> (3)  elementwise derivative of the term, times weights_n.
+    (1) -> (5)  Expand both squares.  1/2 E|psi|^2 stands in both, because x_noisy ~ q_sigma.
+                The cross terms agree (all gradients are with respect to x_noisy):
                 E_{q_sigma} psi.grad log q_sigma
-                  = integral psi(x_noisy).grad q_sigma(x_noisy) dx_noisy                  q_sigma grad log q_sigma = grad q_sigma
-                  = integral psi(x_noisy). integral q(x) grad q(x_noisy | x) dx dx_noisy  (4), gradient under the integral
-                  = integral integral q(x) q(x_noisy | x) psi(x_noisy).grad log q(x_noisy | x) dx dx_noisy
-                  = E psi(x_noisy).target.
-                What is left does not depend on theta; it is C.  No integration by parts and no boundary term: unlike the implicit
-                form this one holds for any q, with gaps or bounded support, as long as the corruption is smooth.
-    (6)         target = -C^-1 noise with E noise noise' = C:  E |target|^2 = tr C^-1 C C^-1;  C = sigma^2 I has tr C^-1 = d / sigma^2.
-    (1) -> (3)  elementwise, times weights_n.
-    Together with theorem 3 (explicit = implicit at q_sigma): E (1) = E[J_ISM at q_sigma] + d / (2 sigma^2).
+                  = integral psi.grad q_sigma dx_noisy            since q_sigma grad log q_sigma = grad q_sigma
+                  = integral psi.[ integral q(x) grad q(x_noisy | x) dx ] dx_noisy
+                                                                  by (4), the gradient under the integral
+                  = integral integral q(x) q(x_noisy | x) psi.grad log q(x_noisy | x) dx dx_noisy
+                                                                  since grad q = q grad log q once more
+                  = E psi.target.
+                What is left does not depend on theta; it is the constant.  No integration by parts and no
+                boundary term: unlike the implicit form this one holds for any q, with gaps or bounded
+                support, as long as the corruption is smooth and the expectations are finite.
+    -> (6)      target = -C^-1 noise with E noise noise' = C:  E |target|^2 = tr C^-1 C C^-1 = tr C^-1.
+    Together with theorem 3 (explicit = implicit at q_sigma, apart from a constant), for isotropic noise:
+    E (1) = E[J_ISM at q_sigma] + d / (2 sigma^2), which is theorem 5.
 
 Conventions
-    The factor 1/2, the sum over dimensions, the mean over pairs; no weighting by sigma^2.  Code for diffusion models
-    multiplies (1) by sigma^2 (so that every noise level weighs the same), drops the 1/2, or takes the mean over dimensions.  The target
-    points from the noisy point BACK to the clean one; its opposite, (x_noisy - x) / sigma^2, learns the energy upside down.
+    The factor 1/2, the sum over dimensions, the mean over pairs; no weighting by sigma^2.  Code for diffusion
+    models multiplies (1) by sigma^2 (so that every noise level weighs the same), drops the 1/2, or takes the
+    mean over dimensions.  The target points from the noisy point BACK to the clean one; its opposite,
+    (x_noisy - x) / sigma^2, learns the energy upside down.
 
 Sources
-    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011): (1), (5) and their
-    proof in the appendix.
+    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23 (2011):
+    (1), section "Denoising score matching", and (5), which the appendix proves.
 """
 from __future__ import annotations
 

@@ -31,7 +31,19 @@ LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on
 
 
 class Objective:
-    """A weighted sum of terms, each a function of local quantities at one point.  Abstract."""
+    """A weighted sum of terms, each a function of local quantities at one point.  Abstract.
+
+    TypeError for a model that lacks a quantity which the objective reads, ValueError for one of other dimensions.
+
+    Implicit score matching of N(0, 1) at 1 and 3: the terms are x^2 / 2 - 1.
+
+    >>> from refsm import Gaussian, ImplicitScoreMatching
+    >>> J, model = ImplicitScoreMatching([[1.0], [3.0]]), Gaussian([0.0], [[1.0]])
+    >>> J.per_sample(model), J.value(model)
+    (array([-0.5,  3.5]), 1.5)
+    >>> J.gradient(model)                                # of mean( P^2 (x - mean)^2 / 2 - P ) for mean and P
+    GaussianTheta(mean=array([-2.]), precision=array([[4.]]))
+    """
 
     reads: ClassVar[tuple[str, ...]]                     # the local quantities, by the names of `refsm.energies.energy`
     per_point: ClassVar[tuple[str, ...]] = ("x", "weights")   # the fields with one row a point
