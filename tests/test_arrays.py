@@ -292,8 +292,25 @@ def test_a_memory_map_gives_back_the_memory_that_reading_it_took(large, mode, vi
 def test_checking_a_memory_map_keeps_none_of_it_in_memory(large):
     a = np.memmap(large, float, "r", shape=(2**15, 64))
     before = resident()
-    arrays.all_binary(arrays.held(a, "x", ("n", "d")), "x")
+    held = arrays.held(a, "x", ("n", "d"))
     assert resident() < before + 4 * 10**6
+    arrays.all_binary(held, "x")
+    assert resident() < before + 4 * 10**6
+
+
+@needs_proc
+def test_a_new_memory_map_gives_back_the_memory_that_writing_it_took(large):
+    a = np.memmap(large, float, "w+", shape=(2**15, 64))
+    before = resident()
+    a[...] = 3.0
+    arrays.let_go(a)
+    assert resident() < before + 10**6 and (a == 3).all()
+
+
+class WithMode(np.ndarray):
+    """An array with a mode of its own, which is no memory map."""
+
+    mode = "r"
 
 
 def test_what_lives_in_memory_alone_is_kept(large):
@@ -307,7 +324,7 @@ def test_what_lives_in_memory_alone_is_kept(large):
         arrays.let_go(a)
         assert a[3] == 7.0
         del a
-    for plain in (X, X[1:], changed + 1):
+    for plain in (X, X[1:], changed + 1, WithMode(3, buffer=np.ones(3)), np.ones(3).view(WithMode).copy()):
         kept = plain.copy()
         arrays.let_go(plain)
         assert (plain == kept).all()

@@ -75,7 +75,7 @@ from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Parzen"]
 
-CENTERS = 1024          # centres in a block: with 256 points, 2 MB of exponents
+CENTERS = 1024          # centres in a block: with 512 points, 4 MB of exponents
 ROUNDING = 2.0 ** -38   # the error of an exponent up to which one origin serves all points
 NEGLIGIBLE = 100.0      # a centre whose exponent is this far below the largest does not matter, nor how far: exp(-100) = 4e-44
 
@@ -99,7 +99,7 @@ class Parzen(Energy):
     theta = NoTheta()
 
     def __post_init__(self) -> None:
-        self._hold(centers=arrays.frozen(arrays.inexact(arrays.points(self.centers, "centers"))), sigma=float(arrays.positive(self.sigma, "sigma")))
+        self._hold(centers=arrays.frozen(arrays.inexact(arrays.points(self.centers, "centers"))), sigma=float(arrays.scale(self.sigma, "sigma")))
 
     def with_theta(self, theta: Any) -> Parzen:
         """The same energy: it has no parameters."""
