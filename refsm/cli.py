@@ -24,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:                                  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, OSError) as error:
+    except MemoryError as error:
+        print(f"refsm: this does not fit into memory: {error}", file=sys.stderr)
+        return 2
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
         print(f"refsm: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -57,7 +60,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     from refsm.tables import read_table
     if args.figures:
         from refsm.figures import check, draw
-        check()
+        check(args.figures)
     data = read_table(args.data) if args.data else None
     settings = {"name": f"rows of {pathlib.Path(args.data).name}"} if args.data else {}
     made: list[tuple[str, Statement]] = []
@@ -71,6 +74,8 @@ def _reproduce(args: argparse.Namespace) -> int:
             if group != title:
                 title, where = group, ""
                 print(f"\n{title}\n {'#':>2}  {'statement':52} {'left':>11}    {'right':>11} {'gap':>8} {'bound':>8}  holds")
+            if not batch:
+                print("     left out: these data do not determine it")
             for statement, of in worst(batch):
                 here = f"{of}{statement.where} ({statement.how})"
                 if here != where:

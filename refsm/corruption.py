@@ -48,6 +48,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ class GaussianCorruption(Corruption):
     alpha = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", arrays.positive(self.sigma, "sigma"))
+        object.__setattr__(self, "sigma", arrays.scale(self.sigma, "sigma"))
 
     def noisy(self, x: Array, eps: Array) -> Array:
         return x + self.sigma * eps                                      # (n, d)  (1)
@@ -198,7 +199,7 @@ class ScaledCorruption(Corruption):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", arrays.positive(self.alpha, "alpha"))
-        object.__setattr__(self, "sigma", arrays.positive(self.sigma, "sigma"))
+        object.__setattr__(self, "sigma", arrays.scale(self.sigma, "sigma"))
 
     def noisy(self, x: Array, eps: Array) -> Array:
         return self.alpha * x + self.sigma * eps                         # (n, d)  (9)
@@ -218,4 +219,7 @@ def corruption(value: object) -> Corruption:
     """
     if isinstance(value, Corruption):
         return value
-    return GaussianCorruption(arrays.positive(value, "corruption"))
+    if not isinstance(value, (Real, np.generic)) or isinstance(value, bool):
+        raise TypeError("corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or ScaledCorruption, "
+                        f"but it is a {type(value).__name__}")
+    return GaussianCorruption(arrays.scale(value, "corruption"))

@@ -88,6 +88,7 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
     >>> float(result.history.value[0]), result.model.mean
     (2.0, array([2.]))
     """
+    _belong(J, model)
     steps = arrays.count(steps, "steps")
     momentum = arrays.not_negative(momentum, "momentum")
     if momentum >= 1:
@@ -131,6 +132,7 @@ def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | 
     >>> result.converged, result.model.mean.round(3), result.model.precision.round(3)       # mean 2, variance 1
     (True, array([2.]), array([[1.]]))
     """
+    _belong(J, model)
     from scipy import optimize     # here, because it takes longer to import than all else
 
     trail, theta = Trail(model, callback), model.ravel()
@@ -185,6 +187,14 @@ class _Wall:
         g = model.ravel(gradient)
         rise = g @ (theta - theta_last)
         return self.highest + abs(rise), np.copysign(1, rise) * g                                   # ()  (4)
+
+
+def _belong(J: Any, model: Any) -> None:
+    """TypeError, in one sentence, for an objective or a model that is none (or for the two in the wrong order)."""
+    if not hasattr(J, "value_and_gradient"):
+        raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
+    if not hasattr(model, "theta"):
+        raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
 
 
 def _evaluated(J: Any, model: Any) -> tuple[Any, Any]:

@@ -17,20 +17,23 @@ SCALES = np.linspace(0.0, 1.5, 61)      # the one parameter of the first figure
 SMALLEST = 1e-17                        # where a gap of exactly 0 is drawn
 
 
-def check() -> None:
-    """ValueError, saying how to get it, if Matplotlib is not installed."""
+def check(folder: str | pathlib.Path) -> None:
+    """Make the folder; ValueError if that cannot be done, or, saying how to get it, if Matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("--figures needs Matplotlib, which is not installed: pip install 'refsm[plot]'")
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--figures must name a folder that can be made, but {folder}: {error.strerror}") from None
 
 
 def draw(folder: str | pathlib.Path, statements: Sequence[Statement]) -> list[pathlib.Path]:
     """Draw chain.png, gaps.png and digits.png into a folder, which is made if there is none; returns their paths."""
-    check()
+    check(folder)
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, picture in (("chain", _chain), ("gaps", lambda plt: _gaps(plt, statements)), ("digits", _digits)):
         figure = picture(plt)

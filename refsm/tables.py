@@ -24,11 +24,14 @@ def read_table(path: str | pathlib.Path) -> Array:
     if path.suffix.lower() not in readers:
         raise ValueError(f"{path} must be a .npy, .npz or .csv file, but it ends in '{path.suffix}'")
     try:
-        return np.array(arrays.points(readers[path.suffix.lower()](path), str(path)), dtype=np.float64)
+        table = arrays.points(readers[path.suffix.lower()](path), str(path))
     except OSError as error:
         raise ValueError(f"{path} must be a file that can be read, but: {error.strerror or error}") from None
     except TypeError as error:
         raise ValueError(str(error)) from None
+    if np.iscomplexobj(table):
+        raise ValueError(f"{path} must contain real numbers, but they are complex")
+    return table.astype(np.float64)
 
 
 def _read_npy(path: pathlib.Path) -> Array:
@@ -54,20 +57,35 @@ def _read_csv(path: pathlib.Path) -> Array:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{path} must be a text file of comma-separated numbers, but it is not text") from None
-    header = 1 if lines and not _is_numbers(lines[0]) else 0
+    header = 1 if lines and not any(map(_is_number, lines[0].split(","))) else 0
     if not any(line.strip() for line in lines[header:]):
         raise ValueError(f"{path} must contain at least one row of numbers, but it has none")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return np.loadtxt(lines[header:], delimiter=",", ndmin=2)
-    except (ValueError, UserWarning) as error:
-        raise ValueError(f"{path} must contain rows of as many comma-separated numbers each, but: {str(error).splitlines()[0]}") from None
+            return np.loadtxt(lines[header:], delimiter=",", ndmin=2, comments=None)
+    except (ValueError, UserWarning):
+        raise ValueError(f"{path} must contain rows of as many comma-separated numbers each, but {_culprit(lines, header)}") from None
 
 
-def _is_numbers(line: str) -> bool:
+def _culprit(lines: list[str], header: int) -> str:
+    """What is wrong with the first line, counted from 1, that is not a row of numbers as the others."""
+    first = columns = 0
+    for number, line in enumerate(lines[header:], header + 1):
+        cells = line.split(",") if line.strip() else []
+        for cell in cells:
+            if not _is_number(cell):
+                return f"line {number} has {cell.strip()[:20]!r}"
+        if cells and not columns:
+            first, columns = number, len(cells)
+        if cells and len(cells) != columns:
+            return f"line {number} has {len(cells)} of them where line {first} has {columns}"
+    return "they cannot be read"
+
+
+def _is_number(cell: str) -> bool:
     try:
-        [float(part) for part in line.split(",")]
+        float(cell)
     except ValueError:
         return False
     return True

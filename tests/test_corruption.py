@@ -117,7 +117,12 @@ def test_a_diagonal_covariance_is_the_isotropic_case():
     (lambda: CovarianceCorruption(np.zeros((3, 3))), ValueError, "covariance must be positive definite, but its smallest eigenvalue is 0"),
     (lambda: CovarianceCorruption([[1.0, 0], [0, 1j]]), TypeError, "covariance must be real, but it is complex"),
     (lambda: CovarianceCorruption([[np.nan]]), ValueError, "covariance must be finite, but it has nan at (0, 0)"),
-    (lambda: corruption("a"), TypeError, "corruption must be a number > 0, but it is 'a'"),
+    (lambda: corruption("a"), TypeError, "corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or "
+     "ScaledCorruption, but it is a str"),
+    (lambda: corruption(np.eye(3)), TypeError, "corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or "
+     "ScaledCorruption, but it is a ndarray"),
+    (lambda: corruption(True), TypeError, "corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or "
+     "ScaledCorruption, but it is a bool"),
     (lambda: corruption(-0.5), ValueError, "corruption must be finite and > 0, but it is -0.5"),
     (lambda: CovarianceCorruption(C).score(np.ones((3, 5)), np.ones((3, 5))), ValueError, "x_noisy must have shape (n, 3), but its shape is (3, 5)"),
     (lambda: CovarianceCorruption(C).sample(np.ones((3, 5)), np.random.default_rng(0)), ValueError, "x must have shape (n, 3), but its shape is (3, 5)"),

@@ -391,3 +391,12 @@ def test_a_value_that_is_not_finite_is_a_wall_too():
 
 def test_the_examples_of_the_room():
     assert doctest.testmod(descent).failed == 0
+
+
+@pytest.mark.parametrize("run", [lambda J, model: gradient_descent(J, model, steps=2, rate=0.1), minimize])
+def test_objective_and_model_in_the_wrong_order_are_told_apart(run):
+    J, model = ImplicitScoreMatching([[1.0], [2.0]]), Gaussian([0.0], [[1.0]])
+    with pytest.raises(TypeError, match="^J must be an objective, but it is a Gaussian$"):
+        run(model, J)
+    with pytest.raises(TypeError, match="^model must be an energy, but it is a NoneType$"):
+        run(J, None)

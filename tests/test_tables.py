@@ -61,8 +61,11 @@ def write(folder, name, content):
     ("x.npz", lambda p: np.savez(p, x=np.array([{}])), "must be an archive written by numpy.savez"),
     ("x.csv", "", "must contain at least one row of numbers, but it has none"),
     ("x.csv", "length,depth\n\n", "must contain at least one row of numbers, but it has none"),
-    ("x.csv", "a poem\nof two lines\n", "must contain rows of as many comma-separated numbers each, but: "),
-    ("x.csv", "1,2\n3\n", "must contain rows of as many comma-separated numbers each, but: "),
+    ("x.csv", "a poem\nof two lines\n", "must contain rows of as many comma-separated numbers each, but line 2 has 'of two lines'"),
+    ("x.csv", "1,2\n3\n", "must contain rows of as many comma-separated numbers each, but line 2 has 1 of them where line 1 has 2"),
+    ("x.csv", "a,b\n\n1,2\n3,4,5\n", "but line 4 has 3 of them where line 3 has 2"),
+    ("x.csv", "1,foo\n2,3\n", "but line 1 has 'foo'"), ("x.csv", "1,2\n3,\n", "but line 2 has ''"), ("x.csv", "1,2\n3,4#5\n", "but line 2 has '4#5'"),
+    ("x.npy", lambda p: np.save(p, X + 1j), "must contain real numbers, but they are complex"),
     ("x.csv", "1,2\n3,nan\n", r"must be finite, but it has nan at \(1, 1\)"),
     ("x.csv", b"\xff\xfe\x00\x01", "must be a text file of comma-separated numbers, but it is not text"),
 ])

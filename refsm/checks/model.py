@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from refsm import arrays
 from refsm.checks.differences import norm
 from refsm.checks.gradient import Blocks, check_gradient, function, source
 from refsm.checks.probe import Probe
@@ -53,6 +54,7 @@ def check_model(model: Energy, x: ArrayLike, *, accuracy: float = 1e-6, rng: np.
     """
     if not isinstance(model, Energy):
         raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
+    _refuse_infinite(model)
     x, rng = model.points(x), source(rng)
     options: dict[str, Any] = {"accuracy": accuracy, "rng": rng, "complex_step": complex_step}
     parts = _gaps(model, x, accuracy) if isinstance(model, BinaryEnergy) else _derivatives(model, x, scale=scale, **options)
@@ -140,6 +142,7 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6, rng:
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
     J.accepts(model)
+    _refuse_infinite(model)
     value, gradient = J.value_and_gradient(model)
     terms = J.weights * J.per_sample(model)                                                                    # (n,)
     off = EXACT * np.full(2, abs(terms).sum())
@@ -151,6 +154,14 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6, rng:
                                 complex_step=complex_step)                                                     # (6)
         parts += [replace(part, subject="gradient with respect to") for part in report.parts]
     return combined(repr(J), parts)
+
+
+def _refuse_infinite(model: Energy) -> None:
+    """ValueError where no derivative can be measured: a mixture with a weight of 0, whose logit is -inf."""
+    for name, block in zip(getattr(model.theta, "_fields", ()), model.theta):
+        if not arrays.all_finite(block):
+            raise ValueError(f"model must have finite parameters to be checked, but its {name} have an infinite one "
+                             "(a mixture's component of weight 0 can be left out)")
 
 
 def _at(model: Energy, theta: Any) -> Any:

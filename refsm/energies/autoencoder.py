@@ -125,7 +125,7 @@ class AutoencoderEnergy(Energy):
         m, d = W.shape
         b = arrays.array(self.b, "b", (m,))
         c = arrays.array(self.c, "c", (d,))
-        self._hold(**arrays.together(W=W, b=b, c=c), sigma=arrays.positive(self.sigma, "sigma"))
+        self._hold(**arrays.together(W=W, b=b, c=c), sigma=arrays.scale(self.sigma, "sigma"))
 
     @property
     def theta(self) -> AutoencoderTheta:
@@ -134,7 +134,7 @@ class AutoencoderEnergy(Energy):
 
     def with_theta(self, theta: AutoencoderTheta) -> AutoencoderEnergy:
         """The same energy with other parameters."""
-        return AutoencoderEnergy(*theta, sigma=self.sigma, activation=self.activation)
+        return AutoencoderEnergy(*self._blocks(theta), sigma=self.sigma, activation=self.activation)
 
     @property
     def d(self) -> int:

@@ -118,7 +118,7 @@ class BernoulliRBM(BinaryEnergy):
 
     def with_theta(self, theta: BernoulliRBMTheta) -> BernoulliRBM:
         """The same energy with other parameters."""
-        return BernoulliRBM(*theta)
+        return BernoulliRBM(*self._blocks(theta))
 
     @property
     def d(self) -> int:

@@ -91,7 +91,8 @@ class BoltzmannMachine(BinaryEnergy):
         off = abs(W - _coupled(W))
         if off.max() > ASYMMETRY * abs(W).max():
             i, k = map(int, np.unravel_index(off.argmax(), W.shape))
-            raise ValueError(f"W must be symmetric with zero diagonal, but entry ({i}, {k}) is {W[i, k]} and entry ({k}, {i}) is {W[k, i]}")
+            other = "" if i == k else f" and entry ({k}, {i}) is {W[k, i]}"
+            raise ValueError(f"W must be symmetric with zero diagonal, but entry ({i}, {k}) is {W[i, k]}{other}")
         self._hold(**arrays.together(W=_coupled(W), b=b))
 
     @property
@@ -101,7 +102,7 @@ class BoltzmannMachine(BinaryEnergy):
 
     def with_theta(self, theta: BoltzmannMachineTheta) -> BoltzmannMachine:
         """The same energy with other parameters."""
-        return BoltzmannMachine(*theta)
+        return BoltzmannMachine(*self._blocks(theta))
 
     def projected(self, theta: BoltzmannMachineTheta) -> BoltzmannMachineTheta:
         """W replaced by its symmetric part with the diagonal removed."""

@@ -142,6 +142,14 @@ class Energy:
             start += block.size
         return self.with_theta(self.projected(type(self.theta)(*parts)))
 
+    def _blocks(self, theta: Any) -> tuple:
+        """The blocks of parameters, as many as `theta` has, or one sentence that names them."""
+        fields = type(self.theta)._fields
+        if not isinstance(theta, (tuple, list)) or len(theta) != len(fields):
+            was = f"{len(theta)} blocks" if isinstance(theta, (tuple, list)) else f"a {type(theta).__name__}"
+            raise ValueError(f"theta must be a tuple of the blocks {', '.join(fields)}, but it is {was}")
+        return tuple(theta)
+
     # -- local quantities: one block after the other --------------------------------------------------------------
 
     def points(self, x: ArrayLike, name: str = "x") -> Array:
@@ -173,6 +181,10 @@ class Energy:
         """d psi_i / d x_i, shape (n, d)."""
         return self._over_blocks(x, lambda at, rows: at.diagonal())
 
+    def energy_gap(self, x: ArrayLike) -> Array:
+        """Refused: a point of R^d has no one-bit neighbours."""
+        raise TypeError(f"{type(self).__name__} is an energy of points in R^d, which has a score and no gap")
+
     def score_curvature(self, x: ArrayLike, v: ArrayLike) -> Array:
         """v' J v, shape (n,) for one direction a point, v of shape (n, d); (n, M) for v of shape (n, M, d)."""
         x = self.points(x)
@@ -184,12 +196,14 @@ class Energy:
         return out[:, 0] if single else out
 
     def pullback(self, x: ArrayLike, energy: ArrayLike | None = None, score: ArrayLike | None = None, divergence: ArrayLike | None = None,
-                 diagonal: ArrayLike | None = None, curvature: tuple[ArrayLike, ArrayLike] | None = None) -> Any:
+                 diagonal: ArrayLike | None = None, curvature: tuple[ArrayLike, ArrayLike] | None = None, gap: ArrayLike | None = None) -> Any:
         """sum over points of <cotangent, d quantity / d theta>, of the type of `theta`.
 
         Cotangents: energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature a pair (v, w) of directions
-        (n, M, d) and cotangents (n, M) on v' J v, or (n, d) and (n,) for one direction a point.
+        (n, M, d) and cotangents (n, M) on v' J v, or (n, d) and (n,) for one direction a point.  `gap` is for binary energies.
         """
+        if gap is not None:
+            self.energy_gap(x)
         x = self.points(x)
         n, d = x.shape
         given = {"energy": (energy, (n,)), "score": (score, (n, d)), "divergence": (divergence, (n,)), "diagonal": (diagonal, (n, d))}

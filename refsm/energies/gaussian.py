@@ -112,7 +112,7 @@ class Gaussian(Energy):
 
     def with_theta(self, theta: GaussianTheta) -> Gaussian:
         """The same energy with other parameters."""
-        return Gaussian(*theta)
+        return Gaussian(*self._blocks(theta))
 
     def projected(self, theta: GaussianTheta) -> GaussianTheta:
         """The same mean, and the symmetric part of the precision."""

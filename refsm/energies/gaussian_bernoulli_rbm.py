@@ -146,7 +146,7 @@ class GaussianBernoulliRBM(Energy):
 
     def with_theta(self, theta: GaussianBernoulliRBMTheta) -> GaussianBernoulliRBM:
         """The same energy with other parameters."""
-        return GaussianBernoulliRBM(*theta, activation=self.activation)
+        return GaussianBernoulliRBM(*self._blocks(theta), activation=self.activation)
 
     @property
     def sigma(self) -> Array:

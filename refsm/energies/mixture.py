@@ -163,7 +163,7 @@ class GaussianMixture(Energy):
 
     def with_theta(self, theta: MixtureTheta) -> GaussianMixture:
         """The mixture with weights softmax(logits), other means and covariances; -inf is the logit of the weight 0."""
-        logits, means, covariances = theta
+        logits, means, covariances = self._blocks(theta)
         logits = arrays.widen(logits, "logits")
         if not (logits.real < np.inf).all() or not (logits.real > -np.inf).any():
             raise ValueError(f"logits must be finite or -inf, and not all -inf, but they are {logits}")

@@ -11,6 +11,9 @@ cotangents, weights included.  The energy pulls them back to its parameters.  Th
 
     gradient = model.pullback(points, **cotangents).
 
+The arrays that an objective is given are read where they stand and never copied, because they may be memory maps larger than memory: it cannot
+change them, but who changes them afterwards changes its data.
+
 A new objective is one dataclass: its arrays, what it `reads`, and `local_loss`.
 """
 from __future__ import annotations
@@ -101,7 +104,8 @@ class Objective:
         """Terms (n,) and cotangents from local quantities given as arrays: no model, no framework.
 
         `score` is (n, d), and so on as in `refsm.energies.energy`.  A cotangent is the derivative of the value (weights
-        included) with respect to that quantity: hand it to the backward pass of any framework.
+        included) with respect to that quantity, of its shape: hand it to the backward pass of any framework.  For the curvature of
+        sliced score matching it is the pair (directions, w) that `Energy.pullback` takes, with w (n, M) the cotangent itself.
         """
         if set(local) != set(self.reads):
             raise TypeError(f"{type(self).__name__}.evaluate takes {_names(self.reads)}, but it was given {_names(sorted(local))}")

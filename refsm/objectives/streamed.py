@@ -23,8 +23,8 @@ Blocks = Union[Iterable[Objective], Callable[[], Iterable[Objective]]]
 class StreamedObjective:
     """sum over blocks of their value: `blocks` is a list of objectives, or a function that makes a new iterator of them.
 
-    Only one block is held at a time; sums across blocks are pairwise.  It goes where an objective goes: `gradient_descent`, `minimize`,
-    `check_objective`.  TypeError for an iterator, which a second evaluation would find empty; ValueError where there is no block.
+    Only one block is held at a time; sums across blocks are pairwise.  It goes where an objective goes: `gradient_descent`, `minimize`.
+    TypeError for an iterator, which a second evaluation would find empty; ValueError where there is no block.
 
     >>> from refsm import Gaussian, ImplicitScoreMatching
     >>> x = np.array([[3.0], [1.0], [2.0]])

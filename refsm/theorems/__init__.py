@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Callable, Iterator
 
+import numpy as np
+
 from refsm import arrays
 from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced
 from refsm.theorems.denoising import Setting
@@ -24,6 +26,7 @@ __all__ = ["all", "batches", "Statement"]
 
 SIGMAS = (0.05, 0.3, 1.7)
 HIDDEN = 100
+LARGEST = 1e100         # of the data
 
 Maker = Callable[[], "list[Statement]"]
 
@@ -39,7 +42,9 @@ def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "
         from refsm.data import digits
         data, name = digits(), "digits"
     x = arrays.points(data, "data")
-    sigmas = SIGMAS if sigma is None else (arrays.positive(sigma, "sigma"),)
+    if np.abs(x).max() > LARGEST:
+        raise ValueError(f"data must be at most {LARGEST:g} in size, because losses square them, but the largest entry is {np.abs(x).max():g}")
+    sigmas = SIGMAS if sigma is None else (arrays.scale(sigma, "sigma"),)
     settings = [Setting(x, name, s, _count(hidden, "hidden", 1), _count(seed, "seed", 0)) for s in sigmas]
     middle = settings[len(settings) // 2]
     groups: list[tuple[str, list[Maker]]] = [

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refsm import arrays
 from refsm.activations import RATIONAL
 from refsm.descent import gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy
@@ -28,7 +29,8 @@ from refsm.typing import Array
 __all__ = ["Setting", "dsm_is_dae", "dsm_is_dae_exactly", "same_path", "rbm_is_autoencoder", "rbm_is_autoencoder_exactly"]
 
 STEPS = 10              # of the two descents
-NUDGE = 2.0 ** -20      # relative size of the perturbation that measures how a descent amplifies errors
+NUDGE = 2.0 ** -20      # relative size of the perturbations that measure how a descent amplifies errors
+DIRECTIONS = 2          # of these perturbations
 EXACT_POINTS = 3        # rows of the data in exact arithmetic: a rational number grows with every operation
 GRID = 64               # exact inputs are multiples of 1 / GRID
 
@@ -95,18 +97,23 @@ def same_path(setting: Setting) -> list[Statement]:
     """Statement 6: the same descent twice, on J_DSM with rate 2 sigma^4 eta and on J_DAE with rate eta.
 
     The bound: every step may add the rounding of one gradient (statement 1) times eta and of the update itself; what a step adds, the
-    later steps amplify.  The amplification is measured, by a third descent from a start moved by 2^-20 of its size.
+    later steps amplify.  The amplification is measured, not proved: by descents from starts moved by 2^-20 of their size in random
+    directions.  Data whose root mean square exceeds 1 are divided by it, so that the descent is one and not a leap.
     """
-    x, sigma = setting.data, setting.sigma
     x_noisy, W, b, c = setting.draw()
+    unit = max(1.0, float(np.sqrt(np.mean(x_noisy**2))))
+    if setting.sigma / unit < arrays.SMALLEST_SCALE:
+        return []
+    x, x_noisy, c, sigma = setting.data / unit, x_noisy / unit, c / unit, setting.sigma / unit
     model = AutoencoderEnergy(W, b, c, sigma=sigma)
     dsm, dae = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
-    eta = 0.5 / setting.hidden
+    eta = 0.25 / (setting.hidden + (x_noisy**2).sum(axis=1).mean())
     left = gradient_descent(dsm, model, steps=STEPS, rate=2 * sigma**4 * eta).model.ravel()
     right = gradient_descent(dae, model, steps=STEPS, rate=eta).model.ravel()
     start = model.ravel()
-    moved = gradient_descent(dae, model.unravel(start * (1 + NUDGE)), steps=STEPS, rate=eta).model.ravel()
-    growth = max(1.0, float(np.linalg.norm(moved - right) / np.linalg.norm(NUDGE * start)))
+    nudges = NUDGE * np.abs(start).max() * np.random.default_rng(setting.seed).standard_normal((DIRECTIONS, start.size))
+    moved = [gradient_descent(dae, model.unravel(start + nudge), steps=STEPS, rate=eta).model.ravel() for nudge in nudges]
+    growth = max(1.0, *(float(np.linalg.norm(end - right) / np.linalg.norm(nudge)) for end, nudge in zip(moved, nudges)))
     size = np.maximum(np.abs(start), np.abs(right)).max()
     step = eta * max(float(np.max(block)) for block in autoencoder_bounds(model, x, x_noisy).gradient) + 2 * UNIT * size
     bound = STEPS * growth * step * np.sqrt(start.size)

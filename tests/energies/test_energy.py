@@ -325,3 +325,18 @@ def test_a_binary_energy_refuses_other_points_and_derivatives():
             read(BITS)
     with pytest.raises(TypeError, match="^Field is an energy of binary points, which has energy gaps and no divergence$"):
         model.pullback(BITS, score=None, divergence=np.ones(5))
+
+
+def test_theta_of_another_number_of_blocks_is_refused_by_their_names():
+    model = AutoencoderEnergy(np.ones((5, 3)), np.ones(5), np.ones(3), sigma=0.5)
+    with pytest.raises(ValueError, match="^theta must be a tuple of the blocks W, b, c, but it is 2 blocks$"):
+        model.with_theta(model.theta[:2])
+    with pytest.raises(ValueError, match="^theta must be a tuple of the blocks W, b, c, but it is a ndarray$"):
+        model.with_theta(np.ones(3))
+
+
+def test_a_continuous_energy_has_no_gap_and_says_so():
+    model, x = Gaussian(np.zeros(3), np.eye(3)), np.ones((7, 3))
+    for ask in (lambda: model.energy_gap(x), lambda: model.pullback(x, gap=x)):
+        with pytest.raises(TypeError, match=r"^Gaussian is an energy of points in R\^d, which has a score and no gap$"):
+            ask()

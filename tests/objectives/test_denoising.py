@@ -95,7 +95,8 @@ def test_exact_rationals():
 
 @pytest.mark.parametrize("make, error, sentence", [
     (lambda x: DenoisingScoreMatching(x, x, 0), ValueError, "corruption must be finite and > 0, but it is 0.0"),
-    (lambda x: DenoisingScoreMatching(x, x, "a"), TypeError, "corruption must be a number > 0, but it is 'a'"),
+    (lambda x: DenoisingScoreMatching(x, x, "a"), TypeError, "corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or "
+     "ScaledCorruption, but it is a str"),
     (lambda x: DenoisingScoreMatching(x, x[:, :1], 0.5), ValueError, "x_noisy must have shape (7, 3), but its shape is (7, 1)"),
     (lambda x: DenoisingScoreMatching(x[:, :1], x[:, :1], CovarianceCorruption(A)), ValueError,
      "corruption must be of points with d = 1 as the data, but it has d = 3"),
