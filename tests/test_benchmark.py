@@ -8,14 +8,14 @@ import pytest
 from demos import benchmark
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def without_rivals(monkeypatch):
-    """torch and JAX take seconds to import; what they compute is checked by the benchmark itself."""
+    """torch and JAX take seconds to import."""
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "jax", None)
 
 
-def test_every_energy_and_objective_is_in_the_report(capsys):
+def test_every_energy_and_objective_is_in_the_report(without_rivals, capsys):
     benchmark.main(["--tiny", "--rounds", "1", "--json"])
     out, err = capsys.readouterr()
     report = json.loads(out)
@@ -26,7 +26,7 @@ def test_every_energy_and_objective_is_in_the_report(capsys):
     assert err.count("it is not installed") == 2
 
 
-def test_the_tables_are_narrow_and_the_missing_are_named(capsys, tmp_path):
+def test_the_tables_are_narrow_and_the_missing_are_named(without_rivals, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     benchmark.main(["--tiny", "--rounds", "1", "--figure", str(tmp_path / "here" / "picture.png")])
     out, err = capsys.readouterr()
@@ -37,7 +37,7 @@ def test_the_tables_are_narrow_and_the_missing_are_named(capsys, tmp_path):
     assert (tmp_path / "here" / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_ctrl_c_leaves_what_is_done(capsys, monkeypatch):
+def test_ctrl_c_leaves_what_is_done(without_rivals, capsys, monkeypatch):
     measure, done = benchmark.measure, []
 
     def interrupted(*arguments):
@@ -64,3 +64,12 @@ def test_a_rival_that_finds_another_value_is_refused():
     wrong = type("F", (), {"name": "wrong", "rival": staticmethod(lambda *a: lambda points: (1.0, None))})
     with pytest.raises(ArithmeticError, match="^wrong .autodiff. must find "):
         benchmark.measure(case, [wrong], rounds=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_a_rival_that_is_installed_finds_the_same_values(name, capsys):
+    pytest.importorskip(name)
+    benchmark.main(["--tiny", "--rounds", "1", "--json"])        # an ArithmeticError where a value differs
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert all(name in row for row in rows if row["energy"] != "mixture")
