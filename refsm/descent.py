@@ -8,7 +8,7 @@ Symbols
     momentum  number   in [0, 1)
     v                  velocity, shaped as theta
     w     (n,)         the weights of the points
-    share number       how many times a batch's weight the whole weight is
+    share number       the weight of all points divided by that of a batch
     f                  the value that scipy sees
 
 Equations
@@ -22,7 +22,7 @@ Derivation
     (3)       each batch keeps the total weight, so a rate means the same for batches of any size; with equal shares of the weight in disjoint
               batches the mean over batches is J.
     (4)       theta_last is the last point with a finite value, g its gradient, `highest` the largest value so far: a convex wall, higher than all
-              that was accepted, that turns a line search back.  Infinity would do too, but line searches interpolate.
+              that was accepted, that turns a line search back.  Infinity would turn it back too, but line searches interpolate.
 
 Conventions
     Some write v <- momentum v + g, theta <- theta - rate v: the same for a constant rate, another path when the rate changes.

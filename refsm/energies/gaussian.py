@@ -9,7 +9,7 @@ Symbols
     psi       (n, d)      score
     v         (n, M, d)   directions
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
-    G         (d, d)      derivative for P, all its entries taken as independent
+    G         (d, d)      derivative with respect to P, all its entries taken as independent
     L         (d, d)      lower triangular Cholesky factor of P
     eps       (n, d)      independent standard normal numbers
 

@@ -19,9 +19,9 @@ Symbols
     u         (n, M, m)   their projections
     q         (m,)        squared lengths of the rows of V
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
-    A         (n, m)      derivative of the loss for a;  B (n, m) -2 times that for s1
-    H         (m, d)      derivative for V
-    T         (d,)        derivative for tau where it stands outside V
+    A         (n, m)      the cotangent on a;  B (n, m) -2 times that on s1
+    H         (m, d)      dL/dV
+    T         (d,)        dL/dtau, where tau stands outside V
 
 Equations
     (1)  E(x, h) = sum_i tau_i (x_i - c_i)^2 / 2 - sum_j b_j h_j - sum_ij h_j W_ji x_i tau_i,  h in {0, 1}^m   [definition]
