@@ -96,25 +96,25 @@ def test_a_gap_is_known_to_a_trillionth_of_the_two_energies():
             here, there = (model.energy([point]).item() for point in (x, other))
             sizes.append(abs(here) + abs(there))
             gaps.append(there - here)
-    assert part(check_model(model, BITS), "gap").visible == pytest.approx(1e-12 * np.linalg.norm(sizes) / np.linalg.norm(gaps), abs=0)
+    assert part(check_model(model, BITS), "gap").visible == pytest.approx(1e-12 * np.linalg.norm(sizes) / np.linalg.norm(gaps), rel=1e-6, abs=0)
 
 
 def test_a_value_is_known_to_a_trillionth_of_its_terms():
     J, model = ImplicitScoreMatching(X, weights=np.arange(1.0, 8)), Gaussian(C, SYMMETRIC)
     terms = np.arange(1.0, 8) * J.per_sample(model)
     assert (terms < 0).any()
-    assert part(check_objective(J, model), "value").visible == pytest.approx(1e-12 * abs(terms).sum() / abs(terms.sum()), abs=0)
+    assert part(check_objective(J, model), "value").visible == pytest.approx(1e-12 * abs(terms).sum() / abs(terms.sum()), rel=1e-6, abs=0)
 
 
 def test_a_score_of_zero_is_compared_with_how_the_energy_changes():
     """At the mean the complex step is off by 16 roundings of the slope; where the energy is constant, by (eps / 2)^(4/5) of its size."""
     eps = np.finfo(float).eps
     there = part(check_model(Gaussian(C, SYMMETRIC), np.tile(C, (7, 1)), scale=8.0), "score")
-    assert there.verdict == "PASS" and there.zero and there.visible == pytest.approx(16 * eps, abs=0)
+    assert there.verdict == "PASS" and there.zero and there.visible == pytest.approx(16 * eps, rel=1e-6, abs=0)
     flat = wrong_autoencoder(energy=lambda E, at: 0 * E + 3, score=lambda psi, at: 0 * psi)
     type(flat).theta = ()
     there = part(check_model(flat, X, complex_step=False, scale=8.0), "score")
-    assert there.verdict == "PASS" and there.zero and there.visible == pytest.approx((eps / 2) ** 0.8, abs=0)
+    assert there.verdict == "PASS" and there.zero and there.visible == pytest.approx((eps / 2) ** 0.8, rel=1e-6, abs=0)
 
 
 # -- planted mistakes -------------------------------------------------------------------------------------------------

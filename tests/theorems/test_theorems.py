@@ -162,6 +162,31 @@ def test_a_descent_with_another_rate_takes_another_path(monkeypatch):
     assert not all(s.holds for s in denoising.same_path(setting()))
 
 
+@pytest.mark.parametrize("where", [setting(0.05), setting(1.7), setting(0.3, n=11, d=3, hidden=30, seed=4), setting(0.3, n=7, d=1, hidden=3)])
+def test_a_descent_at_this_rate_hardly_amplifies_a_change_of_its_start(monkeypatch, where):
+    """The growth that the bound of statement 6 takes to be 2 at most; the descent is long enough to be one."""
+    real, growth = denoising.gradient_descent, []
+
+    def followed(J, model, *, steps, rate):
+        end = real(J, model, steps=steps, rate=rate)
+        for nudge in 2.0**-20 * np.random.default_rng(3).standard_normal((3, model.ravel().size)):
+            moved = real(J, model.unravel(model.ravel() + nudge), steps=steps, rate=rate).model.ravel()
+            growth.append(np.linalg.norm(moved - end.model.ravel()) / np.linalg.norm(nudge))
+        assert end.history.value[-1] < 0.95 * end.history.value[0]
+        return end
+
+    monkeypatch.setattr(denoising, "gradient_descent", followed)
+    denoising.same_path(where)
+    assert 0.3 < min(growth) and max(growth) < 1.1
+
+
+def test_no_sigma_is_too_small_for_a_descent():
+    """In units of such data it would be; there the statement is left out."""
+    assert denoising.same_path(Setting(1e80 * R, "rows", 0.3, 3, 0)) == []
+    exact = denoising.dsm_is_dae_exactly(Setting(R, "rows", 0.001, 3, 0))
+    assert all(s.holds for s in exact) and {s.where for s in exact} == {"3 rows, d=4, m=3, sigma=1/64"}
+
+
 def test_another_sigma_makes_the_rbm_another_model(monkeypatch):
     real = denoising.GaussianBernoulliRBM
     monkeypatch.setattr(denoising, "GaussianBernoulliRBM", lambda W, b, c, log_sigma, **more: real(W, b, c, log_sigma + 1e-9, **more))
