@@ -136,11 +136,19 @@ class Parzen(Energy):
         return -self.energy(x)
 
     def posterior_mean(self, x: ArrayLike) -> Array:
-        """E[center | x], shape (n, d), equation (14): where x was, if it is a centre plus sigma times standard normal noise."""
+        """E[center | x], shape (n, d), equation (14): where x was, if it is a centre plus sigma times standard normal noise.
+
+        >>> Parzen([[0.0], [2.0]], sigma=0.5).posterior_mean([[1.0]])          # from either centre with probability 1/2
+        array([[1.]])
+        """
         return self._over_blocks(x, lambda at, rows: at.posterior_mean())                                # type: ignore[attr-defined]
 
     def posterior_covariance(self, x: ArrayLike) -> Array:
-        """Cov[center | x], shape (n, d, d), equation (15)."""
+        """Cov[center | x], shape (n, d, d), in the units of x squared, equation (15).
+
+        >>> Parzen([[0.0], [2.0]], sigma=0.5).posterior_covariance([[1.0]])    # each centre is 1 from their mean
+        array([[[1.]]])
+        """
         return self._over_blocks(x, lambda at, rows: self.sigma**2 * at.V(), copies=self.d)              # type: ignore[attr-defined]  # (15)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:

@@ -8,7 +8,8 @@
     denoiser       11, 12     Tweedie's formula
     gaussian       13         the Gaussian, where everything has a closed form
 
-[theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is and how exact each kind is; `rounding` computes the bounds of statement 1.
+[theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is and how exact each
+kind is; `rounding` computes the bounds of statement 1.
 """
 from __future__ import annotations
 
