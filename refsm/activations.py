@@ -37,9 +37,9 @@ Conventions
     `fractions.Fraction` without any rounding.  With it an energy is no longer the free energy of a machine with
     binary hidden units; all the algebra of scores and their gradients is the same.  It uses |a|: f'' is continuous, f'''
     jumps at 0, and a complex step does not pass through it.
-    (4) costs one operation; tanh(a/2) / 2, the same number, costs ten.  Its error is a few roundings of 1/2, not of itself: for |a| << 1 it keeps few digits of a
-    number that is then near 0, but f''' is never wrong by more than a few roundings of f''.  `refsm.stable.sigmoid_bend` is f''' with
-    all its digits.
+    (4) costs one operation; tanh(a/2) / 2, the same number, costs ten.  Its error is a few roundings of 1/2, not of itself:
+    for |a| << 1 it keeps few digits of a number that is then near 0, but f''' is never wrong by more than a few roundings
+    of f''.  `refsm.stable.sigmoid_bend` is f''' with all its digits.
 
 Sources
     (1)-(4) are elementary.  The softsign a / (1 + |a|): Bergstra, Desjardins, Lamblin & Bengio, Quadratic polynomials

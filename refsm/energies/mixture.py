@@ -190,12 +190,7 @@ class GaussianMixture(Energy):
 
     @property
     def covariance(self) -> Array:
-        """The covariance of the whole density, shape (d, d), in the units of x squared, equation (15).
-
-        >>> model = GaussianMixture([0.5, 0.5], [[1.0], [3.0]], [[[4.0]], [[4.0]]])
-        >>> model.mean, model.covariance                                       # 4 within the components, 1 between them
-        (array([2.]), array([[5.]]))
-        """
+        """The covariance of the whole density, shape (d, d), in the units of x squared, equation (15)."""
         w, apart = self.weights, self.means - self.mean
         return np.tensordot(w, self.covariances, 1) + w * apart.T @ apart                                # (d, d)  (15)
 
