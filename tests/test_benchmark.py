@@ -67,6 +67,7 @@ def test_a_rival_that_finds_another_value_is_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")            # of their own
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_a_rival_that_is_installed_finds_the_same_values(name, capsys):
     pytest.importorskip(name)
