@@ -102,7 +102,7 @@ class Corruption:
 class GaussianCorruption(Corruption):
     """Isotropic Gaussian noise: x_noisy = x + sigma eps, equation (1).
 
-    sigma > 0 is the standard deviation, in the units of x.  Source: Vincent (2011).
+    sigma > 0 is the standard deviation, in the units of x; ValueError for another.  Source: Vincent (2011).
 
     >>> GaussianCorruption(0.5).score([[1.0, 2.0]], [[2.0, 2.0]])      # (x - x_noisy) / sigma^2
     array([[4., 0.]])
@@ -187,7 +187,7 @@ class CovarianceCorruption(Corruption):
 class ScaledCorruption(Corruption):
     """Scaled points in isotropic Gaussian noise: x_noisy = alpha x + sigma eps, equation (9).
 
-    alpha > 0 is a number without units, sigma > 0 the standard deviation of the noise, in the units of x.
+    alpha > 0 is a number without units, sigma > 0 the standard deviation of the noise, in the units of x; ValueError for others.
     Source: Vincent (2011), whose corruption may be any q(x_noisy | x).
 
     >>> ScaledCorruption(0.5, 0.5).score([[1.0, 2.0]], [[4.0, 4.0]])      # (alpha x - x_noisy) / sigma^2

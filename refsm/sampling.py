@@ -55,6 +55,7 @@ def langevin(model: Any, x: ArrayLike, step: float, steps: int, rng: np.random.G
 
     `model` has a score; step > 0.  `callback(k, x)` is called after step k = 1, ..., steps with an array that nothing changes later: append it to
     a list to keep the path.  ValueError or TypeError for bad arguments; FloatingPointError where a chain leaves the finite numbers.
+    Source: Roberts & Tweedie (1996).
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> x = langevin(Gaussian([5.0], [[4.0]]), np.zeros((10000, 1)), step=0.1, steps=50, rng=np.random.default_rng(0))

@@ -108,7 +108,7 @@ class GaussianMixture(Energy):
     """E(x) = -log sum_k w_k N(x; mu_k, S_k), equation (1): normalised, so that exp(-E) is the density.
 
     weights (K,) >= 0 of sum 1 (to 2^-30; they are divided by their sum), means (K, d) in the units of x, covariances (K, d, d)
-    symmetric and positive definite.  All are learnable, the weights through `logits`.  ValueError where one is not as said.
+    symmetric and positive definite.  All are learnable, the weights through `logits`.  ValueError where one is not as said.  Source: elementary.
 
     One component is a Gaussian; with variance 1/4 its score at mean + 1 is -1 / 0.25:
 

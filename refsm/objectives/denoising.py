@@ -67,8 +67,8 @@ class DenoisingScoreMatching(Objective):
     """sum_n weights_n 1/2 |psi(x_noisy_n) - grad log q(x_noisy_n | x_n)|^2, equation (1).
 
     x and x_noisy (n, d); `corruption` a process of `refsm.corruption`, or a number sigma > 0 for isotropic Gaussian noise of that
-    standard deviation.  The noise comes in as an array: the same call gives the same number.  ValueError for shapes
-    that disagree or sigma <= 0.  Source: Vincent (2011).
+    standard deviation.  The noise comes in as an array: the same call gives the same number.  The value is in the units of
+    1 / x^2.  ValueError for shapes that disagree or sigma <= 0.  Source: Vincent (2011).
 
     x = 1, x_noisy = 2, sigma = 1/2: the target is (1 - 2) / 0.25 = -4, and psi = -1 misses it by 3.
 

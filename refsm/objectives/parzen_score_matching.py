@@ -86,7 +86,8 @@ class ParzenExplicitScoreMatching(Objective):
 class ParzenImplicitScoreMatching(Objective):
     """sum_n weights_n ( 1/2 |psi(x_noisy_n)|^2 + div psi(x_noisy_n) ), equation (4): Vincent's J_ISMq_sigma.
 
-    x_noisy (n, d) are points drawn from q_sigma (clean points plus noise).  Source: Vincent (2011).
+    x_noisy (n, d) are points drawn from q_sigma (clean points plus noise).  The value is in the units of 1 / x^2.  ValueError for x_noisy that
+    is not (n, d) or not finite.  Source: Vincent (2011).
 
     For N(0, 1), psi = -x and div psi = -1: at x_noisy = 3 the term is 9/2 - 1.
 

@@ -103,7 +103,8 @@ class ExplicitScoreMatching(Objective):
 class ImplicitScoreMatching(Objective):
     """sum_n weights_n ( 1/2 |psi(x_n)|^2 + div psi(x_n) ), equation (3).
 
-    x (n, d).  The value is in the units of 1 / x^2 and is negative where the model fits.  Source: Hyvarinen (2005), theorem 1.
+    x (n, d).  The value is in the units of 1 / x^2 and is negative where the model fits.  ValueError for x that is not (n, d) or not
+    finite.  Source: Hyvarinen (2005), theorem 1.
 
     For N(0, 1), psi = -x and div psi = -1: at x = 3 the term is 9/2 - 1.
 
@@ -136,8 +137,8 @@ class RegularizedScoreMatching(Objective):
     """sum_n weights_n ( 1/2 |psi|^2 + sum_i d_i psi_i + strength sum_i (d_i psi_i)^2 ), equation (5).
 
     x (n, d); strength >= 0.  The penalty smooths the estimate where data are few; with strength = sigma^2 / 2 it is, under conditions that
-    `refsm.theorems` states, the next term of denoising score matching in sigma.  ValueError for a negative strength.
-    Source: Kingma & LeCun (2010).
+    `refsm.theorems` states, the next term of denoising score matching in sigma.  The value is in the units of
+    1 / x^2, strength in those of x^2.  ValueError for a negative strength.  Source: Kingma & LeCun (2010).
 
     For N(0, 1) at x = 3 with strength 0.1: 9/2 - 1 + 0.1.
 
