@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsm import arrays
 from refsm.activations import RATIONAL
 from refsm.descent import gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy
@@ -98,13 +97,11 @@ def same_path(setting: Setting) -> list[Statement]:
     The bound: every step may add the rounding of one gradient (statement 1) times eta and of the update itself; the later steps carry it on,
     doubled at most.  That is measured, not proved: with eta of the order of 1 / (m + mean |x|^2), a bound on the curvature of J_DAE, the growth
     of a small change of the start is 0.9 to 1.02.  Data whose root mean square exceeds 1 are divided by it, so that the descent is one and
-    not a leap.
+    not a leap; sigma is not, because the statement asks nothing of the noise.
     """
     x_noisy, W, b, c = setting.draw()
     unit = max(1.0, float(np.sqrt(np.mean(x_noisy**2))))
-    if setting.sigma / unit < arrays.SMALLEST_SCALE:
-        return []
-    x, x_noisy, c, sigma = setting.data / unit, x_noisy / unit, c / unit, setting.sigma / unit
+    x, x_noisy, c, sigma = setting.data / unit, x_noisy / unit, c / unit, setting.sigma
     model = AutoencoderEnergy(W, b, c, sigma=sigma)
     dsm, dae = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
     eta = 0.25 / (setting.hidden + (x_noisy**2).sum(axis=1).mean())

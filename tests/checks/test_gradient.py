@@ -238,6 +238,10 @@ def test_the_scale_is_the_largest_step():
     reach.clear()
     check_gradient(f, lambda x: 3 * x**2, x0, complex_step=False)
     assert np.isclose(max(reach), np.sqrt(1400 / 3))
+    reach.clear()
+    x0 = np.zeros(3)
+    check_gradient(f, lambda x: 3 * x**2, x0, complex_step=False)
+    assert max(reach) == 1
 
 
 def test_outside_the_domain_f_may_refuse():
