@@ -99,8 +99,14 @@ class Report:
         if math.isnan(self.scalar):
             return "the derivative is 0"
         if self.rest <= max(10 * self.visible, self.accuracy):
-            return f"you return {self.scalar:#.5g} times the derivative"
-        return f"no multiple of the derivative: the nearest, {self.scalar:#.5g} times, leaves {self.rest:.0%}"
+            return f"you return {_times(self.scalar)} times the derivative"
+        left = f"{self.rest:.0%}" if self.rest >= 0.01 else f"{self.rest:.1e}"
+        return f"no multiple of the derivative: the nearest, {_times(self.scalar)} times, leaves {left}"
+
+
+def _times(scalar: float) -> str:
+    """A factor with the digits in which it differs from 1."""
+    return f"(1 {'+' if scalar > 1 else '-'} {abs(scalar - 1):.1e})" if 0 < abs(scalar - 1) < 1e-3 else f"{scalar:#.5g}"
 
 
 def judge(subject: str, claimed: Array, value: Array, error: Array, slope: float, size: float, accuracy: float, **facts: object) -> Report:

@@ -37,7 +37,8 @@ def test_a_verdict_does_not_depend_on_the_units(scale):
 def test_a_multiple_of_the_derivative_is_named(scalar):
     found = report(scalar * VALUE)
     assert found.verdict == "FAIL" and np.isclose(found.scalar, scalar, rtol=1e-12) and found.rest < 1e-12
-    assert f"you return {scalar:#.5g} times the derivative" in str(found)
+    shown = "(1 + 1.1e-06)" if scalar > 1 and scalar < 1.1 else f"{scalar:#.5g}"
+    assert f"you return {shown} times the derivative" in str(found)
     assert np.isclose(found.error, abs(scalar - 1), rtol=1e-6)
 
 
@@ -194,3 +195,19 @@ def test_a_report_has_no_truth_value():
 
 def test_the_examples_of_the_room():
     assert doctest.testmod(verdict).failed == 0
+
+
+@pytest.mark.parametrize(("scalar", "text"), [(0.5, "0.50000"), (1.0, "1.0000"), (1 + 1e-5, "(1 + 1.0e-05)"), (1 - 2e-6, "(1 - 2.0e-06)"), (1.002, "1.0020"), (0.99, "0.99000")])
+def test_a_factor_shows_the_digits_in_which_it_differs_from_one(scalar, text):
+    value = np.array([3.0, 4.0])
+    report = judge("gradient", scalar * value, value, np.full(2, 1e-13), 5.0, 5.0, 1e-9, method="exact", step=0.0)
+    if scalar == 1.0:
+        assert report.holds
+    else:
+        assert f"you return {text} times the derivative" in str(report)
+
+
+def test_a_small_rest_is_not_shown_as_nothing():
+    value = np.array([3.0, 4.0, 1e-3])
+    report = judge("gradient", np.array([3.0, 4.0, 2e-3]), value, np.full(3, 1e-13), 5.0, 5.0, 1e-9, method="exact", step=0.0)
+    assert "leaves 2.0e-04" in str(report)
