@@ -79,6 +79,21 @@ def test_a_flat_function_is_tried_with_five_steps():
     assert np.allclose(seen[::8], [4.0 ** -20, 4.0 ** -16, 4.0 ** -12, 4.0 ** -8, 4.0 ** -4], rtol=1e-3)
 
 
+def test_the_ladder_of_steps_and_the_allowances():
+    assert (room.STEPS == [4.0 ** -k for k in range(16)]).all() and room.SAFETY == 30
+    assert (room.TABLE_STEPS == [4.0 ** -k for k in (20, 16, 12, 8, 4)]).all() and room.TABLE_POINTS == 9
+
+
+@pytest.mark.parametrize(("equal", "tables"), [(4, 1), (5, 2)])
+def test_a_table_with_more_equal_neighbours_than_others_is_made_again(equal, tables):
+    """Eight pairs of neighbours: four that are equal do, five do not."""
+    seen = []
+    first = np.cumsum([0] * equal + [1, -2, 3, -5][equal - 4:])
+    answers = [*first, *np.cumsum([1, -2, 3, -5, 7, -11, 13, -17])]
+    noise_level(lambda x: seen.append(x) or np.array([float(answers[len(seen) - 1])]), X, U, np.zeros(1))
+    assert len(seen) == 8 * tables
+
+
 def test_the_length_of_an_array():
     assert room.norm(np.array([[2.0, 3.0], [6.0, 0.0]])) == 7 and room.norm(np.zeros(3)) == 0
 

@@ -448,10 +448,10 @@ def test_the_examples_of_the_room():
     assert doctest.testmod(room).failed == 0
 
 
-def test_a_function_that_draws_its_own_noise_is_refused():
+def test_a_function_that_draws_its_own_noise_is_found_out_and_never_passes():
     rng = np.random.default_rng(0)
     x = np.array([1.0, 2.0, 3.0])
     for check, f, claim in ((check_gradient, lambda x: (x * x).sum() / 2 + rng.standard_normal(), x),
-                            (check_jacobian, lambda x: x + 1e-9 * rng.standard_normal(3), np.eye(3))):
-        with pytest.raises(ValueError, match="^f must answer the same when it is called twice at the same x, but its answers differ by .*e"):
-            check(f, claim, x)
+                            (check_jacobian, lambda x: x + 1e-3 * rng.standard_normal(3), np.eye(3))):
+        found = check(f, claim, x)
+        assert (found.verdict, found.method) == ("INCONCLUSIVE", "differences") and "between two calls at x: draw what is random outside" in found.note
