@@ -2,7 +2,13 @@
 
     9   E_q sum_i (g(q/q_i) - g(p/p_i))^2 = J_RM - E_q sum_i a_i (1 - a_i),  a_i = g(q/q_i),  g(u) = 1 / (1 + u),
         q_i the probability of x with bit i flipped; the definition with both ratios, q/q_i and q_i/q, is twice the left side
-    10  Z is invisible: gaps and scores are those of the normalised density; E + constant leaves gradients as they are
+    10  Z is invisible: gaps and scores are those of the normalised density
+
+Derivation of 9.  With b_i = g(p/p_i) = p_i / (p + p_i) = sigmoid(-gap_i), J_RM is E_q sum_i b_i^2, and the left side is
+J_RM + sum_x q sum_i (a_i^2 - 2 a_i b_i).  What is left to show is sum_x 2 q a_i b_i = sum_x q a_i.  Pair x with its neighbour: q a_i =
+q q_i / (q + q_i) is the same number s at both, and b_i at one is 1 - b_i at the other: 2 s b_i + 2 s (1 - b_i) = s + s.
+With the ratios upside down a_i and b_i become 1 - a_i and 1 - b_i: the same squares again, hence twice.
+Of 10.  log p = -E - log Z, and log Z depends on no x: it leaves differences between points, and derivatives at a point, as they are.
 """
 from __future__ import annotations
 

@@ -4,6 +4,10 @@
         covariance and for scaled noise;  Cov[x | x_noisy] = sigma^2 I + sigma^4 grad grad log q_sigma(x_noisy)
     12  the reconstruction that minimises J_DAE over all functions is that mean: the excess loss of any other reconstruction
         x_noisy + sigma^2 psi(x_noisy) is sigma^4 E |psi - grad log q_sigma|^2
+
+Derivation of 11.  q_sigma(x_noisy) is the mean of N(x_noisy; x, sigma^2 I) over x; its gradient is the mean of (x - x_noisy) / sigma^2 times the same,
+so grad log q_sigma = E[x - x_noisy | x_noisy] / sigma^2.  Once more: grad grad log q_sigma = Cov[x | x_noisy] / sigma^4 - I / sigma^2.
+Of 12.  With m = E[x | x_noisy], E |r - x|^2 = E |r - m|^2 + E |m - x|^2 for every r(x_noisy); and r - m = sigma^2 (psi - grad log q_sigma) by 11.
 """
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
     7   SSM over all 2^d sign vectors, or over one orthonormal frame times sqrt(d), is ISM: both forms, value and gradient
     8   1/2 E_q E_v (v.psi - v.grad log q)^2 = E_q E_v SSM + 1/2 E_q E_v (v.grad log q)^2
+
+Derivation of 7.  The mean of v_i v_k is delta_ik: over all signs because v_i^2 = 1 and v_i v_k changes its sign with v_i; over an orthonormal frame
+(rows Q_r, v_r = sqrt(d) Q_r) because sum_r Q_ri Q_rk = delta_ik.  So the mean of v'Jv is tr J, and that of (v.psi)^2 is |psi|^2.
+Of 8.  Multiply out; integration by parts along v gives E_q (v.psi) (v.grad log q) = -E_q v'Jv.
 """
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ ON_DATA = [(denoising, denoising.dsm_is_dae, FEW), (denoising, denoising.same_pa
            (denoising, denoising.dsm_is_dae_exactly, TINY), (denoising, denoising.rbm_is_autoencoder_exactly, TINY)]
 LARGE = Setting(7 * digits()[:13, 20:31], "digits, seven times as large", 0.3, 3, 5)
 COMPUTATIONS = {maker.__name__: (room, lambda maker=maker, data=data: maker(data)) for room, maker, data in ON_DATA} | {
-    "same_path of large data": (denoising, lambda: denoising.same_path(LARGE)), "statements": (gaussian, lambda: gaussian.statements(FEW.data, "digits")), "exactly": (sliced, sliced.exactly),
+    "same_path of large data": (denoising, lambda: denoising.same_path(LARGE)), "exactly": (sliced, sliced.exactly),
+    "statements": (gaussian, lambda: gaussian.statements(FEW.data, "digits")),
     **{maker.__name__: (room, maker) for room in (chain, denoiser, sliced, binary, finite) for maker in room.MAKERS}}
 SHARP = {"small_noise": 0.02}       # its bound is itself a difference of nearly equal numbers
 

@@ -65,8 +65,10 @@ R = np.random.default_rng(6).random((11, 4))
 
 
 @pytest.mark.parametrize(("data", "columns"), [
-    (np.c_[R[:, :3], 7 * R[:, :1]], 3), (np.c_[R[:, :1], 3 * R[:, :1] + 2], 1), (np.c_[R[:, :3], R[:, :1] - R[:, 1:2]], 3), (np.c_[R[:, :2], R[:, :1] + 1e-3 * R[:, 1:2]], 2),
-    (np.c_[R[:, :2], np.full((11, 1), 0.1)], 2), (np.full((6, 3), 0.1), 0), (np.zeros((5, 3)), 0), (np.full((7, 3), 1e16 / 3), 0), (1e-100 * R, 3), (R[:1], 0), (R[:3], 2), (1e8 + R, 3), (1e-9 * R, 3),
+    (np.c_[R[:, :3], 7 * R[:, :1]], 3), (np.c_[R[:, :1], 3 * R[:, :1] + 2], 1), (np.c_[R[:, :3], R[:, :1] - R[:, 1:2]], 3),
+    (np.c_[R[:, :2], R[:, :1] + 1e-3 * R[:, 1:2]], 2),
+    (np.c_[R[:, :2], np.full((11, 1), 0.1)], 2), (np.full((6, 3), 0.1), 0), (np.zeros((5, 3)), 0), (np.full((7, 3), 1e16 / 3), 0),
+    (1e-100 * R, 3), (R[:1], 0), (R[:3], 2), (1e8 + R, 3), (1e-9 * R, 3),
 ])
 def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data, columns):
     x = gaussian.columns(data)
@@ -147,7 +149,8 @@ def test_a_planted_mistake_in_an_objective_makes_a_statement_fail(monkeypatch, r
     (chain, "ParzenImplicitScoreMatching", chain.denoising_chain), (chain, "ImplicitScoreMatching", chain.small_noise),
     (sliced, "SlicedScoreMatching", sliced.sliced_is_implicit), (sliced, "SlicedScoreMatching", sliced.explicit_sliced),
     (sliced, "ImplicitScoreMatching", sliced.exactly), (binary, "RatioMatching", binary.ratio_matching),
-    (denoiser, "DenoisingAutoencoderLoss", denoiser.best_reconstruction), (gaussian, "ImplicitScoreMatching", lambda: gaussian.statements(setting().data, "rows")),
+    (denoiser, "DenoisingAutoencoderLoss", denoiser.best_reconstruction),
+    (gaussian, "ImplicitScoreMatching", lambda: gaussian.statements(setting().data, "rows")),
     (gaussian, "DenoisingScoreMatching", lambda: gaussian.statements(setting().data, "rows")),
 ])
 def test_a_planted_factor_in_a_value_makes_a_statement_fail(monkeypatch, room, objective, maker):
