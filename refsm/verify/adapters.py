@@ -18,6 +18,10 @@ The time limit.  The call runs in a daemon thread and is waited for.  This works
 or pytest, which an alarm signal does not; but Python cannot end a thread.  A call that hangs in Python code is stopped by an
 exception raised inside it; one that hangs in compiled code is left behind and ends with the process, and if that code
 holds the interpreter's lock, nothing in this process can notice.  For such code run a program (`refsm verify --cmd`).
+
+The end of the process.  `sys.exit` is an exception as any other, and `os._exit` is refused while an implementation runs.  Compiled code that calls
+C's `exit` ends this process before there is a verdict, with a status of its own choice: exit status 0 and nothing printed is no
+PASS.  For such code, too, run a program.
 """
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ import threading
 from dataclasses import dataclass
 from numbers import Number
 from types import TracebackType
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, NoReturn
 
 import numpy as np
 
@@ -56,7 +60,7 @@ class AdapterError(Exception):
     """What is wrong with an implementation, in one line; `status` is 2 (it is broken) or 3 (nothing can be said)."""
 
     def __init__(self, reason: str, status: int = 2) -> None:
-        super().__init__(reason)
+        super().__init__(_printable(reason))
         self.status = status
 
 
@@ -122,7 +126,8 @@ def module(name: str) -> Any:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        return importlib.import_module(name)
+        with _staying():
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise AdapterError(f"there is no module {name}, neither in the folder {os.getcwd()} nor where Python looks") from None
@@ -165,8 +170,9 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
             errors.append(error)
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
-    thread.start()
-    thread.join(time_limit)
+    with _staying():
+        thread.start()
+        thread.join(time_limit)
     if thread.is_alive():
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeIsUp))    # type: ignore[arg-type]
         raise AdapterError(f"the implementation did not return within {time_limit:g} s")
@@ -177,11 +183,30 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
     return results[0]
 
 
+@contextlib.contextmanager
+def _staying() -> Iterator[None]:
+    """Meanwhile `os._exit` raises in this process; in one that was forked from it, it ends that one, as it should."""
+    leave, ours = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != ours:
+            leave(status)
+        raise AdapterError(f"the implementation called os._exit({status}), which would end the process without a verdict")
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave
+
+
 def _cause(error: BaseException) -> str:
     """The exception and the line of the implementation's own file that it comes from, in one line."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= LONGEST else text[:LONGEST] + " ..."
-    said = type(error).__name__ + (f": {text}" if text else "")
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "an exception whose text cannot be made"
+    said = _short(type(error).__name__) + (f": {_short(text)}" if text else "")
     trace = error.__traceback__
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
@@ -193,6 +218,15 @@ def _cause(error: BaseException) -> str:
             line = trace.tb_lineno
     source = linecache.getline(own, line).strip()
     return f"{said}, at {os.path.basename(own)}:{line}" + (f": {source}" if source else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
+
+
+def _printable(text: str) -> str:
+    """The text with its control characters written out: somebody else's words must not drive a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _is_ours(trace: TracebackType) -> bool:
@@ -272,6 +306,8 @@ def _numbers(value: Any, name: str, wanted: str) -> tuple[Array, str]:
     must = f"{'it must be' if name else 'it must return'} {wanted}"
     if value is None or isinstance(value, (str, bytes, bool, Mapping)):
         raise AdapterError(f"{what} {_a(value)}; {must}")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise AdapterError(f"{what} masked: a masked entry is no number; {must}")
     try:
         if hasattr(value, "detach"):                         # a torch tensor: off the graph and off the device
             kind = str(value.dtype).rpartition(".")[2]       # "torch.bfloat16"

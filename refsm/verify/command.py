@@ -20,6 +20,7 @@ from refsm.verify.report import Report
 __all__ = ["add_commands"]
 
 STATUS = "exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive"
+ENDING = "Compiled code that ends the process ends this one too, without a verdict; --cmd runs it apart, and says so"
 WORST_FIRST = (2, 1, 3, 0)
 
 
@@ -28,7 +29,7 @@ def add_commands(subparsers: Any) -> None:
     add = functools.partial(_add, subparsers)
     names = ", ".join(OBJECTIVES)
 
-    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation against the reference. {STATUS}.")
+    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation against the reference. {STATUS}. {ENDING}.")
     parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION", help="a function of a case, e.g. mypackage.adapters:dsm")
     parser.add_argument("--cmd", metavar="COMMAND", help="a program instead: JSON Lines on its standard input and output; no shell")
     parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
@@ -195,22 +196,24 @@ def _refused(sentence: str, status: int) -> int:
 
 @contextlib.contextmanager
 def _quiet(quiet: bool) -> Iterator[None]:
-    """What an implementation prints goes to the standard error, where the standard output is for JSON."""
-    with contextlib.redirect_stdout(sys.stderr) if quiet else contextlib.nullcontext():
+    """What an implementation prints goes to the standard error, where the standard output is for JSON; if it puts other streams in the place
+    of these two, they are put back."""
+    with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout), contextlib.redirect_stderr(sys.stderr):
         yield
 
 
 @contextlib.contextmanager
 def _progress(implementation: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """The implementation, showing on a terminal which case it is at, and nothing elsewhere."""
-    if not sys.stderr.isatty():
+    terminal = sys.stderr
+    if not terminal.isatty():
         yield implementation
         return
 
     @functools.wraps(implementation)
     def counted(case: Any) -> Any:
-        print(f"\r\033[K{case.id}", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{case.id}", end="", file=terminal, flush=True)
         return implementation(case)
 
     yield counted
-    print("\r\033[K", end="", file=sys.stderr, flush=True)
+    print("\r\033[K", end="", file=terminal, flush=True)

@@ -1,10 +1,12 @@
 """One line for each answer that cannot be used; the numbers of any framework for the others."""
 import decimal
 import fractions
+import os
 import sys
 import threading
 import time
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -194,6 +196,50 @@ def test_an_exception_without_a_text_or_with_a_long_one_is_one_line():
 
 def test_leaving_the_program_is_an_exception_as_any_other():
     assert broken(lambda case: sys.exit(3))[0].startswith("the implementation raised SystemExit: 3, at test_adapters.py")
+
+
+def test_ending_the_process_is_refused_here_and_not_in_a_process_of_ones_own():
+    leave = os._exit
+    reason = "the implementation called os._exit(0), which would end the process without a verdict"
+    assert broken(lambda case: os._exit(0)) == (reason, 2)
+    assert os._exit is leave
+
+    def forking(case):
+        child = os.fork()
+        if child == 0:
+            os._exit(7)
+        return float(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)      # of a fork beside threads
+        assert ask(forking, CASE).value == 7.0
+
+
+def test_an_exception_that_has_no_text_of_its_own_is_one_line():
+    class Hostile(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def implementation(case):
+        raise Hostile
+
+    assert broken(implementation)[0].startswith("the implementation raised Hostile: an exception whose text cannot be made, at test_adapters.py:")
+    Hostile.__name__ = "H" * 301
+    assert broken(implementation)[0].startswith(f"the implementation raised {'H' * 300} ...: an exception whose")
+
+
+def test_control_characters_are_written_out():
+    def implementation(case):
+        raise ValueError("\x1b[31mred\x00 caf\xe9 \u202e")
+
+    assert broken(implementation)[0].startswith("the implementation raised ValueError: \\x1b[31mred\\x00 caf\xe9 \\u202e, at test_adapters.py:")
+
+
+def test_a_masked_number_is_none():
+    assert refused(np.ma.masked) == (f"the implementation returned masked: a masked entry is no number; {FORMS}", 2)
+    half = np.ma.array(np.ones(7), mask=np.arange(7) == 3)
+    assert refused({"per_sample": half})[0] == "per_sample is masked: a masked entry is no number; it must be an array of shape (7,)"
+    assert ask(lambda case: np.ma.array(np.ones(7)), CASE).value == 1.0
 
 
 def test_what_an_implementation_says_about_itself_is_passed_on():

@@ -147,6 +147,14 @@ def test_an_implementation_that_fails_is_told_in_its_own_line(run, function, sta
     assert " ".join(out.split()).startswith(" ".join(sentence.split()))
 
 
+def test_a_report_is_printed_whatever_becomes_of_the_streams(run, folder):
+    (folder / "own_streams.py").write_text("import io, sys\nfrom refsm.verify.terms import value\n\n"
+                                           "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n")
+    assert run("verify", "own_streams:dsm")[:2] == run("verify", "own_adapters:dsm")[:2]
+    assert json.loads(run("verify", "own_streams:dsm", "--json")[1])["verdict"] == "PASS"
+    sys.modules.pop("own_streams")
+
+
 def test_an_implementation_that_is_not_found_is_one_line(run, folder):
     assert refused(run, "verify", "own_adapters") == "objective must be one of " + ", ".join(OBJECTIVES) + ", but it is 'own_adapters'"
     nameless = refused(run, "verify", "own_adapters", "--objective", "dsm")
