@@ -4,6 +4,7 @@
     python -m demos.benchmark --quick            small sizes: seconds
     python -m demos.benchmark --json             the same as one JSON object on standard output
     python -m demos.benchmark --figure FILE      a picture of it
+    python -m demos.benchmark --cpu              on a busy machine: processor time, of all threads together, not the time on the wall
 
 Each row is one energy, one objective, one size; all that is timed in it runs in turn, in one process, in float64, with the same number of
 threads, and the median of the rounds counts.  `ms` is the time of the bare products: as many calls of `@`, unblocked, as the closed forms
@@ -46,6 +47,9 @@ LARGE = {"continuous": [(20000, 64, 256), (5000, 784, 1000), (100000, 2, 64)], "
 QUICK = {"continuous": [(2000, 16, 64), (5000, 3, 32)], "dense": [(2000, 16, 0)], "Parzen": [(1000, 5, 0)], "binary": [(500, 16, 32)], "visible": [(500, 16, 0)]}
 TINY = {"continuous": [(40, 3, 5)], "dense": [(40, 3, 0)], "Parzen": [(30, 3, 0)], "binary": [(40, 6, 5)], "visible": [(40, 6, 0)]}
 SIZES = {"large": LARGE, "quick": QUICK, "tiny": TINY}
+
+
+Clock = Callable[[], float]
 
 
 class Case(NamedTuple):
@@ -303,11 +307,11 @@ def threads() -> int:
     return int(os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
-def seconds(f: Callable[[], Any]) -> float:
+def seconds(f: Callable[[], Any], clock: Clock) -> float:
     """The time of one call."""
-    start = time.perf_counter()
+    start = clock()
     f()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_memory(f: Callable[[], Any]) -> float | None:
@@ -327,7 +331,7 @@ def peak_memory(f: Callable[[], Any]) -> float | None:
     return max(field("VmHWM") - before, 0.0)
 
 
-def measure(case: Case, frameworks: list[Any], rounds: int) -> dict[str, Any]:
+def measure(case: Case, frameworks: list[Any], rounds: int, clock: Clock) -> dict[str, Any]:
     """One row: medians over rounds in which everything takes its turn."""
     p = problem(case)
     memory = peak_memory(p.evaluate)
@@ -337,7 +341,7 @@ def measure(case: Case, frameworks: list[Any], rounds: int) -> dict[str, Any]:
     for name, form, run in contestants(p, frameworks):
         part = chunk_of(case)
         run(part)                                                        # compiled and warm
-        time_of_all = seconds(lambda: run(part)) * case.n / part
+        time_of_all = seconds(lambda: run(part), clock) * case.n / part
         if time_of_all > PATIENCE:
             estimated[name, form] = time_of_all
             continue
@@ -348,7 +352,7 @@ def measure(case: Case, frameworks: list[Any], rounds: int) -> dict[str, Any]:
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
-            times[key].append(seconds(run))
+            times[key].append(seconds(run, clock))
     median = {key: statistics.median(t) for key, t in times.items()} | estimated
     row: dict[str, Any] = {**case._asdict(), "products_seconds": median.pop(("products", "")), "refsm_seconds": median.pop(("refsm", "")), "peak_MB": memory}
     for F in frameworks:
@@ -359,14 +363,14 @@ def measure(case: Case, frameworks: list[Any], rounds: int) -> dict[str, Any]:
     return row
 
 
-def growth(sizes: str, rounds: int) -> Iterator[dict[str, Any]]:
+def growth(sizes: str, rounds: int, clock: Clock) -> Iterator[dict[str, Any]]:
     """How the time grows when one of n, d, m doubles, and doubles again, from a middle size."""
     start = {"large": (10000, 64, 128), "quick": (1000, 16, 32), "tiny": (20, 3, 5)}[sizes]
     for objective in ("denoising", "implicit"):
         for k, letter in enumerate("ndm"):
             all_sizes = [tuple(size * 2**step if i == k else size for i, size in enumerate(start)) for step in range(3)]
             evaluate = [problem(Case("autoencoder", objective, *size)).evaluate for size in all_sizes]      # type: ignore[arg-type]
-            times = [[seconds(f) for f in evaluate] for _ in range(rounds + 1)][1:]
+            times = [[seconds(f, clock) for f in evaluate] for _ in range(rounds + 1)][1:]
             median = [statistics.median(t) for t in zip(*times)]
             yield {"energy": "autoencoder", "objective": objective, "grows": letter, "from": dict(zip("ndm", start)), "seconds": median,
                    "factors": [median[1] / median[0], median[2] / median[1]]}
@@ -424,7 +428,7 @@ def say(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def run(sizes: str, rounds: int, out: Any) -> dict[str, Any]:
+def run(sizes: str, rounds: int, clock: Clock, out: Any) -> dict[str, Any]:
     """The whole benchmark; Ctrl-C ends it and leaves what is done."""
     frameworks = []
     for name, framework in (("torch", torch_framework), ("jax", jax_framework)):
@@ -432,14 +436,14 @@ def run(sizes: str, rounds: int, out: Any) -> dict[str, Any]:
             print(f"No {name}: it is not installed (pip install {name} brings it).", file=out)
         else:
             frameworks.append(F)
-    report: dict[str, Any] = {"threads": threads(), "numpy": np.__version__, "rivals": {F.name: F.version for F in frameworks}, "rounds": rounds,
+    report: dict[str, Any] = {"threads": threads(), "numpy": np.__version__, "rivals": {F.name: F.version for F in frameworks}, "rounds": rounds, "clock": clock.__name__,
                               "finished": False, "rows": [], "growth": []}
     every = list(cases(SIZES[sizes]))
     try:
         for k, case in enumerate(every):
             say(f"{k + 1}/{len(every)}  {case}")
-            report["rows"].append(measure(case, frameworks, rounds))
-        for row in growth(sizes, rounds):
+            report["rows"].append(measure(case, frameworks, rounds, clock))
+        for row in growth(sizes, rounds, clock):
             say(f"growth with {row['grows']}")
             report["growth"].append(row)
         report["finished"] = True
@@ -455,10 +459,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_const", dest="sizes", const="quick", default="large", help="small sizes: seconds")
     parser.add_argument("--tiny", action="store_const", dest="sizes", const="tiny", help="sizes that measure nothing: does it run?")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="medians of N rounds (default: %(default)s)")
+    parser.add_argument("--cpu", action="store_const", dest="clock", const=time.process_time, default=time.perf_counter,
+                        help="on a busy machine: processor time, of all threads together")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, notes on standard error")
     parser.add_argument("--figure", type=pathlib.Path, metavar="FILE", help="draw it, too")
     given = parser.parse_args(arguments)
-    report = run(given.sizes, given.rounds, sys.stderr if given.json else sys.stdout)
+    report = run(given.sizes, given.rounds, given.clock, sys.stderr if given.json else sys.stdout)
     if given.json:
         print(json.dumps(report))
     else:

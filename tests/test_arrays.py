@@ -343,8 +343,8 @@ def test_row_dot_sums_the_last_axis():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble, complex, object])
 def test_sums_over_rows_are_sums_over_rows_in_their_own_numbers(dtype):
-    u = np.arange(15).reshape(5, 3).astype(dtype) + (Fraction(1, 3) if dtype == object else 0)
-    w = np.array([Fraction(k, 7) for k in range(-2, 3)]) if dtype == object else np.arange(-2, 3).astype(dtype)
+    u = np.arange(15).reshape(5, 3).astype(dtype) + (Fraction(1, 3) if dtype is object else 0)
+    w = np.array([Fraction(k, 7) for k in range(-2, 3)]) if dtype is object else np.arange(-2, 3).astype(dtype)
     assert arrays.sum_rows(u).tolist() == [sum(column) for column in u.T] and arrays.sum_rows(u).dtype == dtype
     assert arrays.weighted_sum(w, u).tolist() == [sum(w * column) for column in u.T]
     one = arrays.uniform_weights(5, u)
