@@ -22,6 +22,12 @@ def test_the_complex_step_is_exact_to_rounding():
     assert (abs(there.value - np.exp(X) * U) <= there.error).all()
 
 
+def test_the_step_is_tiny_and_a_power_of_two():
+    seen = []
+    probe(lambda x: seen.append(x.imag) or np.exp(x)).along(U, 0)
+    assert (seen[-1] == 2.0 ** -100 * U).all()
+
+
 def test_its_error_is_sixteen_roundings_of_the_value_or_of_the_slope():
     found = probe(lambda x: np.array([x @ x]))
     slope = found._by_differences[0].slope[0]
