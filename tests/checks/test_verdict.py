@@ -1,4 +1,5 @@
 """Verdicts: what fails, what passes, what cannot be told; and what a person reads."""
+import dataclasses
 import doctest
 import math
 
@@ -197,7 +198,14 @@ def test_the_examples_of_the_room():
     assert doctest.testmod(verdict).failed == 0
 
 
-@pytest.mark.parametrize(("scalar", "text"), [(0.5, "0.50000"), (1.0, "1.0000"), (1 + 1e-5, "(1 + 1.0e-05)"), (1 - 2e-6, "(1 - 2.0e-06)"), (1.002, "1.0020"), (0.99, "0.99000")])
+@pytest.mark.parametrize(("rest", "text"), [(0.3, "30%"), (0.01, "1%"), (0.007, "7.0e-03"), (2e-5, "2.0e-05")])
+def test_what_a_multiple_leaves_is_said_in_percent_from_one_percent_on(rest, text):
+    assert str(dataclasses.replace(report(2 * VALUE), rest=rest)).count(f"leaves {text} (") == 1
+
+
+@pytest.mark.parametrize(("scalar", "text"), [
+    (0.5, "0.50000"), (1.0, "1.0000"), (1 + 1e-5, "(1 + 1.0e-05)"), (1 - 2e-6, "(1 - 2.0e-06)"), (1.0007, "(1 + 7.0e-04)"), (1.002, "1.0020"), (0.99, "0.99000"),
+])
 def test_a_factor_shows_the_digits_in_which_it_differs_from_one(scalar, text):
     value = np.array([3.0, 4.0])
     report = judge("gradient", scalar * value, value, np.full(2, 1e-13), 5.0, 5.0, 1e-9, method="exact", step=0.0)
