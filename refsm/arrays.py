@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 from fractions import Fraction
 from numbers import Complex, Integral, Rational, Real
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -97,7 +97,8 @@ def let_go(a: Array) -> None:
 
     Pages of a file that have been read count as memory of the process.  A copy-on-write map, whose changes live in memory alone, keeps it.
     """
-    owner, mode = a, None
+    owner: Any = a
+    mode = None
     while isinstance(owner, np.ndarray):
         mode = getattr(owner, "mode", None)
         owner = owner.base
