@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import fnmatch
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
@@ -21,7 +22,7 @@ from refsm.verify import adapters
 from refsm.verify.cases import Answer, Case, objective_name
 from refsm.verify.cases import cases as cases_of
 from refsm.verify.diagnosis import Diagnosis, diagnose
-from refsm.verify.gradients import Finding, diagnose_gradients
+from refsm.verify.gradients import Finding, diagnose_gradients, not_compared
 from refsm.verify.laws import parse_law
 from refsm.verify.precision import FLOAT32, FLOAT64
 from refsm.verify.report import Report
@@ -91,9 +92,12 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
     found = diagnose(cases, values, dtypes)
     per_sample = _per_sample(cases, answers, found)
     findings: list[Finding] = []
+    hidden: tuple[str, ...] = ()
     if gradient and cases[0].theta:
-        findings = diagnose_gradients(found.table, cases, [answer.gradient or {} for answer in answers], found.reading, found.unit)
-    return written(cases, values, found, findings, per_sample, declared, known, notes, reproduce, gradient)
+        gradients = [answer.gradient or {} for answer in answers]
+        findings, hidden = diagnose_gradients(found.table, cases, gradients, found.reading, found.unit), not_compared(cases, gradients)
+    report = written(cases, values, found, findings, per_sample, declared, known, notes, reproduce, gradient)
+    return replace(report, cannot_tell=(*report.cannot_tell, *hidden))
 
 
 def normal(convention: str) -> str:

@@ -13,9 +13,12 @@ Symbols
 
 Equations
     (1)  c = least squares of G on X, by cell and block
+    (2)  slope = encoder,  factors = (encoder + decoder) / 2      the coefficients of the two ways into a Jacobian
 
 Derivation
     (1)  The gradient of sum_k L_k part_k is sum_k L_k grad part_k, along every path; so R = 1 where nothing is wrong.
+    (2)  The autoencoder's J_ik = sum_j W_ji s_j (1 - s_j) W_jk / sigma^2 - ... has W in the slope and twice as a factor.  The encoder's path is the slope and
+         one factor, the decoder's the other factor, with the same gradient: a (slope + f) + b f = a slope + (a + b) f, and 2 f when both are right.
 
 Conventions
     A gradient for a symmetric matrix is compared after taking its symmetric part, and without a diagonal that is held at 0: a framework that does not
@@ -39,7 +42,10 @@ from refsm.verify.reading import Reading
 from refsm.verify.regression import Table
 from refsm.verify.terms import TERMS, Part, part_gradient, paths, symmetric
 
-__all__ = ["Finding", "diagnose_gradients"]
+__all__ = ["Finding", "diagnose_gradients", "not_compared"]
+
+SYMMETRIC = {"gaussian": "precision", "boltzmann": "W"}      # the parameter of a model that is a symmetric matrix
+OF_JACOBIAN = ("divergence", "penalty")                      # the parts that read the Jacobian
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,47 @@ def diagnose_gradients(table: Table, cases: Sequence[Case], gradients: Sequence[
     for block in cases[0].theta:
         columns = [(k, path) for k in range(len(parts)) for path in paths(cases[0])[block]]
         X = [[{column: part_gradient(cases[i], parts[column[0]], column[1], [block])[block] for column in columns} for i in cell] for cell in table.index]
-        G = [[symmetric(cases[i], {block: np.asarray(gradients[i][block], dtype=float)})[block] if block in gradients[i] else None for i in cell]
-             for cell in table.index]
-        if any(g is None for cell in G for g in cell):
-            findings.append(Finding(block, "missing", "no gradient for {} was returned"))
+        answered = sum(block in gradients[i] for cell in table.index for i in cell)
+        if answered < table.index.size:
+            some = f" in {table.index.size - answered} of {table.index.size} cases" if answered else ""
+            findings.append(Finding(block, "missing", f"no gradient for {{}} was returned{some}"))
             continue
-        finding = _of_block(block, columns, X, G, parts, laws, table, unit)    # type: ignore[arg-type]
+        G = [[symmetric(cases[i], {block: np.asarray(gradients[i][block], dtype=float)})[block] for i in cell] for cell in table.index]
+        finding = _of_block(block, columns, X, G, parts, laws, table, unit)
+        if finding is not None and str(finding.law) == "1 / 2" and _triangle(cases, gradients, block):
+            finding = Finding(block, "triangle", "only one triangle of the gradient for {} is there: the other, where half of it belongs, is 0")
         if finding is not None:
             findings.append(finding)
-    return _together(findings, list(cases[0].theta))
+    return _together(_with_slope(findings), list(cases[0].theta))
+
+
+def not_compared(cases: Sequence[Case], gradients: Sequence[Mapping[str, Array]]) -> tuple[str, ...]:
+    """What the gradient of a symmetric matrix cannot show, for the report."""
+    block = SYMMETRIC.get(cases[0].model or "")
+    if block is None:
+        return ()
+    held = " with a diagonal of 0: only (G + G') / 2 off the diagonal" if block == "W" else ": only (G + G') / 2"
+    given = [np.asarray(g[block]) for g in gradients if block in g]
+    uneven = any(np.abs(g - g.T).max() > 1e-3 * np.abs(g).max() for g in given) and not _triangle(cases, gradients, block)
+    return (f"{block} is symmetric{held} of its gradient G is compared" + (", and yours is not symmetric" if uneven else ""),)
+
+
+def _triangle(cases: Sequence[Case], gradients: Sequence[Mapping[str, Array]], block: str) -> bool:
+    """Whether all answers for a symmetric matrix are upper triangles, or all are lower ones."""
+    if SYMMETRIC.get(cases[0].model or "") != block:
+        return False
+    given = [np.asarray(g[block]) for g in gradients if block in g]
+    return not any(np.tril(g, -1).any() for g in given) or not any(np.triu(g, 1).any() for g in given)
+
+
+def _with_slope(findings: list[Finding]) -> list[Finding]:
+    """A bias reaches a Jacobian through the slope alone: its detached term is the slope that the weights' finding names."""
+    named = {finding.words for finding in findings}
+    out = []
+    for finding in findings:
+        slope = finding.words.replace("the term ", _SLOPE).replace(" is detached: its gradient", " is detached: its share of the gradient")
+        out.append(Finding(finding.block, "path", slope) if finding.kind == "detached" and slope in named else finding)
+    return out
 
 
 def _of_block(block: str, columns: list[tuple[int, str]], X: list[list[dict]], G: list[list[Array]], parts: Sequence[Part], laws: Sequence[Law],
@@ -92,8 +130,15 @@ def _of_block(block: str, columns: list[tuple[int, str]], X: list[list[dict]], G
         c, slack = found
         ratios = [fit_law(c[:, j] / np.array([laws[k](s) or 1.0 for s in sizes]), slack[:, j] / np.abs([laws[k](s) or 1.0 for s in sizes]), sizes)
                   for j, (k, _) in enumerate(used)]
-        if all(r is not None for r in ratios):
+        inside = {k for k, path in used if path == "decoder" and parts[k].role in OF_JACOBIAN}
+        if all(r is not None for r in ratios) and (not inside or _by_part_or_path(used, ratios)):
             return _named(block, used, ratios, parts)          # type: ignore[arg-type]
+        if inside:
+            used, c, slack = _into_the_jacobian(used, inside, c, slack)
+            ratios = [fit_law(c[:, j] / np.array([laws[k](s) or 1.0 for s in sizes]), slack[:, j] / np.abs([laws[k](s) or 1.0 for s in sizes]), sizes)
+                      for j, (k, _) in enumerate(used)]
+            if all(r is not None for r in ratios):
+                return _named(block, used, ratios, parts)      # type: ignore[arg-type]
         listed = [f"{parts[k].name}{' through ' + _PATHS[path][0] if path else ''}: {', '.join(f'{v:.4g}' for v in c[:, j])}"
                   for j, (k, path) in enumerate(used)]
         return Finding(block, "coefficients", f"the gradient for {{}} has the right terms with coefficients that follow no law ({'; '.join(listed)})")
@@ -101,6 +146,11 @@ def _of_block(block: str, columns: list[tuple[int, str]], X: list[list[dict]], G
         if all(g.shape == change(r).shape and _close(g, change(r), x, unit) for g_cell, r_cell, x_cell in zip(G, right, X)
                for g, r, x in zip(g_cell, r_cell, x_cell)):
             return Finding(block, "transposed", f"the gradient for {{}} is the right one, {words}")
+    good = np.array([[_close(g, r, x, unit) for g, r, x in zip(*cell)] for cell in zip(G, right, X)])
+    if good.any():
+        wrong = [table.cases[i].id for i in table.index[~good]]
+        where = f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
+        return Finding(block, "some", f"the gradient for {{}} is wrong in {len(wrong)} of {good.size} cases alone ({where}), by no mistake that is known")
     off = max(float(np.abs(g - r).max()) for g_cell, r_cell in zip(G, right) for g, r in zip(g_cell, r_cell)) / scale
     return Finding(block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of its largest entry, and no mistake that is known explains it")
 
@@ -130,6 +180,22 @@ def _coefficients(used: list[tuple[int, str]], X: list[list[dict]], G: list[list
     return np.array(cs), np.array(slacks)
 
 
+def _into_the_jacobian(used: list[tuple[int, str]], inside: set[int], c: Array, slack: Array) -> tuple[list[tuple[int, str]], Array, Array]:
+    """The columns, c and slack with the slope and the factors in place of the encoder and the decoder, in the parts that read the Jacobian."""
+    used, c, slack = list(used), c.copy(), slack.copy()
+    for k in inside:
+        encoder, decoder = used.index((k, "encoder")), used.index((k, "decoder"))
+        c[:, decoder] = (c[:, encoder] + c[:, decoder]) / 2                              # (C,)  (2)
+        slack[:, decoder] = (slack[:, encoder] + slack[:, decoder]) / 2
+        used[encoder], used[decoder] = (k, "slope"), (k, "factors")
+    return used, c, slack
+
+
+def _by_part_or_path(used: list[tuple[int, str]], ratios: Sequence[Law | None]) -> bool:
+    """Whether one factor for each term, or one for each path, says it all."""
+    return any(len({(column[which], law) for column, law in zip(used, ratios)}) == len({column[which] for column in used}) for which in (0, 1))
+
+
 def _named(block: str, used: list[tuple[int, str]], ratios: list[Law], parts: Sequence[Part]) -> Finding | None:
     """The finding in words: one factor for all, one for each term, or one for each path."""
     if len(set(ratios)) == 1 and (len({k for k, _ in used}) == len(parts) or ratios[0].is_one):
@@ -145,6 +211,8 @@ def _named(block: str, used: list[tuple[int, str]], ratios: list[Law], parts: Se
         texts = [f"the term {part.name} is detached: its gradient for {{}} is 0" if law.is_zero
                  else f"the gradient of the term {part.name} for {{}} is multiplied by {law}" for part, law in wrong]
         return Finding(block, "detached" if all(law.is_zero for _, law in wrong) else "term", "; ".join(texts))
+    if all(path in ("slope", "factors") for (_, path), law in zip(used, ratios) if not law.is_one):
+        return Finding(block, "path", "; ".join(_inside(parts[k].name, path, law) for (k, path), law in zip(used, ratios) if not law.is_one))
     if all(len(laws) == 1 for laws in by_path.values()):
         texts = []
         for path, laws in by_path.items():
@@ -158,7 +226,21 @@ def _named(block: str, used: list[tuple[int, str]], ratios: list[Law], parts: Se
     return Finding(block, "paths", f"the gradient for {{}} has terms multiplied ({'; '.join(texts)})")
 
 
-_PATHS = {"encoder": ("the encoder", "untied weights, or a forgotten path"), "decoder": ("the decoder", "untied weights, or a forgotten path"),
+_SLOPE = "the slope s (1 - s) in "
+
+
+def _inside(name: str, path: str, law: Law) -> str:
+    """What is wrong with one way into a Jacobian."""
+    what = _SLOPE + name if path == "slope" else f"W beside the slope in {name}{' (W in |W_j|^2)' if name == 'tr J' else ''}"
+    if law.is_zero:
+        return f"{what} is detached: its share of the gradient for {{}} is 0"
+    if path == "factors" and str(law) == "1 / 2":
+        return f"one of the two {what} is detached: half of its share of the gradient for {{}} is missing"
+    return f"the share of {what} in the gradient for {{}} is multiplied by {law}"
+
+
+_PATHS = {"slope": ("the slope s (1 - s)", "it is detached"), "factors": ("W beside the slope", "it is detached"),
+          "encoder": ("the encoder", "untied weights, or a forgotten path"), "decoder": ("the decoder", "untied weights, or a forgotten path"),
           "here": ("the energy at the point", "it is detached"), "flipped": ("the energies of its neighbours", "they are detached")}
 
 
