@@ -11,14 +11,16 @@ Symbols
 Equations
     (1)  law(cell) = kappa prod_s size_s^powers_s extra(cell)
     (2)  log |law| = log kappa + sum_s powers_s log size_s                            linear in the unknowns: six cells, at most five of them
-    (3)  extra in { (n - 1)^k, (d - 1)^k, (M - 1)^k, (1 + sigma^2)^k, (1 + sigma^2 / s^2)^k }, k = 1 or -1
+    (3)  extra in { (n - 1)^k, (d - 1)^k, (M - 1)^k, (n + 1)^k, (d + 1)^k, (1 + sigma^2)^k, (1 + 2 strength)^k, (1 + sigma^2 / s^2)^k }, k = 1 or -1
 
 Derivation
     (1) -> (2)  logarithms.  The solution of (2) is rounded to halves; it is a law only if (1) then holds within the slack in every cell, so
                 rounding can lose a law but never make one.
 
 Conventions
-    kappa is shown as a fraction when it is one with small terms.  Equal laws are equal functions of the sizes.
+    kappa is shown as a fraction when it is one with small terms, and with as many digits as tell it from one otherwise.  Equal laws are
+    equal functions of the sizes.  Two values of a size fit kappa size^b (size - 1)^k far too easily: a law with such a factor is believed only
+    where it is plain, and not where it is 1 at one value of the size, as a special case for the other would be.
 
 Sources
     Ours.
@@ -110,7 +112,7 @@ class Law:
             (over if power > 0 else under).append(f"({text})" if abs(power) == 1 else f"({text})^{abs(power):g}")
         plain = _fraction(self.kappa)
         if plain is None:
-            over.insert(0, f"{self.kappa:.6g}")
+            over.insert(0, _decimal(self.kappa))
         else:
             if plain.denominator != 1:
                 under.insert(0, str(plain.denominator))
@@ -143,8 +145,20 @@ def fit_law(coefficients: Array, slack: Array, sizes: Sequence[Sizes]) -> Law | 
     plain = _power_law(c, slack, sizes, None)
     if plain is not None:
         return plain
-    found = [law for extra in _extras(c, sizes) if (law := _power_law(c, slack, sizes, extra)) is not None]
+    found = [law for extra in _extras(c, sizes) if (law := _power_law(c, slack, sizes, extra)) is not None and _plain(law, sizes)]
     return min(found, key=lambda law: law.complexity, default=None)
+
+
+def _plain(law: Law, sizes: Sequence[Sizes]) -> bool:
+    """Whether a law with an extra factor is believed: see the conventions above."""
+    name, power, _ = law.extra                                                               # type: ignore[misc]
+    if "sigma" in name:
+        return True
+    if abs(law.kappa) not in (0.5, 1.0, 2.0) or any(p != round(p) for _, p in law.powers) or sum(abs(p) for _, p in law.powers) > 4:
+        return False
+    own = dict(law.powers).get("strength" if "strength" in name else name[0], 0.0)
+    values = np.array([abs(law(cell)) for cell in sizes])
+    return abs(own) <= 1 and not (np.abs(values - 1) < 1e-9).any()
 
 
 def parse_law(text: str) -> Law:
@@ -187,7 +201,7 @@ def _factor(token: str, text: str) -> Law:
         raise ValueError(f"a law must be a product of numbers and powers of {', '.join(ORDER)}, but {text!r} contains {token!r}") from None
 
 
-_EXTRA = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + sigma^2", "1 + sigma^2 / s^2")
+_EXTRA = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sigma^2", "1 + sigma^2 / s^2")
 
 
 def _extra(extra: tuple[str, float, float], sizes: Sizes) -> float:
@@ -196,13 +210,15 @@ def _extra(extra: tuple[str, float, float], sizes: Sizes) -> float:
     size = sizes.get(name[0]) if name[0] in "ndM" else None
     if size is not None:
         return (size - 1 if "-" in name else size + 1)**power
+    if "strength" in name:
+        return (1 + 2 * sizes["strength"])**power
     return (1 + sizes["sigma"]**2 / (constant**2 if "s^2" in name else 1.0))**power
 
 
 def _extras(c: Array, sizes: Sequence[Sizes]) -> list[tuple[str, float, float]]:
     """The extra factors that the sizes allow."""
     known = sizes[0]
-    out = [(name, power, 1.0) for name in _EXTRA[:-1] if (name[0] in known or (name[0] == "1" and "sigma" in known)) for power in (1.0, -1.0)]
+    out = [(name, power, 1.0) for name in _EXTRA[:-1] if any(size in known for size in (name[0], name.split()[-1].partition("^")[0])) for power in (1.0, -1.0)]
     for power in (1.0, -1.0) if "sigma" in known and "d" in known else ():
         out += [("1 + sigma^2 / s^2", power, s) for s in _saturations(c**power, sizes)]
     return out
@@ -216,9 +232,9 @@ def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
         for b in (-1, 0, 1):
             slope, level = np.polyfit(sigma**2, c / (sigma**a * d**b), 1)
             if level != 0 and slope / level > 0:
-                s = float(f"{(level / slope)**0.5:.3g}")
-                if abs(s * s * slope / level - 1) < 1e-4 and s != 1.0:
-                    out.add(s)
+                for s in (float(f"{(level / slope)**0.5:.3g}"), float(f"{level / slope:.3g}")**0.5):
+                    if abs(s * s * slope / level - 1) < 1e-4 and s != 1.0:
+                        out.add(s)
     return sorted(out)
 
 
@@ -234,6 +250,16 @@ def _power_law(c: Array, slack: Array, sizes: Sequence[Sizes], extra: tuple[str,
     rest = np.array([Law(1.0, powers, extra)(cell) for cell in sizes])
     low, high = float(((c - slack) / rest).max()), float(((c + slack) / rest).min())    # rest > 0: every cell bounds kappa
     return Law(_rounded((low + high) / 2, (high - low) / 2), powers, extra) if low <= high else None
+
+
+def _decimal(kappa: float) -> str:
+    """Six digits, or as many as tell kappa from a plain number.
+
+    >>> _decimal(3.14159265), _decimal(2.000002), _decimal(1.0000000001)
+    ('3.14159', '2.000002', '1.0000000001')
+    """
+    digits = next((k for k in range(6, 17) if _fraction(float(f"{kappa:.{k}g}")) is None), 17)
+    return f"{kappa:.6g}" if digits == 6 else f"{kappa:.{digits + 1}g}"
 
 
 def _rounded(kappa: float, slack: float = 0.0) -> float:

@@ -81,11 +81,10 @@ class Report:
         return self.exit_status == 0
 
     def __str__(self) -> str:
-        lines = _wrapped(f"{self.verdict}  {self.objective}: {self.name}", "", "    ")
+        lines = _wrapped(f"{'KNOWN FAILURE, ' if self.conforms and self.failing else ''}{self.verdict}  {self.objective}: {self.name}", "", "    ")
         if self.cases:
             what = "given arrays" if self.model is None else f"the {self.model} model"
-            basis = f"{self.cases} cases of {what}, answers in {self.precision or 'float64'}"
-            lines += _wrapped(basis + (f"; {self.runner_up}" if self.runner_up else ""), "  ")
+            lines += _wrapped(f"{self.cases} cases of {what}, answers in {self.precision or 'float64'}", "  ")
         if self.declared is not None:
             lines += _wrapped(f"declared: {self.declared}" + ("" if self.conforms else f"; found: {self.convention or 'something else'}"), "  ")
         if self.rows:
@@ -106,6 +105,8 @@ class Report:
             lines += ["", "  reproduce", *(f"    {line}" for line in self.reproduce.splitlines())]
         if self.convention and not self.conforms and self.verdict in ("CONVENTION", "MISMATCH") and not self.gradient:
             lines += ["", "  if it is meant", *_wrapped(f'convention="{self.convention}"', "    ")]
+        if self.runner_up:
+            lines += ["", *_wrapped(self.runner_up, "  ")]
         return "\n".join(lines)
 
     def _table(self) -> list[str]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from refsm.verify.terms import CONSTANT, TERMS, value
 __all__ = ["written"]
 
 SLICED = "J and its transpose in v' J v: both have the same value"
+FEW = 0.1                  # so few wrong answers are listed one by one
 CLOSE = 1e-3               # closer than this, and not to rounding: the formula is right and something in it is approximate
 VALUES_ONLY = "values cannot show a detached term or a frozen parameter: ask for gradients too (gradient=True, with a dict of value and gradient)"
 
@@ -43,7 +44,7 @@ def written(cases: Sequence[Case], values: Sequence[float], found: Diagnosis, fi
     notes = (*notes, *_notes(found, known, failing, excused, cases))
     equals = [f"equally simple and equally good: {e.convention}" for e in found.equals]
     cannot = [*equals, *([SLICED] if objective in ("ssm", "ssm_vr") else []), *([VALUES_ONLY] if not gradient and cases[0].theta and verdict == "PASS" else [])]
-    runner_up = f"the next explanation misses by {found.nearest[0].distance:.1g} of the answers" if reading is not None and found.nearest else ""
+    runner_up = f"no other known mistake comes nearer than {100 * found.nearest[0].distance:.1g} %" if reading is not None and found.nearest else ""
     changes, slips = (reading.changes, reading.slips) if reading is not None else ((), ())
     factor = reading.factor if reading is not None else Law(1.0)
     smallest = min(failing, key=lambda case: (case.n * case.d, case.id)) if failing and not found.matches else None
@@ -54,7 +55,7 @@ def written(cases: Sequence[Case], values: Sequence[float], found: Diagnosis, fi
         consequences=knowledge.consequences(objective, factor, changes, slips, reading.constant) if reading is not None else (),
         seen=knowledge.seen(objective, factor, changes, slips), not_the_problem=_not_the_problem(reading, cases[0]) if verdict == "MISMATCH" else (),
         cannot_tell=tuple(cannot), gradient=tuple(finding.text for finding in findings), failing=tuple(case.id for case in failing),
-        case=_smallest(smallest, cases, values) if smallest is not None else {}, cases=len(cases), model=cases[0].model, precision=found.unit.name,
+        case=_smallest(smallest, cases, values) if smallest is not None else {}, cases=len(cases), model=cases[0].model, precision=_precision(found),
         resolution=found.resolution if reading is not None or found.nearest else None, runner_up=runner_up, notes=notes, reproduce=reproduce)
 
 
@@ -64,11 +65,11 @@ def _verdict(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     if reading is not None:
         law, convention = str(reading.factor), reading.convention
         if reading.is_reference:
-            return "PASS", "every answer is the reference's, to rounding", "1", "1"
-        words = [knowledge.change_in_words(objective, change) for change in reading.changes]
-        words = [*reading.slips, *words]
+            return "PASS", f"every answer is the reference's, to {'single precision' if found.unit.name == MIXED.name else 'rounding'}", "1", "1"
+        words = _words(objective, reading)
         if not reading.factor.is_one:
-            words.append(f"{'a factor ' if not words else 'and a common factor '}{reading.factor} ({knowledge.factor_in_words(objective, reading.factor)})")
+            words.append(f"{'a factor ' if not words else 'and a common factor '}{knowledge.law_in_words(reading.factor)} "
+                         f"({knowledge.factor_in_words(objective, reading.factor)})")
         constant = {"dropped": "the constant that does not depend on theta is dropped", "added": f"a constant {reading.added} is added",
                     "other": "a constant that does not depend on theta is added"}.get(reading.constant)
         if constant and (reading.constant != "dropped" or not reading.slips):
@@ -83,6 +84,24 @@ def _verdict(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 
+def _precision(found: Diagnosis) -> str:
+    """What the answers' digits look like, in words."""
+    whole = found.unit.relative > COARSE and (found.answers == np.round(found.answers)).all()
+    return "whole numbers" if whole and found.reading is None else found.unit.name
+
+
+def _words(objective: str, reading: Reading) -> list[str]:
+    """The slips and the changes, one phrase each: a term too many with its weight."""
+    extra = next((change.law for change in reading.changes if change.what == "extra"), None)
+    head, weight = "a term too many: ", ""
+    if extra is not None:
+        weight = f"{extra.kappa:.6g} " if not extra.powers and extra.extra is None else f"({knowledge.law_in_words(extra)}) "
+    slips = [head + weight + slip[len(head):] if slip.startswith(head) else slip for slip in reading.slips]
+    minus = "the sign of the whole" if reading.slips else ""
+    return [*slips, *(minus if minus and change.what == "loss" else knowledge.change_in_words(objective, change)
+                      for change in reading.changes if change.what != "extra")]
+
+
 def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
     """A factor that all terms share and that is no product of powers: a weight if sigma alone decides it."""
     sizes, weights = found.table.sizes, found.weights
@@ -91,9 +110,28 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
         by_sigma.setdefault(cell.get("sigma", 0.0), []).append(float(weight))
     shown = ", ".join(f"w({sigma:g}) = {np.mean(w):.6g}" for sigma, w in sorted(by_sigma.items()))
     if len(by_sigma) > 1 and all(max(w) - min(w) <= 1e-3 * abs(max(w)) for w in by_sigma.values()) and min(map(min, by_sigma.values())) > 0:
-        return "CONVENTION", f"every term is weighted by a function of sigma that is no power: {shown}", "weight w(sigma)", "w(sigma)"
-    listed = ", ".join(f"{weight:.6g}" for weight in weights)               # type: ignore[union-attr]
+        return "CONVENTION", f"every term is weighted by a function of sigma that is no power: {shown}", f"weight {shown}", "w(sigma)"
+    listed = _by_cell(weights, found.coefficients.slack.max(axis=1), sizes)         # type: ignore[arg-type,union-attr]
     return "UNEXPLAINED", f"every term of a cell has the same factor, and it follows no law over the cells: {listed}", "", "none"
+
+
+def _by_cell(values: Array, slack: Array, sizes: Sequence[Mapping[str, float]]) -> str:
+    """One number a cell in words: by the size that decides it where one does."""
+    values = np.where(np.abs(values - np.round(values)) <= slack, np.round(values), values) + 0.0
+    for name in sizes[0]:
+        groups: dict[float, list[int]] = {}
+        for k, cell in enumerate(sizes):
+            groups.setdefault(cell[name], []).append(k)
+        if 1 < len(groups) < len(sizes) and all(np.ptp(values[rows]) <= 2 * slack[rows].max() for rows in groups.values()):
+            return ", ".join(f"{_coefficient(values[rows[0]])} where {name} = {size:g}" for size, rows in sorted(groups.items()))
+    return ", ".join(map(_coefficient, values))
+
+
+def _coefficient(value: float) -> str:
+    """Six digits, and more where the number is nearly 1."""
+    off = abs(abs(value) - 1)
+    digits = 6 if off == 0 or off > 1e-4 else min(2 + int(np.ceil(-np.log10(off))), 15)
+    return f"{value:.{digits}g}"
 
 
 def _lawless(found: Diagnosis) -> str:
@@ -103,8 +141,10 @@ def _lawless(found: Diagnosis) -> str:
     texts = []
     for k, part in enumerate(fit.formula.parts):
         c, slack = fit.coefficients[:, k], fit.slack[:, k]
-        if (np.abs(c - 1) > slack).any():
-            texts.append(f"{part.name} ({', '.join(f'{v:.4g}' for v in c)})")
+        if (np.abs(c) <= slack).all():
+            texts.append(f"{part.name} is missing")
+        elif (np.abs(c - 1) > slack).any():
+            texts.append(f"{part.name} ({_by_cell(c, slack, found.table.sizes)})")
     return "the terms are the right ones, but with coefficients that follow no law over the cells: " + ("; ".join(texts) or "the constant")
 
 
@@ -115,11 +155,16 @@ def _unexplained(found: Diagnosis) -> str:
     if (np.ptp(found.answers, axis=1) <= 1e-12 * np.abs(found.answers).max(axis=1)).all():
         return "the answers do not depend on the parameters" + (": every one is 0" if not found.answers.any() else "")
     mine = np.array([value(case) for case in found.table.cases])[found.table.index]
+    if (found.answers == np.round(found.answers)).all():
+        return "every answer is a whole number: it is rounded, or its fraction is cut off"
     off = float((np.abs(found.answers - mine) / (np.abs(mine) + found.table.scale())).max())
-    if off < CLOSE:
+    if off < CLOSE and not right.mean() >= 1 - FEW:
         return f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, or a small number under a root or a logarithm?"
+    wrong = np.argwhere(~right)
+    if len(wrong) <= FEW * right.size:
+        return _but_few(found, mine, wrong)
     text = "the answers are no combination of terms that is known"
-    if right.all(axis=1).any() and not right.all():
+    if right.all(axis=1).any():
         for name in ("d", "n", "M", "sigma", "strength"):
             good = {cell[name] for cell, r in zip(cells, right) if name in cell and r.all()}
             bad = {cell[name] for cell, r in zip(cells, right) if name in cell and not r.all()}
@@ -127,11 +172,23 @@ def _unexplained(found: Diagnosis) -> str:
                 return f"{text}; they are right where {name} is {_either(good)} and wrong where it is {_either(bad)}"
     if right.any():
         text += f"; {int(right.sum())} of {right.size} are right"
-    if found.nearest and found.nearest[0].distance < 0.1:
+    if found.nearest and found.nearest[0].distance < CLOSE:
         near = found.nearest[0]
         which = "; ".join(near.formula.slips) or "the reference with other coefficients"
         text += f"; the nearest formula ({which}) misses by {near.distance:.1g} of the answers"
     return text
+
+
+def _but_few(found: Diagnosis, mine: Array, wrong: Array) -> str:
+    """All answers are right but these few: which, and by how much they are off."""
+    texts = []
+    for row, column in wrong:
+        reference, yours = mine[row, column], found.answers[row, column]
+        how = f"{yours:.7g} for {reference:.7g}" if reference == 0 else f"{_coefficient(yours / reference)} times the reference"
+        texts.append(f"{found.table.cases[found.table.index[row, column]].id}: {how}")
+    if len(texts) == 1:
+        return f"only {texts[0].replace(':', ' differs:', 1)}"
+    return f"only {len(texts)} of {found.answers.size} answers differ: {', '.join(texts)}"
 
 
 def _either(numbers: set[float]) -> str:
@@ -237,7 +294,8 @@ def _not_the_problem(reading: Reading | None, case: Case) -> tuple[str, ...]:
 def _notes(found: Diagnosis, known: Sequence[str], failing: Sequence[Case], excused: bool, cases: Sequence[Case]) -> tuple[str, ...]:
     out = []
     if found.unit is MIXED or found.unit.name == MIXED.name:
-        out.append("the answers agree to single precision only: something inside is float32, or a small number is added under a root or a logarithm")
+        out.append("the answers agree to single precision only: something inside is float32, or a small number is added "
+                   "under a root or a logarithm, or there are finite differences, or noise, in it")
     if excused:
         out.append("every failing case is a known failure")
     surprising = [case.id for case in cases if any(fnmatch.fnmatchcase(case.id, p) for p in known) and case not in failing]

@@ -74,3 +74,39 @@ def test_factors_in_words():
     assert knowledge.factor_in_words("dae", parse_law("1 / 2")) == "with a 1/2" and knowledge.factor_in_words("ratio", parse_law("2")) == "multiplied by 2"
     assert knowledge.factor_in_words("ism", parse_law("n / d")) == "mean over dimensions in place of their sum, sum over points in place of their mean"
     assert knowledge.factor_in_words("dsm", parse_law("(1 + sigma^2)")) == "weighted by (1 + sigma^2)"
+
+
+@pytest.mark.parametrize("objective, factor, changes, slips, texts", [
+    ("dsm", "2 sigma^2 / d", {"target": "-1"}, (), ("upside down", "apart from that, a common factor 2 sigma^2 / d")),
+    ("dsm", "1", {"extra": "0.01"}, ("a term too many: |W|^2",), ("pulled away",)),
+    ("ism", "1", {"divergence": "0", "extra": "1 / sigma^2"}, ("a term too many: |W|^2",), ("stands in for the one that is missing",)),
+    ("ism", "1", {"norm": "2", "divergence": "1 / d"}, (), ("1 / (2 d) times the right score",)),
+    ("ism", "1", {"norm": "2", "divergence": "-2"}, (), ("not the score but its negative",)),
+    ("ism", "1", {"norm": "-1", "divergence": "2"}, (), ("unbounded below",)), ("ism", "1", {"norm": "2", "divergence": "0"}, (), ("nothing is learned",)),
+    ("dsm", "1", {"target": "-1"}, ("the score is read at x",), ("wrong function is fitted",)),
+    ("ssm", "1", {"norm": "2"}, ("directions of unit length",), ("same minimiser", "1 / 2 times the right score")),
+    ("ssm", "1", {}, ("norm: directions of unit length",), ("d times the score",)), ("ssm", "1", {}, ("divergence: directions of unit length",), ("1 / d times",)),
+    ("regularized", "1", {}, ("penalty: only the first dimension",), ("another penalty",)),
+    ("ratio", "1", {}, ("something new",), ("what is learned is not the model",)), ("dae", "1", {}, ("something new",), ("not the reconstruction",)),
+    ("dsm", "1", {}, ("target: the clean point is left out of it",), ("another function than the data's score",))])
+def test_several_differences_are_told_together(objective, factor, changes, slips, texts):
+    changes = tuple(Change(what, ZERO if law == "0" else parse_law(law)) for what, law in changes.items())
+    told = knowledge.consequences(objective, parse_law(factor), changes, slips, "kept")
+    assert len(told) == len(texts) and all(text in line for text, line in zip(texts, told))
+
+
+def test_a_difference_is_seen_before_as_a_whole_or_not_at_all():
+    sign = Change("target", parse_law("-1"))
+    assert knowledge.seen("dsm", parse_law("2 / d"), (Change("target", parse_law("-sigma")),), ()) == (
+        "losses that predict the noise: score_sde's DDPM loss calls the predicted noise a score",)
+    assert knowledge.seen("dae", ONE, (sign,), ()) == knowledge.seen("dsm", ONE, (sign,), ("the score is read at x",)) == ()
+    assert "BernoulliRBM" in knowledge.seen("pseudo", parse_law("d"), (Change("loss", parse_law("-1")),), ("only the first bit",))[0]
+
+
+def test_laws_that_people_write_in_another_way():
+    assert knowledge.factor_in_words("dsm", parse_law("n / (n - 1)")) == "divided by n - 1 in place of n"
+    assert knowledge.factor_in_words("ssm", parse_law("(M - 1) / M")) == "divided by M in place of M - 1"
+    assert knowledge.law_in_words(parse_law("2 sigma^2 (1 + sigma^2 / 0.25)")) == "2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5"
+    assert knowledge.change_in_words("dsm", Change("target", parse_law("1000 sigma^2 / (1 + sigma^2 / 0.001)"))) == (
+        "sigma^2 + 0.001 in place of sigma^2 in the target")
+    assert knowledge.change_in_words("dae", Change("target", parse_law("-1"))) == "the sign of the target (equally: of the output)"

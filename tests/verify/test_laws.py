@@ -77,3 +77,29 @@ def test_a_law_is_printed_in_one_way(text, law):
                                          ("(1 + sigma^2 / 0.04)", 7.25), ("3 strength sigma^-2", 2.4), ("-2", -2)])
 def test_a_law_is_a_number_for_given_sizes(text, value):
     assert parse_law(text)({"n": 7, "d": 3, "M": 11, "sigma": 0.5, "strength": 0.2}) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("law", [{3: 1, 5: 2}, {3: 25, 5: 2.7}, {3: 2, 5: 1}, {3: 0.7, 5: 1.9}])
+def test_two_values_of_a_size_make_no_law(law):
+    for size, names in (("d", (3, 5)), ("n", (7, 13))):
+        by_size = dict(zip(names, law.values()))
+        assert fit_law(np.array([by_size[cell[size]] for cell in SIZES], dtype=float), np.full(6, 1e-11), SIZES) is None
+
+
+@pytest.mark.parametrize("text, shown", [("1.000001", "1.000001"), ("1.0000000001", "1.0000000001"), ("2.000002", "2.000002"), ("3.14159265", "3.14159")])
+def test_a_number_is_never_printed_as_a_plainer_one(text, shown):
+    law = fit_law(np.full(6, float(text)), np.full(6, 1e-13), SIZES)
+    assert str(law) == str(parse_law(str(law))) == shown and law != ONE and str(law.inverse()) != "1"
+
+
+@pytest.mark.parametrize("added", [1e-3, 1e-5, 1e-6, 0.25, 0.49])
+def test_a_variance_with_a_small_number_added_is_a_law(added):
+    values = np.array([cell["sigma"]**2 / (cell["sigma"]**2 + added) for cell in SIZES])
+    law = fit_law(values, 1e-13 * values, SIZES)
+    assert law.powers == (("sigma", 2.0),) and np.isclose(law.kappa * added, 1) and np.isclose(law.extra[2]**2, added)
+
+
+def test_the_strength_that_joins_the_norm_is_a_law():
+    sizes = [{"d": c.d, "n": c.n, "strength": c.strength} for c in CELLS]
+    law = fit_law(np.array([1 + 2 * cell["strength"] for cell in sizes]), np.full(6, 1e-12), sizes)
+    assert str(law) == str(parse_law("(1 + 2 strength)")) == "(1 + 2 strength)"

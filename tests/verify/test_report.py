@@ -26,13 +26,13 @@ FULL = Report("MISMATCH", "ism", "the sign of the divergence", law="1", conventi
         "law " * 40)),
     consequences=("word " * 60,), seen=("somewhere",), not_the_problem=("the norm",), cannot_tell=("this from that",), notes=("take note",), failing=("a", "b"),
     case={"id": "prime/ism/c0/t0", "sizes": {"d": 3, "n": 7}, "reference": -0.75, "yours": 3.75}, cases=30, model="tanh", precision="float32", resolution=1e-9,
-    runner_up="the next explanation misses by 0.1", reproduce="refsm verify a:b\nrefsm show c --steps")
+    runner_up="no other known mistake comes nearer than 10 %", reproduce="refsm verify a:b\nrefsm show c --steps")
 
 
 def test_the_text_has_every_section_within_a_hundred_columns():
     text = str(FULL)
     assert max(map(len, text.splitlines())) <= 100
-    for line in ("MISMATCH  ism: the sign of the divergence", "  30 cases of the tanh model, answers in float32; the next explanation misses by 0.1",
+    for line in ("MISMATCH  ism: the sign of the divergence", "  30 cases of the tanh model, answers in float32", "  no other known mistake comes nearer than 10 %",
         "  declared: 2; found: divergence x -1",
                  "  what it does to training", "  seen before", "  not the problem", "  cannot be told apart", "  note", "    take note",
                  "    prime/ism/c0/t0 (d = 3, n = 7): reference -0.75, yours 3.75", "    refsm verify a:b", "    refsm show c --steps",

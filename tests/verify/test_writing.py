@@ -1,5 +1,6 @@
 """What a report says of a diagnosis."""
 import numpy as np
+import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.terms import value
@@ -68,3 +69,31 @@ def test_points_that_are_left_out_are_noticed():
 def test_single_precision_inside_is_noted():
     report = verify(lambda c: value(c) * (1 + 1e-8 * np.sin(1e4 * c.params["W"][0, 0])), "ism")
     assert report.verdict == "PASS" and "single precision only" in report.notes[0] and report.precision == "float32 somewhere inside"
+
+
+@pytest.mark.parametrize("wrong, name", [
+    (lambda c: value(c) * (2 if c.d == 5 else 1), "it follows no law over the cells: 1 where d = 3, 2 where d = 5"),
+    (lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean() * (-1 if c.sigma > 1 else 1),
+     "over the cells: tr J (1 where sigma = 0.37, 1 where sigma = 0.61, -1 where sigma = 1.3)"),
+    (lambda c: value(c) * (1 + (c.id == "prime/ism/c1/t1")), "only prime/ism/c1/t1 differs: 2 times the reference"),
+    (lambda c: value(c) * (1 + 0.5 * (c.id in ("prime/ism/c1/t1", "prime/ism/c2/t3"))), "only 2 of 30 answers differ: prime/ism/c1/t1: 1.5 times the reference"),
+    (lambda c: int(value(c)), "every answer is a whole number")])
+def test_what_follows_no_law_is_listed_by_what_decides_it(wrong, name):
+    report = verify(wrong, "ism")
+    assert name in report.name and report.verdict in ("UNEXPLAINED", "MISMATCH") and "float16" not in report.precision
+
+
+def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
+    report = verify(lambda c: value(c) + 0.01 * (c.params["W"]**2).sum(), "ism")
+    assert report.name == "a term too many: 0.01 |W|^2" and report.consequences == ("the minimiser is pulled away, by as much as the extra term weighs",)
+    assert verify(lambda c: value(c) + (c.params["W"]**2).sum() / c.d, "ism").name == "a term too many: (1 / d) |W|^2"
+    nearly = verify(lambda c: value(c) * (1 + 1e-6), "ism")
+    assert (nearly.verdict, nearly.convention) == ("CONVENTION", "1.000001") and not verify(lambda c: value(c) * 2.000002, "ism", convention="2").conforms
+    added = verify(lambda c: sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / (c.sigma**2 + 1e-3)).mean() / 2, "dsm")
+    assert added.name == "sigma^2 + 0.001 in place of sigma^2 in the target"
+    assert added.consequences == ("the score that is learned is sigma^2 / (sigma^2 + 0.001) times the right one",)
+
+
+def test_the_distance_of_the_next_explanation_comes_last():
+    report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
+    assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ") and report.runner_up.endswith(" %")
