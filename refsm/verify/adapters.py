@@ -96,7 +96,7 @@ def ask(implementation: Implementation, case: Case, time_limit: float = TIME_LIM
     try:
         first = _one_answer(implementation, case, time_limit)
         if repeats:
-            _same(first, _one_answer(implementation, case, time_limit))
+            first = _same(first, _one_answer(implementation, case, time_limit))
     except AdapterError as error:
         return Broken(case.id, str(error), error.status)
     return first
@@ -325,16 +325,19 @@ def _numbers(value: Any, name: str, wanted: str) -> tuple[Array, str]:
     return a, kind
 
 
-def _same(first: Answer, second: Answer) -> None:
-    """AdapterError where two answers to the same question differ by more than rounding on parallel hardware."""
+def _same(first: Answer, second: Answer) -> Answer:
+    """The first of two answers to the same question, with their spread; AdapterError where it is more than that of parallel hardware."""
     pairs = [("value", np.asarray(first.value), np.asarray(second.value))]
     if first.per_sample is not None and second.per_sample is not None:
         pairs.append(("per_sample", first.per_sample, second.per_sample))
+    if first.gradient is not None and second.gradient is not None:
+        pairs += [(f"gradient[{name!r}]", a, second.gradient[name]) for name, a in first.gradient.items() if name in second.gradient]
     for name, a, b in pairs:
         gap = np.abs(a - b).max()
         if gap > REPEATS_TO * np.abs(a).max():
             raise AdapterError(f"two equal calls gave {name} {a.flat[0]:.6g} and {b.flat[0]:.6g}: does it draw its own noise? "
                                "Use the noise in the case, hand it over with the template's shim, or verify it with --own-noise", 3)
+    return dataclasses.replace(first, spread=abs(first.value - second.value))
 
 
 def _a(value: Any) -> str:

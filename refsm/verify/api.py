@@ -12,17 +12,21 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
 from refsm.verify import adapters
-from refsm.verify.cases import Answer, Case, objective_name
+from refsm.verify.bank import formulas
+from refsm.verify.cases import OBJECTIVES, Answer, Case, model_names, objective_name
 from refsm.verify.cases import cases as cases_of
 from refsm.verify.diagnosis import Diagnosis, diagnose
 from refsm.verify.gradients import Finding, diagnose_gradients, not_compared
+from refsm.verify.knowledge import TERM_NAMES
 from refsm.verify.laws import parse_law
 from refsm.verify.precision import FLOAT32, FLOAT64
 from refsm.verify.report import Report
@@ -30,6 +34,8 @@ from refsm.verify.terms import value
 from refsm.verify.writing import written
 
 __all__ = ["verify", "assert_conforms"]
+
+WEIGHT = re.compile(r"weight (w\([-+.e0-9]+\) = [-+.e0-9]+(, )?)+")      # a weight by sigma that is no power, as a report prints it
 
 
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False, convention: str | None = None,
@@ -97,11 +103,26 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
         gradients = [answer.gradient or {} for answer in answers]
         findings, hidden = diagnose_gradients(found.table, cases, gradients, found.reading, found.unit), not_compared(cases, gradients)
     report = written(cases, values, found, findings, per_sample, declared, known, notes, reproduce, gradient)
-    return replace(report, cannot_tell=(*report.cannot_tell, *hidden))
+    return _steady(replace(report, cannot_tell=(*report.cannot_tell, *hidden)), answers, found)
+
+
+def _steady(report: Report, answers: Sequence[Answer], found: Diagnosis) -> Report:
+    """The report, allowing for answers that differed between two equal calls."""
+    spread = np.array([answer.spread for answer in answers])
+    if not spread.any():
+        return report
+    values = np.abs([answer.value for answer in answers])
+    relative = float((spread / np.maximum(values, np.finfo(float).tiny)).max())
+    note = f"two equal calls differ by {relative:.1g}: nothing finer can be said"
+    if report.verdict == "PASS" and (spread[found.table.index] > found.unit(found.table.scale() + values[found.table.index])).any():
+        name = f"the answers are the reference's, but two equal calls differ by {relative:.1g}, more than the rounding of {found.unit.name}"
+        return replace(report, verdict="INCONCLUSIVE", name=name, convention="")
+    resolution = None if report.resolution is None else max(report.resolution, relative)
+    return replace(report, resolution=resolution, notes=(*report.notes, note))
 
 
 def normal(convention: str) -> str:
-    """A declared convention in the form in which reports print theirs.  ValueError where a factor in it is not one.
+    """A declared convention in the form in which reports print theirs.  ValueError where a factor in it, or a piece of it, is none.
 
     >>> normal("2*sigma**2/d;  constant dropped")
     '2 sigma^2 / d; constant dropped'
@@ -111,15 +132,25 @@ def normal(convention: str) -> str:
     for piece in pieces:
         what, times, law = piece.partition(" x ")
         plus = piece.startswith("constant + ")
-        if times and len(what.split()) == 1:
+        if times and what in TERM_NAMES:
             out.append(f"{what} x {parse_law(law)}")
         elif plus:
             out.append(f"constant + {parse_law(piece[len('constant + '):])}")
         elif len(piece) and (piece[0] in "0123456789-(" or piece.split("^")[0].split()[0].split("*")[0].split("/")[0] in ("strength", "sigma", "d", "n", "M")):
             out.append(str(parse_law(piece)))
-        else:
+        elif WEIGHT.fullmatch(piece) or piece in ("constant dropped", "constant other") or piece in _slips():
             out.append(piece)
+        else:
+            raise ValueError(f"{piece!r} is not a convention: one is a factor such as 2 sigma^2 / d, a term with its factor such as target x -1, or a "
+                             "difference in the words in which a report prints it as convention=")
     return "; ".join(piece for piece in out if piece != "1") or "1"
+
+
+@lru_cache(maxsize=None)
+def _slips() -> frozenset[str]:
+    """Every mistake in the bank."""
+    asked = ((objective, model) for objective in OBJECTIVES for model in (None, *model_names(objective)))
+    return frozenset(slip for objective, model in asked for formula in formulas(objective, model) for slip in formula.slips)
 
 
 def _check(cases: Sequence[Case], objective: str) -> None:

@@ -147,7 +147,7 @@ class Answer:
     """What an implementation says of one case: `value`, and where it can, terms (n,) and the gradient by block.
 
     `value` is a number, `per_sample` None or (n,), `gradient` None or a dict of arrays named and shaped as `case.params`.
-    `dtype` is the name of the narrowest floating type that the answer came in.
+    `dtype` is the name of the narrowest floating type that the answer came in, `spread` by how much the values of two equal calls differed.
     """
 
     value: float
@@ -155,6 +155,7 @@ class Answer:
     gradient: Mapping[str, Array] | None = None
     dtype: str = "float64"
     notes: tuple[str, ...] = field(default=())
+    spread: float = 0.0
 
 
 def cases(objective: str | Iterable[str], family: str | None = None, seed: int = 0, model: str | None = None) -> list[Case]:

@@ -56,15 +56,47 @@ def test_after_a_declaration_the_run_is_strict():
 @pytest.mark.parametrize("written, meant", [
     ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"), ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
     ("only the first dimension", "only the first dimension"), ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
-    ("directions of unit length", "directions of unit length"), ("d; only the first bit", "d; only the first bit"), ("weight w(sigma)", "weight w(sigma)")])
+    ("directions of unit length", "directions of unit length"), ("d; only the first bit", "d; only the first bit"), ("constant dropped", "constant dropped"),
+    ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_a_convention_may_be_written_in_several_ways(written, meant):
     assert normal(written) == meant
 
 
 def test_a_weight_by_sigma_can_be_declared():
     weighted = lambda c: np.exp(-c.sigma) * value(c)                    # noqa: E731
-    assert verify(weighted, "dsm").convention == "weight w(sigma)" and verify(weighted, "dsm", convention="weight w(sigma)").exit_status == 0
+    line = "weight w(0.37) = 0.690734, w(0.61) = 0.543351, w(1.3) = 0.272532"
+    assert verify(weighted, "dsm").convention == line and verify(weighted, "dsm", convention=line).exit_status == 0
+    other = verify(lambda c: np.exp(-2 * c.sigma) * value(c), "dsm", convention=line)
+    assert other.exit_status == 1 and "w(0.37) = 0.477114" in other.convention
 
+
+def test_answers_that_differ_between_equal_calls_are_no_finer_than_that():
+    def unsteady(gap, dtype=float):
+        calls = iter(range(100))
+        return lambda c: dtype(value(c) * (1 + gap * (next(calls) % 2)))
+
+    wide = verify(unsteady(5e-5), "dsm")
+    assert (wide.verdict, wide.exit_status, wide.convention) == ("INCONCLUSIVE", 3, "")
+    assert wide.name == "the answers are the reference's, but two equal calls differ by 5e-05, more than the rounding of float64"
+    fine = verify(unsteady(3e-15), "dsm")
+    assert fine.verdict == "PASS" and fine.notes == ("two equal calls differ by 3e-15: nothing finer can be said",)
+    single = verify(unsteady(3e-6, np.float32), "dsm")
+    assert single.verdict == "PASS" and single.resolution >= 2.8e-6
+    assert verify(unsteady(5e-5, lambda v: 2 * v), "dsm").verdict == "CONVENTION"
+    drawn = iter(np.random.default_rng(3).standard_normal(9))
+    shaken = verify(lambda c: {"value": value(c), "gradient": {"b": next(drawn) + 0 * c.params["b"]}}, "dsm", gradient=True)
+    assert shaken.exit_status == 3 and "two equal calls gave gradient['b'] " in shaken.name
+
+
+def test_noise_of_single_precision_in_wide_answers_is_in_the_headline():
+    rough = verify(lambda c: value(c) * (1 + 1e-7 * np.sin(1e5 * value(c))), "dsm")
+    assert rough.verdict == "PASS" and rough.name == "every answer is the reference's, to single precision" and "or noise" in rough.notes[0]
+
+
+def test_a_known_failure_is_no_pass():
+    text = str(verify(half, "dsm", known_failures=["prime/dsm/*"]))
+    assert text.startswith("KNOWN FAILURE, CONVENTION  dsm: a factor 2")
+    assert str(verify(half, "dsm", convention="2")).startswith("CONVENTION  dsm")
 
 def test_gradients_are_compared_when_asked_for():
     right = lambda c: {"value": value(c), "gradient": gradient(c)}      # noqa: E731
@@ -124,6 +156,9 @@ def test_cases_can_be_given():
     (lambda: verify(value, "none"), ValueError, "objective must be one of"), (lambda: verify(value, "dsm", cases=[]), ValueError, "cases must not be empty"),
     (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
     (lambda: verify(value, "dsm", cases=cases("ism")), ValueError, "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
+    (lambda: verify(value, "dsm", convention='__import__("os")'), ValueError, "is not a convention: one is a factor such as 2 sigma"),
+    (lambda: verify(value, "dsm", convention="apples x 2"), ValueError, "'apples x 2' is not a convention"),
+    (lambda: verify(value, "dsm", convention="weight w(sigma)"), ValueError, "'weight w.sigma.' is not a convention"),
     (lambda: verify(value, "dsm", convention="2 apples"), ValueError, "'2 apples' contains 'apples'")])
 def test_wrong_arguments_are_refused(call, error, text):
     with pytest.raises(error, match=text):
