@@ -11,6 +11,7 @@
     python -m demos.09_verify        verify your own loss: planted mistakes and their diagnosis
     python -m demos.10_sample        why explicit and implicit losses differ on a sample and agree in expectation
     python -m demos.11_dask          many machines: a descent over Dask blocks, with the numbers of one machine
+    python -m demos.benchmark        not a claim but a measurement: times as multiples of bare matrix products, beside torch and JAX
 
 Run them from the folder that contains `demos`.  Each is a percent script: editors and Jupytext open it as a notebook.  With
 Matplotlib (pip install refsm[plot]) the picture goes to figures/NAME.png, or to the file that --figure names.
