@@ -71,7 +71,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
             return Report("INCONCLUSIVE" if answer.status == 3 else "BROKEN", objective, str(answer), reproduce=reproduce, status=answer.status)
         answers.append(answer)
     if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
-        none = "gradients were asked for, but the answers have none: return a dict with value and gradient"
+        none = "gradients were asked for, but the answers hold values only, as those of the numpy, cpp and julia templates do: return value and gradient"
         return Report("INCONCLUSIVE", objective, none, reproduce=reproduce)
     return judge(asked, answers, gradient, declared, known, reproduce)
 

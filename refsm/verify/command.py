@@ -74,7 +74,11 @@ def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], 
     @functools.wraps(work)
     def run(args: argparse.Namespace) -> int:
         try:
-            return work(args)
+            status = work(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:                              # the reader has seen enough; that is no mistake of the user's
+            raise
         except AdapterError as error:
             return _refused(str(error), error.status)
         except (ValueError, OSError) as error:
@@ -86,7 +90,7 @@ def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], 
 
 
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--family", default="prime", help=f"{', '.join(FAMILIES)} (default: prime)")
+    parser.add_argument("--family", help=f"{', '.join(FAMILIES)} (default: prime)")
     parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, mixture, rbm")
     parser.add_argument("--seed", type=int, default=0, help="another set of cases of the same sizes (default: 0, the pinned one)")
 
@@ -133,8 +137,8 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
     from refsm.verify.own_noise import REPLICATES, verify_own_noise
 
-    if args.cmd is not None or args.gradient or args.known_failures is not None:
-        raise ValueError("--own-noise takes no --cmd, --gradient or --known-failures")
+    if args.cmd is not None or args.gradient or {args.known_failures, args.family, args.model} != {None}:
+        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has cases of its own, and needs a Python function")
     replicates = REPLICATES if args.replicates is None else args.replicates
     return verify_own_noise(load(args.implementation), objective, replicates, args.seed, args.convention, args.time_limit)
 
@@ -143,7 +147,7 @@ def _export(args: argparse.Namespace) -> int:
     from refsm.verify.files import export
 
     names = list(OBJECTIVES) if args.objectives == ["all"] else args.objectives
-    for path in export(names, args.out, args.format, args.family, args.seed, args.model):
+    for path in export(names, args.out, args.format, args.family or "prime", args.seed, args.model):
         print(path)
     return 0
 

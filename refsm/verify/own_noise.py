@@ -85,7 +85,8 @@ def verify_own_noise(implementation: Callable[..., Any], objective: str, replica
     """Which expectation the values of an implementation have, from replicates.
 
     The implementation is called as implementation(case, rng) with a `numpy.random.Generator`; or (case, seed) with an integer that
-    differs each time, where its second argument is called seed or key; or (case), where it takes one.  The case has no
+    differs each time, where that argument is called seed or key; or (case), where it takes one.  The argument is the first one after the case that
+    has no default, or that is called rng, generator, seed or key.  The case has no
     noise, noisy points or directions; `case.n_directions` says how many directions a point gets.  `convention` is the factor that is meant, such
     as "sigma^2".  `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a report, not an exception;
     ValueError for an objective that draws nothing, or fewer than 30 replicates.
@@ -157,12 +158,13 @@ def _cases(objective: str) -> list[Case]:
 
 def _replicates(implementation: Callable[..., Any], case: Case, R: int, rng: np.random.Generator, time_limit: float) -> Array:
     """R values of one case, (R,)."""
-    second = _second_argument(implementation)
+    name, by_name = _argument(implementation)
 
     def once(given: Case) -> Any:
-        if second is None:
+        if not name:
             return implementation(given)
-        return implementation(given, int(rng.integers(2**31)) if second in ("seed", "key") else rng)
+        randomness = int(rng.integers(2**31)) if name in ("seed", "key") else rng
+        return implementation(given, **{name: randomness}) if by_name else implementation(given, randomness)
 
     with lent(case) as given:
         values = within(time_limit, lambda: np.array([plain(once(given), case).value for _ in range(R)]))
@@ -171,13 +173,16 @@ def _replicates(implementation: Callable[..., Any], case: Case, R: int, rng: np.
     return values
 
 
-def _second_argument(implementation: Callable[..., Any]) -> str | None:
-    """The name of the argument that brings the randomness, None if there is none."""
+def _argument(implementation: Callable[..., Any]) -> tuple[str, bool]:
+    """The name of the argument that brings the randomness, "" if there is none, and whether it can be given by that name."""
     try:
-        names = [p.name for p in inspect.signature(implementation).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        return "rng"
-    return names[1] if len(names) > 1 else None
+        _, *others = inspect.signature(implementation).parameters.values()
+    except (TypeError, ValueError):                          # a signature that cannot be had, or one without arguments
+        return "rng", False
+    for p in others:
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and (p.default is p.empty or p.name in ("rng", "generator", "seed", "key")):
+            return p.name, p.kind is not p.POSITIONAL_ONLY
+    return "", False
 
 
 # -- hypotheses ---------------------------------------------------------------------------------------------------

@@ -168,9 +168,10 @@ def test_a_call_that_means_nothing_is_one_line(run):
     assert refused(run, "verify", "own_adapters:dsm", "--cmd", "./dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
     assert refused(run, "verify", "--cmd", "./dsm") == "--objective is needed with --cmd"
     assert refused(run, "verify", "own_adapters:dsm", "--replicates", "50") == "--replicates is for --own-noise"
-    for more in (["--gradient"], ["--known-failures", "x"]):
-        assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == "--own-noise takes no --cmd, --gradient or --known-failures"
-    assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", "--own-noise") == "--own-noise takes no --cmd, --gradient or --known-failures"
+    apart = "--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has cases of its own, and needs a Python function"
+    for more in (["--gradient"], ["--known-failures", "x"], ["--family", "prime"], ["--model", "gaussian"]):
+        assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == apart
+    assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", "--own-noise") == apart
 
 
 def test_a_time_limit_may_be_long_or_short(run):
@@ -295,6 +296,12 @@ def test_a_template_is_printed_and_runs(run, folder):
     assert run("verify", "own_template:dsm")[0] == run("verify", "own_template:ism")[0] == 0
     sys.modules.pop("own_template")
     assert refused(run, "template", "--lang", "rust", "--objective", "dsm") == "language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake(folder):
+    words = f"{sys.executable} -m refsm template --lang cpp --objective all | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.returncode == 0 and done.stderr == ""
 
 
 def test_a_case_is_shown(run):

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from refsm.verify import own_noise
+from refsm.verify.adapters import AdapterError
 from refsm.verify.cases import cases
 from refsm.verify.own_noise import verify_own_noise
 
@@ -63,7 +64,7 @@ def test_a_right_one_passes(implementation, objective):
 
 def test_the_report_says_how_sure_it_is():
     text = str(verify_own_noise(dsm, "dsm"))
-    assert text.startswith("PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, answers in 200 replicates each; next: p = ")
+    assert text.startswith("PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, answers in 200 replicates each\n") and "\n  next: p = " in text
     assert "A right loss is refused once in 10^4" in text and "laws of the noise with the same mean and covariance" in text
     assert "the variance-reduced form, which has the same expectation" in str(verify_own_noise(ssm, "ssm", 60))
     assert "the form that is not variance-reduced, which has the same expectation" in str(verify_own_noise(ssm, "ssm_vr", 60))
@@ -296,9 +297,18 @@ def test_the_same_seed_gives_the_same_report():
 
 
 def test_one_whose_signature_is_hidden_is_handed_the_generator():
-    assert own_noise._second_argument(print) is None or own_noise._second_argument(print) == "rng"
-    assert own_noise._second_argument(iter) == "rng"
+    assert own_noise._argument(iter) == ("rng", False)
 
+
+@pytest.mark.parametrize("implementation, name, by_name", [
+    (lambda case: 0, "", False), (lambda case, rng: 0, "rng", True), (lambda case, g: 0, "g", True), (lambda case, g, /: 0, "g", False),
+    (lambda case, scale=1.0: 0, "", False), (lambda case, scale=1.0, rng=None: 0, "rng", True), (lambda case, generator=None: 0, "generator", True),
+    (lambda case, seed=0: 0, "seed", True), (lambda case, *, key=None: 0, "key", True), (lambda case, *more, **others: 0, "", False)])
+def test_the_randomness_goes_to_an_argument_that_waits_for_it(implementation, name, by_name):
+    assert own_noise._argument(implementation) == (name, by_name)
+    case = own_noise._cases("dsm")[0]
+    with pytest.raises(AdapterError, match="gave 0 for .* in all 30 replicates"):
+        own_noise._replicates(implementation, case, 30, np.random.default_rng(0), 20.0)
 
 @pytest.mark.parametrize("implementation, sentence", [
     (lambda case, rng: 2.5, "the implementation gave 2.5 for prime/dsm/gaussian/c0/t0 in all 30 replicates: it does not draw its noise from what it is handed"),
