@@ -64,6 +64,16 @@ def _some_points(reference: Formula) -> Iterator[Formula]:
             return Part(part.role, f"{part.name}, points {suffix}", lambda q: part.per_sample(q)[rows])
         yield Formula((slip,), tuple(some(part) for part in reference.parts), some(reference.constant) if reference.constant is not None else None)
 
+    def summed(part: Part) -> Part:
+        return Part(part.role, f"{part.name}, sum of points [:-1] / n", lambda q: part.per_sample(q) * (np.arange(q.case.n) < q.case.n - 1))
+    yield Formula(("the last point is left out of the sum, which is divided by n",), tuple(summed(part) for part in reference.parts),
+                  summed(reference.constant) if reference.constant is not None else None)
+    if reference.constant is None and reference.parts[0].role != "whole":                # a loss that can be negative
+        def whole(q: Quantities) -> Array:
+            return sum((part.per_sample(q) for part in reference.parts), np.zeros(1))
+        yield Formula(("the absolute value of the loss",), (Part("whole", "|loss|", lambda q: absolute(whole(q).mean(keepdims=True))),))
+        yield Formula(("the absolute value of the loss of every point",), (Part("whole", "mean |loss of a point|", lambda q: absolute(whole(q))),))
+
 
 # -- a term too many --------------------------------------------------------------------------------------------------
 
@@ -152,7 +162,7 @@ def _norms(objective: str, at: str | None) -> Iterator[Variant]:
 
 DIRECTIONS: tuple[tuple[str, str], ...] = (
     ("given", ""), ("unit", "directions of unit length"), ("sphere", "directions of length sqrt(d)"),
-    ("first point's", "the first point's directions at every point"), ("first", "only the first direction"),
+    ("first point's", "the first point's directions at every point"), ("first", "only the first direction"), ("last", "only the last direction"),
     ("sign", "the signs of the directions in place of the directions"), ("next point's", "the directions of the next point"),
     ("one", "one direction for the whole batch"))
 
@@ -203,6 +213,8 @@ def _penalties() -> Iterator[Variant]:
     for slip, suffix, chosen in COORDINATES[1:]:
         yield f"penalty: {slip}", f"strength sum J_ii{suffix}^2", lambda q, chosen=chosen: q.case.strength * (q.diagonal()[:, chosen]**2).sum(axis=1)
     yield "penalty: every entry of the Jacobian, not its diagonal", "strength |J|_F^2", lambda q: q.case.strength * (q.J()**2).sum(axis=(1, 2))
+    yield ("penalty: off-diagonal entries in place of the diagonal", "strength sum_i!=k J_ik^2",
+           lambda q: q.case.strength * ((q.J()**2).sum(axis=(1, 2)) - dot(q.diagonal(), q.diagonal())))
     yield "penalty: the trace of the squared Jacobian", "strength tr J^2", lambda q: q.case.strength * np.einsum("nik,nki->n", q.J(), q.J())
     yield "penalty: the square of the trace", "strength (tr J)^2", lambda q: q.case.strength * q.diagonal().sum(axis=1)**2
     yield "penalty: absolute values of the diagonal", "strength sum |J_ii|", lambda q: q.case.strength * absolute(q.diagonal()).sum(axis=1)

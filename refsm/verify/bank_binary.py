@@ -27,6 +27,7 @@ LINKS: dict[str, tuple[tuple[str, str, Callable[[Array], Array]], ...]] = {
         ("exp(-gap) in place of the squared sigmoid", "exp(-gap)", lambda g: np.exp(-g)),
         ("exp(-gap / 2) in place of the squared sigmoid, which is minimum probability flow", "exp(-gap / 2)", lambda g: np.exp(-g / 2)),
         ("a probability times its complement in place of its square", "sigmoid(gap) sigmoid(-gap)", lambda g: sigmoid(g) * sigmoid(-g)),
+        ("squared errors of both classes are summed: 1 - 2 p (1 - p) per bit", "sigmoid(-gap)^2 + sigmoid(gap)^2", lambda g: sigmoid(-g)**2 + sigmoid(g)**2),
         ("the squared gap", "gap^2", lambda g: g * g), ("the gap itself", "gap", lambda g: g),
         ("the cube of the sigmoid", "sigmoid(-gap)^3", lambda g: sigmoid(-g)**3), ("the squared softplus", "softplus(-gap)^2", lambda g: softplus(-g)**2),
         ("tanh in place of the sigmoid", "tanh(-gap)^2", lambda g: np.tanh(g)**2)),
@@ -40,11 +41,15 @@ LINKS: dict[str, tuple[tuple[str, str, Callable[[Array], Array]], ...]] = {
         ("a hinge in place of the softplus", "max(0, -gap)", lambda g: np.where(g.real < 0, -g, 0)))}
 
 
+EVEN = ("sigmoid(gap) sigmoid(-gap)", "gap^2", "tanh(-gap)^2", "sigmoid(-gap)^2 + sigmoid(gap)^2")      # the same for a gap and for its negative
+SIGNS = ("negated", "negated and halved", "negated and doubled", "without (2 x - 1)", "without (1 - 2 x)", "|gap|", "spins, negated")
+
+
 def binary(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with at most two slips."""
     for (gap_slip, gap_name, gap), (link_slip, link_name, link), (bit_slip, suffix, chosen) in product(_gaps(model), LINKS[objective], COORDINATES):
         slips = tuple(s for s in (gap_slip, link_slip, bit_slip.replace("dimension", "bit")) if s)
-        if len(slips) <= 2:
+        if len(slips) <= 2 and not (link_name in EVEN and gap_name in SIGNS):
             yield Formula(slips, (Part("whole", f"sum {link_name}, gap {gap_name}{suffix}",
                                        lambda q, gap=gap, link=link, chosen=chosen: link(gap(q)[:, chosen]).sum(axis=1)),))
     last = LINKS[objective][0][2]

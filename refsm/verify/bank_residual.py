@@ -37,6 +37,8 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
                         return f(out(q) - scale(q) * to(q))
                     scaled = (f"the target is multiplied by {words[3:]}",) if words else ()
                     yield Formula((*slips, slip, *scaled), (Part("whole", f"{name}, r = {out_name} - ({to_name}){words}", loss),))
+    every = Part(TERMS[objective][1].role, f"{-2 * half:g} mean output.mean target", lambda q: _every_pair(q, half))
+    yield Formula(("every output is compared with every target: (n, n) in place of n",), (TERMS[objective][0], every), Part("constant", "", _constant(objective)))
     for point in [p for p in _points(objective) if p not in ("x", "noise")] if objective == "dsm" and model is not None else ():
         def own(q: Quantities, point: str = point) -> Array:
             return (q.case.x - q.point(point)) / q.case.sigma**2
@@ -55,6 +57,11 @@ SCALES: tuple[tuple[str, Callable[[Quantities], float]], ...] = (
     ("", lambda q: 1.0), (" x -1", lambda q: -1.0), (" x 0", lambda q: 0.0), (" x sigma", lambda q: q.case.hyper.get("sigma", 1.0)),
     (" x 1 / sigma", lambda q: 1 / q.case.hyper.get("sigma", 1.0)), (" x sigma^2", lambda q: q.case.hyper.get("sigma", 1.0)**2), (" x 2", lambda q: 2.0),
     (" x 1 / 2", lambda q: 0.5))
+
+
+def _every_pair(q: Quantities, half: float) -> Array:
+    out, to = (q.reconstruction(), q.case.x) if q.case.objective == "dae" else (q.psi(), target(q))
+    return -2 * half * dot(out, to.mean(axis=0))
 
 
 def _constant(objective: str) -> Vector:
@@ -116,11 +123,16 @@ def _targets(objective: str, model: str | None) -> Iterator[Choice]:
         yield "compared with the noise", "noise", lambda q: q.case.noise
         yield "compared with the next point", "x(next)", lambda q: np.roll(q.case.x, -1, axis=0)
         yield "compared with x_noisy - x", "x_noisy - x", lambda q: q.case.x_noisy - q.case.x
+        yield "compared with x - x_noisy, the denoising step", "x - x_noisy", lambda q: q.case.x - q.case.x_noisy
+        yield "the target is halfway between x and x_noisy", "(x + x_noisy) / 2", lambda q: (q.case.x + q.case.x_noisy) / 2
+        yield "compared with the points in reverse order", "x(reversed)", lambda q: q.case.x[::-1]
+        yield "compared with the point before", "x(before)", lambda q: np.roll(q.case.x, 1, axis=0)
         yield "compared with the mean of the points", "mean x", lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape)
         return
     yield "", "g", target
     yield "compared with the target of the next point", "g(next)", lambda q: np.roll(target(q), -1, axis=0)
     yield "compared with the target of the point before", "g(before)", lambda q: np.roll(target(q), 1, axis=0)
+    yield "compared with the targets in reverse order", "g(reversed)", lambda q: target(q)[::-1]
     if objective == "esm":
         yield "compared with the score of a standard normal density", "-x", lambda q: -q.case.x
         return
@@ -138,9 +150,17 @@ def _targets(objective: str, model: str | None) -> Iterator[Choice]:
         yield "target: the bandwidth is sqrt(sigma), not sigma", "parzen, sqrt(sigma)", lambda q: q.parzen(bandwidth=q.case.sigma**0.5)
         yield "target: the exponent lacks its 1/2", "parzen, no half", lambda q: q.parzen(bandwidth=q.case.sigma / 2**0.5)
         yield "target: the bandwidth is 1", "parzen, 1", lambda q: q.parzen(bandwidth=1.0)
+        for words, bandwidth in EXPONENTS:
+            yield (f"target: the exponent alone {words}", f"parzen, exponent {words}",
+                   lambda q, bandwidth=bandwidth: q.parzen(bandwidth=bandwidth(q.case.sigma)) * (bandwidth(q.case.sigma)**2 / q.case.sigma**2))
         yield "target: the nearest point alone", "parzen, nearest", lambda q: q.parzen(shares="nearest")
         yield "target: the shares sum to 1 over the noisy points, not over the data", "parzen, other axis", lambda q: q.parzen(shares="over the noisy points")
         yield "target: every point weighs the same", "parzen, equal", lambda q: q.parzen(shares="equal")
+
+
+EXPONENTS: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("lacks its 1/2", lambda s: s / 2**0.5), ("has sigma for sigma^2", lambda s: s**0.5), ("has sigma^4 for sigma^2", lambda s: s**2),
+    ("has 1 for sigma^2", lambda s: 1.0), ("has 4 sigma^2 for 2 sigma^2", lambda s: 2**0.5 * s))
 
 
 def _variance(q: Quantities) -> float:

@@ -268,6 +268,7 @@ _TRAINING_SLIPS = {
     "compared with the noisy point": "the identity is learned: nothing is denoised",
     "the denoising step": "the output learns the step from the noisy point to the clean one; the noisy point plus it is the reconstruction",
     "halfway between": "half of the noise stays: the reconstruction goes only half of the way",
+    "errors of both classes": "the loss is the same for a gap and its negative: it cannot tell the data from their neighbours",
     "the absolute value of the loss": "the loss is driven to 0, where it should go on to negative values",
     "cross-entropy": "no energy has this loss: the identity with denoising score matching is lost",
     "sign of the gap": "the energy is learned upside down",

@@ -149,6 +149,7 @@ class Quantities:
             "sphere": lambda: v / lengths * np.sqrt(v.shape[2]),
             "first point's": lambda: np.broadcast_to(v[:1], v.shape),
             "first": lambda: v[:, :1],
+            "last": lambda: v[:, -1:],
             "sign": lambda: np.sign(v),
             "next point's": lambda: np.roll(v, -1, axis=0),
             "one": lambda: np.broadcast_to(v[:1, :1], v.shape),

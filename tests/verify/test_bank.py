@@ -73,3 +73,39 @@ def test_array_cases_leave_out_what_they_cannot_say():
     names = {slip for f in formulas("dsm", None) for slip in f.slips}
     assert not any("the score is read at" in name or "a term too many" in name or "left out is" in name for name in names)
     assert all(table.part(part) is not None for f in formulas("dsm", None) for part in f.parts)
+
+
+def told(objective, slip, index=24):
+    """A case, and the terms of the formula with this slip alone."""
+    case = cases(objective, "prime")[index]
+    q = Quantities(case)
+    formula = next(f for f in formulas(objective, case.model) if f.slips == (slip,))
+    return case, sum(part.per_sample(q) for part in (*formula.parts, *([formula.constant] if formula.constant else [])))
+
+
+def test_points_that_are_forgotten_by_hand():
+    case, terms = told("ism", "the last point is left out of the sum, which is divided by n")
+    each = (case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
+    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
+    case, terms = told("dsm", "the last point is left out of the sum, which is divided by n")
+    each = ((case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma**2)**2).sum(axis=1) / 2
+    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
+
+
+def test_absolute_values_of_a_loss_by_hand():
+    some = [(case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x) for case in cases("ism", "prime")]
+    k = next(k for k, each in enumerate(some) if each.mean() < 0)
+    assert np.isclose(told("ism", "the absolute value of the loss", k)[1].mean(), -some[k].mean())
+    k = next(k for k, each in enumerate(some) if each.min() < 0 < each.max())
+    assert np.isclose(told("ism", "the absolute value of the loss of every point", k)[1].mean(), np.abs(some[k]).mean()) and np.ptp(np.sign(some[k])) == 2
+    assert not any("absolute value of the loss" in slip for name in ("dsm", "ratio") for f in formulas(name, cases(name, "prime")[0].model) for slip in f.slips)
+
+
+def test_directions_and_penalties_by_hand():
+    case, terms = told("ssm", "only the last direction")
+    v = case.directions[:, -1]
+    assert np.allclose(terms, (v * case.score(case.x)).sum(axis=1)**2 / 2 + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v))
+    case, terms = told("regularized", "penalty: off-diagonal entries in place of the diagonal")
+    J = case.score_jacobian(case.x)
+    off = (J**2).sum(axis=(1, 2)) - (np.einsum("nii->ni", J)**2).sum(axis=1)
+    assert np.allclose(terms, (case.score(case.x)**2).sum(axis=1) / 2 + np.einsum("nii->n", J) + case.strength * off)

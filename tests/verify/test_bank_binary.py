@@ -17,6 +17,9 @@ def test_links_by_hand():
     g = case.energy_gap(case.x)
     assert np.allclose(terms, (1 / (1 + np.exp(g))).sum(axis=1))
     assert np.allclose(told("ratio", "exp(-gap / 2) in place of the squared sigmoid, which is minimum probability flow")[1], np.exp(-g / 2).sum(axis=1))
+    both = told("ratio", "squared errors of both classes are summed: 1 - 2 p (1 - p) per bit")[1]
+    p = 1 / (1 + np.exp(g))
+    assert np.allclose(both, (1 - 2 * p * (1 - p)).sum(axis=1)) and np.allclose(both, (p**2 + (1 - p)**2).sum(axis=1))
     assert np.allclose(told("ratio", "tanh in place of the sigmoid")[1], (np.tanh(g)**2).sum(axis=1))
     case, terms = told("pseudo", "a hinge in place of the softplus")
     assert np.allclose(terms, np.maximum(0, -case.energy_gap(case.x)).sum(axis=1))

@@ -56,3 +56,30 @@ def test_autoencoders_by_hand():
 def test_a_parameter_left_out_by_hand():
     case, terms = told("esm", "the model's c is left out")
     assert np.allclose(terms, sq(case.score(case.x) - case.params["c"] / case.sigma**2 - case.data_score) / 2)
+
+
+def test_every_pair_by_hand():
+    case, terms = told("dsm", "every output is compared with every target: (n, n) in place of n")
+    psi, g = case.score(case.x_noisy), (case.x - case.x_noisy) / case.sigma**2
+    assert np.isclose(terms.mean(), sq(psi[:, None] - g[None]).mean() / 2)
+    case, terms = told("dae", "every output is compared with every target: (n, n) in place of n")
+    assert np.isclose(terms.mean(), sq(case.reconstruct(case.x_noisy)[:, None] - case.x[None]).mean())
+
+
+@pytest.mark.parametrize("slip, goal", [
+    ("compared with x - x_noisy, the denoising step", lambda c: c.x - c.x_noisy), ("the target is halfway between x and x_noisy", lambda c: c.x / 2 + c.x_noisy / 2),
+    ("compared with the points in reverse order", lambda c: c.x[::-1]), ("compared with the point before", lambda c: np.roll(c.x, 1, axis=0))])
+def test_what_a_reconstruction_is_compared_with_by_hand(slip, goal):
+    case, terms = told("dae", slip)
+    assert np.allclose(terms, sq(case.reconstruct(case.x_noisy) - goal(case)))
+
+
+@pytest.mark.parametrize("words, scale", [
+    ("lacks its 1/2", lambda s: s**2), ("has sigma for sigma^2", lambda s: 2 * s), ("has sigma^4 for sigma^2", lambda s: 2 * s**4),
+    ("has 1 for sigma^2", lambda s: 2), ("has 4 sigma^2 for 2 sigma^2", lambda s: 4 * s**2)])
+def test_an_exponent_alone_by_hand(words, scale):
+    case, terms = told("parzen_esm", f"target: the exponent alone {words}")
+    apart = case.x[None] - case.x_noisy[:, None]
+    kernel = np.exp(-sq(apart) / scale(case.sigma))
+    share = kernel / kernel.sum(axis=1, keepdims=True)
+    assert np.allclose(terms, sq(case.score(case.x_noisy) - np.einsum("nk,nki->ni", share, apart) / case.sigma**2) / 2)
