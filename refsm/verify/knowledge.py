@@ -127,9 +127,12 @@ def consequences(objective: str, factor: Law, changes: tuple[Change, ...], slips
     """What the differences do to training, all of them together, one sentence each."""
     what = _LEARNED.get(objective, "score")
     extra = any(slip.startswith("a term too many") for slip in slips)
+    implicit = slips == ("a term too many: tr J",) and [(change.what, change.law.is_zero) for change in changes] == [("cross", True)]
     changes = tuple(change for change in changes if change.what != "extra")
     out: list[str] = []
-    if extra and any(change.law.is_zero for change in changes):
+    if implicit:
+        out.append("it is implicit score matching at the same points: the same loss in expectation, up to a constant")
+    elif extra and any(change.law.is_zero for change in changes):
         out.append(f"another term stands in for the one that is missing: what is learned is not the {what}")
     else:
         told = [_slip(objective, slip) for slip in slips]

@@ -80,6 +80,8 @@ def test_factors_in_words():
     ("dsm", "2 sigma^2 / d", {"target": "-1"}, (), ("upside down", "apart from that, a common factor 2 sigma^2 / d")),
     ("dsm", "1", {"extra": "0.01"}, ("a term too many: |W|^2",), ("pulled away",)),
     ("ism", "1", {"divergence": "0", "extra": "1 / sigma^2"}, ("a term too many: |W|^2",), ("stands in for the one that is missing",)),
+    ("dsm", "1", {"cross": "0"}, ("a term too many: tr J",), ("implicit score matching",)),
+    ("dsm", "1", {"cross": "0", "extra": "2"}, ("a term too many: tr J",), ("stands in for the one that is missing",)),
     ("ism", "1", {"norm": "2", "divergence": "1 / d"}, (), ("1 / (2 d) times the right score",)),
     ("ism", "1", {"norm": "2", "divergence": "-2"}, (), ("not the score but its negative",)),
     ("ism", "1", {"norm": "-1", "divergence": "2"}, (), ("unbounded below",)), ("ism", "1", {"norm": "2", "divergence": "0"}, (), ("nothing is learned",)),
