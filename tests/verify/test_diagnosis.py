@@ -108,7 +108,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("objective, convention, loss", PUBLIC + MISTAKES)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_losses_are_named(objective, convention, loss, dtype):
     some = cases(objective, "prime")
     found = diagnose(some, [float(dtype(loss(case))) for case in some])

@@ -140,6 +140,9 @@ def test_a_wrong_shape_is_the_adapters_one_line(prompts, tmp_path):
     assert report.exit_status == 2 and "prime/dsm/c0/t3: per_sample must have shape (7,), but its shape is (2,)" in report.name
 
 
+GRADIENTS = {}
+
+
 @pytest.mark.parametrize("format", ["json", "npz"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_answers_in_an_npz_pass(tmp_path, format, order):
@@ -152,7 +155,8 @@ def test_answers_in_an_npz_pass(tmp_path, format, order):
     for case in cases("dsm", "prime"):
         arrays[f"{case.id}/value"] = np.float64(value(case))
         arrays[f"{case.id}/per_sample"] = per_sample(case)
-        for name, block in gradient(case).items():
+        GRADIENTS[case.id] = GRADIENTS.get(case.id) or gradient(case)
+        for name, block in GRADIENTS[case.id].items():
             arrays[f"{case.id}/gradient/{name}"] = np.array(block, order=order)
     np.savez_compressed(tmp_path / "answers.npz", **arrays)
     (report,) = grade(tmp_path, tmp_path / "answers.npz", gradient=True)

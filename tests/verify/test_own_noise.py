@@ -87,9 +87,9 @@ def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, r
 # -- conventions and mistakes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law, factor", [("2", lambda c: 2.0), ("sigma^2", lambda c: c.sigma**2), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d),
-                                         ("1 / d", lambda c: 1 / c.d),
-                                         ("n", lambda c: c.n), ("sigma^4", lambda c: c.sigma**4), ("1 / n", lambda c: 1 / c.n)])
+@pytest.mark.parametrize("law, factor", [("2", lambda c: 2.0), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d), *(
+    pytest.param(*row, marks=pytest.mark.slow) for row in [("sigma^2", lambda c: c.sigma**2), ("1 / d", lambda c: 1 / c.d), ("n", lambda c: c.n),
+                                                           ("sigma^4", lambda c: c.sigma**4), ("1 / n", lambda c: 1 / c.n)])])
 def test_a_convention_is_named_and_may_be_declared(law, factor):
     report = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"])
     assert (report.verdict, report.exit_status, report.law, report.convention) == ("CONVENTION", 1, law, law)
@@ -155,7 +155,8 @@ MISTAKES = [
     ("ssm", of("ssm", directions=lambda rng, shape: rng.uniform(-1, 1, shape)), "directions uniform in [-1, 1]")]
 
 
-@pytest.mark.parametrize("objective, implementation, slip", MISTAKES, ids=[f"{objective}: {slip}" for objective, _, slip in MISTAKES])
+@pytest.mark.parametrize("objective, implementation, slip", [pytest.param(*row, id=f"{row[0]}: {row[2]}", marks=[pytest.mark.slow] if k % 5 else [])
+                                                             for k, row in enumerate(MISTAKES)])
 def test_a_mistake_is_named(objective, implementation, slip):
     report = verify_own_noise(implementation, objective, R[objective])
     assert (report.verdict, report.exit_status, report.convention) == ("MISMATCH", 1, "")

@@ -196,51 +196,58 @@ def test_a_loss_that_draws_its_own_noise_passes_with_the_shim(language):
 # -- C++ and Julia ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def cpp_program(tmp_path_factory):
-    """The C++ template of all objectives, compiled."""
+CPP = ("dsm", "ratio")           # what is compiled and run by default
+
+
+def cpp_compiler():
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler (c++, g++, clang++) is installed")
-    folder = tmp_path_factory.mktemp("cpp")
-    (folder / "my_adapter.cpp").write_text(template("cpp", "all"))
+    return compiler
+
+
+@pytest.fixture(scope="module", params=[CPP, pytest.param(tuple(OBJECTIVES), marks=pytest.mark.slow)], ids=["two", "all"])
+def cpp(request, tmp_path_factory):
+    """The C++ template of some objectives, compiled, and their names."""
+    folder, compiler = tmp_path_factory.mktemp("cpp"), cpp_compiler()
+    (folder / "my_adapter.cpp").write_text(template("cpp", request.param))
     made = subprocess.run([compiler, "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"], cwd=folder, capture_output=True, text=True)
     assert made.returncode == 0 and not made.stderr, made.stderr
-    return folder / "my_adapter"
+    return folder / "my_adapter", request.param
 
 
-def test_the_cpp_template_conforms_through_its_standard_input(cpp_program):
-    with Program(str(cpp_program)) as program:
-        for objective in OBJECTIVES:
+def test_the_cpp_template_conforms_through_its_standard_input(cpp):
+    with Program(str(cpp[0])) as program:
+        for objective in cpp[1]:
             assert verify(program, objective).verdict == "PASS"
             for case in cases(objective, "paper"):
                 assert ask(program, case).value == pytest.approx(value(case), rel=1e-12, abs=1e-12)
 
 
-def test_the_cpp_template_conforms_through_files(cpp_program, tmp_path):
-    paths = export(list(OBJECTIVES), tmp_path / "prompts")
-    answers = subprocess.run([cpp_program, *paths], capture_output=True, check=True)
+def test_the_cpp_template_conforms_through_files(cpp, tmp_path):
+    paths = export(list(cpp[1]), tmp_path / "prompts")
+    answers = subprocess.run([cpp[0], *paths], capture_output=True, check=True)
     (tmp_path / "answers.json").write_bytes(answers.stdout)
     reports = grade(tmp_path / "prompts", tmp_path / "answers.json")
-    assert [report.verdict for report in reports] == ["PASS"] * len(OBJECTIVES)
+    assert [report.verdict for report in reports] == ["PASS"] * len(cpp[1])
 
 
-def test_the_cpp_template_proves_its_parser(cpp_program, tmp_path):
+def test_the_cpp_template_proves_its_parser(cpp, tmp_path):
     (path,) = export("dsm", tmp_path)
     path.write_text(path.read_text().replace('"data": [', '"data": [1', 1))
-    refused = subprocess.run([cpp_program, path], capture_output=True, text=True)
+    refused = subprocess.run([cpp[0], path], capture_output=True, text=True)
     assert refused.returncode == 2 and "the checksum of W is wrong: its numbers were not read exactly" in refused.stderr
 
 
-def test_the_cpp_template_says_which_model_it_lacks(cpp_program):
-    with Program(str(cpp_program)) as program:
+def test_the_cpp_template_says_which_model_it_lacks(cpp):
+    with Program(str(cpp[0])) as program:
         answer = ask(program, cases("dsm", model="tanh")[0])
     assert "ended with status 2, saying 'my_adapter: prime/dsm/tanh/c0/t0: write the tanh model here'" in answer.reason
 
 
 @pytest.mark.slow
-def test_every_single_cpp_template_compiles(cpp_program, tmp_path):
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+def test_every_single_cpp_template_compiles():
+    compiler = cpp_compiler()
     for objective in OBJECTIVES:
         command = [compiler, "-fsyntax-only", "-std=c++17", "-Wall", "-Wextra", "-x", "c++", "-"]
         made = subprocess.run(command, input=template("cpp", objective), capture_output=True, text=True)
