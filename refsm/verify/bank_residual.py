@@ -38,7 +38,8 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
                     scaled = (f"the target is multiplied by {words[3:]}",) if words else ()
                     yield Formula((*slips, slip, *scaled), (Part("whole", f"{name}, r = {out_name} - ({to_name}){words}", loss),))
     every = Part(TERMS[objective][1].role, f"{-2 * half:g} mean output.mean target", lambda q: _every_pair(q, half))
-    yield Formula(("every output is compared with every target: (n, n) in place of n",), (TERMS[objective][0], every), Part("constant", "", _constant(objective)))
+    yield Formula(("every output is compared with every target: (n, n) in place of n",), (TERMS[objective][0], every),
+                  Part("constant", "", _constant(objective)))
     for point in [p for p in _points(objective) if p not in ("x", "noise")] if objective == "dsm" and model is not None else ():
         def own(q: Quantities, point: str = point) -> Array:
             return (q.case.x - q.point(point)) / q.case.sigma**2

@@ -4,6 +4,8 @@ Facts, not formulas: factors that public projects use, mistakes that their users
 """
 from __future__ import annotations
 
+from refsm.verify.bank import NOT_A_SQUARE
+from refsm.verify.bank_binary import LINKS
 from refsm.verify.laws import Law
 from refsm.verify.reading import Change
 
@@ -104,7 +106,8 @@ def seen(objective: str, factor: Law, changes: tuple[Change, ...], slips: tuple[
 
 
 _SEEN_CHANGES = {
-    ("target", "-1", ("dsm",)): "torchebm before its pull request 333 (issue 318: the energy learned is upside down); acids-ircam/diffusion_models issues 7 and 11",
+    ("target", "-1", ("dsm",)): "torchebm before its pull request 333 (issue 318: the energy learned is upside down); "
+                                "acids-ircam/diffusion_models issues 7 and 11",
     ("target", "sigma", ("dsm",)): "sigma against sigma^2 is what users ask about most (score_sde_pytorch issue 26, where it was a false alarm)",
     ("target", "-sigma", ("dsm",)): "losses that predict the noise: score_sde's DDPM loss calls the predicted noise a score",
     ("score", "-1", ("dsm", "esm", "ism", "ssm")): "torchebm's compute_score returns grad E, which is minus the score",
@@ -139,15 +142,28 @@ def consequences(objective: str, factor: Law, changes: tuple[Change, ...], slips
         out += told
         if all(text.startswith(_SAME_MINIMISER) for text in told):
             out += _together(objective, changes)
+        elif any(change.what == "loss" for change in changes) and not another_function(slips):
+            out.append(training(objective, Change("loss", Law(-1.0))))
     if not factor.is_one:
         varies = any(name == "sigma" for name, _ in factor.powers) or factor.extra is not None and "sigma" in factor.extra[0]
         alone = not changes and not slips
-        out.append((f"the minimiser is the same; gradients are {law_in_words(factor)} times the reference's, so a learning rate means something else" if alone else
-                    f"apart from that, a common factor {law_in_words(factor)}: a learning rate means something else")
+        what_it_is = (f"the minimiser is the same; gradients are {law_in_words(factor)} times the reference's, so" if alone else
+                      f"apart from that, a common factor {law_in_words(factor)}:")
+        out.append(f"{what_it_is} a learning rate means something else"
                    + (", and where sigma varies its levels weigh differently" if varies else ""))
     if constant in ("dropped", "added", "other") and not changes and not slips:
         out.append("a constant has no gradient: training is the same, the loss curve is shifted")
     return tuple(dict.fromkeys(out))
+
+
+def another_function(slips: tuple[str, ...]) -> bool:
+    """Whether a slip puts another function in the place of the square or of the link, of which a sign says nothing.
+
+    >>> another_function(("the norm is not squared",)), another_function(("only the first bit",))
+    (True, False)
+    """
+    functions = {slip for slip, _, _ in NOT_A_SQUARE} | {slip for links in LINKS.values() for slip, _, _ in links}
+    return bool(functions & set(slips))
 
 
 _LEARNED = {"dae": "reconstruction", "ratio": "model", "pseudo": "model"}

@@ -97,7 +97,7 @@ def _words(objective: str, reading: Reading) -> list[str]:
     if extra is not None:
         weight = f"{extra.kappa:.6g} " if not extra.powers and extra.extra is None else f"({knowledge.law_in_words(extra)}) "
     slips = [head + weight + slip[len(head):] if slip.startswith(head) else slip for slip in reading.slips]
-    minus = "the sign of the whole" if reading.slips else ""
+    minus = "the sign of the whole" if knowledge.another_function(reading.slips) else ""
     return [*slips, *(minus if minus and change.what == "loss" else knowledge.change_in_words(objective, change)
                       for change in reading.changes if change.what != "extra")]
 

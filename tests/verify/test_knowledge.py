@@ -89,6 +89,8 @@ def test_factors_in_words():
     ("ssm", "1", {"norm": "2"}, ("directions of unit length",), ("same minimiser", "1 / 2 times the right score")),
     ("ssm", "1", {}, ("norm: directions of unit length",), ("d times the score",)), ("ssm", "1", {}, ("divergence: directions of unit length",), ("1 / d times",)),
     ("regularized", "1", {}, ("penalty: only the first dimension",), ("another penalty",)),
+    ("pseudo", "d", {"loss": "-1"}, ("only the first bit",), ("other bits", "maximises", "apart from that, a common factor d")),
+    ("ratio", "2", {"loss": "-1"}, ("the square is missing",), ("not the model", "apart from that, a common factor 2")),
     ("ratio", "1", {}, ("something new",), ("what is learned is not the model",)), ("dae", "1", {}, ("something new",), ("not the reconstruction",)),
     ("dsm", "1", {}, ("target: the clean point is left out of it",), ("another function than the data's score",))])
 def test_several_differences_are_told_together(objective, factor, changes, slips, texts):
