@@ -142,7 +142,7 @@ def test_a_demo_is_a_percent_script_with_a_claim_first_and_its_check_last(name):
 
 
 def test_the_list_of_demos_is_the_folder():
-    assert re.findall(r"python -m demos\.(\w+)", demos.__doc__) == NAMES
+    assert re.findall(r"python -m demos\.(\w+)", demos.__doc__) == [*NAMES, "benchmark"]
 
 
 def test_a_demo_beside_its_helper_opens_without_the_package_demos(monkeypatch, capsys):
