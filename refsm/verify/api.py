@@ -29,6 +29,7 @@ from refsm.verify.gradients import Finding, diagnose_gradients, not_compared
 from refsm.verify.knowledge import TERM_NAMES
 from refsm.verify.laws import parse_law
 from refsm.verify.precision import FLOAT32, FLOAT64
+from refsm.verify.reading import multiple
 from refsm.verify.report import Report
 from refsm.verify.terms import value
 from refsm.verify.writing import written
@@ -207,6 +208,10 @@ def _per_sample(cases: Sequence[Case], answers: Sequence[Answer], found: Diagnos
     given = [(case, answer) for case, answer in zip(cases, answers) if answer.per_sample is not None]
     if not given or not found.matches:
         return ()
+    law = multiple([np.asarray(answer.per_sample) for _, answer in given], [reference(case) for case, _ in given],
+                   [{"d": case.d, "n": case.n, **case.hyper} for case, _ in given], found.unit)
+    if law is not None and not law.is_one:
+        return (f"the mean over points is right, but the term of every point is {law} times the reference's",)
     for case, answer in given:
         mine, yours = reference(case), np.asarray(answer.per_sample)
         scale = np.abs(mine).max() * case.n

@@ -25,17 +25,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.laws import ONE, ZERO, Law, fit_law
+from refsm.verify.laws import ONE, ZERO, Law, Sizes, fit_law
 from refsm.verify.precision import Unit
 from refsm.verify.regression import Fit, Table
 from refsm.verify.terms import TERMS
 
-__all__ = ["Change", "Reading", "readings", "the_reference", "predicted"]
+__all__ = ["Change", "Reading", "readings", "the_reference", "predicted", "multiple"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -210,6 +210,16 @@ def predicted(table: Table, reading: Reading) -> Array:
     if reading.added is not None:
         out = out + np.array([reading.added(cell) for cell in sizes])[:, None]
     return out
+
+
+def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Sizes], unit: Unit) -> Law | None:
+    """The law by which every array is the other's multiple, array by array, if there is one."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        c = np.array([(y * m).sum() / (m * m).sum() for y, m in zip(yours, mine)])
+    slack = np.array([unit((1 + abs(r)) * np.abs(m).max() * len(m)) for r, m in zip(c, mine)])
+    if not all((np.abs(y - r * m) <= s).all() for y, m, r, s in zip(yours, mine, c, slack)):
+        return None
+    return fit_law(c, slack / np.array([np.abs(m).max() for m in mine]), sizes)
 
 
 def _predicts(table: Table, reading: Reading, Y: Array, unit: Unit) -> bool:

@@ -6,7 +6,7 @@ from refsm.verify import cases
 from refsm.verify.bank import formulas
 from refsm.verify.laws import ONE, ZERO, parse_law
 from refsm.verify.precision import FLOAT64
-from refsm.verify.reading import Change, predicted, readings, the_reference
+from refsm.verify.reading import Change, multiple, predicted, readings, the_reference
 from refsm.verify.regression import Table, fit
 
 DSM, ISM = Table(cases("dsm", "prime")), Table(cases("ism", "prime"))
@@ -89,3 +89,10 @@ def test_the_simpler_change_costs_less():
     assert Change("target", ONE).complexity < Change("norm", ONE).complexity < Change("norm", parse_law("2")).complexity < Change("norm",
         parse_law("3 / 7")).complexity
     assert Change("norm", ZERO).complexity == 2
+
+
+def test_arrays_that_are_multiples_follow_a_law():
+    rng = np.random.default_rng(3)
+    mine = [rng.standard_normal(int(s["n"])) for s in ISM.sizes]
+    assert str(multiple([m * s["n"] / s["d"] for m, s in zip(mine, ISM.sizes)], mine, ISM.sizes, FLOAT64)) == "n / d"
+    assert multiple([m[::-1] for m in mine], mine, ISM.sizes, FLOAT64) is None and multiple(mine, mine, ISM.sizes, FLOAT64) == ONE

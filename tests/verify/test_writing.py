@@ -97,3 +97,9 @@ def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
 def test_the_distance_of_the_next_explanation_comes_last():
     report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
     assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ") and report.runner_up.endswith(" %")
+
+
+@pytest.mark.parametrize("scale, law", [(lambda c: 2, "2"), (lambda c: 1 / c.n, "1 / n")])
+def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, law):
+    report = verify(lambda c: {"value": value(c), "per_sample": scale(c) * (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))}, "ism")
+    assert report.verdict == "MISMATCH" and report.name == f"the mean over points is right, but the term of every point is {law} times the reference's"
