@@ -69,7 +69,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     for case in asked:
         answer = adapters.ask(function, case, time_limit)
         if isinstance(answer, adapters.Broken):
-            return Report("INCONCLUSIVE" if answer.status == 3 else "BROKEN", objective, str(answer), reproduce=reproduce, status=answer.status)
+            hint = "" if case.model is not None else f" (an array case has no model and no functions; its arrays are {', '.join(case.arrays)})"
+            return Report("INCONCLUSIVE" if answer.status == 3 else "BROKEN", objective, f"{answer}{hint}", reproduce=reproduce, status=answer.status)
         answers.append(answer)
     if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
         none = "gradients were asked for, but the answers hold values only, as those of the numpy, cpp and julia templates do: return value and gradient"

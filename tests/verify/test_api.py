@@ -145,6 +145,9 @@ def test_an_implementation_that_fails_is_a_report():
     own_noise = verify(lambda c: value(c) + rng.standard_normal(), "dsm")
     assert own_noise.verdict == "INCONCLUSIVE" and own_noise.exit_status == 3
     assert verify("no.such.module:loss", "dsm").exit_status == 2
+    lost = verify(lambda c: c.score(c.x_noisy).sum(), "dsm", family="array")
+    assert lost.exit_status == 2 and lost.name.endswith("(an array case has no model and no functions; its arrays are x, noise, x_noisy, score)")
+    assert "array case" not in broken.name
 
 
 def test_an_implementation_may_be_named():
