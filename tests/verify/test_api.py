@@ -120,6 +120,15 @@ def test_gradients_are_compared_when_asked_for():
     assert with_slip.verdict == "MISMATCH" and "sign of the target" in with_slip.name and len(with_slip.gradient) >= 1
 
 
+def test_what_a_symmetric_gradient_hides_is_in_the_report():
+    def lopsided(c):
+        S = np.arange(1.0 * c.d * c.d).reshape(c.d, c.d)
+        return {"value": value(c), "gradient": {**gradient(c), "W": gradient(c)["W"] + S - S.T}}
+
+    report = verify(lopsided, "ratio", gradient=True)
+    assert report.verdict == "PASS" and report.cannot_tell[-1].endswith("of its gradient G is compared, and yours is not symmetric")
+
+
 def test_terms_of_single_points_are_compared_too():
     rolled = verify(lambda c: {"value": value(c), "per_sample": np.roll(per_sample(c), 1)}, "ism")
     assert rolled.verdict == "MISMATCH" and rolled.name == "the terms of the points are right, but in another order"
