@@ -1,7 +1,7 @@
 """How fast it is: value + gradient as a multiple of the bare matrix products that they need, beside torch and JAX.
 
     python -m demos.benchmark                    every energy with its objectives at several sizes: some minutes
-    python -m demos.benchmark --quick            small sizes: seconds
+    python -m demos.benchmark --quick            small sizes: a minute, most of it for JAX to compile
     python -m demos.benchmark --json             the same as one JSON object on standard output
     python -m demos.benchmark --figure FILE      a picture of it
     python -m demos.benchmark --cpu              on a busy machine: processor time, of all threads together, not the time on the wall
