@@ -30,38 +30,28 @@ import contextvars
 import ctypes
 import dataclasses
 import importlib
-import linecache
 import os
 import sys
 import threading
 from dataclasses import dataclass
 from numbers import Number
-from types import TracebackType
-from typing import Any, Callable, Iterator, Mapping, NoReturn
+from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases import Answer, Case
+from refsm.verify.failures import AdapterError, cause, staying
 
 __all__ = ["ask", "load", "Broken", "AdapterError", "TIME_LIMIT"]
 
 TIME_LIMIT = 60.0        # seconds a call
 REPEATS_TO = 1e-4        # two equal calls may differ by this much, relatively: sums on a GPU do, by far less
-LONGEST = 300            # characters of somebody else's message
 
 Implementation = Callable[[Case], Any]
 KEYS = ("value", "per_sample", "gradient")
 NARROW = ("bfloat16", "float16", "float32")      # from the least precise; everything else is taken as float64
 FORMS = "a number, an array of one number a point, or a dict with value, per_sample and gradient"
-
-
-class AdapterError(Exception):
-    """What is wrong with an implementation, in one line; `status` is 2 (it is broken) or 3 (nothing can be said)."""
-
-    def __init__(self, reason: str, status: int = 2) -> None:
-        super().__init__(_printable(reason))
-        self.status = status
 
 
 class _TimeIsUp(BaseException):
@@ -126,16 +116,16 @@ def module(name: str) -> Any:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        with _staying():
+        with staying():
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise AdapterError(f"there is no module {name}, neither in the folder {os.getcwd()} nor where Python looks") from None
-        raise AdapterError(f"importing {name} raised {_cause(error)}") from None
+        raise AdapterError(f"importing {name} raised {cause(error)}") from None
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise AdapterError(f"importing {name} raised {_cause(error)}") from None
+        raise AdapterError(f"importing {name} raised {cause(error)}") from None
 
 
 # -- one call -----------------------------------------------------------------------------------------------------
@@ -170,7 +160,7 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
             errors.append(error)
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
-    with _staying():
+    with staying():
         thread.start()
         thread.join(time_limit)
     if thread.is_alive():
@@ -179,59 +169,8 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
     if errors:
         if isinstance(errors[0], AdapterError):
             raise errors[0]
-        raise AdapterError(f"the implementation raised {_cause(errors[0])}") from errors[0]
+        raise AdapterError(f"the implementation raised {cause(errors[0])}") from errors[0]
     return results[0]
-
-
-@contextlib.contextmanager
-def _staying() -> Iterator[None]:
-    """Meanwhile `os._exit` raises in this process; in one that was forked from it, it ends that one, as it should."""
-    leave, ours = os._exit, os.getpid()
-
-    def refuse(status: int) -> NoReturn:
-        if os.getpid() != ours:
-            leave(status)
-        raise AdapterError(f"the implementation called os._exit({status}), which would end the process without a verdict")
-
-    os._exit = refuse
-    try:
-        yield
-    finally:
-        os._exit = leave
-
-
-def _cause(error: BaseException) -> str:
-    """The exception and the line of the implementation's own file that it comes from, in one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:
-        text = "an exception whose text cannot be made"
-    said = _short(type(error).__name__) + (f": {_short(text)}" if text else "")
-    trace = error.__traceback__
-    while trace is not None and _is_ours(trace):
-        trace = trace.tb_next
-    if trace is None:
-        return said
-    own, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-    while (trace := trace.tb_next) is not None:
-        if trace.tb_frame.f_code.co_filename == own:
-            line = trace.tb_lineno
-    source = linecache.getline(own, line).strip()
-    return f"{said}, at {os.path.basename(own)}:{line}" + (f": {source}" if source else "")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
-
-
-def _printable(text: str) -> str:
-    """The text with its control characters written out: somebody else's words must not drive a terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
-def _is_ours(trace: TracebackType) -> bool:
-    file = trace.tb_frame.f_code.co_filename
-    return os.path.dirname(file) == os.path.dirname(__file__) or file == importlib.__file__ or "importlib._bootstrap" in file
 
 
 # -- one answer ---------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from refsm.verify.knowledge import TERM_NAMES
 from refsm.verify.laws import parse_law
 from refsm.verify.precision import FLOAT32, FLOAT64
 from refsm.verify.reading import multiple
+from refsm.verify.regression import Table
 from refsm.verify.report import Report
 from refsm.verify.terms import value
 from refsm.verify.writing import written
@@ -58,7 +59,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     objective = objective_name(objective)
     declared = None if convention is None else normal(convention)
     known = _known(known_failures)
-    asked = list(cases) if cases is not None else cases_of(objective, family or "prime", seed, model)
+    asked, table = (list(cases), None) if cases is not None else _pinned(objective, family or "prime", seed, model)
     _check(asked, objective)
     reproduce = _reproduce(implementation, objective, asked[0], gradient, convention)
     try:
@@ -75,7 +76,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
         none = "gradients were asked for, but the answers hold values only, as those of the numpy, cpp and julia templates do: return value and gradient"
         return Report("INCONCLUSIVE", objective, none, reproduce=reproduce)
-    return judge(asked, answers, gradient, declared, known, reproduce)
+    return judge(asked, answers, gradient, declared, known, reproduce, table)
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str, **settings: Any) -> None:
@@ -90,14 +91,14 @@ def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
 
 
 def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = False, declared: str | None = None, known: Sequence[str] = (),
-          reproduce: str = "") -> Report:
+          reproduce: str = "", table: Table | None = None) -> Report:
     """The report on answers that were given to cases of one objective on one model."""
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
     if not _enough(cases):
         return _few(cases, values, dtypes, notes, reproduce)
-    found = diagnose(cases, values, dtypes)
+    found = diagnose(cases, values, dtypes, table=table)
     per_sample = _per_sample(cases, answers, found)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
@@ -153,6 +154,15 @@ def _slips() -> frozenset[str]:
     """Every mistake in the bank."""
     asked = ((objective, model) for objective in OBJECTIVES for model in (None, *model_names(objective)))
     return frozenset(slip for objective, model in asked for formula in formulas(objective, model) for slip in formula.slips)
+
+
+@lru_cache(maxsize=16)
+def _pinned(objective: str, family: str, seed: int, model: str | None) -> tuple[list[Case], Table]:
+    """The cases of a name, and what is computed for them, kept for the next implementation."""
+    asked = cases_of(objective, family, seed, model)
+    if not asked:
+        raise ValueError("cases must not be empty")
+    return asked, Table(asked)
 
 
 def _check(cases: Sequence[Case], objective: str) -> None:

@@ -29,7 +29,7 @@ def add_commands(subparsers: Any) -> None:
     add = functools.partial(_add, subparsers)
     names = ", ".join(OBJECTIVES)
 
-    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation against the reference. {STATUS}. {ENDING}.")
+    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation. {STATUS}. {ENDING}.")
     parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION", help="a function of a case, e.g. mypackage.adapters:dsm")
     parser.add_argument("--cmd", metavar="COMMAND", help="a program instead: JSON Lines on its standard input and output; no shell")
     parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
