@@ -233,29 +233,28 @@ def training(objective: str, change: Change) -> str:
 
 
 _SAME_MINIMISER = ("in expectation it is", "E[v v'] = I", "the same loss in expectation", "unbiased", "harmless", "one point of every batch")
-_HALF_UNIT = {
-    "norm": "in expectation the squared norm alone weighs 1 / d: d times the score is learned",
-    "divergence": "in expectation the divergence alone weighs 1 / d: 1 / d times the score is learned"}
-_TRAINING_TERMS = {
-    "penalty: ": "it is another penalty: the estimate is smoothed in another way",
-    "target: the score of the Parzen density": "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)",
-    "target: the score of the corruption": "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)",
-    "target: ": "the score is compared with another function than the data's score, and that function is learned",
-    "norm: (v.psi)^2 in place of |psi|^2, directions of unit length": _HALF_UNIT["norm"], "norm: directions of unit length": _HALF_UNIT["norm"],
-    "divergence: directions of unit length": _HALF_UNIT["divergence"],
+_HALF_UNIT = {"norm": "in expectation the squared norm alone weighs 1 / d: d times the score is learned",
+              "divergence": "in expectation the divergence alone weighs 1 / d: 1 / d times the score is learned"}
+_TRAINING_SHARED = {
     "directions of length sqrt(d)": "E[v v'] = I holds: the same loss in expectation, with another variance",
     "signs of the directions": "E[v v'] = I holds: the same loss in expectation, with another variance",
-    "variance-reduced": "the same loss in expectation, with less variance",
-    "in place of |psi|^2": "the same loss in expectation, with more variance",
-    "exact trace": "the same loss in expectation, without the directions' variance",
     "one direction for the whole batch": "unbiased, but the variance does not fall with the size of the batch",
     "the first point's directions": "unbiased, but the variance does not fall with the size of the batch",
     "only the first direction": "unbiased, but with the variance of a single direction",
     "only the last direction": "unbiased, but with the variance of a single direction",
     "the directions of the next point": "harmless where all points have independent directions",
-    "only the first two dimensions": "the other dimensions are not constrained",
-    "only the first dimension": "the other dimensions are not constrained",
-    "only the last dimension": "the other dimensions are not constrained",
+    "only the first two": "the other dimensions are not constrained", "only the first dimension": "the other dimensions are not constrained",
+    "only the last dimension": "the other dimensions are not constrained"}
+_TRAINING_TERMS = {
+    "penalty: ": "it is another penalty: the estimate is smoothed in another way", **_TRAINING_SHARED,
+    "target: the score of the Parzen density": "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)",
+    "target: the score of the corruption": "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)",
+    "target: ": "the score is compared with another function than the data's score, and that function is learned",
+    "norm: (v.psi)^2 in place of |psi|^2, directions of unit length": _HALF_UNIT["norm"], "norm: directions of unit length": _HALF_UNIT["norm"],
+    "divergence: directions of unit length": _HALF_UNIT["divergence"],
+    "variance-reduced": "the same loss in expectation, with less variance",
+    "in place of |psi|^2": "the same loss in expectation, with more variance",
+    "exact trace": "the same loss in expectation, without the directions' variance",
     "dimension left out": "one dimension is not constrained",
     "the sum over the whole Jacobian": "off-diagonal entries are no part of the divergence: correlated dimensions are learned wrong"}
 
@@ -263,20 +262,11 @@ _TRAINING_TERMS = {
 _TRAINING_SLIPS = {
     "point is left out": "harmless on average: one point in every batch is not used",
     "only the first point": "one point of every batch is used: the same loss in expectation, with the variance of a batch of one",
+    **_TRAINING_SHARED,
     "a term too many": "the minimiser is pulled away, by as much as the extra term weighs",
     "the score is read at x": "at a point that does not know the noise the target averages to 0 or to another density's score: the wrong function is fitted",
     "the noisy point is made as": "the data are smoothed with another noise than sigma says: the score of the wrong density is learned",
     "directions of unit length": "in expectation it is 1/d of the loss, with the same minimiser; on given directions the values differ",
-    "directions of length sqrt(d)": "E[v v'] = I holds: the same loss in expectation, with another variance",
-    "signs of the directions": "E[v v'] = I holds: the same loss in expectation, with another variance",
-    "one direction for the whole batch": "unbiased, but the variance does not fall with the size of the batch",
-    "the first point's directions": "unbiased, but the variance does not fall with the size of the batch",
-    "only the first direction": "unbiased, but with the variance of a single direction",
-    "only the last direction": "unbiased, but with the variance of a single direction",
-    "the directions of the next point": "harmless where all points have independent directions",
-    "only the first two": "the other dimensions are not constrained",
-    "only the first dimension": "the other dimensions are not constrained",
-    "only the last dimension": "the other dimensions are not constrained",
     "only the first bit": "the other bits are not constrained, but through the weights that they share with it",
     "only the last bit": "the other bits are not constrained, but through the weights that they share with it",
     "the bit's sign": "the gap is wrong wherever the bit's sign is negative: another model is learned",
