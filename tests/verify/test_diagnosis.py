@@ -107,7 +107,8 @@ MISTAKES = [
     ("esm", "compared with the target of the next point", lambda c: sq(c.score(c.x) - np.roll(c.data_score, -1, axis=0)).mean() / 2)]
 
 
-@pytest.mark.parametrize("objective, convention, loss", PUBLIC + MISTAKES)
+@pytest.mark.parametrize("objective, convention, loss", [pytest.param(*row, marks=[pytest.mark.slow] if k % 3 else [])
+                                                         for k, row in enumerate(PUBLIC + MISTAKES)])
 @pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_losses_are_named(objective, convention, loss, dtype):
     some = cases(objective, "prime")

@@ -202,7 +202,8 @@ def test_a_program_may_end_by_itself_when_its_input_ends(command, tmp_path):
     assert (tmp_path / "ended").exists() and asked._process.returncode == 0
 
 
-def test_one_that_goes_on_printing_is_closed_without_waiting(command):
+def test_one_that_goes_on_printing_is_closed_without_waiting(command, monkeypatch):
+    monkeypatch.setattr(program, "LAST_WORDS", 0.3)
     started = time.monotonic()
     with Program(command("for _ in range(5_000): print(right)")) as asked:
         assert ask(asked, CASE).value == CASE.x[0, 0]

@@ -76,7 +76,7 @@ def test_what_is_not_known_is_said():
 # -- Python -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", [pytest.param(name, marks=[] if name in ("dsm", "ism", "ratio") else [pytest.mark.slow]) for name in OBJECTIVES])
 def test_the_numpy_template_conforms_as_it_is(objective):
     function = getattr(adapter("numpy", objective), objective)
     assert verify(function, objective).verdict == "PASS"
