@@ -14,7 +14,7 @@ from refsm.objectives.objective import Objective
 
 FOLDER = pathlib.Path(demos.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
-QUICK = {"01_slopes", "04_penguins", "06_slices", "08_langevin", "10_sample"}
+QUICK = {"01_slopes", "10_sample"}
 WITH_PROGRESS = ["02_objectives", "06_slices", "07_binary", "08_langevin", "09_verify", "10_sample"]
 WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits"]
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -55,6 +55,7 @@ def test_a_convention_conforms_once_it_is_declared():
         assert_conforms(half, "dsm")
 
 
+@pytest.mark.slow
 def test_after_a_declaration_the_run_is_strict():
     report = verify(value, "dsm", convention="2")
     assert report.verdict == "MISMATCH" and report.exit_status == 1 and "the reference itself, not the declared 2" in report.name
@@ -63,6 +64,7 @@ def test_after_a_declaration_the_run_is_strict():
     assert verify(value, "dsm", convention="1").exit_status == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written, meant", [
     ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"), ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
     ("only the first dimension", "only the first dimension"), ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),

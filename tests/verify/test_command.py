@@ -191,6 +191,7 @@ def test_a_time_limit_must_be_a_number_of_seconds(run, seconds):
 # -- own noise ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_implementation_that_draws_its_own_noise_is_verified_by_expectations(run):
     status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise", "--replicates", "60", "--seed", "3")
     assert status == 0 and out.startswith("PASS  dsm: its expectation is the canonical loss") and "60 replicates each" in out
@@ -224,6 +225,7 @@ def test_a_program_is_verified(run, program):
     assert status == 0 and out.startswith("PASS  ism") and err == ""
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_is_told(run, program, monkeypatch):
     monkeypatch.setattr("refsm.verify.program.LAST_WORDS", 0.2)
     status, out, _ = run("verify", "--cmd", f"{program} 60", "--objective", "ism", "--time-limit", "0.5")
@@ -265,6 +267,7 @@ def test_all_objectives_and_other_formats_and_sets_are_written(run, folder):
     assert "taken" in refused(run, "export", "dsm", "--out", "taken")
 
 
+@pytest.mark.slow
 def test_the_worst_report_is_the_exit_status(run, folder):
     export(["dsm", "ism"], folder / "prompts")
     document = json.loads(answers(folder / "mixed.json", "dsm", "ism").read_text())
@@ -372,6 +375,7 @@ def pytest_run(folder, implementation=None):
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_the_pytest_way_verifies_each_function_of_a_module(folder):
     status, out = pytest_run(folder, "own_adapters")
     assert status == 0 and "1 passed, 10 skipped" in out and "own_adapters has no function ism" in out

@@ -147,6 +147,7 @@ def test_coefficients_without_a_law_are_told_as_numbers():
         for c in found.table.cells])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "dae", "ratio"])
 def test_random_numbers_are_explained_by_nothing(objective):
     some, rng = cases(objective, "prime"), np.random.default_rng(5)

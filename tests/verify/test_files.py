@@ -143,6 +143,7 @@ def test_a_wrong_shape_is_the_adapters_one_line(prompts, tmp_path):
 GRADIENTS = {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["json", "npz"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_answers_in_an_npz_pass(tmp_path, format, order):

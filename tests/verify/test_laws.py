@@ -28,6 +28,7 @@ def test_stranger_laws_are_found_too(text):
     assert str(fit_law(values, 1e-12 * np.abs(values), SIZES)) == text
 
 
+@pytest.mark.slow
 def test_random_coefficients_follow_no_law():
     rng = np.random.default_rng(2)
     assert not any(fit_law(np.exp(rng.standard_normal(6)), np.full(6, 1e-4), SIZES) for _ in range(80))

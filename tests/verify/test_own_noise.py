@@ -62,6 +62,7 @@ def test_a_right_one_passes(implementation, objective):
     assert report.name == "its expectation is the canonical loss"
 
 
+@pytest.mark.slow
 def test_the_report_says_how_sure_it_is():
     text = str(verify_own_noise(dsm, "dsm"))
     assert text.startswith("PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, answers in 200 replicates each\n") and "\n  next: p = " in text
@@ -179,6 +180,7 @@ def test_unit_directions_are_told_with_the_mean_over_dimensions():
     assert report.cannot_tell[0] == "the loss with this mistake: directions of unit length"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [lambda value, case, rng: 1.3 * value, lambda value, case, rng: value + 0.7, lambda value, case, rng: np.sqrt(value),
                                     lambda value, case, rng: rng.standard_normal()])
 def test_what_nothing_explains_is_not_explained(change):
@@ -244,6 +246,7 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
     assert dict(own_noise._sliced(case)) == pytest.approx(right, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):
     asked = own_noise._cases("dae")[::3]
     coarse = [dict(own_noise._autoencoder(case)) for case in asked]
@@ -253,6 +256,7 @@ def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypat
             assert values[slip] == pytest.approx(value, rel=1e-4), slip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", own_noise.DRAWING)
 def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
     """At the default number of replicates: 200 in chi squared, where p is 1e-9 at 70."""
@@ -280,6 +284,7 @@ def test_the_case_has_no_noise_in_it():
     assert {case.d for case in seen} == {3} and len({case.id for case in seen}) == 6
 
 
+@pytest.mark.slow
 def test_the_randomness_comes_as_a_generator_a_seed_or_not_at_all():
     seeds, keys, kinds = [], [], set()
     own = np.random.default_rng(5)
@@ -292,6 +297,7 @@ def test_the_randomness_comes_as_a_generator_a_seed_or_not_at_all():
     assert kinds == {np.random.Generator}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report():
     first, again, other = (str(verify_own_noise(dsm, "dsm", 50, seed=seed)) for seed in (3, 3, 4))
     assert first == again != other

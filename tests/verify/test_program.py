@@ -172,11 +172,13 @@ def test_one_that_hangs_is_stopped(command, monkeypatch):
     assert failure(command("time.sleep(60)"), time_limit=0.3) == "did not answer within 0.3 s"
 
 
+@pytest.mark.slow
 def test_one_that_forgets_to_flush_is_told_so(command, monkeypatch):
     monkeypatch.setenv("PYTHONUNBUFFERED", "")
     assert failure(command("print(right)"), time_limit=0.5) == "answered only after its input had ended: it must flush its output after every line"
 
 
+@pytest.mark.slow
 def test_one_that_does_not_read_does_not_hang_the_question(command, monkeypatch):
     monkeypatch.setattr(program, "LAST_WORDS", 0.2)
     big = cases("ssm", "prime")[-1]
@@ -185,6 +187,7 @@ def test_one_that_does_not_read_does_not_hang_the_question(command, monkeypatch)
             assert ask(asked, big).reason == f"{asked.name} did not answer within 0.3 s"
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "LAST_WORDS", 0.2)
     script = f"sleep 60 & echo $$ $! > {shlex.quote(str(tmp_path / 'pids'))}; wait"
@@ -202,6 +205,7 @@ def test_a_program_may_end_by_itself_when_its_input_ends(command, tmp_path):
     assert (tmp_path / "ended").exists() and asked._process.returncode == 0
 
 
+@pytest.mark.slow
 def test_one_that_goes_on_printing_is_closed_without_waiting(command, monkeypatch):
     monkeypatch.setattr(program, "LAST_WORDS", 0.3)
     started = time.monotonic()

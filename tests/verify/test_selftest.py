@@ -34,6 +34,7 @@ def test_right_answers_raise_no_alarm(objective):
     assert set(false_alarms(objective, [3, 1000])) == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dsm", *(pytest.param(objective, marks=pytest.mark.slow) for objective in ("ism", "ratio"))])
 def test_double_mistakes_are_right_or_unexplained(objective):
     rng = np.random.default_rng(8)
