@@ -74,6 +74,7 @@ def test_a_convention_may_be_written_in_several_ways(written, meant):
     assert normal(written) == meant
 
 
+@pytest.mark.slow
 def test_a_weight_by_sigma_can_be_declared():
     weighted = lambda c: np.exp(-c.sigma) * value(c)                    # noqa: E731
     line = "weight w(0.37) = 0.690734, w(0.61) = 0.543351, w(1.3) = 0.272532"
@@ -110,6 +111,7 @@ def test_a_known_failure_is_no_pass():
     assert text.startswith("KNOWN FAILURE, CONVENTION  dsm: a factor 2")
     assert str(verify(half, "dsm", convention="2")).startswith("CONVENTION  dsm")
 
+@pytest.mark.slow
 def test_gradients_are_compared_when_asked_for():
     right = lambda c: {"value": value(c), "gradient": gradient(c)}      # noqa: E731
     assert verify(right, "dsm", gradient=True).verdict == "PASS"

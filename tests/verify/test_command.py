@@ -110,6 +110,7 @@ def test_a_difference_is_status_1_and_may_be_declared(run):
     assert refused(run, "verify", "own_adapters:dsm", "--convention", "2 times").startswith("a law must be a product")
 
 
+@pytest.mark.slow
 def test_gradients_are_compared_when_asked_for(run):
     assert run("verify", "own_adapters:wrong_gradient", "--objective", "dsm")[0] == 0
     assert run("verify", "own_adapters:wrong_gradient", "--objective", "dsm", "--gradient")[0] == 1
@@ -245,6 +246,7 @@ def answers(path, *objectives, factor=1.0):
     return path
 
 
+@pytest.mark.slow
 def test_prompts_are_written_and_answers_graded(run, folder):
     status, out, _ = run("export", "dsm", "ism", "--out", "prompts")
     assert status == 0 and out.splitlines() == ["prompts/dsm.json", "prompts/ism.json"]

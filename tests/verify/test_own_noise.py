@@ -271,6 +271,7 @@ def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
 # -- how it is called ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_case_has_no_noise_in_it():
     seen = []
     verify_own_noise(lambda case, rng: seen.append(case) or rng.standard_normal(), "dsm", 30)

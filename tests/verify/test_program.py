@@ -167,6 +167,7 @@ def test_one_that_fills_its_standard_error_does_not_hang(command):
 # -- one that hangs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_stopped(command, monkeypatch):
     monkeypatch.setattr(program, "LAST_WORDS", 0.2)
     assert failure(command("time.sleep(60)"), time_limit=0.3) == "did not answer within 0.3 s"

@@ -216,6 +216,7 @@ def cpp(request, tmp_path_factory):
     return folder / "my_adapter", request.param
 
 
+@pytest.mark.slow
 def test_the_cpp_template_conforms_through_its_standard_input(cpp):
     with Program(str(cpp[0])) as program:
         for objective in cpp[1]:
