@@ -26,6 +26,7 @@ from typing import Any, Callable, ClassVar, NamedTuple
 import numpy as np
 
 from refsm import arrays
+from refsm.frozen import Frozen
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["Energy", "BinaryEnergy", "EnergyAt"]
@@ -59,7 +60,7 @@ class EnergyAt:
         raise NotImplementedError
 
 
-class Energy:
+class Energy(Frozen):
     """An energy of points in R^d.  Abstract: use one of the energies of `refsm.energies`.
 
     Points x are (n, d) in every method.  ValueError, in one sentence, for points or cotangents of another shape and for entries
@@ -103,21 +104,11 @@ class Energy:
         """The nearest parameters that satisfy the energy's equalities (a symmetric matrix, say).  Default: the same."""
         return theta
 
-    def _hold(self, **values: Any) -> None:
-        """Set the fields of the frozen dataclass, once, in its constructor."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
     def __repr__(self) -> str:
         """The constructor's call, with shapes in the place of arrays."""
         fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]   # type: ignore[arg-type]
         shown = [f"{name}: {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value}" for name, value in fields]
         return f"{type(self).__name__}({', '.join(shown)})"
-
-    def __reduce__(self) -> tuple:
-        """Pickle as the constructor's arguments, so that what comes back is checked and read-only again."""
-        names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
-        return _rebuilt, (type(self), {name: getattr(self, name) for name in names})
 
     # -- parameters as one vector ---------------------------------------------------------------------------------
 
@@ -270,10 +261,6 @@ def _curvature_pair(curvature: tuple[ArrayLike, ArrayLike], n: int, d: int) -> t
         return v[:, None, :], w[:, None]
     v = arrays.array(v, "curvature[0]", (n, "M", d))
     return v, arrays.array(curvature[1], "curvature[1]", v.shape[:2])
-
-
-def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
-    return kind(**fields)
 
 
 class NoTheta(NamedTuple):

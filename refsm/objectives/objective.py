@@ -18,7 +18,6 @@ A new objective is one dataclass: its arrays, what it `reads`, and `local_loss`.
 """
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -26,6 +25,7 @@ import numpy as np
 
 from refsm import arrays
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.frozen import Frozen
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["LocalLoss", "Objective"]
@@ -33,7 +33,7 @@ __all__ = ["LocalLoss", "Objective"]
 LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on each local quantity
 
 
-class Objective:
+class Objective(Frozen):
     """A weighted sum of terms, each a function of local quantities at one point.  Abstract.
 
     TypeError for a model that lacks a quantity which the objective reads, ValueError for one of other dimensions.
@@ -73,11 +73,6 @@ class Objective:
         return 1
 
     # -- construction ---------------------------------------------------------------------------------------------
-
-    def _hold(self, **values: Any) -> None:
-        """Set the fields of the frozen dataclass, once, in its constructor."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     def _hold_data(self, **data: ArrayLike) -> None:
         """Check arrays of points of one shape, and the weights; hold them without a copy."""
@@ -168,14 +163,6 @@ class Objective:
     def __repr__(self) -> str:
         n, d = self.points.shape
         return f"{type(self).__name__}(n={n}, d={d})"
-
-    def __reduce__(self) -> tuple:
-        names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
-        return _rebuilt, (type(self), {name: getattr(self, name) for name in names})
-
-
-def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
-    return kind(**fields)
 
 
 def _number(value: Any) -> Any:
