@@ -74,7 +74,7 @@ gaussian = refsm.Gaussian(mean, np.linalg.inv(np.cov(train.T) + sigma**2 * np.ey
 DENOISERS = {
     "nothing": lambda x_noisy: x_noisy,
     "Gaussian": lambda x_noisy: refsm.tweedie(gaussian, x_noisy, noise),
-    "walk of 10 steps": lambda x_noisy: refsm.walk(model, x_noisy, step=sigma**2 / 5, steps=10),
+    "walk of 10 steps": lambda x_noisy: refsm.ascend_score(model, x_noisy, step=sigma**2 / 5, steps=10),
     "trained energy": lambda x_noisy: refsm.tweedie(model, x_noisy, noise),
     "Parzen optimum": lambda x_noisy: refsm.tweedie(parzen, x_noisy, noise),
 }

@@ -5,7 +5,7 @@ psi = grad_x log p = -grad_x E equal to the score of the data.
 
 Reading order, each floor resting on those above it:
 
-    refsm.stable, refsm.activations, refsm.arrays      numbers: stable functions, checks at the door, blocks of rows
+    refsm.stable, refsm.activations, refsm.validation  numbers: stable functions, checks of arguments
     refsm.energies.autoencoder                         an energy: its local quantities, and their pullbacks to theta
     refsm.objectives.score_matching                    an objective: terms and cotangents from local quantities
     refsm.objectives.denoising                         Vincent's denoising score matching ...
@@ -47,12 +47,12 @@ _HOME = {
     "corruption": ["GaussianCorruption", "CovarianceCorruption", "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
     "descent": ["gradient_descent", "minimize"],
-    "sampling": ["langevin", "walk"],
+    "sampling": ["ascend_score", "langevin"],
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
     "verify": ["assert_conforms"],
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
-_ROOMS = ["verify", "data", "directions", "enumeration", "expectations", "theorems", "energies", "objectives", "stable", "activations", "arrays"]
+_ROOMS = ["verify", "data", "directions", "enumeration", "expectations", "theorems", "energies", "objectives", "stable", "activations", "validation", "quantities"]
 
 __all__ = [*_MODULE, *_ROOMS]
 

@@ -54,13 +54,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from refsm import arrays
+from refsm import immutable, validation
 from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Corruption", "CovarianceCorruption", "GaussianCorruption", "ScaledCorruption", "corruption"]
-
-ASYMMETRY = 1e-12      # of the largest entry: what rounding leaves of a symmetric matrix
-
 
 class Corruption:
     """The contract of every corruption process.  Abstract; a process of one's own gives `noisy` and `target`."""
@@ -76,26 +73,26 @@ class Corruption:
         """`score` for arrays that have been checked: what denoising score matching asks for in each block."""
         raise NotImplementedError
 
-    def spread(self, u: Array) -> Array:
+    def covariance_times(self, u: Array) -> Array:
         """C u, the covariance of the noise times vectors u (..., d): what Tweedie's formula asks for."""
         raise NotImplementedError
 
-    def fits(self, d: int) -> None:
+    def check_dimension(self, d: int) -> None:
         """ValueError if the process is one of points with another number of dimensions."""
         if self.d not in (None, d):
             raise ValueError(f"corruption must be of points with d = {d} as the data, but it has d = {self.d}")
 
     def sample(self, x: ArrayLike, rng: np.random.Generator) -> Array:
         """x_noisy ~ q(. | x), shape (n, d), in the units of x.  TypeError if rng is no numpy.random.Generator."""
-        x = arrays.points(x, "x", self.d)
+        x = validation.points(x, "x", self.d)
         n, d = x.shape
-        eps = arrays.generator(rng).standard_normal((n, d))
-        return arrays.widen(self.noisy(x, eps))
+        eps = validation.generator(rng).standard_normal((n, d))
+        return validation.widen(self.noisy(x, eps))
 
     def score(self, x_noisy: ArrayLike, x: ArrayLike) -> Array:
         """grad log q(x_noisy | x) with respect to x_noisy, shape (n, d), in the units of 1 / x."""
-        x_noisy = arrays.points(x_noisy, "x_noisy", self.d)
-        return self.target(x_noisy, arrays.array(x, "x", x_noisy.shape))
+        x_noisy = validation.points(x_noisy, "x_noisy", self.d)
+        return self.target(x_noisy, validation.array(x, "x", x_noisy.shape))
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class GaussianCorruption(Corruption):
     alpha = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", arrays.scale(self.sigma, "sigma"))
+        object.__setattr__(self, "sigma", validation.scale(self.sigma, "sigma"))
 
     def noisy(self, x: Array, eps: Array) -> Array:
         return x + self.sigma * eps                                      # (n, d)  (1)
@@ -120,7 +117,7 @@ class GaussianCorruption(Corruption):
     def target(self, x_noisy: Array, x: Array) -> Array:
         return (x - x_noisy) / self.sigma**2                             # (n, d)  (2)
 
-    def spread(self, u: Array) -> Array:
+    def covariance_times(self, u: Array) -> Array:
         return self.sigma**2 * u                                         # (..., d)  (3)
 
 
@@ -140,15 +137,11 @@ class CovarianceCorruption(Corruption):
     alpha = 1
 
     def __post_init__(self) -> None:
-        C = arrays.array(self.covariance, "covariance", ("d", "d"))
+        C = validation.array(self.covariance, "covariance", ("d", "d"))
         if C.dtype.kind == "c":
             raise TypeError("covariance must be real, but it is complex")
         C = C.astype(np.float64)
-        gap = np.abs(C - C.T)
-        if gap.max() > ASYMMETRY * np.abs(C).max():
-            i, k = map(int, np.unravel_index(gap.argmax(), gap.shape))
-            raise ValueError(f"covariance must be symmetric, but entries ({i}, {k}) and ({k}, {i}) are {C[i, k]} and {C[k, i]}")
-        C = arrays.frozen((C + C.T) / 2)
+        C = immutable.readonly_copy(validation.symmetric(C, "covariance"))
         try:
             L = np.linalg.cholesky(C)                                    # (d, d)  (7)
         except np.linalg.LinAlgError:
@@ -173,7 +166,7 @@ class CovarianceCorruption(Corruption):
     def target(self, x_noisy: Array, x: Array) -> Array:
         return (x - x_noisy) @ self.P                                    # (n, d)  (5)
 
-    def spread(self, u: Array) -> Array:
+    def covariance_times(self, u: Array) -> Array:
         return u @ self.covariance                                       # (..., d)  (6)
 
     def __repr__(self) -> str:
@@ -198,8 +191,8 @@ class ScaledCorruption(Corruption):
     sigma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", arrays.positive(self.alpha, "alpha"))
-        object.__setattr__(self, "sigma", arrays.scale(self.sigma, "sigma"))
+        object.__setattr__(self, "alpha", validation.positive(self.alpha, "alpha"))
+        object.__setattr__(self, "sigma", validation.scale(self.sigma, "sigma"))
 
     def noisy(self, x: Array, eps: Array) -> Array:
         return self.alpha * x + self.sigma * eps                         # (n, d)  (9)
@@ -207,7 +200,7 @@ class ScaledCorruption(Corruption):
     def target(self, x_noisy: Array, x: Array) -> Array:
         return (self.alpha * x - x_noisy) / self.sigma**2                # (n, d)  (10)
 
-    def spread(self, u: Array) -> Array:
+    def covariance_times(self, u: Array) -> Array:
         return self.sigma**2 * u                                         # (..., d)  (11)
 
 
@@ -222,4 +215,4 @@ def corruption(value: object) -> Corruption:
     if not isinstance(value, (Real, np.generic)) or isinstance(value, bool):
         raise TypeError("corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or ScaledCorruption, "
                         f"but it is a {type(value).__name__}")
-    return GaussianCorruption(arrays.scale(value, "corruption"))
+    return GaussianCorruption(validation.scale(value, "corruption"))

@@ -42,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.corruption import Corruption
 from refsm.corruption import corruption as process
 from refsm.typing import Array, ArrayLike
@@ -64,9 +64,9 @@ def tweedie(density: Any, x_noisy: ArrayLike, corruption: Corruption | float) ->
     array([[1.5]])
     """
     noise = process(corruption)
-    x_noisy = arrays.points(x_noisy, "x_noisy", noise.d)
-    psi = density.score(x_noisy) if hasattr(density, "score") else arrays.array(density, "density", x_noisy.shape)
-    return (x_noisy + noise.spread(psi)) / noise.alpha                   # (n, d)  (3)
+    x_noisy = validation.points(x_noisy, "x_noisy", noise.d)
+    psi = density.score(x_noisy) if hasattr(density, "score") else validation.array(density, "density", x_noisy.shape)
+    return (x_noisy + noise.covariance_times(psi)) / noise.alpha                   # (n, d)  (3)
 
 
 def tweedie_covariance(density: Any, x_noisy: ArrayLike, corruption: Corruption | float) -> Array:
@@ -80,8 +80,8 @@ def tweedie_covariance(density: Any, x_noisy: ArrayLike, corruption: Corruption 
     array([[[0.5]]])
     """
     noise = process(corruption)
-    x_noisy = arrays.points(x_noisy, "x_noisy", noise.d)
+    x_noisy = validation.points(x_noisy, "x_noisy", noise.d)
     n, d = x_noisy.shape
-    J = density.score_jacobian(x_noisy) if hasattr(density, "score_jacobian") else arrays.array(density, "density", (n, d, d))
-    C = noise.spread(np.eye(d, dtype=J.dtype))
+    J = density.score_jacobian(x_noisy) if hasattr(density, "score_jacobian") else validation.array(density, "density", (n, d, d))
+    C = noise.covariance_times(np.eye(d, dtype=J.dtype))
     return (C + C @ J @ C) / noise.alpha**2                              # (n, d, d)  (4)

@@ -21,7 +21,7 @@ Derivation
     (1), (2)  Polyak's heavy ball.  With constant rate the displacement of a step is momentum times the last one, minus rate g.
     (3)       each batch keeps the total weight, so a rate means the same for batches of any size; with equal shares of the weight in disjoint
               batches the mean over batches is J.
-    (4)       theta_last is the last point with a finite value, g its gradient, `highest` the largest value so far: a convex wall, higher than all
+    (4)       theta_last is the last point with a finite value, g its gradient, `highest` the largest value so far: a convex barrier, higher than all
               that was accepted, that turns a line search back.  Infinity would turn it back too, but line searches interpolate.
 
 Conventions
@@ -40,8 +40,8 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from refsm import arrays
-from refsm.trail import Callback, Descent, DescentError, Progress, Trail
+from refsm import validation
+from refsm.run_record import Callback, Descent, DescentError, Progress, RunRecord
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["gradient_descent", "minimize", "Descent", "Minimum", "DescentError"]
@@ -89,15 +89,15 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
     (2.0, array([2.]))
     """
     _belong(J, model)
-    steps = arrays.count(steps, "steps")
-    momentum = arrays.not_negative(momentum, "momentum")
+    steps = validation.count(steps, "steps")
+    momentum = validation.not_negative(momentum, "momentum")
     if momentum >= 1:
         raise ValueError(f"momentum must be in [0, 1), but it is {momentum}")
     schedule = rate if callable(rate) else _constant(rate)
     shares = [(None, 1)] if batches is None else [_share(J, batch, f"batches[{i}]") for i, batch in enumerate(batches)]
     if not shares:
         raise ValueError("batches must have at least one batch, but there is none")
-    trail, line = Trail(model, callback), Progress(steps, sys.stderr.isatty() if progress is None else progress)
+    record, line = RunRecord(model, callback), Progress(steps, sys.stderr.isatty() if progress is None else progress)
     v: list[Any] = [0] * len(model.theta)
     try:
         for k in range(steps + 1):
@@ -105,24 +105,24 @@ def gradient_descent(J: Any, model: Any, *, steps: int, rate: float | Callable[[
             value, gradient = _evaluated(J if batch is None else J.take(batch), model)
             value, g = share * value, [share * block for block in gradient]                         # (3)
             if not _finite(value, g):
-                raise trail.error(NOT_FINITE)
-            trail.add(model, value, g)
+                raise record.error(NOT_FINITE)
+            record.add(model, value, g)
             line.show(k, value)
             if k < steps:
-                r = arrays.not_negative(schedule(k), "rate(k)")
-                model, v = _moved(model, v, momentum, r, g, trail)
+                r = validation.not_negative(schedule(k), "rate(k)")
+                model, v = _moved(model, v, momentum, r, g, record)
     except KeyboardInterrupt:
-        return Descent(trail.model, trail.history, interrupted=True)
+        return Descent(record.model, record.history, interrupted=True)
     finally:
         line.close()
-    return Descent(trail.model, trail.history)
+    return Descent(record.model, record.history)
 
 
 def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | None = None, **options: Any) -> Minimum:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on, over the ravelled parameters.
 
     `options` are the method's own (maxiter=..., gtol=...); `callback` as in `gradient_descent`, once an iteration.  Where a line search
-    leaves the parameters that the energy takes it meets a wall (4).  Ctrl-C ends the run and returns the last iterate, `interrupted`.
+    leaves the parameters that the energy takes it meets a barrier (4).  Ctrl-C ends the run and returns the last iterate, `interrupted`.
 
     DescentError where the value or gradient at `model` is not finite.
 
@@ -135,30 +135,30 @@ def minimize(J: Any, model: Any, method: str = "L-BFGS-B", callback: Callback | 
     _belong(J, model)
     from scipy import optimize     # here, because it takes longer to import than all else
 
-    trail, theta = Trail(model, callback), model.ravel()
+    record, theta = RunRecord(model, callback), model.ravel()
     value, gradient = _evaluated(J, model)
     if not _finite(value, gradient):
-        raise trail.error(NOT_FINITE)
-    trail.add(model, value, gradient)
-    wall, reached = _Wall(J, theta, model, value, gradient), [theta]
+        raise record.error(NOT_FINITE)
+    record.add(model, value, gradient)
+    barrier, reached = _Barrier(J, theta, model, value, gradient), [theta]
 
     def iterate(theta: Array, *_: Any) -> None:
         reached[0] = theta.copy()
-        trail.add(*wall.at(theta))
+        record.add(*barrier.at(theta))
 
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Method .* does not use gradient information")
-            found = optimize.minimize(wall, theta, jac=True, method=method, callback=iterate, options=options)
+            found = optimize.minimize(barrier, theta, jac=True, method=method, callback=iterate, options=options)
         if not np.array_equal(found.x, reached[0]):
             iterate(found.x)
     except KeyboardInterrupt:
-        return Minimum(trail.model, trail.history, interrupted=True, message="interrupted")
-    return Minimum(trail.model, trail.history, converged=bool(found.success), message=str(found.message))
+        return Minimum(record.model, record.history, interrupted=True, message="interrupted")
+    return Minimum(record.model, record.history, converged=bool(found.success), message=str(found.message))
 
 
-class _Wall:
-    """J as scipy sees it: its value and gradient where these are finite, else the wall (4)."""
+class _Barrier:
+    """J as scipy sees it: its value and gradient where these are finite, else the barrier (4)."""
 
     def __init__(self, J: Any, theta: Array, model: Any, value: float, gradient: Any) -> None:
         self.J, self.last, self.highest = J, (theta, model, value, gradient), value
@@ -182,7 +182,7 @@ class _Wall:
         return model, *_evaluated(self.J, model)
 
     def beyond(self, theta: Array) -> tuple[float, Array]:
-        """The wall (4)."""
+        """The barrier (4)."""
         theta_last, model, _, gradient = self.last
         g = model.ravel(gradient)
         rise = g @ (theta - theta_last)
@@ -204,10 +204,10 @@ def _evaluated(J: Any, model: Any) -> tuple[Any, Any]:
 
 
 def _finite(value: Any, gradient: Any) -> bool:
-    return bool(np.isfinite(float(value))) and all(arrays.all_finite(block) for block in gradient)
+    return bool(np.isfinite(float(value))) and all(validation.all_finite(block) for block in gradient)
 
 
-def _moved(model: Any, v: Sequence[Array], momentum: float, rate: float, g: Sequence[Array], trail: Trail) -> tuple[Any, list[Array]]:
+def _moved(model: Any, v: Sequence[Array], momentum: float, rate: float, g: Sequence[Array], record: RunRecord) -> tuple[Any, list[Array]]:
     """The model a step further, and the velocity; DescentError where the energy refuses the parameters."""
     with np.errstate(all="ignore"):
         v = [momentum * v_block - rate * g_block for v_block, g_block in zip(v, g)]                 # (1)
@@ -215,11 +215,11 @@ def _moved(model: Any, v: Sequence[Array], momentum: float, rate: float, g: Sequ
     try:
         return model.with_theta(model.projected(type(model.theta)(*theta))), v
     except REFUSALS as error:
-        raise trail.error(f"the next step leaves what {type(model).__name__} takes ({error})") from None
+        raise record.error(f"the next step leaves what {type(model).__name__} takes ({error})") from None
 
 
 def _constant(rate: float) -> Callable[[int], float]:
-    number = arrays.positive(rate, "rate")
+    number = validation.positive(rate, "rate")
     return lambda k: number
 
 

@@ -44,7 +44,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["all_signs", "coordinate_frame", "frames", "gaussian", "rational", "signs", "sphere"]
@@ -58,7 +58,7 @@ def gaussian(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
     >>> gaussian(5, 2, 3, np.random.default_rng(0)).shape
     (5, 2, 3)
     """
-    return arrays.generator(rng).standard_normal(_shape(n=n, M=M, d=d))                # (n, M, d)  (1)
+    return validation.generator(rng).standard_normal(_shape(n=n, M=M, d=d))                # (n, M, d)  (1)
 
 
 def signs(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
@@ -67,7 +67,7 @@ def signs(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
     >>> abs(signs(1, 1, 3, np.random.default_rng(0)))
     array([[[1., 1., 1.]]])
     """
-    return arrays.generator(rng).choice([-1.0, 1.0], size=_shape(n=n, M=M, d=d))       # (n, M, d)  (2)
+    return validation.generator(rng).choice([-1.0, 1.0], size=_shape(n=n, M=M, d=d))       # (n, M, d)  (2)
 
 
 def sphere(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
@@ -128,7 +128,7 @@ def rational(v: ArrayLike) -> Array:
     >>> rational([[2.0, 0.5]])
     array([[Fraction(2, 1), Fraction(1, 2)]], dtype=object)
     """
-    v = arrays.widen(v, "v")
+    v = validation.widen(v, "v")
     out = np.empty(v.size, dtype=object)
     out[:] = [Fraction(entry) for entry in v.ravel().tolist()]
     return out.reshape(v.shape)

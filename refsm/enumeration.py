@@ -38,9 +38,10 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from refsm import arrays
+from refsm import sums, validation
 from refsm.energies.energy import BinaryEnergy
 from refsm.stable import log_sum_exp
+from refsm.rows import row_blocks
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["binary_points", "probabilities", "log_partition", "log_likelihood", "log_likelihood_gradient"]
@@ -108,8 +109,8 @@ def log_likelihood_gradient(model: BinaryEnergy, x: ArrayLike, weights: ArrayLik
     """
     log_Z = log_partition(model)
     x = model.points(x)
-    weights = arrays.uniform_weights(len(x), x) if weights is None else arrays.array(weights, "weights", (len(x),))
-    lifted = arrays.PairwiseSum()
+    weights = sums.uniform_weights(len(x), x) if weights is None else validation.array(weights, "weights", (len(x),))
+    lifted = sums.PairwiseSum()
     for y in _all_points(model):
         p = np.exp(-model.energy(y) - log_Z)                                            # (block,)  (2)
         lifted.add(model.pullback(y, energy=p))
@@ -122,7 +123,7 @@ def _all_points(model: BinaryEnergy) -> Iterator[Array]:
     if not isinstance(model, BinaryEnergy):
         raise TypeError(f"model must be an energy of binary points, but it is a {type(model).__name__}")
     _check_dimension(model.d)
-    for rows in arrays.blocks(2**model.d, model.width):
+    for rows in row_blocks(2**model.d, model.width):
         yield _digits(np.arange(rows.start, rows.stop), model.d)
 
 

@@ -62,7 +62,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import roots_hermitenorm
 
-from refsm import arrays
+from refsm import sums, validation
 from refsm.corruption import Corruption, CovarianceCorruption
 from refsm.corruption import corruption as process
 from refsm.typing import Array, ArrayLike
@@ -104,8 +104,8 @@ def box(lower: ArrayLike, upper: ArrayLike, size: int) -> Rule:
     >>> box([0.0], [2.0], 3).weights                   # h = 1, half of it at the ends
     array([0.5, 1. , 0.5])
     """
-    lower = arrays.array(lower, "lower", ("d",))
-    upper = arrays.array(upper, "upper", lower.shape)
+    lower = validation.array(lower, "lower", ("d",))
+    upper = validation.array(upper, "upper", lower.shape)
     if not (lower < upper).all():
         raise ValueError(f"upper must exceed lower in every dimension, but they are {upper} and {lower}")
     if size < 2:
@@ -181,9 +181,9 @@ def noisy_pairs(x: ArrayLike | Rule, corruption: Corruption | float, size: int =
     """
     x, clean_weights = x if isinstance(x, tuple) and len(x) == 2 else (x, None)
     noise = process(corruption)
-    x = arrays.points(x, "x", noise.d)
+    x = validation.points(x, "x", noise.d)
     N, d = x.shape
-    clean_weights = np.full(N, 1 / N) if clean_weights is None else arrays.array(clean_weights, "weights", (N,))
+    clean_weights = np.full(N, 1 / N) if clean_weights is None else validation.array(clean_weights, "weights", (N,))
     eps, eps_weights = _trapezoid(d, size, N)
     x = np.repeat(x, len(eps), axis=0)
     x_noisy = noise.noisy(x, np.tile(eps, (N, 1)))
@@ -204,9 +204,9 @@ def noisy_density(density: Any, corruption: Corruption | float, size: int = 81, 
     parts = []
     components = _components(density)
     K, d = components[1].shape
-    noise.fits(d)
+    noise.check_dimension(d)
     for probability, mean, covariance in zip(*components):
-        C = noise.spread(np.eye(d))
+        C = noise.covariance_times(np.eye(d))
         T = noise.alpha**2 * covariance + C                              # (d, d)  (9)
         gain = noise.alpha * np.linalg.solve(T, covariance).T            # (d, d)  (10)
         S_given = gain @ C / noise.alpha                                 # (d, d)  (11)
@@ -235,7 +235,7 @@ def _moved(mean: Array, covariance: Array, z: Array) -> Array:
 def _trapezoid(d: int, size: int, copies: int) -> tuple[Array, Array]:
     _affordable(size, d, copies)
     z, volumes = box([-REACH] * d, [REACH] * d, size)
-    return z, volumes * np.exp(-arrays.row_dot(z, z) / 2) / (2 * np.pi) ** (d / 2)                 # (n, d), (n,)  (3)
+    return z, volumes * np.exp(-sums.row_dot(z, z) / 2) / (2 * np.pi) ** (d / 2)                 # (n, d), (n,)  (3)
 
 
 def _gauss_hermite(d: int, order: int, copies: int) -> tuple[Array, Array]:
@@ -257,8 +257,8 @@ def _affordable(size: int, d: int, copies: int) -> None:
 def _components(density: Any) -> tuple[Array, Array, Array]:
     """Probabilities (K,), means (K, d) and covariances (K, d, d) of a density that is a mixture of Gaussians."""
     if isinstance(density, tuple) and len(density) == 2:
-        mean = arrays.array(density[0], "mean", ("d",))
-        return np.ones(1), mean[None], arrays.array(density[1], "covariance", 2 * mean.shape)[None]
+        mean = validation.array(density[0], "mean", ("d",))
+        return np.ones(1), mean[None], validation.array(density[1], "covariance", 2 * mean.shape)[None]
     if hasattr(density, "covariances"):
         return density.weights, density.means, density.covariances
     if hasattr(density, "centers"):

@@ -42,10 +42,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["langevin", "walk"]
+__all__ = ["ascend_score", "langevin"]
 
 Callback = Callable[[int, Array], Any]      # how many steps are done, and where the chains are
 
@@ -62,19 +62,19 @@ def langevin(model: Any, x: ArrayLike, step: float, steps: int, rng: np.random.G
     >>> round(float(x.mean()), 1), round(float(x.var()), 1)              # by (3) the variance is 1/4 / (1 - 0.2)
     (5.0, 0.3)
     """
-    arrays.generator(rng)
-    spread = math.sqrt(2 * arrays.positive(step, "step"))
+    validation.generator(rng)
+    spread = math.sqrt(2 * validation.positive(step, "step"))
     return _walked(model, x, step, steps, lambda x: spread * rng.standard_normal(x.shape), callback)             # (n, d)  (1)
 
 
-def walk(model: Any, x: ArrayLike, step: float, steps: int, *, callback: Callback | None = None) -> Array:
+def ascend_score(model: Any, x: ArrayLike, step: float, steps: int, *, callback: Callback | None = None) -> Array:
     """Where points x (n, d) end when they follow the score for some steps (n, d), equation (2): uphill in density, without noise.
 
     Arguments and errors as in `langevin`.  With the score of data smoothed by noise of standard deviation sigma, one step of size sigma^2 is
     Tweedie's denoiser.
 
     >>> from refsm.energies.gaussian import Gaussian
-    >>> walk(Gaussian([5.0], [[4.0]]), [[1.0]], step=0.125, steps=2)      # each step halves the distance to the mean
+    >>> ascend_score(Gaussian([5.0], [[4.0]]), [[1.0]], step=0.125, steps=2)      # each step halves the distance to the mean
     array([[4.]])
     """
     return _walked(model, x, step, steps, lambda x: 0.0, callback)
@@ -83,12 +83,12 @@ def walk(model: Any, x: ArrayLike, step: float, steps: int, *, callback: Callbac
 def _walked(model: Any, start: ArrayLike, step: float, steps: int, noise: Callable[[Array], Any], callback: Callback | None) -> Array:
     if not hasattr(model, "score"):
         raise TypeError(f"model must have a score, but it is a {type(model).__name__}")
-    x, step, steps = arrays.points(start), arrays.positive(step, "step"), arrays.count(steps, "steps")
+    x, step, steps = validation.points(start), validation.positive(step, "step"), validation.count(steps, "steps")
     for k in range(1, steps + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             psi = model.score(x)
             x = x + step * psi + noise(x)                                   # (n, d)  (1) (2)
-        if not arrays.all_finite(x):
+        if not validation.all_finite(x):
             raise FloatingPointError(f"the walk left the finite numbers at step {k} of {steps}; with a smaller step than {step} it may not")
         if callback is not None:
             callback(k, x)

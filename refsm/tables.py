@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.typing import Array
 
 __all__ = ["read_table"]
@@ -24,7 +24,7 @@ def read_table(path: str | pathlib.Path) -> Array:
     if path.suffix.lower() not in readers:
         raise ValueError(f"{path} must be a .npy, .npz or .csv file, but it ends in '{path.suffix}'")
     try:
-        table = arrays.points(readers[path.suffix.lower()](path), str(path))
+        table = validation.points(readers[path.suffix.lower()](path), str(path))
     except OSError as error:
         raise ValueError(f"{path} must be a file that can be read, but: {error.strerror or error}") from None
     except TypeError as error:

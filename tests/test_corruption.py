@@ -64,9 +64,9 @@ def test_the_score_of_a_sample_is_the_noise_whitened(process, alpha, covariance)
 @all_cases
 def test_spread_is_the_covariance_times_vectors(process, alpha, covariance):
     u = np.random.default_rng(1).standard_normal((5, N, D))
-    assert relative_gap(process.spread(u), np.einsum("ik,abk->abi", covariance, u)) < 1e-14
+    assert relative_gap(process.covariance_times(u), np.einsum("ik,abk->abi", covariance, u)) < 1e-14
     assert process.alpha == alpha
-    log_q = multivariate_normal(np.zeros(D), process.spread(np.eye(D)))
+    log_q = multivariate_normal(np.zeros(D), process.covariance_times(np.eye(D)))
     assert np.isfinite(log_q.logpdf(u[0])).all()                    # a valid covariance
 
 

@@ -21,15 +21,15 @@ class Theta(NamedTuple):
 
 
 class Point:
-    """A model that is its parameters; it refuses p[0] beyond a wall."""
+    """A model that is its parameters; it refuses p[0] beyond a barrier."""
 
-    def __init__(self, p, q, wall=np.inf):
-        self.theta, self.wall = Theta(p, q), wall
-        if p[0] > wall:
-            raise ValueError(f"p must be below {wall}")
+    def __init__(self, p, q, barrier=np.inf):
+        self.theta, self.barrier = Theta(p, q), barrier
+        if p[0] > barrier:
+            raise ValueError(f"p must be below {barrier}")
 
     def with_theta(self, theta):
-        return Point(*theta, wall=self.wall)
+        return Point(*theta, barrier=self.barrier)
 
     def projected(self, theta):
         return theta
@@ -39,7 +39,7 @@ class Point:
 
     def unravel(self, vector):
         n = len(self.theta.p)
-        return Point(vector[:n], vector[n:], wall=self.wall)
+        return Point(vector[:n], vector[n:], barrier=self.barrier)
 
 
 class Bowl:
@@ -63,8 +63,8 @@ def exact_bowl():
     return J, Point(fractions("2", "3"), fractions("-1"))
 
 
-def float_bowl(wall=np.inf, centre=(1.0, -2.0)):
-    return Bowl([np.array([3.0, 0.5]), np.array([0.7])], [np.array(centre), np.array([5.0])]), Point(np.array([-2.0, 3.0]), np.array([-1.0]), wall)
+def float_bowl(barrier=np.inf, centre=(1.0, -2.0)):
+    return Bowl([np.array([3.0, 0.5]), np.array([0.7])], [np.array(centre), np.array([5.0])]), Point(np.array([-2.0, 3.0]), np.array([-1.0]), barrier)
 
 
 def by_hand(J, model, steps, rate_at, momentum):
@@ -233,7 +233,7 @@ def test_a_first_model_that_is_not_good_has_no_history():
 
 
 def test_parameters_that_the_energy_refuses_end_the_run():
-    J, start = float_bowl(wall=-0.5)
+    J, start = float_bowl(barrier=-0.5)
     message = r"^the next step leaves what Point takes \(p must be below -0.5\); the last good model, after 1 steps, is in .result$"
     with pytest.raises(DescentError, match=message) as caught:
         gradient_descent(J, start, steps=9, rate=0.1)
@@ -352,7 +352,7 @@ def test_a_method_without_gradients_has_its_last_point_in_the_history():
 
 @pytest.mark.parametrize("method", ["L-BFGS-B", "BFGS", "CG"])
 def test_a_line_search_turns_back_at_refused_parameters(method):
-    J, start = float_bowl(wall=1.5)                    # the minimum, at 1, lies before the wall, and the first steps overshoot it
+    J, start = float_bowl(barrier=1.5)                    # the minimum, at 1, lies before the barrier, and the first steps overshoot it
     J.curvature[1][:] = 40.0
     found = minimize(J, start, method=method)
     assert found.converged
@@ -360,20 +360,20 @@ def test_a_line_search_turns_back_at_refused_parameters(method):
 
 
 def test_the_wall_is_a_convex_function_with_its_gradient():
-    J, start = float_bowl(wall=1.5)
+    J, start = float_bowl(barrier=1.5)
     value, gradient = J.value_and_gradient(start)
     g, theta = start.ravel(gradient), start.ravel()
-    wall = descent._Wall(J, theta, start, value, gradient)
+    barrier = descent._Barrier(J, theta, start, value, gradient)
     for step in (np.array([5.0, 0.3, -0.2]), np.array([5.0, 100.0, 0.0])):        # g.step < 0, then > 0
-        f, slope = wall(theta + step)
+        f, slope = barrier(theta + step)
         assert np.isclose(f, value + abs(g @ step), rtol=1e-14)
         assert np.allclose(slope, np.sign(g @ step) * g, rtol=1e-14)
     lower, lower_gradient = J.value_and_gradient(start.unravel(theta + [1, 0, 0]))
-    assert wall(theta + [1, 0, 0])[0] == lower < value
-    f, _ = wall(theta + [5.0, 0, 0])
+    assert barrier(theta + [1, 0, 0])[0] == lower < value
+    f, _ = barrier(theta + [5.0, 0, 0])
     assert np.isclose(f, value + abs(lower_gradient.p[0] * 4), rtol=1e-14)                # measured from the last good point, above the highest
-    higher = wall(theta - [1, 0, 0])[0]
-    f, _ = wall(theta + [5.0, 0, 0])
+    higher = barrier(theta - [1, 0, 0])[0]
+    f, _ = barrier(theta + [5.0, 0, 0])
     assert f > higher > value
 
 

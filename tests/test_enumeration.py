@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracles import complex_gradient, relative_gap
 
-from refsm import arrays
+
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
@@ -84,8 +84,8 @@ def test_the_likelihood_is_stationary_where_the_model_is_the_data(model):
 def test_results_do_not_depend_on_the_blocks(monkeypatch):
     model, x = rbm(d=9), binary_points(9)[::37]
     whole = log_partition(model), probabilities(model), log_likelihood_gradient(model, x)
-    monkeypatch.setattr(arrays, "BLOCK", 23)
-    monkeypatch.setattr(arrays, "FEWEST_ROWS", 3)
+    monkeypatch.setattr("refsm.rows.BLOCK", 23)
+    monkeypatch.setattr("refsm.rows.FEWEST_ROWS", 3)
     assert relative_gap(log_partition(model), whole[0]) < 1e-15
     assert relative_gap(probabilities(model), whole[1]) < 1e-14
     assert all(relative_gap(*pair) < 1e-13 for pair in zip(log_likelihood_gradient(model, x), whole[2]))

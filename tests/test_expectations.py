@@ -165,7 +165,7 @@ def test_the_pairs_of_a_finite_set_have_the_law_of_the_corruption(corruption):
     clean = np.array([[0.5, 1.0], [-0.3, 0.2], [2.0, -1.0]])
     probability = np.array([0.2, 0.5, 0.3])
     process = GaussianCorruption(corruption) if isinstance(corruption, float) else corruption
-    covariance = process.spread(np.eye(2))
+    covariance = process.covariance_times(np.eye(2))
     x, x_noisy, weights = noisy_pairs((clean, probability), corruption, 33)
     assert x.shape == x_noisy.shape == (3 * 33**2, 2)
     assert np.array_equal(x[:: 33**2], clean)
@@ -181,7 +181,7 @@ def test_the_pairs_of_a_finite_set_have_the_law_of_the_corruption(corruption):
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
 def test_the_pairs_of_a_density_have_the_joint_moments(corruption):
     process = GaussianCorruption(corruption) if isinstance(corruption, float) else corruption
-    alpha, covariance = process.alpha, process.spread(np.eye(2))
+    alpha, covariance = process.alpha, process.covariance_times(np.eye(2))
     for density, (mean, clean) in (((MEAN, S), (MEAN, S)), (MIXTURE, mixture_moments(MIXTURE.weights, MIXTURE.means, MIXTURE.covariances))):
         x, x_noisy, weights = noisy_density(density, corruption, 33)
         assert abs(weights.sum() - 1) < 1e-13
@@ -236,7 +236,7 @@ def test_the_expected_denoising_loss_is_the_same_from_pairs_and_from_the_noisy_d
     rng = np.random.default_rng(0)
     model = AutoencoderEnergy(rng.standard_normal((3, 2)), rng.standard_normal(3), rng.standard_normal(2), sigma=0.8)
     process = GaussianCorruption(corruption) if isinstance(corruption, float) else corruption
-    alpha, covariance = process.alpha, process.spread(np.eye(2))
+    alpha, covariance = process.alpha, process.covariance_times(np.eye(2))
     constant = np.trace(np.linalg.inv(covariance)) / 2
     noisy = GaussianMixture(MIXTURE.weights, alpha * MIXTURE.means, alpha**2 * MIXTURE.covariances + covariance)
     clean = rng.standard_normal((3, 2))

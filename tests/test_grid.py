@@ -93,7 +93,7 @@ def test_terms_and_cotangents_from_arrays_alone_give_the_value_and_the_gradient(
     if of == "DenoisingAutoencoderLoss":
         local = {"reconstruction": J.points + model.sigma**2 * model.score(J.points)}
     else:
-        local = J.read(model.at(J.points))
+        local = J.read(J.at(model))
     terms, cotangents = J.evaluate(**local)
     np.testing.assert_allclose(terms, J.per_sample(model), rtol=1e-12, atol=1e-13)
     if of != "DenoisingAutoencoderLoss":

@@ -113,8 +113,8 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
                 assert module.split(".")[0] in allowed | extra, (path, module)
 
 
-FLOORS = [["typing", "frozen", "stable", "arrays", "activations", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "trail", "descent", "sampling"], ["theorems"], ["verify"],
+FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "data", "tables"], ["energies", "corruption"],
+          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
           ["figures", "cli", "__main__"]]
 
 

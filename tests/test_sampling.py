@@ -8,7 +8,7 @@ import pytest
 from refsm import sampling
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.gaussian import Gaussian
-from refsm.sampling import langevin, walk
+from refsm.sampling import ascend_score, langevin
 
 PRECISION = np.array([[2.0, 0.3, -0.1], [0.3, 1.2, 0.4], [-0.1, 0.4, 0.9]])
 MEAN = np.array([0.7, -1.1, 2.3])
@@ -79,7 +79,7 @@ def test_chains_of_a_generator_have_the_stationary_variance():
 def test_walk_is_the_chain_without_noise():
     x = np.random.default_rng(5).standard_normal((5, 3))
     still = langevin(Gaussian(MEAN, PRECISION), x, STEP, 6, Dictated(np.zeros((6, 5, 3))))
-    assert np.array_equal(walk(Gaussian(MEAN, PRECISION), x, STEP, 6), still)
+    assert np.array_equal(ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 6), still)
 
 
 def test_one_step_of_the_noise_variance_is_the_posterior_mean():
@@ -87,22 +87,22 @@ def test_one_step_of_the_noise_variance_is_the_posterior_mean():
     s, sigma = 1.7, 0.6
     noisy = Gaussian(np.zeros(3), np.eye(3) / (s**2 + sigma**2))
     x = np.random.default_rng(2).standard_normal((5, 3))
-    assert np.allclose(walk(noisy, x, sigma**2, 1), x * s**2 / (s**2 + sigma**2), rtol=1e-14)
+    assert np.allclose(ascend_score(noisy, x, sigma**2, 1), x * s**2 / (s**2 + sigma**2), rtol=1e-14)
 
 
 def test_the_callback_sees_every_step_and_may_keep_it():
     x = np.ones((5, 3))
     path = []
-    end = walk(Gaussian(MEAN, PRECISION), x, STEP, 4, callback=lambda k, at: path.append((k, at)))
+    end = ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 4, callback=lambda k, at: path.append((k, at)))
     assert [k for k, _ in path] == [1, 2, 3, 4]
     assert np.array_equal(path[-1][1], end)
-    assert np.array_equal(path[1][1], walk(Gaussian(MEAN, PRECISION), x, STEP, 2))
+    assert np.array_equal(path[1][1], ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 2))
     assert np.array_equal(x, np.ones((5, 3)))
 
 
 def test_a_chain_that_leaves_the_finite_numbers_says_so():
     with pytest.raises(FloatingPointError, match="^the walk left the finite numbers at step [0-9]+ of 900; with a smaller step than 1000.0 it may not$"):
-        walk(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 1000, 900)
+        ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 1000, 900)
 
 
 class Steep:
@@ -114,7 +114,7 @@ class Steep:
 
 def test_overflow_and_nan_are_no_warnings_but_one_error():
     with pytest.raises(FloatingPointError, match="at step 1 of 3"):
-        walk(Steep(), np.ones((5, 3)), 0.1, 3)
+        ascend_score(Steep(), np.ones((5, 3)), 0.1, 3)
 
 
 @pytest.mark.parametrize("step, steps, x, error, message", [
@@ -126,18 +126,18 @@ def test_overflow_and_nan_are_no_warnings_but_one_error():
 ])
 def test_bad_arguments_are_refused_in_one_sentence(step, steps, x, error, message):
     with pytest.raises(error, match=f"^{message}$"):
-        walk(Gaussian(MEAN, PRECISION), x, step, steps)
+        ascend_score(Gaussian(MEAN, PRECISION), x, step, steps)
     with pytest.raises(error, match=f"^{message}$"):
         langevin(Gaussian(MEAN, PRECISION), x, step, steps, np.random.default_rng(0))
 
 
 def test_what_has_no_score_is_refused():
     with pytest.raises(TypeError, match="^model must have a score, but it is a dict$"):
-        walk({}, [[1.0]], 0.1, 3)
+        ascend_score({}, [[1.0]], 0.1, 3)
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
         langevin(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, 7)
     with pytest.raises(TypeError, match="binary points"):
-        walk(BernoulliRBM(np.ones((5, 3)), np.ones(5), np.ones(3)), np.ones((7, 3)), 0.1, 3)
+        ascend_score(BernoulliRBM(np.ones((5, 3)), np.ones(5), np.ones(3)), np.ones((7, 3)), 0.1, 3)
 
 
 def test_the_examples_of_the_room():

@@ -30,7 +30,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.checks.differences import STEPS, Function, noise_level, norm
 from refsm.checks.probe import Probe
 from refsm.checks.verdict import Report, combined, judge
@@ -72,12 +72,12 @@ class Blocks:
         parts = list(claimed.values()) if isinstance(claimed, dict) else claimed if isinstance(self.like, (tuple, dict)) else [claimed]
         if len(parts) != len(self.names):
             raise ValueError(f"{name} must have {len(self.names)} blocks as x has, but it has {len(parts)}")
-        return np.concatenate([arrays.array(part, f"{name} {block}".strip(), shape).ravel() for part, block, shape in zip(parts, self.names, self.shapes)])
+        return np.concatenate([validation.array(part, f"{name} {block}".strip(), shape).ravel() for part, block, shape in zip(parts, self.names, self.shapes)])
 
     def scales(self, scale: float | None) -> list[float]:
         """The size of a step in each block: the root mean square of its entries, or 1 where they are 0."""
         if scale is not None:
-            return [arrays.positive(scale, "scale")] * len(self.names)
+            return [validation.positive(scale, "scale")] * len(self.names)
         sizes = [float(abs(self.vector[rows]).max()) for rows in self.slices]
         return [size * float(np.sqrt(np.mean((self.vector[rows] / size) ** 2))) if size > 0 else 1.0 for size, rows in zip(sizes, self.slices)]
 
@@ -101,7 +101,7 @@ def check_gradient(f: Callable[[Any], Any], gradient: Any, x: Any, *, accuracy: 
       FAIL         gradient: relative error 5.0e-01, worst at [2]; you return 0.50000 times the derivative (complex step)
     """
     blocks = Blocks(x)
-    accuracy = arrays.positive(accuracy, "accuracy")
+    accuracy = validation.positive(accuracy, "accuracy")
     claimed = blocks.ravel(gradient(x) if callable(gradient) else gradient, "gradient")
     groups = list(zip(blocks.slices, blocks.scales(scale)))
     probe = Probe(function(f, blocks, "a number"), blocks.vector, groups, complex_step, source(rng))
@@ -120,10 +120,10 @@ def check_jacobian(f: Callable[[Array], Any], jacobian: Any, x: ArrayLike, *, ac
     True
     """
     blocks = Blocks(_numbers(x, "x"))
-    accuracy = arrays.positive(accuracy, "accuracy")
+    accuracy = validation.positive(accuracy, "accuracy")
     flat = function(f, blocks, "an array")
     outputs, inputs = np.shape(f(blocks.unravel(blocks.vector))), blocks.shapes[0]
-    claimed = arrays.array(jacobian(x) if callable(jacobian) else jacobian, "jacobian", outputs + inputs).reshape(math.prod(outputs), len(blocks.vector))
+    claimed = validation.array(jacobian(x) if callable(jacobian) else jacobian, "jacobian", outputs + inputs).reshape(math.prod(outputs), len(blocks.vector))
     probe = Probe(flat, blocks.vector, [(blocks.slices[0], blocks.scales(scale)[0])], complex_step, source(rng))
     every = len(blocks.vector) <= FEW
     report, gap = _judged("jacobian", probe, claimed, 0, every, accuracy, "")
@@ -198,7 +198,7 @@ def taylor_orders(f: Callable[[Array], Any], gradient: Any, x: ArrayLike, hessia
     first = _order(r_1, noise)
     if hessian is None:
         return TaylorOrders(first, None)
-    H = arrays.array(hessian(x) if callable(hessian) else hessian, "hessian", blocks.shapes[0] * 2).reshape(len(vector), len(vector))
+    H = validation.array(hessian(x) if callable(hessian) else hessian, "hessian", blocks.shapes[0] * 2).reshape(len(vector), len(vector))
     r_2 = r_1 - t**2 * (u @ H @ u) / 2                                   # (16,)  (2)
     return TaylorOrders(first, _order(r_2, noise))
 
@@ -236,10 +236,10 @@ def function(f: Callable[[Any], Any], blocks: Blocks, kind: str) -> Function:
 
 def _numbers(value: Any, name: str) -> Array:
     """A finite array of floats in its own precision; whole numbers become float64."""
-    a = np.asarray(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else arrays.widen(value, name)
+    a = np.asarray(value) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else validation.widen(value, name)
     if a.size == 0 or a.dtype.kind != "f":
         raise ValueError(f"{name} must hold at least one real number, but it has dtype {a.dtype} and shape {a.shape}")
-    return arrays.array(a, name, a.shape) if a.dtype.itemsize >= 8 else a
+    return validation.array(a, name, a.shape) if a.dtype.itemsize >= 8 else a
 
 
 def _index(flat: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -248,4 +248,4 @@ def _index(flat: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def source(rng: np.random.Generator | None) -> np.random.Generator:
     """The generator that is given, or one that is the same for every check."""
-    return np.random.default_rng(0) if rng is None else arrays.generator(rng)
+    return np.random.default_rng(0) if rng is None else validation.generator(rng)

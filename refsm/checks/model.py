@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.checks.differences import norm
 from refsm.checks.gradient import Blocks, check_gradient, function, source
 from refsm.checks.probe import Probe
@@ -141,7 +141,7 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6, rng:
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
-    J.accepts(model)
+    J.check_model(model)
     _refuse_infinite(model)
     value, gradient = J.value_and_gradient(model)
     terms = J.weights * J.per_sample(model)                                                                    # (n,)
@@ -159,7 +159,7 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6, rng:
 def _refuse_infinite(model: Energy) -> None:
     """ValueError where no derivative can be measured: a mixture with a weight of 0, whose logit is -inf."""
     for name, block in zip(getattr(model.theta, "_fields", ()), model.theta):
-        if not arrays.all_finite(block):
+        if not validation.all_finite(block):
             raise ValueError(f"model must have finite parameters to be checked, but its {name} have an infinite one "
                              "(a mixture's component of weight 0 can be left out)")
 

@@ -9,14 +9,14 @@ Symbols
     x         (n, d)      points
     a         (n, m)      activations
     f                     softplus, or any smooth function that takes its place
-    s, s1     (n, m)      f'(a), f''(a); for softplus s is the sigmoid of a
-    kappa     (n, m)      f'''(a) = -2 kappa f''(a)
+    s, s1, s2 (n, m)      f'(a), f''(a), f'''(a); for softplus s is the sigmoid of a
     psi       (n, d)      score
     v         (n, M, d)   directions;  u (n, M, m) their projections
     q         (m,)        squared lengths of the rows of W
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
-    A         (n, m)      sigma^2 times the cotangent on a;  B (n, m) -2 sigma^2 times that on s1
+    A         (n, m)      sigma^2 times the cotangent on a
+    B         (n, m)      sigma^2 times the cotangent on s1 from the second derivatives
 
 Equations
     (1)  E(x)   = -( c.x - |x|^2 / 2 + sum_j f(a_j) ) / sigma^2
@@ -29,11 +29,11 @@ Equations
     (8)  v'Jv   = ( sum_j s1_j u_j^2 - |v|^2 ) / sigma^2
     (9)  u_j    = sum_i W_ji v_i
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (10) A_j    = -e s_j + s1_j ( sum_i W_ji p_i + kappa_j B_j )
-    (11) B_j    = -2 ( t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2 )
+    (10) A_j    = s1_j sum_i W_ji p_i + s2_j B_j - e s_j
+    (11) B_j    = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
     (12) dL/db_j  = sum_n A_j / sigma^2
     (13) dL/dc_i  = sum_n ( p_i - e x_i ) / sigma^2
-    (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j t W_ji + 2 s1_j g_i W_ji
+    (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j (t + g_i) W_ji
                             + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
 
 Derivation
@@ -49,17 +49,16 @@ Derivation
     -> (10)      what L gains when a alone moves by da (W, x fixed where they stand outside a):
                  energy:    e dE = -e s.da / sigma^2
                  score:     ds_j = s1_j da_j, so p.dpsi = sum_j (W p)_j s1_j da_j / sigma^2
-                 the rest:  ds1_j = f'''(a_j) da_j = -2 kappa_j s1_j da_j, times what multiplies s1_j
-                            in (5), (7), (8)
+                 the rest:  ds1_j = s2_j da_j, times what multiplies s1_j in (5), (7), (8): B_j
                  A_j collects the factors of da_j / sigma^2.
-    -> (11)      -2 times what multiplies s1_j in t (5), sum_i g_i (7) and sum_r w_r (8), without sigma.
+    -> (11)      what multiplies s1_j / sigma^2 in t (5), sum_i g_i (7) and sum_r w_r (8).
     -> (12)      da_j/db_j = 1, and b stands nowhere else.
     -> (13)      c stands in (1) as -c.x / sigma^2 and in (3) as c / sigma^2.
     -> (14)      W enters through a, where da_j/dW_ji = x_i:  A_j x_i.  It enters explicitly
                  in (3):  s_j p_i
                  in (5), through dq_j/dW_ji = 2 W_ji:  2 s1_j t W_ji
                  in (7):  2 s1_j g_i W_ji
-                 in (8), through du_j/dW_ji = v_i:  2 w s1_j u_j v_i
+                 in (8), through du_rj/dW_ji = v_ri:  2 w_r s1_j u_rj v_ri
 
 Conventions
     E is divided by sigma^2 (a temperature), as in Vincent (2011): psi then estimates grad log q_sigma, the
@@ -81,11 +80,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsm import arrays
+from refsm import immutable, validation
 from refsm.activations import SOFTPLUS, Activation
-from refsm.arrays import once, row_dot, sum_rows, total, weighted_sum
+from refsm.sums import column, outer_sum, row_dot, sum_directions, sum_rows, weighted_sum
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.typing import Array, Given
+from refsm.zero import ZERO
 
 __all__ = ["AutoencoderEnergy", "AutoencoderTheta"]
 
@@ -121,11 +121,11 @@ class AutoencoderEnergy(Energy):
     activation: Activation = field(default=SOFTPLUS, kw_only=True)
 
     def __post_init__(self) -> None:
-        W = arrays.array(self.W, "W", ("m", "d"))
+        W = validation.array(self.W, "W", ("m", "d"))
         m, d = W.shape
-        b = arrays.array(self.b, "b", (m,))
-        c = arrays.array(self.c, "c", (d,))
-        self._hold(**arrays.together(W=W, b=b, c=c), sigma=arrays.scale(self.sigma, "sigma"))
+        b = validation.array(self.b, "b", (m,))
+        c = validation.array(self.c, "c", (d,))
+        self._set(**immutable.common_dtype(W=W, b=b, c=c), sigma=validation.scale(self.sigma, "sigma"))
 
     @property
     def theta(self) -> AutoencoderTheta:
@@ -134,7 +134,7 @@ class AutoencoderEnergy(Energy):
 
     def with_theta(self, theta: AutoencoderTheta) -> AutoencoderEnergy:
         """The same energy with other parameters."""
-        return AutoencoderEnergy(*self._blocks(theta), sigma=self.sigma, activation=self.activation)
+        return AutoencoderEnergy(*self._leaves(theta), sigma=self.sigma, activation=self.activation)
 
     @property
     def d(self) -> int:
@@ -146,105 +146,78 @@ class AutoencoderEnergy(Energy):
         """The wider of the two layers."""
         return max(self.W.shape)
 
-    def at(self, x: Array) -> AutoencoderEnergyAt:
-        """The energy at a block of points (n, d)."""
-        return AutoencoderEnergyAt(self, x)
+    def at(self, x: Array, v: Array = ZERO) -> AutoencoderEnergyAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return AutoencoderEnergyAt(self, x, v)
 
 
 class AutoencoderEnergyAt(EnergyAt):
-    """The energy at a block of points: the activations, the local quantities, and their pullbacks."""
+    """The energy at a block of points: the activations, the local quantities, their pullbacks."""
 
-    def __init__(self, model: AutoencoderEnergy, x: Array) -> None:
-        self.model, self.x = model, x
+    def __init__(self, model: AutoencoderEnergy, x: Array, v: Array) -> None:
+        self.x, self.v, self.d = x, v, model.d
         self.W, self.b, self.c, self.sigma = model.W, model.b, model.c, model.sigma
-        self._kept: tuple[Array, Array, Array] | None = None             # v, s1 u, u^2 of the last directions
+        self.activation = model.activation
 
     @cached_property
     def a(self) -> Array:
         a = self.x @ self.W.T
-        a += self.b                                                      # (n, m)  (2)
+        a += self.b                                                      # (n, m)  (2), in place
         return a
 
     @cached_property
     def s_s1(self) -> tuple[Array, Array]:
-        return self.model.activation.first_two(self.a)                   # (n, m) each
+        return self.activation.first_two(self.a)                         # (n, m) each
 
     @cached_property
     def q(self) -> Array:
         return row_dot(self.W, self.W)                                   # (m,)  (6)
 
+    @cached_property
+    def u(self) -> Array:
+        return ZERO if self.v is ZERO else np.tensordot(self.v, self.W, axes=(2, 1))  # (n, M, m)  (9)
+
+    @cached_property
+    def s1_u(self) -> Array:
+        _, s1 = self.s_s1
+        return s1[:, None, :] * self.u                                   # (n, M, m)
+
     def energy(self) -> Array:
-        x, c, sigma, f = self.x, self.c, self.sigma, self.model.activation.f
-        return -(x @ c - row_dot(x, x) / 2 + f(self.a).sum(axis=1)) / sigma**2          # (n,)  (1)
+        x, c, sigma, f = self.x, self.c, self.sigma, self.activation.f
+        return -(x @ c - row_dot(x, x) / 2 + f(self.a).sum(axis=1)) / sigma**2       # (n,)  (1)
 
     def score(self) -> Array:
-        s, _ = self.s_s1
-        psi = s @ self.W
-        psi += self.c
-        psi -= self.x
-        psi /= self.sigma**2                                             # (n, d)  (3)
+        x, W, c, sigma, (s, _) = self.x, self.W, self.c, self.sigma, self.s_s1
+        psi = (s @ W + (c - x)) / sigma**2                               # (n, d)  (3)
         return psi
 
     def jacobian(self) -> Array:
-        W, (_, s1) = self.W, self.s_s1
-        J = (s1[:, None, :] * W.T) @ W                                   # sum_j W_ji s1_j W_jk
-        i = range(self.model.d)
-        J[:, i, i] -= 1
-        return J / self.sigma**2                                         # (n, d, d)  (4)
+        W, sigma, (_, s1) = self.W, self.sigma, self.s_s1
+        J = ((s1[:, None, :] * W.T) @ W - np.eye(self.d, dtype=int)) / sigma**2      # (n, d, d)  (4)
+        return J
 
     def divergence(self) -> Array:
-        _, s1 = self.s_s1
-        return (s1 @ self.q - self.model.d) / self.sigma**2              # (n,)  (5)
+        q, sigma, (_, s1) = self.q, self.sigma, self.s_s1
+        return (s1 @ q - self.d) / sigma**2                              # (n,)  (5)
 
     def diagonal(self) -> Array:
-        _, s1 = self.s_s1
-        return (s1 @ self.W**2 - 1) / self.sigma**2                      # (n, d)  (7)
+        W, sigma, (_, s1) = self.W, self.sigma, self.s_s1
+        return (s1 @ W**2 - 1) / sigma**2                                # (n, d)  (7)
 
-    def _projections(self, v: Array) -> tuple[Array, Array]:
-        """s1 u and u^2 for directions v; kept, because a loss reads the curvature and then pulls back to it."""
-        if self._kept is None or self._kept[0] is not v:
-            _, s1 = self.s_s1
-            u = np.tensordot(v, self.W, axes=(2, 1))                     # (n, M, m)  (9)
-            self._kept = v, s1[:, None, :] * u, u * u
-        return self._kept[1:]
+    def curvature(self) -> Array:
+        v, u, s1_u, sigma = self.v, self.u, self.s1_u, self.sigma
+        return (row_dot(s1_u, u) - row_dot(v, v)) / sigma**2             # (n, M)  (8)
 
-    def curvature(self, v: Array) -> Array:
-        _, uu = self._projections(v)
-        _, s1 = self.s_s1
-        return (row_dot(s1[:, None, :], uu) - row_dot(v, v)) / self.sigma**2        # (n, M)  (8)
-
-    def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
-                 diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> AutoencoderTheta:
-        W, x, sigma, (s, s1) = self.W, self.x, self.sigma, self.s_s1
-        A: list[Array] = []                                              # the terms of (10), each where its cotangent is given,
-        S: list[Array] = []                                              # of the bracket of (10),
-        B: list[Array] = []                                              # of (11),
-        dc: list[Array] = []                                             # of (13)
-        dW: list[Array] = []                                             # and of (14)
-        if (e := energy) is not None:
-            A += [-e[:, None] * s]
-            dc += [-weighted_sum(e, x)]
-        if (p := score) is not None:
-            S += [p @ W.T]
-            dc += [sum_rows(p)]
-            dW += [s.T @ p]                                              # s_j p_i in (14)
-        if (t := divergence) is not None:
-            B += [-2 * once(t)[:, None] * self.q]
-            dW += [2 * weighted_sum(t, s1)[:, None] * W]                 # 2 s1_j t W_ji in (14)
-        if (g := diagonal) is not None:
-            B += [g @ (-2 * W**2).T]
-            dW += [2 * (s1.T @ g) * W]                                   # 2 s1_j g_i W_ji in (14)
-        if curvature is not None:
-            v, w = curvature
-            s1_u, uu = self._projections(v)
-            B += [-2 * once(w_r)[:, None] * uu_r for w_r, uu_r in zip(w.T, uu.swapaxes(0, 1))]
-            w = once(w)[:, :, None]                                      # (n, M, 1)
-            dW += [2 * np.tensordot(s1_u, w * v, axes=([0, 1], [0, 1]))]                         # 2 sum_r w_r s1_j u_rj v_ri in (14)
-        if B:
-            S += [self.model.activation.kappa(self.a, s) * total(B, s.shape)]                    # (n, m)  (11)
-        A += [s1 * total(S, s.shape)]
-        A_sum = total(A, s.shape)                                        # (n, m)  (10)
-        dW += [A_sum.T @ x]                                              # A_j x_i in (14)
-        return AutoencoderTheta(W=total(dW, W.shape) / sigma**2,         # (m, d)  (14)
-                                b=sum_rows(A_sum) / sigma**2,            # (m,)    (12)
-                                c=total(dc, self.c.shape) / sigma**2)    # (d,)    (13)
+    def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
+                 diagonal: Array = ZERO, curvature: Array = ZERO) -> AutoencoderTheta:
+        e, p, t, g, w = energy, score, divergence, diagonal, curvature
+        W, q, x, v, u, s1_u, sigma = self.W, self.q, self.x, self.v, self.u, self.s1_u, self.sigma
+        s, s1 = self.s_s1
+        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (11)
+        s2 = ZERO if B is ZERO else self.activation.third(self.a, s, s1)
+        A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (10)
+        db = sum_rows(A) / sigma**2                                      # (m,)    (12)
+        dc = (sum_rows(p) - weighted_sum(e, x)) / sigma**2               # (d,)    (13)
+        dW = (A.T @ x + s.T @ p + 2 * (weighted_sum(t, s1)[:, None] + s1.T @ g) * W
+              + 2 * outer_sum(s1_u, w[:, :, None] * v)) / sigma**2       # (m, d)  (14)
+        return AutoencoderTheta(dW, db, dc)

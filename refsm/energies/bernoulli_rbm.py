@@ -68,11 +68,13 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from refsm import arrays
-from refsm.arrays import total
+from refsm import immutable, validation
+from refsm.sums import column, sum_rows, weighted_sum
 from refsm.energies.energy import BinaryEnergy, EnergyAt
 from refsm.stable import sigmoid, sigmoid_and_slope, softplus
+from refsm.rows import row_blocks
 from refsm.typing import Array, Given
+from refsm.zero import ZERO
 
 __all__ = ["BernoulliRBM", "BernoulliRBMTheta"]
 
@@ -107,9 +109,9 @@ class BernoulliRBM(BinaryEnergy):
     c: Given
 
     def __post_init__(self) -> None:
-        W = arrays.array(self.W, "W", ("m", "d"))
+        W = validation.array(self.W, "W", ("m", "d"))
         m, d = W.shape
-        self._hold(**arrays.together(W=W, b=arrays.array(self.b, "b", (m,)), c=arrays.array(self.c, "c", (d,))))
+        self._set(**immutable.common_dtype(W=W, b=validation.array(self.b, "b", (m,)), c=validation.array(self.c, "c", (d,))))
 
     @property
     def theta(self) -> BernoulliRBMTheta:
@@ -118,7 +120,7 @@ class BernoulliRBM(BinaryEnergy):
 
     def with_theta(self, theta: BernoulliRBMTheta) -> BernoulliRBM:
         """The same energy with other parameters."""
-        return BernoulliRBM(*self._blocks(theta))
+        return BernoulliRBM(*self._leaves(theta))
 
     @property
     def d(self) -> int:
@@ -130,7 +132,7 @@ class BernoulliRBM(BinaryEnergy):
         """The wider of the two layers."""
         return max(self.W.shape)
 
-    def at(self, x: Array) -> BernoulliRBMAt:
+    def at(self, x: Array, v: Array = ZERO) -> BernoulliRBMAt:
         """The energy at a block of points (n, d)."""
         return BernoulliRBMAt(self, x)
 
@@ -164,7 +166,7 @@ class BernoulliRBMAt(EnergyAt):
     def _few_points(self) -> Iterator[tuple[slice, Array]]:
         """Rows so few that d arrays of their activations stay in cache, and (d, rows) which rows of k are theirs."""
         d, m = self.W.shape[::-1]
-        for rows in arrays.blocks(len(self.x), m, copies=d):
+        for rows in row_blocks(len(self.x), m, arrays_per_point=d):
             yield rows, np.arange(d)[:, None] + d * self.one[rows].T
 
     def _far_weights(self) -> Iterator[tuple[int, Array, Array]]:
@@ -188,28 +190,20 @@ class BernoulliRBMAt(EnergyAt):
             gap[:, i] -= _rise(self.a[:, j], w).sum(axis=1)
         return gap
 
-    def pullback(self, energy: Array | None = None, gap: Array | None = None) -> BernoulliRBMTheta:   # type: ignore[override]
-        x, (s, _) = self.x, self.s_s1
-        A: list[Array] = []                                                      # the terms of (11), (13) and (14), each where
-        dc: list[Array] = []                                                     # its cotangent is given
-        dW: list[Array] = []
-        if (e := energy) is not None:
-            A += [-e[:, None] * s]
-            dc += [-(e @ x)]
-        if (g := gap) is not None:
-            g_delta = g * self.delta
-            g_h, g_delta_h = self._flips(g, g_delta)
-            A += [-g_h]
-            dc += [-g_delta.sum(axis=0)]
-            dW += [-(s.T @ g_delta), -g_delta_h]
-        A_sum = total(A, s.shape)                                                # (n, m)  (11)
-        dW += [A_sum.T @ x]
-        return BernoulliRBMTheta(W=total(dW, self.W.shape),                      # (m, d)  (14)
-                                 b=A_sum.sum(axis=0),                            # (m,)    (12)
-                                 c=total(dc, self.c.shape))                      # (d,)    (13)
+    def pullback(self, energy: Array = ZERO,                              # type: ignore[override]
+                 gap: Array = ZERO) -> BernoulliRBMTheta:
+        e, g, x, delta, (s, _) = energy, gap, self.x, self.delta, self.s_s1
+        g_h, g_delta_h = self._flip_sums(g, g * delta)
+        A = -column(e) * s - g_h                                                 # (n, m)  (11)
+        db = sum_rows(A)                                                         # (m,)    (12)
+        dc = -weighted_sum(e, x) - sum_rows(g * delta)                           # (d,)    (13)
+        dW = A.T @ x - s.T @ (g * delta) - g_delta_h                             # (m, d)  (14)
+        return BernoulliRBMTheta(dW, db, dc)
 
-    def _flips(self, g: Array, g_delta: Array) -> tuple[Array, Array]:
+    def _flip_sums(self, g: Array, g_delta: Array) -> tuple[Array, Array]:
         """sum_i g_i h_ji (n, m) and sum_n g_i delta_i h_ji (m, d)."""
+        if g is ZERO:
+            return ZERO, ZERO
         s, s1 = self.s_s1
         with np.errstate(over="ignore"):
             inverse_k = np.divide(1, self.k, out=np.full_like(self.k, np.inf), where=self.k != 0)

@@ -49,15 +49,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refsm import arrays
-from refsm.arrays import row_dot, total
+from refsm import immutable, validation
+from refsm.sums import row_dot, sum_rows
 from refsm.energies.energy import BinaryEnergy, EnergyAt
 from refsm.typing import Array, Given
+from refsm.validation import symmetric_part
+from refsm.zero import ZERO
 
 __all__ = ["BoltzmannMachine", "BoltzmannMachineTheta"]
-
-
-ASYMMETRY = 1e-12      # of the largest entry: what is left of a symmetric matrix after rounding, some 4500 units of it
 
 
 class BoltzmannMachineTheta(NamedTuple):
@@ -86,14 +85,13 @@ class BoltzmannMachine(BinaryEnergy):
     b: Given
 
     def __post_init__(self) -> None:
-        W = arrays.array(self.W, "W", ("d", "d"))
-        b = arrays.array(self.b, "b", W.shape[:1])
-        off = abs(W - _coupled(W))
-        if off.max() > ASYMMETRY * abs(W).max():
-            i, k = map(int, np.unravel_index(off.argmax(), W.shape))
-            other = "" if i == k else f" and entry ({k}, {i}) is {W[k, i]}"
-            raise ValueError(f"W must be symmetric with zero diagonal, but entry ({i}, {k}) is {W[i, k]}{other}")
-        self._hold(**arrays.together(W=_coupled(W), b=b))
+        W = validation.array(self.W, "W", ("d", "d"))
+        b = validation.array(self.b, "b", W.shape[:1])
+        W, size = validation.symmetric(W, "W"), abs(W).max()
+        i = int(abs(np.diag(W)).argmax())
+        if abs(W[i, i]) > validation.ASYMMETRY * size:
+            raise ValueError(f"W must have a zero diagonal, but entry ({i}, {i}) is {W[i, i]}")
+        self._set(**immutable.common_dtype(W=_coupled(W), b=b))
 
     @property
     def theta(self) -> BoltzmannMachineTheta:
@@ -102,7 +100,7 @@ class BoltzmannMachine(BinaryEnergy):
 
     def with_theta(self, theta: BoltzmannMachineTheta) -> BoltzmannMachine:
         """The same energy with other parameters."""
-        return BoltzmannMachine(*self._blocks(theta))
+        return BoltzmannMachine(*self._leaves(theta))
 
     def projected(self, theta: BoltzmannMachineTheta) -> BoltzmannMachineTheta:
         """W replaced by its symmetric part with the diagonal removed."""
@@ -113,49 +111,42 @@ class BoltzmannMachine(BinaryEnergy):
         """The number of units."""
         return len(self.b)
 
-    def at(self, x: Array) -> BoltzmannMachineAt:
+    def at(self, x: Array, v: Array = ZERO) -> BoltzmannMachineAt:
         """The energy at a block of points (n, d)."""
         return BoltzmannMachineAt(self, x)
 
 
 class BoltzmannMachineAt(EnergyAt):
-    """The energy at a block of points: the activations, the energy and its gaps, and their pullbacks."""
+    """The energy at a block of points: the activations, the energy and its gaps, their pullbacks."""
 
     def __init__(self, model: BoltzmannMachine, x: Array) -> None:
-        self.model, self.x = model, x
+        self.W, self.b, self.x = model.W, model.b, x
 
     @cached_property
     def a(self) -> Array:
-        return self.x @ self.model.W + self.model.b                      # (n, d)  (2)
+        return self.x @ self.W + self.b                                  # (n, d)  (2), W = W'
 
     @cached_property
     def sign(self) -> Array:
         return 2 * self.x - 1                                            # (n, d)  (4)
 
     def energy(self) -> Array:
-        x, (W, b) = self.x, self.model.theta
+        x, W, b = self.x, self.W, self.b
         return -row_dot(x, x @ W) / 2 - x @ b                            # (n,)  (1)
 
     def gap(self) -> Array:
         return self.sign * self.a                                        # (n, d)  (3)
 
-    def pullback(self, energy: Array | None = None, gap: Array | None = None) -> BoltzmannMachineTheta:   # type: ignore[override]
-        x, (W, b) = self.x, self.model.theta
-        db: list[Array] = []                                             # the terms of (6) and (7), each where its
-        G: list[Array] = []                                              # cotangent is given
-        if (e := energy) is not None:
-            db += [-(e @ x)]
-            G += [-(x.T @ (e[:, None] * x)) / 2]
-        if (g := gap) is not None:
-            p = g * self.sign                                            # (n, d)  (5)
-            db += [p.sum(axis=0)]
-            G += [p.T @ x]
-        return BoltzmannMachineTheta(W=_coupled(total(G, W.shape)),      # (d, d)  (7) (8)
-                                     b=total(db, b.shape))               # (d,)    (6)
+    def pullback(self, energy: Array = ZERO,                          # type: ignore[override]
+                 gap: Array = ZERO) -> BoltzmannMachineTheta:
+        e, g, x = energy, gap, self.x
+        p = g * self.sign                                                # (n, d)  (5)
+        db = sum_rows(p) - e @ x                                         # (d,)    (6)
+        G = p.T @ x - (e[:, None] * x).T @ x / 2                         # (d, d)  (7)
+        dW = _coupled(G)                                                 # (d, d)  (8)
+        return BoltzmannMachineTheta(dW, db)
 
 
 def _coupled(G: Array) -> Array:
     """The symmetric part with the diagonal removed."""
-    W = (G + G.T) / 2                                                    # (d, d)  (8)
-    np.fill_diagonal(W, 0)
-    return W
+    return symmetric_part(G) * (1 - np.eye(len(G), dtype=int))

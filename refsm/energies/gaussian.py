@@ -1,11 +1,11 @@
 """The Gaussian energy: a quadratic, whose score is affine and whose score Jacobian is constant.
 
 Symbols
-    n points, i and k dimensions (d), l directions (M).
+    n points, i and k dimensions (d), r directions (M).
     mean      (d,)        where the score is zero
     P         (d, d)      precision: symmetric, and positive definite only where a density is asked for
     x         (n, d)      points
-    r         (n, d)      residuals
+    y         (n, d)      residuals
     psi       (n, d)      score
     v         (n, M, d)   directions
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
@@ -14,16 +14,16 @@ Symbols
     eps       (n, d)      independent standard normal numbers
 
 Equations
-    (1)  E(x)   = 1/2 sum_ik r_i P_ik r_k
-    (2)  r_i    = x_i - mean_i
-    (3)  psi_i  = -sum_k P_ik r_k
+    (1)  E(x)   = 1/2 sum_ik y_i P_ik y_k
+    (2)  y_i    = x_i - mean_i
+    (3)  psi_i  = -sum_k P_ik y_k
     (4)  J_ik   = -P_ik
     (5)  tr J   = -sum_i P_ii
     (6)  J_ii   = -P_ii
     (7)  v'Jv   = -sum_ik v_i P_ik v_k
-    Pullback of  Loss = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_l w_l v_l'J v_l ):
+    Pullback of  Loss = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
     (8)  dLoss/dmean_i = sum_n ( e psi_i + sum_k P_ik p_k )
-    (9)  G_ik   = sum_n ( e r_i r_k / 2 - p_i r_k - t delta_ik - g_i delta_ik - sum_l w_l v_li v_lk )
+    (9)  G_ik   = sum_n ( e y_i y_k / 2 - p_i y_k - (t + g_i) delta_ik - sum_r w_r v_ri v_rk )
     (10) dLoss/dP_ik = ( G_ik + G_ki ) / 2
     The density, where P is positive definite:
     (11) P          = L L'
@@ -32,9 +32,9 @@ Equations
     (14) covariance = P^-1
 
 Derivation
-    (1) -> (3)   dE/dr_k = sum_i (P_ik + P_ki) r_i / 2 = sum_i P_ki r_i, because P is symmetric; dr_k/dx_i = delta_ik; psi = -grad E.
-    (3) -> (4)   dr_k/dx_k = 1; nothing of x is left, so (5), (6) and (7) are constants of the model.
-    -> (8)       dr_k/dmean_i = -delta_ik:  the energy gives -e dE/dr_i = e psi_i, the score +sum_k p_k P_ki, the rest nothing.
+    (1) -> (3)   dE/dy_k = sum_i (P_ik + P_ki) y_i / 2 = sum_i P_ki y_i, because P is symmetric; dy_k/dx_i = delta_ik; psi = -grad E.
+    (3) -> (4)   dy_k/dx_k = 1; nothing of x is left, so (5), (6) and (7) are constants of the model.
+    -> (8)       dy_k/dmean_i = -delta_ik:  the energy gives -e dE/dy_i = e psi_i, the score +sum_k p_k P_ki, the rest nothing.
     -> (9)       P_ik stands once in each sum of (1), (3), (5), (6), (7); G_ik is what multiplies dP_ik.
     (9) -> (10)  only symmetric changes dP are possible.  For these sum_ik G_ik dP_ik is the same for G and for its
                  symmetric part, and the symmetric part is the one gradient that is itself a symmetric matrix: a step along it stays among
@@ -61,15 +61,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from refsm import arrays
-from refsm.arrays import row_dot, total
+from refsm import immutable, validation
+from refsm.sums import outer_sum, row_dot, sum_rows
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.typing import Array, ArrayLike, Given
+from refsm.validation import symmetric_part
+from refsm.zero import ZERO
 
 __all__ = ["Gaussian", "GaussianTheta"]
-
-ASYMMETRY = 1e-12      # of the largest entry: what is left of a symmetric matrix after rounding, some 4500 units of it
-
 
 class GaussianTheta(NamedTuple):
     """The learnable arrays of `Gaussian`."""
@@ -97,13 +96,9 @@ class Gaussian(Energy):
     precision: Given
 
     def __post_init__(self) -> None:
-        P = arrays.array(self.precision, "precision", ("d", "d"))
-        mean = arrays.array(self.mean, "mean", P.shape[:1])
-        asymmetry = abs(P - P.T)
-        if asymmetry.max() > ASYMMETRY * abs(P).max():
-            i, k = map(int, np.unravel_index(asymmetry.argmax(), P.shape))
-            raise ValueError(f"precision must be symmetric, but entry ({i}, {k}) is {P[i, k]} and entry ({k}, {i}) is {P[k, i]}")
-        self._hold(**arrays.together(mean=mean, precision=_symmetric(P)))
+        P = validation.array(self.precision, "precision", ("d", "d"))
+        mean = validation.array(self.mean, "mean", P.shape[:1])
+        self._set(**immutable.common_dtype(mean=mean, precision=validation.symmetric(P, "precision")))
 
     @property
     def theta(self) -> GaussianTheta:
@@ -112,21 +107,21 @@ class Gaussian(Energy):
 
     def with_theta(self, theta: GaussianTheta) -> Gaussian:
         """The same energy with other parameters."""
-        return Gaussian(*self._blocks(theta))
+        return Gaussian(*self._leaves(theta))
 
     def projected(self, theta: GaussianTheta) -> GaussianTheta:
         """The same mean, and the symmetric part of the precision."""
         mean, precision = theta
-        return GaussianTheta(mean, _symmetric(precision))
+        return GaussianTheta(mean, symmetric_part(precision))
 
     @property
     def d(self) -> int:
         """The number of dimensions."""
         return len(self.mean)
 
-    def at(self, x: Array) -> GaussianAt:
-        """The energy at a block of points (n, d)."""
-        return GaussianAt(self, x)
+    def at(self, x: Array, v: Array = ZERO) -> GaussianAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return GaussianAt(self, x, v)
 
     # -- the density, where the precision is positive definite ----------------------------------------------------
 
@@ -137,13 +132,13 @@ class Gaussian(Energy):
         0.0
         """
         log_peak = np.log(np.diag(self._cholesky)).sum() - self.d * np.log(2 * np.pi) / 2
-        return arrays.widen(log_peak - self.energy(x))                   # (n,)  (12)
+        return validation.widen(log_peak - self.energy(x))                   # (n,)  (12)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """n >= 1 points drawn from the density, shape (n, d), equation (13).  ValueError where there is no density."""
-        eps = arrays.generator(rng).standard_normal((arrays.count(n, "n"), self.d))
+        eps = validation.generator(rng).standard_normal((validation.count(n, "n"), self.d))
         x = self.mean + solve_triangular(self._cholesky, eps.T, trans="T", lower=True).T       # (n, d)  (13)
-        return arrays.widen(x)
+        return validation.widen(x)
 
     @property
     def covariance(self) -> Array:
@@ -153,7 +148,7 @@ class Gaussian(Energy):
         array([[0.25, 0.  ],
                [0.  , 0.5 ]])
         """
-        return _symmetric(cho_solve((self._cholesky, True), np.eye(self.d)))                   # (d, d)  (14)
+        return symmetric_part(cho_solve((self._cholesky, True), np.eye(self.d)))                   # (d, d)  (14)
 
     @property
     def _cholesky(self) -> Array:
@@ -171,21 +166,21 @@ class Gaussian(Energy):
 
 
 class GaussianAt(EnergyAt):
-    """The energy at a block of points: the residuals, the local quantities, and their pullbacks."""
+    """The energy at a block of points: the residuals, the local quantities, their pullbacks."""
 
-    def __init__(self, model: Gaussian, x: Array) -> None:
-        self.mean, self.P, self.x = model.mean, model.precision, x
+    def __init__(self, model: Gaussian, x: Array, v: Array) -> None:
+        self.mean, self.P, self.x, self.v = model.mean, model.precision, x, v
 
     @cached_property
-    def r(self) -> Array:
+    def y(self) -> Array:
         return self.x - self.mean                                        # (n, d)  (2)
 
     @cached_property
     def psi(self) -> Array:
-        return -(self.r @ self.P)                                        # (n, d)  (3), P being symmetric
+        return -(self.y @ self.P)                                        # (n, d)  (3), P = P'
 
     def energy(self) -> Array:
-        return row_dot(self.r, self.psi) / -2                            # (n,)  (1) by (3)
+        return row_dot(self.y, self.y @ self.P) / 2                      # (n,)  (1)
 
     def score(self) -> Array:
         return self.psi
@@ -199,30 +194,14 @@ class GaussianAt(EnergyAt):
     def diagonal(self) -> Array:
         return np.repeat(-np.diag(self.P)[None], len(self.x), axis=0)    # (n, d)  (6)
 
-    def curvature(self, v: Array) -> Array:
-        return -row_dot(v @ self.P, v)                                   # (n, M)  (7)
+    def curvature(self) -> Array:
+        return -row_dot(self.v @ self.P, self.v)                         # (n, M)  (7)
 
-    def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
-                 diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> GaussianTheta:
-        P, r, psi = self.P, self.r, self.psi
-        dmean: list[Array] = []                                          # the terms of (8) and (9), each where its
-        G: list[Array] = []                                              # cotangent is given
-        if (e := energy) is not None:
-            dmean += [e @ psi]
-            G += [(e[:, None] * r).T @ r / 2]
-        if (p := score) is not None:
-            dmean += [P @ p.sum(axis=0)]
-            G += [-(p.T @ r)]
-        if (t := divergence) is not None:
-            G += [np.diag(np.repeat(-t.sum(), len(P)))]
-        if (g := diagonal) is not None:
-            G += [np.diag(-g.sum(axis=0))]
-        if curvature is not None:
-            v, w = curvature
-            G += [-np.tensordot(w[:, :, None] * v, v, axes=([0, 1], [0, 1]))]
-        return GaussianTheta(mean=total(dmean, self.mean.shape),         # (d,)    (8)
-                             precision=_symmetric(total(G, P.shape)))    # (d, d)  (9) (10)
-
-
-def _symmetric(A: Array) -> Array:
-    return (A + A.T) / 2
+    def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
+                 diagonal: Array = ZERO, curvature: Array = ZERO) -> GaussianTheta:
+        e, p, t, g, w = energy, score, divergence, diagonal, curvature
+        P, y, psi, v, I = self.P, self.y, self.psi, self.v, np.eye(len(self.P), dtype=int)
+        dmean = e @ psi + P @ sum_rows(p)                                # (d,)    (8)
+        G = ((e[:, None] * y).T @ y / 2 - p.T @ y - (t.sum() + sum_rows(g)) * I
+             - outer_sum(w[:, :, None] * v, v))                          # (d, d)  (9)
+        return GaussianTheta(dmean, symmetric_part(G))                   # (d, d)  (10)

@@ -84,15 +84,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refsm import arrays
-from refsm.arrays import row_dot, total
+from refsm import immutable, validation
+from refsm.sums import row_dot
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.stable import log_sum_exp
 from refsm.typing import Array, ArrayLike, Given
+from refsm.validation import symmetric_part
+from refsm.zero import ZERO
 
 __all__ = ["GaussianMixture", "MixtureTheta"]
 
-SLACK = 2.0 ** -30    # how far the sum of the weights may be from 1 and, relative to its largest entry, a covariance from symmetry
+WEIGHT_GAP = 2.0 ** -30      # how far the sum of the weights may be from 1
 
 
 class MixtureTheta(NamedTuple):
@@ -122,19 +124,16 @@ class GaussianMixture(Energy):
     covariances: Given
 
     def __post_init__(self) -> None:
-        means = arrays.inexact(arrays.array(self.means, "means", ("K", "d")))
+        means = validation.inexact(validation.array(self.means, "means", ("K", "d")))
         K, d = means.shape
-        weights = arrays.inexact(arrays.array(self.weights, "weights", (K,)))
-        S = arrays.inexact(arrays.array(self.covariances, "covariances", (K, d, d)))
+        weights = validation.inexact(validation.array(self.weights, "weights", (K,)))
+        S = validation.inexact(validation.array(self.covariances, "covariances", (K, d, d)))
         if weights.real.min() < 0:
             raise ValueError(f"weights must be >= 0, but the smallest is {weights.real.min()}")
-        if abs(weights.sum() - 1) > SLACK:
+        if abs(weights.sum() - 1) > WEIGHT_GAP:
             raise ValueError(f"weights must have the sum 1, but it is {weights.sum()}")
-        skew = np.abs(S - S.transpose(0, 2, 1)).max(axis=(1, 2))
-        if (skew > SLACK * np.abs(S).max(axis=(1, 2))).any():
-            raise ValueError(f"covariances must be symmetric, but the one at {int(skew.argmax())} is not")
-        self._hold(**arrays.together(weights=weights / weights.sum(), means=means, covariances=_symmetric(S)))
-        if not arrays.all_finite(self.P):
+        self._set(**immutable.common_dtype(weights=weights / weights.sum(), means=means, covariances=validation.symmetric(S, "covariances")))
+        if not validation.all_finite(self.P):
             raise ValueError("covariances must have finite inverses, but an entry of one of these is not")
 
     @cached_property
@@ -147,31 +146,31 @@ class GaussianMixture(Energy):
                 raise ValueError(f"covariances must be positive definite, but the one at {int(pivot.real.argmin())} is not")
             rows[:, i + 1:] -= (rows[:, i + 1:, i] / pivot[:, None])[:, :, None] * rows[:, None, i]
             rows[:, i] /= np.sqrt(pivot)[:, None]
-        return arrays.frozen(rows[:, :, self.d:])                        # (K, d, d)  (4)
+        return immutable.readonly_copy(rows[:, :, self.d:])                        # (K, d, d)  (4)
 
     @cached_property
     def P(self) -> Array:
         """The precisions (K, d, d) of equation (5): the inverses of the covariances."""
         with np.errstate(over="ignore"):
-            return arrays.frozen(self.R.transpose(0, 2, 1) @ self.R)     # (K, d, d)  (5)
+            return immutable.readonly_copy(self.R.transpose(0, 2, 1) @ self.R)     # (K, d, d)  (5)
 
     @property
     def theta(self) -> MixtureTheta:
         """The learnable arrays (logits, means, covariances), with logits = log w."""
         with np.errstate(divide="ignore"):
-            return MixtureTheta(arrays.frozen(np.log(self.weights)), self.means, self.covariances)
+            return MixtureTheta(immutable.readonly_copy(np.log(self.weights)), self.means, self.covariances)
 
     def with_theta(self, theta: MixtureTheta) -> GaussianMixture:
         """The mixture with weights softmax(logits), other means and covariances; -inf is the logit of the weight 0."""
-        logits, means, covariances = self._blocks(theta)
-        logits = arrays.widen(logits, "logits")
+        logits, means, covariances = self._leaves(theta)
+        logits = validation.widen(logits, "logits")
         if not (logits.real < np.inf).all() or not (logits.real > -np.inf).any():
             raise ValueError(f"logits must be finite or -inf, and not all -inf, but they are {logits}")
         return GaussianMixture(np.exp(logits - log_sum_exp(logits)), means, covariances)   # (K,)  (16)
 
     def projected(self, theta: MixtureTheta) -> MixtureTheta:
         """The parameters with each covariance replaced by its symmetric part."""
-        return theta._replace(covariances=_symmetric(theta.covariances))
+        return theta._replace(covariances=symmetric_part(theta.covariances))
 
     @property
     def d(self) -> int:
@@ -200,23 +199,23 @@ class GaussianMixture(Energy):
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """n independent points of the density, shape (n, d)."""
-        x = arrays.generator(rng).standard_normal((n, self.d))
+        x = validation.generator(rng).standard_normal((n, self.d))
         component = rng.choice(len(self.weights), size=n, p=self.weights)
         for k in range(len(self.weights)):
             rows = component == k
             x[rows] = self.means[k] + x[rows] @ np.linalg.cholesky(self.covariances[k]).T
         return x
 
-    def at(self, x: Array) -> GaussianMixtureAt:
-        """The energy at a block of points (n, d)."""
-        return GaussianMixtureAt(self, arrays.inexact(x))
+    def at(self, x: Array, v: Array = ZERO) -> GaussianMixtureAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return GaussianMixtureAt(self, validation.inexact(x), v)
 
 
 class GaussianMixtureAt(EnergyAt):
     """The energy at a block of points: the responsibilities, the local quantities, and their pullbacks."""
 
-    def __init__(self, model: GaussianMixture, x: Array) -> None:
-        self.model, self.x = model, x
+    def __init__(self, model: GaussianMixture, x: Array, v: Array) -> None:
+        self.model, self.x, self.v = model, x, v
         self.w, self.mu, self.R, self.P = model.weights, model.means, model.R, model.P
 
     @cached_property
@@ -267,54 +266,49 @@ class GaussianMixtureAt(EnergyAt):
         r, delta, P = self.r, self.delta, self.P
         return np.einsum("nk,nki->ni", r, delta * delta - np.diagonal(P, axis1=1, axis2=2))              # (n, d)  (12)
 
-    def curvature(self, v: Array) -> Array:
-        r, delta, R = self.r, self.delta, self.R
+    def curvature(self) -> Array:
+        v, r, delta, R = self.v, self.r, self.delta, self.R
         v_delta = v @ delta.transpose(0, 2, 1)                           # (n, M, K)
         R_v = np.tensordot(v, R, axes=(2, 2))                            # (n, M, K, d);  |R_k v|^2 = v'P_k v by (5)
         return row_dot(r[:, None, :], v_delta * v_delta - row_dot(R_v, R_v))                             # (n, M)  (13)
 
-    def pullback(self, energy: Array | None = None, score: Array | None = None, divergence: Array | None = None,
-                 diagonal: Array | None = None, curvature: tuple[Array, Array] | None = None) -> MixtureTheta:
-        w, P, r, s, delta = self.w, self.P, self.r, self.s, self.delta
-        A: list[Array] = []                                              # the terms of (19), each where its cotangent is given,
-        B: list[Array] = []                                              # of (20),
-        C: list[Array] = []                                              # of (17)
-        dS: list[Array] = []                                             # and of (23)
-        dlogits, eye = np.zeros(w.shape), np.eye(self.model.d)           # (K,), (d, d)
-        if (e := energy) is not None:
-            A += [-e[:, None]]
-            dlogits = w * e.sum()
-        if (p := score) is not None:
-            A += [row_dot(p[:, None, :], delta)]
-            B += [p[:, None, :]]
-        if (t := divergence) is not None:
-            C += [t[:, None, None] * eye]
-        if (g := diagonal) is not None:
-            C += [g[:, None, :] * eye]
-        if curvature is not None:
-            v, c = curvature
-            C += [(c[:, :, None] * v).transpose(0, 2, 1) @ v]
-        if C:
-            C_sum = total(C, ())                                         # (n, d, d)  (17)
-            C_delta = delta @ C_sum                                      # (n, K, d)
-            q = row_dot(delta, C_delta) - np.tensordot(C_sum, P, axes=([1, 2], [1, 2]))                  # (n, K)  (18)
-            A += [q - row_dot(r, q)[:, None]]
-            B += [2 * C_delta]
-            dS += [P @ np.tensordot(r.T, C_sum, 1) @ P]
-        A_sum = r * total(A, r.shape)                                    # (n, K)  (19)
-        B_sum = r[:, :, None] * total(B, s.shape)                        # (n, K, d)  (20)
-        A_s, P_B = A_sum[:, :, None] * s, _each(P, B_sum)                # (n, K, d)
-        A_total = A_sum.sum(axis=0)                                      # (K,)
-        dS += [(A_s / 2 - P_B).transpose(1, 2, 0) @ s.transpose(1, 0, 2), -A_total[:, None, None] / 2 * P]
-        return MixtureTheta(logits=A_total + dlogits,                    # (K,)  (21)
-                            means=(P_B - A_s).sum(axis=0),               # (K, d)  (22)
-                            covariances=_symmetric(total(dS, P.shape)))  # (K, d, d)  (23)
+    def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
+                 diagonal: Array = ZERO, curvature: Array = ZERO) -> MixtureTheta:
+        e, p, t, g, c = energy, score, divergence, diagonal, curvature
+        w, P, r, s, delta, v = self.w, self.P, self.r, self.s, self.delta, self.v
+        I = np.eye(self.model.d)
+        C = t[:, None, None] * I + g[:, None, :] * I + _outer(c, v)      # (n, d, d)  (17)
+        q = row_dot(delta, delta @ C) - _inner(C, P)                     # (n, K)     (18)
+        A = r * (row_dot(p[:, None, :], delta) + q - row_dot(r, q)[:, None] - e[:, None])  # (n, K)  (19)
+        B = r[:, :, None] * (p[:, None, :] + 2 * delta @ C)              # (n, K, d)  (20)
+        A_s, P_B = A[:, :, None] * s, _each(P, B)                        # (n, K, d)
+        dlogits = A.sum(axis=0) + w * e.sum()                            # (K,)       (21)
+        dmu = (P_B - A_s).sum(axis=0)                                    # (K, d)     (22)
+        dS = symmetric_part(_sum_outer(A_s / 2 - P_B, s) - A.sum(axis=0)[:, None, None] * P / 2
+                            + P @ _weighted_sums(r, C) @ P)              # (K, d, d)  (23)
+        return MixtureTheta(dlogits, dmu, dS)
 
 
 def _each(M: Array, u: Array) -> Array:
     """M_k u_nk for every point n and component k: (n, K, d)."""
-    return (u.transpose(1, 0, 2) @ M.transpose(0, 2, 1)).transpose(1, 0, 2)
+    return ZERO if u is ZERO else (u.transpose(1, 0, 2) @ M.transpose(0, 2, 1)).transpose(1, 0, 2)
 
 
-def _symmetric(X: Array) -> Array:
-    return (X + X.transpose(0, 2, 1)) / 2
+def _outer(c: Array, v: Array) -> Array:
+    """sum_m c_nm v_nm v_nm': (n, d, d)."""
+    return ZERO if c is ZERO else (c[:, :, None] * v).transpose(0, 2, 1) @ v
+
+
+def _inner(C: Array, P: Array) -> Array:
+    """sum_ij C_nij P_kij: (n, K)."""
+    return ZERO if C is ZERO else np.tensordot(C, P, axes=([1, 2], [1, 2]))
+
+
+def _sum_outer(u: Array, s: Array) -> Array:
+    """sum_n u_nk s_nk': (K, d, d)."""
+    return u.transpose(1, 2, 0) @ s.transpose(1, 0, 2)
+
+
+def _weighted_sums(r: Array, C: Array) -> Array:
+    """sum_n r_nk C_n: (K, d, d)."""
+    return ZERO if C is ZERO else np.tensordot(r.T, C, 1)

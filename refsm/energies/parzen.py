@@ -68,10 +68,11 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
-from refsm import arrays
-from refsm.arrays import row_dot
+from refsm import immutable, validation
+from refsm.sums import row_dot
 from refsm.energies.energy import Energy, EnergyAt, NoTheta
 from refsm.typing import Array, ArrayLike, Given
+from refsm.zero import ZERO
 
 __all__ = ["Parzen"]
 
@@ -99,7 +100,7 @@ class Parzen(Energy):
     theta = NoTheta()
 
     def __post_init__(self) -> None:
-        self._hold(centers=arrays.frozen(arrays.inexact(arrays.points(self.centers, "centers"))), sigma=float(arrays.scale(self.sigma, "sigma")))
+        self._set(centers=immutable.readonly_copy(validation.inexact(validation.points(self.centers, "centers"))), sigma=float(validation.scale(self.sigma, "sigma")))
 
     def with_theta(self, theta: Any) -> Parzen:
         """The same energy: it has no parameters."""
@@ -121,7 +122,7 @@ class Parzen(Energy):
         return self.centers.mean(axis=0)
 
     @cached_property
-    def spread(self) -> float:
+    def squared_radius(self) -> float:
         """The largest squared distance of a centre from the origin, in units of sigma^2."""
         return max(abs(row_dot(y, y)).max() for _, y in self.centers_from(self.origin))
 
@@ -141,7 +142,7 @@ class Parzen(Energy):
         >>> Parzen([[0.0], [2.0]], sigma=0.5).posterior_mean([[1.0]])          # from either centre with probability 1/2
         array([[1.]])
         """
-        return self._over_blocks(x, lambda at, rows: at.posterior_mean())                                # type: ignore[attr-defined]
+        return self._over_row_blocks(x, lambda at: at.posterior_mean())                                # type: ignore[attr-defined]
 
     def posterior_covariance(self, x: ArrayLike) -> Array:
         """Cov[center | x], shape (n, d, d), in the units of x squared, equation (15).
@@ -149,25 +150,25 @@ class Parzen(Energy):
         >>> Parzen([[0.0], [2.0]], sigma=0.5).posterior_covariance([[1.0]])    # each centre is 1 from their mean
         array([[[1.]]])
         """
-        return self._over_blocks(x, lambda at, rows: self.sigma**2 * at.V(), copies=self.d)              # type: ignore[attr-defined]  # (15)
+        return self._over_row_blocks(x, lambda at: self.sigma**2 * at.V(), arrays_per_point=self.d)              # type: ignore[attr-defined]  # (15)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """n independent points of the density, shape (n, d)."""
-        noise = arrays.generator(rng).standard_normal((n, self.d))
+        noise = validation.generator(rng).standard_normal((n, self.d))
         return self.centers[rng.integers(len(self.centers), size=n)] + self.sigma * noise
 
-    def at(self, x: Array) -> ParzenAt:
-        """The energy at a block of points (n, d)."""
-        return ParzenAt(self, arrays.inexact(x))
+    def at(self, x: Array, v: Array = ZERO) -> ParzenAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return ParzenAt(self, validation.inexact(x), v)
 
 
 class ParzenAt(EnergyAt):
     """The energy at a block of points: sums over the centres, block by block."""
 
-    def __init__(self, model: Parzen, x: Array) -> None:
-        self.model, self.x, self.sigma = model, x, model.sigma
+    def __init__(self, model: Parzen, x: Array, v: Array) -> None:
+        self.model, self.x, self.v, self.sigma = model, x, v, model.sigma
         self.eps = np.finfo(model.centers.dtype).eps
-        self.one_origin = self.eps * model.spread <= ROUNDING
+        self.one_origin = self.eps * model.squared_radius <= ROUNDING
         self.o = np.broadcast_to(model.origin, x.shape)
         self.u = (x - self.o) / self.sigma                               # (n, d)  (4)
         if not self.one_origin:
@@ -187,10 +188,10 @@ class ParzenAt(EnergyAt):
         return best, nearest
 
     @property
-    def doubt(self) -> Array:
+    def exponent_error(self) -> Array:
         """Twice the largest error of an exponent from the mean of the centres, (n,): d products, their sum, and u and y are rounded, and
         |u||y| <= (|u|^2 + |y|^2) / 2."""
-        return (self.model.d + 6) * self.eps * (row_dot(self.far_u, self.far_u).real + self.model.spread)
+        return (self.model.d + 6) * self.eps * (row_dot(self.far_u, self.far_u).real + self.model.squared_radius)
 
     def parts(self) -> Iterator[tuple[slice, Array]]:
         """(rows, y): some of the points, and some of the centres from their common origin; all pairs that matter."""
@@ -198,7 +199,7 @@ class ParzenAt(EnergyAt):
             for _, y in self.model.centers_from(self.model.origin):
                 yield slice(None), y
             return
-        least = self.best - NEGLIGIBLE - self.doubt                      # (n,)
+        least = self.best - NEGLIGIBLE - self.exponent_error                      # (n,)
         for block, y in self.model.centers_from(self.model.origin):
             near = _exponents(self.far_u, y).real > least[:, None]       # (n, N)
             for i in np.flatnonzero(near.any(axis=1)):
@@ -255,7 +256,9 @@ class ParzenAt(EnergyAt):
         _, y_mean, _, yy = self.means(lambda rows, e, y: e @ y**2, self.u.shape[1:])
         return (yy - y_mean**2 - 1) / self.sigma**2                      # (n, d)  (12)
 
-    def curvature(self, v: Array) -> Array:
+    def curvature(self) -> Array:
+        v = self.v
+
         def squares(rows: slice, e: Array, y: Array) -> Array:
             vy = v[rows] @ y.T                                           # (n, M, N)
             return row_dot(e[:, None, :] * vy, vy)

@@ -54,7 +54,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from refsm.arrays import row_dot
+from refsm.sums import row_dot
 from refsm.corruption import corruption
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.typing import Array, Given
@@ -85,9 +85,9 @@ class DenoisingScoreMatching(Objective):
     per_point = ("x", "x_noisy", "weights")
 
     def __post_init__(self) -> None:
-        self._hold(corruption=corruption(self.corruption))
-        self._hold_data(x=self.x, x_noisy=self.x_noisy)
-        self.corruption.fits(self.x.shape[1])
+        self._set(corruption=corruption(self.corruption))
+        self._set_data(x=self.x, x_noisy=self.x_noisy)
+        self.corruption.check_dimension(self.x.shape[1])
 
     @property
     def points(self) -> Array:

@@ -61,7 +61,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from refsm.arrays import row_dot
+from refsm.sums import row_dot
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.typing import Array, Given
@@ -90,19 +90,22 @@ class DenoisingAutoencoderLoss(Objective):
     per_point = ("x", "x_noisy", "weights")
 
     def __post_init__(self) -> None:
-        self._hold_data(x=self.x, x_noisy=self.x_noisy)
+        self._set_data(x=self.x, x_noisy=self.x_noisy)
 
     @property
     def points(self) -> Array:
         """The corrupted points, which the encoder sees."""
         return self.x_noisy
 
-    def accepts(self, model: Any) -> None:
+    def check_model(self, model: Any) -> None:
         """TypeError if the model is no tied autoencoder."""
         if not isinstance(model, AutoencoderEnergy):
             raise TypeError(f"model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, but it is a {type(model).__name__}")
         if model.d != self.x.shape[1]:
             raise ValueError(f"model must have d = {self.x.shape[1]} as the data, but it has d = {model.d}")
+
+    def _shape_of(self, name: str) -> tuple[int, ...]:
+        return self.x.shape
 
     def local_loss(self, reconstruction: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the reconstruction (n, d)."""

@@ -23,17 +23,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from refsm import arrays
+from refsm import immutable, sums, validation
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.frozen import Frozen
+from refsm.immutable import Immutable
+from refsm.quantities import shape_of
+from refsm.rows import release_pages, row_blocks
 from refsm.typing import Array, ArrayLike
+from refsm.zero import fill_zeros
 
 __all__ = ["LocalLoss", "Objective"]
 
 LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on each local quantity
 
 
-class Objective(Frozen):
+class Objective(Immutable):
     """A weighted sum of terms, each a function of local quantities at one point.  Abstract.
 
     TypeError for a model that lacks a quantity which the objective reads, ValueError for one of other dimensions.
@@ -63,34 +66,27 @@ class Objective(Frozen):
         """Terms (n,) and cotangents from the local quantities that the objective `reads`."""
         raise NotImplementedError
 
-    def read(self, at: EnergyAt) -> dict[str, Array]:
-        """The local quantities of an energy at this objective's points."""
-        return {name: getattr(at, name)() for name in self.reads}
-
-    @property
-    def copies(self) -> int:
-        """How many arrays of the energy's width a point needs (the number of directions, say)."""
-        return 1
+    directions: Array | None = None                      # (n, M, d), where a curvature is read
 
     # -- construction ---------------------------------------------------------------------------------------------
 
-    def _hold_data(self, **data: ArrayLike) -> None:
+    def _set_data(self, **data: ArrayLike) -> None:
         """Check arrays of points of one shape, and the weights; hold them without a copy."""
         shape: Any = ("n", "d")
         for name, value in data.items():
-            held = arrays.held(value, name, shape)
+            held = validation.readonly_view(value, name, shape)
             shape = held.shape
-            self._hold(**{name: held})
+            self._set(**{name: held})
         n = shape[0]
         given = self.weights
         like = next(iter(getattr(self, name) for name in data))
-        self._hold(weights=arrays.uniform_weights(n, like) if given is None else arrays.frozen(arrays.array(given, "weights", (n,))))
+        self._set(weights=sums.uniform_weights(n, like) if given is None else immutable.readonly_copy(validation.array(given, "weights", (n,))))
 
     def take(self, rows: slice | Array) -> Any:
         """The same objective on some of its points (a slice or an index array), each with the weight that it has here."""
         part = object.__new__(type(self))
-        part._hold(**vars(self))
-        part._hold(**{name: arrays.widen(getattr(self, name)[rows], name) for name in self.per_point})
+        part._set(**vars(self))
+        part._set(**{name: validation.widen(getattr(self, name)[rows], name) for name in self.per_point})
         return part
 
     # -- evaluation -----------------------------------------------------------------------------------------------
@@ -105,19 +101,36 @@ class Objective(Frozen):
         if set(local) != set(self.reads):
             raise TypeError(f"{type(self).__name__}.evaluate takes {_names(self.reads)}, but it was given {_names(sorted(local))}")
         whole = self.take(slice(None))
-        return whole.local_loss(**{name: arrays.array(value, name, self._shape_of(name)) for name, value in local.items()})
+        terms, cotangents = whole.local_loss(**{name: validation.array(value, name, self._shape_of(name)) for name, value in local.items()})
+        if "curvature" in cotangents:
+            cotangents["curvature"] = (whole.directions, cotangents["curvature"])
+        return terms, cotangents
 
     def _shape_of(self, name: str) -> tuple[int, ...]:
         """The shape of a local quantity at all points."""
-        return self.points.shape[:1] if name in ("energy", "divergence") else self.points.shape
+        return shape_of(name, *self.points.shape, M=self.arrays_per_point)
+
+    @property
+    def arrays_per_point(self) -> int:
+        """How many arrays of the energy's width a point needs: the number M of its directions."""
+        return 1 if self.directions is None else self.directions.shape[1]
 
     def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:
-        """The terms at all points as one block, and the function that pulls their weighted sum back to theta."""
-        at = model.at(self.points)
+        """The terms at all points as one block, and the function that pulls their sum back."""
+        at = self.at(model)
         per_sample, cotangents = self.local_loss(**self.read(at))
         return per_sample, lambda: at.pullback(**cotangents)
 
-    def accepts(self, model: Any) -> None:
+    def at(self, model: Any) -> EnergyAt:
+        """The energy at this objective's points, and along its directions where it has some."""
+        v = self.directions
+        return model.at(self.points) if v is None else model.at(self.points, v)
+
+    def read(self, at: EnergyAt) -> dict[str, Array]:
+        """The local quantities that the objective reads."""
+        return {name: getattr(at, name)() for name in self.reads}
+
+    def check_model(self, model: Any) -> None:
         """TypeError or ValueError, in one sentence, if this objective cannot be evaluated on the model."""
         name = type(self).__name__
         if not isinstance(model, Energy):
@@ -128,23 +141,23 @@ class Objective(Frozen):
         if model.d != self.points.shape[1]:
             raise ValueError(f"model must have d = {self.points.shape[1]} as the data of {name}, but it has d = {model.d}")
 
-    def _blocks(self, model: Any) -> Iterator[Any]:
-        self.accepts(model)
-        for rows in arrays.blocks(len(self.points), model.width, self.copies):
+    def _row_blocks(self, model: Any) -> Iterator[Any]:
+        self.check_model(model)
+        for rows in row_blocks(len(self.points), model.width, self.arrays_per_point):
             yield self.take(rows)
             for name in self.per_point:
-                arrays.let_go(getattr(self, name))
+                release_pages(getattr(self, name))
 
     def per_sample(self, model: Any) -> Array:
         """term_n, shape (n,)."""
-        return np.concatenate([block.forward(model)[0] for block in self._blocks(model)])
+        return np.concatenate([block.forward(model)[0] for block in self._row_blocks(model)])
 
     def value(self, model: Any) -> float:
         """sum_n weights_n term_n."""
-        total = arrays.PairwiseSum()
-        for block in self._blocks(model):
+        total = sums.PairwiseSum()
+        for block in self._row_blocks(model):
             per_sample, _ = block.forward(model)
-            total.add((arrays.row_dot(block.weights, per_sample),))
+            total.add((sums.row_dot(block.weights, per_sample),))
         return _number(total.total()[0])
 
     def gradient(self, model: Any) -> Any:
@@ -153,12 +166,12 @@ class Objective(Frozen):
 
     def value_and_gradient(self, model: Any) -> tuple[float, Any]:
         """The value and its gradient, from one pass over the points."""
-        total = arrays.PairwiseSum()
-        for block in self._blocks(model):
+        total = sums.PairwiseSum()
+        for block in self._row_blocks(model):
             per_sample, backward = block.forward(model)
-            total.add((arrays.row_dot(block.weights, per_sample), *backward()))
+            total.add((sums.row_dot(block.weights, per_sample), *backward()))
         value, *gradient = total.total()
-        return _number(value), type(model.theta)(*gradient)
+        return _number(value), fill_zeros(gradient, model.theta)
 
     def __repr__(self) -> str:
         n, d = self.points.shape

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from refsm import arrays
+from refsm import immutable, validation
 from refsm.energies.parzen import Parzen
 from refsm.objectives.objective import Objective
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
@@ -69,10 +69,10 @@ class ParzenExplicitScoreMatching(Objective):
     per_point = ("x_noisy", "data_score", "weights")
 
     def __post_init__(self) -> None:
-        q_sigma = Parzen(arrays.points(self.x), self.sigma)
-        self._hold(x=q_sigma.centers, sigma=q_sigma.sigma)
-        self._hold_data(x_noisy=arrays.held(self.x_noisy, "x_noisy", ("n", q_sigma.d)))
-        self._hold(data_score=arrays.frozen(q_sigma.score(self.x_noisy)))               # (n, d)  (2)
+        q_sigma = Parzen(validation.points(self.x), self.sigma)
+        self._set(x=q_sigma.centers, sigma=q_sigma.sigma)
+        self._set_data(x_noisy=validation.readonly_view(self.x_noisy, "x_noisy", ("n", q_sigma.d)))
+        self._set(data_score=immutable.readonly_copy(q_sigma.score(self.x_noisy)))               # (n, d)  (2)
 
     @property
     def points(self) -> Array:
@@ -102,7 +102,7 @@ class ParzenImplicitScoreMatching(Objective):
     per_point = ("x_noisy", "weights")
 
     def __post_init__(self) -> None:
-        self._hold_data(x_noisy=self.x_noisy)
+        self._set_data(x_noisy=self.x_noisy)
 
     @property
     def points(self) -> Array:

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from refsm import arrays
+from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array, Given
@@ -63,8 +63,8 @@ class PseudoLikelihood(Objective):
     reads = ("gap",)
 
     def __post_init__(self) -> None:
-        self._hold_data(x=self.x)
-        arrays.all_binary(self.x, "x")
+        self._set_data(x=self.x)
+        validation.all_binary(self.x, "x")
 
     @property
     def points(self) -> Array:

@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from refsm import arrays
+from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid_and_slope
 from refsm.typing import Array, Given
@@ -74,8 +74,8 @@ class RatioMatching(Objective):
     reads = ("gap",)
 
     def __post_init__(self) -> None:
-        self._hold_data(x=self.x)
-        arrays.all_binary(self.x, "x")
+        self._set_data(x=self.x)
+        validation.all_binary(self.x, "x")
 
     @property
     def points(self) -> Array:

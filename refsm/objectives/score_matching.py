@@ -55,8 +55,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from refsm import arrays
-from refsm.arrays import row_dot
+from refsm import validation
+from refsm.sums import row_dot
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.typing import Array, Given
 
@@ -86,7 +86,7 @@ class ExplicitScoreMatching(Objective):
 
     def __post_init__(self) -> None:
         given = self.data_score
-        self._hold_data(x=self.x, data_score=given.score(self.x) if hasattr(given, "score") else given)
+        self._set_data(x=self.x, data_score=given.score(self.x) if hasattr(given, "score") else given)
 
     @property
     def points(self) -> Array:
@@ -118,7 +118,7 @@ class ImplicitScoreMatching(Objective):
     reads = ("score", "divergence")
 
     def __post_init__(self) -> None:
-        self._hold_data(x=self.x)
+        self._set_data(x=self.x)
 
     @property
     def points(self) -> Array:
@@ -153,8 +153,8 @@ class RegularizedScoreMatching(Objective):
     reads = ("score", "diagonal")
 
     def __post_init__(self) -> None:
-        self._hold(strength=arrays.not_negative(self.strength, "strength"))
-        self._hold_data(x=self.x)
+        self._set(strength=validation.not_negative(self.strength, "strength"))
+        self._set_data(x=self.x)
 
     @property
     def points(self) -> Array:

@@ -62,9 +62,8 @@ from typing import Any
 
 import numpy as np
 
-from refsm import arrays
-from refsm.arrays import row_dot
-from refsm.energies.energy import EnergyAt
+from refsm import validation
+from refsm.sums import row_dot
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.typing import Array, Given
 
@@ -77,19 +76,14 @@ class _Sliced(Objective):
     x: Given
     directions: Given
 
-    def _hold_directions(self) -> None:
+    def _set_directions(self) -> None:
         n, d = self.x.shape
-        self._hold(directions=arrays.held(self.directions, "directions", (n, "M", d)))
+        self._set(directions=validation.readonly_view(self.directions, "directions", (n, "M", d)))
 
     @property
     def points(self) -> Array:
         """The points x."""
         return self.x
-
-    @property
-    def copies(self) -> int:
-        """M: a point needs an array of the energy's width for each direction."""
-        return self.directions.shape[1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,19 +110,12 @@ class SlicedScoreMatching(_Sliced):
     def __post_init__(self) -> None:
         if not isinstance(self.variance_reduced, bool):
             raise TypeError(f"variance_reduced must be True or False, but it is a {type(self.variance_reduced).__name__}")
-        self._hold_data(x=self.x)
-        self._hold_directions()
-
-    def read(self, at: EnergyAt) -> dict[str, Array]:
-        """The score, and the curvature along this objective's directions."""
-        return {"score": at.score(), "curvature": at.curvature(self.directions)}
-
-    def _shape_of(self, name: str) -> tuple[int, ...]:
-        return self.directions.shape[:2] if name == "curvature" else super()._shape_of(name)
+        self._set_data(x=self.x)
+        self._set_directions()
 
     def local_loss(self, score: Array, curvature: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) and the curvature (n, M); the cotangent on the curvature is a pair (directions, w)."""
-        directions, M = self.directions, self.copies
+        directions, M = self.directions, self.directions.shape[1]
         weights = self.weights[:, None]
         if self.variance_reduced:
             term = curvature.sum(axis=1) / M + row_dot(score, score) / 2             # (n,)  (5)
@@ -138,7 +125,7 @@ class SlicedScoreMatching(_Sliced):
             term = (curvature.sum(axis=1) + row_dot(along, along) / 2) / M           # (n,)  (1)
             to_score = _gathered(weights / M * along, directions)                    # (n, d)  (3)
         to_curvature = np.broadcast_to(weights / M, curvature.shape)                 # (n, M)  (4)
-        return term, {"score": to_score, "curvature": (directions, to_curvature)}
+        return term, {"score": to_score, "curvature": to_curvature}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,12 +150,12 @@ class ExplicitSlicedScoreMatching(_Sliced):
 
     def __post_init__(self) -> None:
         given = self.data_score
-        self._hold_data(x=self.x, data_score=given.score(self.x) if hasattr(given, "score") else given)
-        self._hold_directions()
+        self._set_data(x=self.x, data_score=given.score(self.x) if hasattr(given, "score") else given)
+        self._set_directions()
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d)."""
-        directions, M = self.directions, self.copies
+        directions, M = self.directions, self.directions.shape[1]
         along = row_dot(directions, (score - self.data_score)[:, None, :])           # (n, M)  (8)
         term = row_dot(along, along) / 2 / M                                         # (n,)  (7)
         return term, {"score": _gathered(self.weights[:, None] / M * along, directions)}   # (n, d)  (9)

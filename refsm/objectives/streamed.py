@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterable, Iterator, Union
 
 import numpy as np
 
-from refsm import arrays
+from refsm import sums
 from refsm.objectives.objective import Objective
 from refsm.typing import Array
 
@@ -57,7 +57,7 @@ class StreamedObjective:
 
     def value(self, model: Any) -> float:
         """The sum of the blocks' values."""
-        total = arrays.PairwiseSum()
+        total = sums.PairwiseSum()
         for block in self._each():
             total.add((block.value(model),))
         return total.total()[0]
@@ -68,7 +68,7 @@ class StreamedObjective:
 
     def value_and_gradient(self, model: Any) -> tuple[float, Any]:
         """Both, from one pass over the blocks."""
-        total = arrays.PairwiseSum()
+        total = sums.PairwiseSum()
         for block in self._each():
             value, gradient = block.value_and_gradient(model)
             total.add((value, *gradient))

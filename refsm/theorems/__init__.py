@@ -17,7 +17,7 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from refsm import arrays
+from refsm import validation
 from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced
 from refsm.theorems.denoising import Setting
 from refsm.theorems.statement import Statement
@@ -42,10 +42,10 @@ def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "
     if data is None:
         from refsm.data import digits
         data, name = digits(), "digits"
-    x = arrays.points(data, "data")
+    x = validation.points(data, "data")
     if np.abs(x).max() > LARGEST:
         raise ValueError(f"data must be at most {LARGEST:g} in size, because losses square them, but the largest entry is {np.abs(x).max():g}")
-    sigmas = SIGMAS if sigma is None else (arrays.scale(sigma, "sigma"),)
+    sigmas = SIGMAS if sigma is None else (validation.scale(sigma, "sigma"),)
     settings = [Setting(x, name, s, _count(hidden, "hidden", 1), _count(seed, "seed", 0)) for s in sigmas]
     middle = settings[len(settings) // 2]
     groups: list[tuple[str, list[Maker]]] = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracles import complex_gradient, relative_gap
 
-from refsm import arrays
+from refsm import rows
 from refsm.energies import bernoulli_rbm
 from refsm.energies.bernoulli_rbm import BernoulliRBM, BernoulliRBMTheta
 from refsm.stable import sigmoid
@@ -167,7 +167,7 @@ def test_results_do_not_depend_on_the_blocks():
 def test_few_points_at_a_time_are_flipped():
     wide = BernoulliRBM(np.zeros((100, 70)), np.zeros(100), np.zeros(70))
     rows = [rows.stop - rows.start for rows, _ in wide.at(np.zeros((60, 70)))._few_points()]
-    assert sum(rows) == 60 and 1 < max(rows) * 100 * 70 / arrays.BLOCK * 2 <= 2
+    assert sum(rows) == 60 and 1 < max(rows) * 100 * 70 / rows.BLOCK * 2 <= 2
 
 
 def test_other_precisions_pass():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from oracles import relative_gap
 
-from refsm import arrays
+
 from refsm.activations import RATIONAL
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.energy import BinaryEnergy, Energy, EnergyAt, NoTheta
@@ -98,14 +98,14 @@ def test_one_point_is_the_row_of_many(model):
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
 def test_results_do_not_depend_on_the_size_of_the_blocks(model, rows, monkeypatch):
     whole = everything(model)
-    monkeypatch.setattr(arrays, "blocks", lambda count, width, copies=1: [slice(k, min(k + rows, count)) for k in range(0, count, rows)])
+    monkeypatch.setattr("refsm.energies.energy.row_blocks", lambda count, width, arrays_per_point=1: [slice(k, min(k + rows, count)) for k in range(0, count, rows)])
     assert close(everything(model), whole)
 
 
 @every
 def test_blocks_are_as_wide_as_the_model_and_as_many_as_the_directions(model, monkeypatch):
     seen = []
-    monkeypatch.setattr(arrays, "blocks", lambda count, width, copies=1: seen.append((count, width, copies)) or [slice(0, count)])
+    monkeypatch.setattr("refsm.energies.energy.row_blocks", lambda count, width, arrays_per_point=1: seen.append((count, width, arrays_per_point)) or [slice(0, count)])
     model.score(X), model.score_jacobian(X), model.score_curvature(X, V), model.pullback(X), model.pullback(X, curvature=(V, V[:, :, 0]))
     assert seen == [(n, model.width, copies) for copies in (1, d, M, 1, M)]
 
@@ -306,7 +306,7 @@ def test_a_binary_energy_answers_energies_gaps_and_their_pullbacks(monkeypatch):
         assert relative_gap(model.pullback(BITS, energy=u[:, 0]).b, -u[:, 0] @ BITS) < 1e-15
         assert relative_gap(model.pullback(BITS, gap=u, energy=u[:, 0]).b, -u[:, 0] @ BITS + (u * (2 * BITS - 1)).sum(axis=0)) < 1e-14
         assert not model.pullback(BITS).b.any()
-        monkeypatch.setattr(arrays, "blocks", lambda count, width, copies=1: [slice(k, min(k + 3, count)) for k in range(0, count, 3)])
+        monkeypatch.setattr("refsm.energies.energy.row_blocks", lambda count, width, arrays_per_point=1: [slice(k, min(k + 3, count)) for k in range(0, count, 3)])
 
 
 def test_a_binary_energy_refuses_other_points_and_derivatives():

@@ -7,7 +7,7 @@ import pytest
 from oracles import complex_gradient, complex_jacobian, relative_gap
 from scipy import stats
 
-from refsm.energies.mixture import SLACK, GaussianMixture, MixtureTheta
+from refsm.energies.mixture import WEIGHT_GAP, GaussianMixture, MixtureTheta
 
 N, D, K, M = 7, 3, 5, 6
 TIGHT = 2e-14        # some hundred roundings, for sums of a few dozen terms
@@ -160,8 +160,8 @@ def test_far_away_and_with_tiny_variances_everything_is_finite():
 def test_the_answer_does_not_depend_on_the_blocks(case, monkeypatch):
     model, x, cotangents = case
     whole, G = local(model, x, cotangents["curvature"][0]), model.pullback(x, **cotangents)
-    monkeypatch.setattr("refsm.arrays.FEWEST_ROWS", 3)
-    monkeypatch.setattr("refsm.arrays.BLOCK", 1)
+    monkeypatch.setattr("refsm.rows.FEWEST_ROWS", 3)
+    monkeypatch.setattr("refsm.rows.BLOCK", 1)
     for name, value in local(model, x, cotangents["curvature"][0]).items():
         assert relative_gap(value, whole[name]) < TIGHT
     for a, b in zip(model.pullback(x, **cotangents), G):
@@ -247,20 +247,20 @@ def test_a_wrong_argument_is_refused_in_one_sentence(change, sentence):
 
 
 def test_rounding_in_the_weights_and_covariances_is_forgiven_up_to_the_slack():
-    assert SLACK == 2.0 ** -30
+    assert WEIGHT_GAP == 2.0 ** -30
     for scale in (64, 1 / 64):
         def skew(slack, scale=scale):
             S = np.eye(3)[None] * scale
             S[0, 0, 1] = slack * scale
             return S
 
-        model = GaussianMixture([1 + SLACK], np.zeros((1, 3)), skew(SLACK))
+        model = GaussianMixture([1 + WEIGHT_GAP], np.zeros((1, 3)), skew(WEIGHT_GAP))
         assert model.weights[0] == 1
-        assert model.covariances[0, 0, 1] == model.covariances[0, 1, 0] == SLACK * scale / 2
+        assert model.covariances[0, 0, 1] == model.covariances[0, 1, 0] == WEIGHT_GAP * scale / 2
         with pytest.raises(ValueError, match="sum"):
-            GaussianMixture([1 + 1.01 * SLACK], np.zeros((1, 3)), skew(0))
+            GaussianMixture([1 + 1.01 * WEIGHT_GAP], np.zeros((1, 3)), skew(0))
         with pytest.raises(ValueError, match="symmetric"):
-            GaussianMixture([1.0], np.zeros((1, 3)), skew(1.01 * SLACK))
+            GaussianMixture([1.0], np.zeros((1, 3)), skew(1.01 * WEIGHT_GAP))
 
 
 @pytest.mark.parametrize("logits", [[np.nan, 0], [np.inf, 0], [-np.inf, -np.inf]])

@@ -67,7 +67,7 @@ def test_every_quantity_is_that_of_the_mixture_with_equal_weights(sigma):
 def test_at_the_smallest_bandwidth_of_one_origin_the_error_is_as_stated():
     """sigma^2 J, sigma psi and E may err by ROUNDING: there eps |y|^2 is close to it."""
     model, x, v = case(0.03)
-    assert parzen.ROUNDING / 2 < np.finfo(float).eps * model.spread < parzen.ROUNDING
+    assert parzen.ROUNDING / 2 < np.finfo(float).eps * model.squared_radius < parzen.ROUNDING
     mixture = local(as_mixture(model), x, v)
     unit = {"energy": 1, "score": 0.03, "jacobian": 0.03**2, "divergence": 0.03**2, "diagonal": 0.03**2, "curvature": 0.03**2}
     for name, value in local(model, x, v).items():
@@ -152,8 +152,8 @@ def test_the_answer_does_not_depend_on_the_blocks(sigma, monkeypatch):
     model, x, v = case(sigma)
     whole = local(model, x, v)
     for rows, centers in [(2, 5), (5, 1), (100, 7)]:
-        monkeypatch.setattr("refsm.arrays.FEWEST_ROWS", rows)
-        monkeypatch.setattr("refsm.arrays.BLOCK", 1)
+        monkeypatch.setattr("refsm.rows.FEWEST_ROWS", rows)
+        monkeypatch.setattr("refsm.rows.BLOCK", 1)
         monkeypatch.setattr(parzen, "CENTERS", centers)
         for name, value in local(Parzen(model.centers, sigma), x, v).items():
             assert per_point_gap(value, whole[name]) < 1e-13, name
@@ -171,16 +171,16 @@ def test_one_origin_serves_where_the_products_are_precise_enough_and_only_there(
     eps = np.finfo(float).eps
     sigma = np.sqrt(eps / parzen.ROUNDING)             # one ulp of |y|^2 is then ROUNDING
     x = np.zeros((3, 3))
-    assert abs(Parzen(c, sigma).spread * sigma**2 - 1) < TIGHT
+    assert abs(Parzen(c, sigma).squared_radius * sigma**2 - 1) < TIGHT
     assert Parzen(c, 1.01 * sigma).at(x).one_origin
     assert not Parzen(c, 0.99 * sigma).at(x).one_origin
-    assert Parzen(c, 2.0 ** -7).spread == 2.0 ** 14 and Parzen(c, 2.0 ** -7).at(x).one_origin      # exactly ROUNDING
+    assert Parzen(c, 2.0 ** -7).squared_radius == 2.0 ** 14 and Parzen(c, 2.0 ** -7).at(x).one_origin      # exactly ROUNDING
 
 
 def test_the_doubt_about_an_exponent_is_known_and_covers_its_error():
     model = Parzen([[-2.0, 0, 0], [2.0, 0, 0]], 2.0 ** -30)
     at = model.at(np.array([[0.0, 3.0, 0.0]]))
-    assert at.doubt == (3 + 6) * 2.0 ** -52 * (9 + 4) * 2.0 ** 60
+    assert at.exponent_error == (3 + 6) * 2.0 ** -52 * (9 + 4) * 2.0 ** 60
     rng = np.random.default_rng(12)
     far = Parzen(np.concatenate([rng.standard_normal((400, D)), -4 + 1e-10 * rng.standard_normal((400, D))]), 1e-10)
     x = far.centers[400:460] + 1e-10
@@ -188,7 +188,7 @@ def test_the_doubt_about_an_exponent_is_known_and_covers_its_error():
     exact = (far.centers.astype(np.longdouble) - far.origin) / far.sigma
     u = (x.astype(np.longdouble) - far.origin) / far.sigma
     error = abs(parzen._exponents(at.far_u, exact.astype(float)) - (u @ exact.T - (exact * exact).sum(axis=1) / 2))
-    assert 1e3 < error.max() < at.doubt.min() / 2
+    assert 1e3 < error.max() < at.exponent_error.min() / 2
 
 
 def test_only_centres_that_matter_are_visited_again():
@@ -201,7 +201,7 @@ def test_only_centres_that_matter_are_visited_again():
 
 
 def test_memory_is_flat_in_points_and_centres(monkeypatch):
-    monkeypatch.setattr("refsm.arrays.KEEP", 1)
+    monkeypatch.setattr("refsm.rows.KEEP", 1)
     def peak(n, k, sigma):
         rng = np.random.default_rng(7)
         model, x = Parzen(rng.standard_normal((k, D)), sigma), rng.standard_normal((n, D))

@@ -6,7 +6,7 @@ import pytest
 from oracles import complex_gradient, relative_gap
 
 from refsm.activations import RATIONAL
-from refsm.arrays import blocks
+from refsm.rows import row_blocks
 from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
 from refsm.directions import rational
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta

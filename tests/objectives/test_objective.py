@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from oracles import relative_gap
 
-from refsm import arrays, directions
+from refsm import directions
 from refsm.activations import RATIONAL
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.bernoulli_rbm import BernoulliRBM
@@ -108,9 +108,9 @@ def test_nothing_depends_on_the_size_of_the_blocks(make, monkeypatch):
     n = 23
     J = make(*data(n))
     terms, whole = J.per_sample(energy()), J.value_and_gradient(energy())
-    monkeypatch.setattr(arrays, "FEWEST_ROWS", 1)
+    monkeypatch.setattr("refsm.rows.FEWEST_ROWS", 1)
     for rows in (1, 3, 22, 23):
-        monkeypatch.setattr(arrays, "BLOCK", rows * M * J.copies)
+        monkeypatch.setattr("refsm.rows.BLOCK", rows * M * J.arrays_per_point)
         assert relative_gap(J.per_sample(energy()), terms) < 1e-14
         assert max(gaps(J.value_and_gradient(energy()), whole)) < 1e-13
         assert abs(J.value(energy()) / whole[0] - 1) < 1e-14
@@ -118,10 +118,10 @@ def test_nothing_depends_on_the_size_of_the_blocks(make, monkeypatch):
 
 def test_a_block_is_as_wide_as_the_energy_and_has_a_copy_for_each_direction(monkeypatch):
     seen = []
-    monkeypatch.setattr(arrays, "blocks", lambda *sizes: seen.append(sizes) or iter([slice(0, N)]))
+    monkeypatch.setattr("refsm.objectives.objective.row_blocks", lambda *sizes: seen.append(sizes) or iter([slice(0, N)]))
     x, _, v = data()
     for J in (ImplicitScoreMatching.__new__(ImplicitScoreMatching), SlicedScoreMatching.__new__(SlicedScoreMatching)):
-        J._hold(x=x, directions=v, variance_reduced=False, weights=np.full(N, 1 / N))
+        J._set(x=x, directions=v, variance_reduced=False, weights=np.full(N, 1 / N))
         if isinstance(J, ImplicitScoreMatching):
             del J.__dict__["directions"]
         J.value(energy())
@@ -275,7 +275,7 @@ def test_evaluate_takes_what_the_model_would_answer(make):
     if J.reads == ("reconstruction",):
         local = {"reconstruction": model.score(J.points) * 0.61**2 + J.points}
     else:
-        local = J.read(model.at(J.points))
+        local = J.read(J.at(model))
     terms, cotangents = J.evaluate(**local)
     assert relative_gap(terms, J.per_sample(model)) < 1e-14
     assert set(cotangents) == set(J.reads)

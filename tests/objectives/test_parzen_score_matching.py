@@ -98,8 +98,8 @@ def test_some_of_the_points_have_the_terms_that_they_have_here(case):
 def test_blocks_of_points_add_up(case, monkeypatch):
     x, x_noisy, weights, model = case
     whole = [J.value_and_gradient(model) for J in objectives(x, x_noisy, weights)]
-    monkeypatch.setattr("refsm.arrays.FEWEST_ROWS", 3)
-    monkeypatch.setattr("refsm.arrays.BLOCK", 1)
+    monkeypatch.setattr("refsm.rows.FEWEST_ROWS", 3)
+    monkeypatch.setattr("refsm.rows.BLOCK", 1)
     for J, (value, gradient) in zip(objectives(x, x_noisy, weights), whole):
         again, G = J.value_and_gradient(model)
         assert abs(again / value - 1) < TIGHT

@@ -156,7 +156,7 @@ def test_the_directions_are_held_without_a_copy_and_go_with_their_points():
     x, v, target, _ = data()
     for J in (SlicedScoreMatching(x, v), ExplicitSlicedScoreMatching(x, target, v)):
         assert np.shares_memory(J.directions, v)
-        assert J.copies == R
+        assert J.arrays_per_point == R
         assert not J.directions.flags.writeable
         assert np.array_equal(J.take([5, 2]).directions, v[[5, 2]])
     shared = directions.all_signs(N, D)

@@ -29,7 +29,7 @@ def test_value_terms_and_gradient_are_those_of_the_whole():
             np.testing.assert_allclose(J.per_sample(model), whole.per_sample(model), rtol=1e-14)
 
 
-def test_a_descent_over_blocks_is_the_descent_over_all():
+def test_a_descent_over_row_blocks_is_the_descent_over_all():
     model, x, blocks = problem()
     left = refsm.gradient_descent(refsm.StreamedObjective(blocks), model, steps=5, rate=0.01).model
     right = refsm.gradient_descent(refsm.ImplicitScoreMatching(x), model, steps=5, rate=0.01).model

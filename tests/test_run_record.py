@@ -5,17 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from refsm import trail
-from refsm.trail import DescentError, Progress, Trail
+from refsm import run_record
+from refsm.run_record import DescentError, Progress, RunRecord
 
 
 @pytest.fixture
 def screen(monkeypatch):
     """What stderr shows, and a clock on which each look takes 0.15 s."""
     now = iter(range(10**6))
-    monkeypatch.setattr(trail.time, "monotonic", lambda: 100 + 0.15 * next(now))
+    monkeypatch.setattr(run_record.time, "monotonic", lambda: 100 + 0.15 * next(now))
     screen = io.StringIO()
-    monkeypatch.setattr(trail, "sys", SimpleNamespace(stderr=screen))
+    monkeypatch.setattr(run_record, "sys", SimpleNamespace(stderr=screen))
     return screen
 
 
@@ -41,7 +41,7 @@ def test_the_time_left_is_in_proportion(screen):
 
 
 def test_the_first_line_does_not_wait(screen, monkeypatch):
-    monkeypatch.setattr(trail.time, "monotonic", lambda: 100)
+    monkeypatch.setattr(run_record.time, "monotonic", lambda: 100)
     assert shown(screen, True).count("step 0 of 7") == 1
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_written_unless_asked(screen):
 
 
 def test_the_length_of_a_gradient_neither_overflows_nor_underflows():
-    kept = Trail("model", None)
+    kept = RunRecord("model", None)
     for scale in (1.0, 1e200, 1e-200):
         kept.add("model", 1.0, (np.array([[2.0, 3.0]]) * scale, np.array([6.0]) * scale))
     assert np.allclose(kept.history.gradient_norm, [7.0, 7e200, 7e-200], rtol=1e-14)
@@ -58,14 +58,14 @@ def test_the_length_of_a_gradient_neither_overflows_nor_underflows():
 
 def test_the_callback_is_told_how_many_steps_are_done():
     told = []
-    kept = Trail("first", lambda *entry: told.append(entry))
+    kept = RunRecord("first", lambda *entry: told.append(entry))
     for k, model in enumerate(("first", "second", "third")):
         kept.add(model, 0.5 ** k, (np.array([3.0, 4.0]),))
     assert told == [(0, "first", 1.0, 5.0), (1, "second", 0.5, 5.0), (2, "third", 0.25, 5.0)]
 
 
 def test_before_the_first_value_there_is_no_step_and_no_history():
-    there = Trail("first", None).error("at once").result
+    there = RunRecord("first", None).error("at once").result
     assert there.steps == 0 and there.history.value.shape == there.history.gradient_norm.shape == (0,)
 
 
@@ -76,7 +76,7 @@ def test_an_entry_whose_model_did_not_arrive_does_not_count():
             super().append(entry)
             raise KeyboardInterrupt
 
-    kept = Trail("first", None)
+    kept = RunRecord("first", None)
     kept.entries = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         kept.add("second", 1.0, (np.ones(3),))
@@ -84,7 +84,7 @@ def test_an_entry_whose_model_did_not_arrive_does_not_count():
 
 
 def test_an_error_carries_the_last_good_model():
-    kept = Trail("first", None)
+    kept = RunRecord("first", None)
     kept.add("second", 1.0, (np.ones(3),))
     kept.add("third", 0.5, (np.ones(3),))
     error = kept.error("too steep")

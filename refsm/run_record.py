@@ -13,7 +13,7 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Callback", "History", "Descent", "DescentError", "Trail", "Progress"]
+__all__ = ["Callback", "History", "Descent", "DescentError", "RunRecord", "Progress"]
 
 Callback = Callable[[int, Any, float, float], Any]        # k, model, value, gradient norm
 EVERY = 0.2                                               # seconds between two lines of progress
@@ -48,7 +48,7 @@ class DescentError(ArithmeticError):
         self.result = result
 
 
-class Trail:
+class RunRecord:
     """The last good model and the history that leads to it: what is left when a run ends early."""
 
     def __init__(self, model: Any, callback: Callback | None) -> None:

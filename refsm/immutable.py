@@ -1,0 +1,47 @@
+"""Immutable data: read-only arrays, and frozen dataclasses whose fields are set once and checked."""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from refsm.typing import Array
+
+__all__ = ["Immutable", "readonly_copy", "common_dtype"]
+
+
+class Immutable:
+    """The base of frozen dataclasses whose constructor checks what it is given."""
+
+    def _set(self, **values: Any) -> None:
+        """Set fields of the frozen dataclass, in its constructor."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple:
+        """Pickle as the constructor's arguments, so that a copy is checked and read-only again."""
+        names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
+        return _rebuilt, (type(self), {name: getattr(self, name) for name in names})
+
+
+def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
+    return kind(**fields)
+
+
+def readonly_copy(a: Array) -> Array:
+    """A read-only copy."""
+    a = np.array(a, order="C")
+    a.flags.writeable = False
+    return a
+
+
+def common_dtype(**named: Array) -> dict[str, Array]:
+    """Read-only copies in one common precision, so that a sum of any two of them fits in either.
+
+    >>> copies = common_dtype(W=np.zeros((3, 2)), b=np.zeros(3, dtype=complex))
+    >>> {name: a.dtype.name for name, a in copies.items()}
+    {'W': 'complex128', 'b': 'complex128'}
+    """
+    dtype = np.result_type(*named.values())
+    return {name: readonly_copy(a.astype(dtype, copy=False)) for name, a in named.items()}

@@ -1,0 +1,55 @@
+"""Blocks of rows: points are processed a block at a time, so that memory does not grow with their number.
+
+Two details of the machine matter here.  The C library returns large freed arrays to the system and
+asks for them again at the next block, which costs a page fault per 4 KB; and the pages of a memory
+map that have been read count as memory of the process until they are released.
+"""
+from __future__ import annotations
+
+import mmap
+from typing import Any, Iterator
+
+import numpy as np
+
+from refsm.typing import Array
+
+__all__ = ["row_blocks", "release_pages"]
+
+BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, a few stay in cache
+FEWEST_ROWS = 512        # with fewer, a matrix product spends its time on the (m, d) matrix
+KEEP = 2 ** 22 - 1024    # numbers, just under 32 MB: the largest allocation that glibc keeps for reuse
+
+
+def row_blocks(n: int, width: int, arrays_per_point: int = 1) -> Iterator[slice]:
+    """Slices of rows that cover 0..n-1.
+
+    `width` is the number of columns of the widest array that a point needs, `arrays_per_point` how
+    many such arrays it needs (one per direction, say).
+
+    >>> [(rows.start, rows.stop) for rows in row_blocks(600, 1000)]
+    [(0, 512), (512, 600)]
+    """
+    size = max(FEWEST_ROWS // arrays_per_point, BLOCK // (width * arrays_per_point), 1)
+    if size < n:
+        _keep_freed_memory()
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _keep_freed_memory() -> None:
+    """After this array has been freed, glibc keeps freed arrays of up to its size for reuse."""
+    np.empty(KEEP)
+
+
+def release_pages(a: Array) -> None:
+    """Release the pages of a memory map that have been read; reading them again reloads them.
+
+    Any other array is left alone, and so is a copy-on-write map, whose changes exist in memory only.
+    """
+    owner: Any = a
+    mode = None
+    while isinstance(owner, np.ndarray):
+        mode = getattr(owner, "mode", None)
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
