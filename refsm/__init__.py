@@ -1,70 +1,137 @@
-"""refsm: the reference implementation of score matching, every gradient and Hessian derived by hand.
+"""refsm: the reference implementation of score matching, every gradient and Hessian by hand.
 
-Score matching trains a density p(x; theta) = exp(-E(x; theta)) / Z(theta) without its Z: it makes the model's score
-psi = grad_x log p = -grad_x E equal to the score of the data.
+Score matching fits a density p(x; theta) = exp(-E(x; theta)) / Z(theta) without its constant Z:
+it makes the model's score psi = grad_x log p = -grad_x E equal to the score of the data.
 
-Reading order, each floor resting on those above it:
+In the order of study (`python -m pydoc refsm.ROOM` shows the head of a room):
 
-    refsm.stable, refsm.activations, refsm.validation  numbers: stable functions, checks of arguments
-    refsm.energies.autoencoder                         an energy: its local quantities, and their pullbacks to theta
-    refsm.objectives.score_matching                    an objective: terms and cotangents from local quantities
-    refsm.objectives.denoising                         Vincent's denoising score matching ...
-    refsm.objectives.denoising_autoencoder             ... and the autoencoder loss that it equals
-    refsm.energies, refsm.objectives                   the other energies and objectives, one file each
-    refsm.corruption, refsm.denoiser                   noise, and the denoiser that a score is
-    refsm.directions, refsm.expectations, refsm.enumeration      what makes an identity exact
-    refsm.checks, refsm.descent, refsm.sampling        check a derivative, follow it down, walk along the score
-    refsm.theorems                                     every identity as an executable statement
-    refsm.verify                                       verify another implementation, and be told what is different
+    energies.gaussian                  an energy, its score, and the Jacobian of the score
+    objectives.score_matching          explicit and implicit; why a finite sample differs
+    energies.parzen                    the density of the data plus noise
+    objectives.denoising               denoising score matching: the optimum is its score
+    denoiser                           Tweedie's formula: a score is a denoiser
+    objectives.denoising_autoencoder   the squared error of an autoencoder, backpropagated
+    energies.autoencoder               the energy for which the two losses are one
+    energies.energy                    what a cotangent is, and a pullback
+    energies.autoencoder               the pullbacks, (10) to (14)
+    objectives.sliced                  directions in the place of a trace
+    energies.boltzmann_machine         binary points: energy gaps in the place of a score
+    objectives.ratio_matching          and the objectives that read them
+
+Around them: corruption (noise), directions, expectations and enumeration (exact sums), checks
+(derivatives), descent (fits), sampling, theorems (every statement, executable), and
+verify (another implementation against this one).
 
 `refsm.verify` is a package and can be called: refsm.verify(implementation, objective).
-
-Names below are loaded when first used, so `import refsm` costs what it uses.
+Names are loaded when first used.
 """
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-_HOME = {
+if TYPE_CHECKING:        # for type checkers; the table below loads the same names when used
+    from refsm import activations as activations
+    from refsm import data as data
+    from refsm import directions as directions
+    from refsm import energies as energies
+    from refsm import enumeration as enumeration
+    from refsm import expectations as expectations
+    from refsm import objectives as objectives
+    from refsm import quantities as quantities
+    from refsm import stable as stable
+    from refsm import theorems as theorems
+    from refsm import validation as validation
+    from refsm import verify as verify
+    from refsm.checks import check_gradient as check_gradient
+    from refsm.checks import check_jacobian as check_jacobian
+    from refsm.checks import check_model as check_model
+    from refsm.checks import check_objective as check_objective
+    from refsm.corruption import CovarianceCorruption as CovarianceCorruption
+    from refsm.corruption import GaussianCorruption as GaussianCorruption
+    from refsm.corruption import ScaledCorruption as ScaledCorruption
+    from refsm.denoiser import tweedie as tweedie
+    from refsm.denoiser import tweedie_covariance as tweedie_covariance
+    from refsm.descent import gradient_descent as gradient_descent
+    from refsm.descent import minimize as minimize
+    from refsm.energies.autoencoder import AutoencoderEnergy as AutoencoderEnergy
+    from refsm.energies.bernoulli_rbm import BernoulliRBM as BernoulliRBM
+    from refsm.energies.boltzmann_machine import BoltzmannMachine as BoltzmannMachine
+    from refsm.energies.energy import BinaryEnergy as BinaryEnergy
+    from refsm.energies.energy import Energy as Energy
+    from refsm.energies.energy import EnergyAt as EnergyAt
+    from refsm.energies.gaussian import Gaussian as Gaussian
+    from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM as GaussianBernoulliRBM
+    from refsm.energies.mixture import GaussianMixture as GaussianMixture
+    from refsm.energies.parzen import Parzen as Parzen
+    from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
+    from refsm.objectives.denoising_autoencoder import (
+        DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
+    from refsm.objectives.objective import Objective as Objective
+    from refsm.objectives.parzen_score_matching import (
+        ParzenExplicitScoreMatching as ParzenExplicitScoreMatching)
+    from refsm.objectives.parzen_score_matching import (
+        ParzenImplicitScoreMatching as ParzenImplicitScoreMatching)
+    from refsm.objectives.pseudo_likelihood import PseudoLikelihood as PseudoLikelihood
+    from refsm.objectives.ratio_matching import RatioMatching as RatioMatching
+    from refsm.objectives.score_matching import ExplicitScoreMatching as ExplicitScoreMatching
+    from refsm.objectives.score_matching import ImplicitScoreMatching as ImplicitScoreMatching
+    from refsm.objectives.score_matching import RegularizedScoreMatching as RegularizedScoreMatching
+    from refsm.objectives.sliced import SlicedScoreMatching as SlicedScoreMatching
+    from refsm.objectives.streamed import StreamedObjective as StreamedObjective
+    from refsm.run_record import Descent as Descent
+    from refsm.run_record import DescentError as DescentError
+    from refsm.sampling import ascend_score as ascend_score
+    from refsm.sampling import langevin as langevin
+    from refsm.verify import assert_conforms as assert_conforms
+
+_NAMES = {
+    "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
+    "corruption": ["CovarianceCorruption", "GaussianCorruption", "ScaledCorruption"],
+    "denoiser": ["tweedie", "tweedie_covariance"],
+    "descent": ["gradient_descent", "minimize"],
     "energies.autoencoder": ["AutoencoderEnergy"],
+    "energies.bernoulli_rbm": ["BernoulliRBM"],
+    "energies.boltzmann_machine": ["BoltzmannMachine"],
+    "energies.energy": ["BinaryEnergy", "Energy", "EnergyAt"],
     "energies.gaussian": ["Gaussian"],
     "energies.gaussian_bernoulli_rbm": ["GaussianBernoulliRBM"],
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
-    "energies.bernoulli_rbm": ["BernoulliRBM"],
-    "energies.boltzmann_machine": ["BoltzmannMachine"],
-    "objectives.score_matching": ["ExplicitScoreMatching", "ImplicitScoreMatching", "RegularizedScoreMatching"],
-    "objectives.parzen_score_matching": ["ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
-    "objectives.sliced": ["SlicedScoreMatching"],
-    "objectives.ratio_matching": ["RatioMatching"],
+    "objectives.objective": ["Objective"],
+    "objectives.parzen_score_matching": ["ParzenExplicitScoreMatching",
+                                         "ParzenImplicitScoreMatching"],
     "objectives.pseudo_likelihood": ["PseudoLikelihood"],
+    "objectives.ratio_matching": ["RatioMatching"],
+    "objectives.score_matching": ["ExplicitScoreMatching", "ImplicitScoreMatching",
+                                  "RegularizedScoreMatching"],
+    "objectives.sliced": ["SlicedScoreMatching"],
     "objectives.streamed": ["StreamedObjective"],
-    "corruption": ["GaussianCorruption", "CovarianceCorruption", "ScaledCorruption"],
-    "denoiser": ["tweedie", "tweedie_covariance"],
-    "descent": ["gradient_descent", "minimize"],
+    "run_record": ["Descent", "DescentError"],
     "sampling": ["ascend_score", "langevin"],
-    "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
     "verify": ["assert_conforms"],
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
-_ROOMS = ["verify", "data", "directions", "enumeration", "expectations", "theorems", "energies", "objectives", "stable", "activations", "validation", "quantities"]
+_ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}
+_ROOMS = ["activations", "data", "directions", "energies", "enumeration", "expectations",
+          "objectives", "quantities", "stable", "theorems", "validation", "verify"]
 
-__all__ = [*_MODULE, *_ROOMS]
+__all__ = [*_ROOM_OF, *_ROOMS]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULE:
-        value = getattr(importlib.import_module(f"refsm.{_MODULE[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _ROOMS:
-        return importlib.import_module(f"refsm.{name}")
-    raise AttributeError(f"module 'refsm' has no attribute '{name}'")
+if not TYPE_CHECKING:    # otherwise every misspelt name would pass
+
+    def __getattr__(name: str) -> Any:
+        if name in _ROOM_OF:
+            value = getattr(importlib.import_module(f"refsm.{_ROOM_OF[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in _ROOMS:
+            return importlib.import_module(f"refsm.{name}")
+        raise AttributeError(f"module 'refsm' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,63 @@
+"""The public names: one list for the interpreter, one for type checkers, and a user's program."""
+import ast
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import refsm
+
+PROGRAM = """
+import numpy as np
+
+import refsm
+
+x = np.ones((7, 3))
+model: refsm.Gaussian = refsm.Gaussian(np.zeros(3), np.eye(3))
+J = refsm.ImplicitScoreMatching(x)
+value: float = J.value(model)
+corruption = refsm.GaussianCorruption(0.5)
+noisy = corruption.sample(x, np.random.default_rng(3))
+run = refsm.gradient_descent(refsm.DenoisingScoreMatching(x, noisy, corruption), model,
+                             steps=3, rate=0.1)
+fitted: refsm.Gaussian = run.model
+report = refsm.check_objective(J, fitted)
+verdict: str = report.verdict
+"""
+
+
+def names_for_type_checkers():
+    tree = ast.parse(pathlib.Path(refsm.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body
+                 if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING")
+    return {(node.module, alias.name) for node in block.body for alias in node.names}
+
+
+def test_type_checkers_see_the_names_that_the_interpreter_finds():
+    loaded = {(f"refsm.{room}", name) for name, room in refsm._ROOM_OF.items()}
+    assert names_for_type_checkers() == loaded | {("refsm", room) for room in refsm._ROOMS}
+
+
+@pytest.mark.parametrize("name", ["Energy", "BinaryEnergy", "Objective", "Descent", "DescentError"])
+def test_what_a_user_extends_or_catches_is_public(name):
+    assert isinstance(getattr(refsm, name), type)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+@pytest.mark.parametrize(("line", "complaint"), [
+    ("", ""), ("run.modle\n", 'has no attribute "modle"'),
+    ("refsm.ImplicitScoreMaching(x)\n", 'has no attribute "ImplicitScoreMaching"'),
+    ("wrong: refsm.Parzen = run.model\n", "Incompatible types in assignment")])
+def test_a_users_program_is_type_checked_strictly(tmp_path, line, complaint):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM + line, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental",
+               "--config-file=", str(program)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path,
+                           env={"MYPYPATH": str(pathlib.Path(refsm.__file__).parents[1])})
+    own = [text for text in found.stdout.splitlines() if text.startswith("program.py")]
+    assert [text for text in own if complaint not in text or not complaint] == []
+    assert len(own) == bool(complaint)
