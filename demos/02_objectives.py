@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Six objectives along one parameter: one minimiser, constants in between
 #
-# **Claim.** For noisy points `x_noisy = x + sigma eps` with density `q_sigma`, and any energy with score psi,
+# **Claim.** For noisy points `x_noisy = x + sigma eps` with density `q_sigma`, and any energy with
+# score psi,
 #
 #     E J_DSM = E J_DAE / (2 sigma^4)                                              Vincent's identity
 #             = E J_ESM + d/(2 sigma^2) - 1/2 E |grad log q_sigma|^2               explicit, at q_sigma
@@ -27,9 +28,10 @@ FIGURE = figure_file("02_objectives", "Six objectives along one parameter: the s
 # %% [markdown]
 # ## Expectations without sampling
 #
-# The clean data are four penguins: bill length and depth, in standard deviations. Each is seen through Gaussian noise,
-# so `q_sigma` is a Parzen density with four centres. Expectations over the noise are sums over a grid of nodes with
-# weights, exact to rounding; an objective takes the nodes as its points. Nothing below is an estimate.
+# The clean data are four penguins: bill length and depth, in standard deviations. Each is seen
+# through Gaussian noise, so `q_sigma` is a Parzen density with four centres. Expectations over the
+# noise are sums over a grid of nodes with weights, exact to rounding; an objective takes the nodes
+# as its points. Nothing below is an estimate.
 
 # %%
 birds = refsm.data.penguins()
@@ -56,9 +58,9 @@ BELOW = {"denoising": 0.0, "autoencoder / 2 sigma^4": 0.0, "explicit": noise_ene
 # %% [markdown]
 # ## One parameter
 #
-# Train an autoencoder energy with five hidden units on the denoising objective (on a coarse grid first). Then scale its
-# weights: `W(t) = t W`, nothing else changes. At t = 1 every one of the six must have its minimum, although five of
-# them were not asked.
+# Train an autoencoder energy with five hidden units on the denoising objective (on a coarse grid
+# first). Then scale its weights: `W(t) = t W`, nothing else changes. At t = 1 every one of the six
+# must have its minimum, although five of them were not asked.
 
 # %%
 rng = np.random.default_rng(2)

@@ -1,14 +1,15 @@
 # %% [markdown]
 # # Denoising digits: one step along a learned score
 #
-# **Claim.** Let `q_sigma` be the density of noisy digits `x_noisy = x + sigma eps`. The best denoiser of all is the
-# posterior mean, and it is one step along the score (Tweedie):
+# **Claim.** Let `q_sigma` be the density of noisy digits `x_noisy = x + sigma eps`. The best
+# denoiser of all is the posterior mean, and it is one step along the score (Tweedie):
 #
 #     E[x | x_noisy] = x_noisy + sigma^2 grad log q_sigma(x_noisy)
 #
-# so an energy trained by denoising score matching removes noise by `x_noisy + sigma^2 psi(x_noisy)`. Its squared error
-# is bounded from below: on the digits it was trained on, no denoiser does better than the Parzen density of these
-# digits. On digits that were held out, the energy removes most of the noise too, and no less than that optimum does.
+# so an energy trained by denoising score matching removes noise by `x_noisy + sigma^2
+# psi(x_noisy)`. Its squared error is bounded from below: on the digits it was trained on, no
+# denoiser does better than the Parzen density of these digits. On digits that were held out, the
+# energy removes most of the noise too, and no less than that optimum does.
 #
 # It takes 5 seconds.
 
@@ -27,7 +28,8 @@ FIGURE = figure_file("05_digits", "Denoising digits: one Tweedie step, a walk al
 # %% [markdown]
 # ## Digits, clean and noisy
 #
-# 1,497 digits to train on, 300 held out. A pixel lies between 0 and 1; the noise has standard deviation 0.3.
+# 1,497 digits to train on, 300 held out. A pixel lies between 0 and 1; the noise has standard
+# deviation 0.3.
 
 # %%
 rng = np.random.default_rng(5)
@@ -41,9 +43,9 @@ held_out_noisy = noise.sample(held_out, rng)
 # %% [markdown]
 # ## Training
 #
-# The hidden units start as prototypes: each looks at the difference between a training digit and the mean, and is off
-# (-3) at the mean. Two rounds of L-BFGS follow on the denoising objective, each with four fresh noises for each digit.
-# Ctrl-C ends the training and keeps what is learned.
+# The hidden units start as prototypes: each looks at the difference between a training digit and
+# the mean, and is off (-3) at the mean. Two rounds of L-BFGS follow on the denoising objective,
+# each with four fresh noises for each digit. Ctrl-C ends the training and keeps what is learned.
 
 # %%
 mean = train.mean(axis=0)
@@ -63,10 +65,11 @@ learned = np.concatenate([run.history.value for run in runs])
 # %% [markdown]
 # ## Four denoisers
 #
-# The energy's step; ten shorter steps along the same score, twice as far in all, which end nearer to where the density
-# is highest and farther from the mean that has the least error; the Parzen density of the training digits, whose step
-# is a mean of digits weighted by their probability given the noisy one; and the best affine denoiser, that of a
-# Gaussian with the mean and covariance of the training digits plus the noise's.
+# The energy's step; ten shorter steps along the same score, twice as far in all, which end nearer
+# to where the density is highest and farther from the mean that has the least error; the Parzen
+# density of the training digits, whose step is a mean of digits weighted by their probability
+# given the noisy one; and the best affine denoiser, that of a Gaussian with the mean and
+# covariance of the training digits plus the noise's.
 
 # %%
 parzen = refsm.Parzen(train, sigma)

@@ -1,19 +1,22 @@
 # %% [markdown]
 # # Slices: how many directions, and of which kind
 #
-# **Claim.** Sliced score matching replaces a trace by the mean over M directions v with `E[v v'] = I`:
+# **Claim.** Sliced score matching replaces a trace by the mean over M directions v with `E[v v'] =
+# I`:
 #
 #     term = 1/M sum_r v_r' A v_r,    E_v term = tr A,
 #
-# where `A = J + 1/2 psi psi'` for the plain form and `A = J` for the variance-reduced form, which adds `1/2 |psi|^2`
-# without a slice. Its variance at one point is, for a symmetric A in d dimensions,
+# where `A = J + 1/2 psi psi'` for the plain form and `A = J` for the variance-reduced form, which
+# adds `1/2 |psi|^2` without a slice. Its variance at one point is, for a symmetric A in d
+# dimensions,
 #
 #     Gaussian    2 |A|^2 / M
 #     signs       2 (|A|^2 - sum_i A_ii^2) / M
 #     sphere      2 d/(d+2) (|A|^2 - (tr A)^2 / d) / M          vectors of length sqrt(d)
 #     frame       the sphere's times (d - M)/(d - 1)            M vectors of one orthonormal frame times sqrt(d)
 #
-# so a whole frame, M = d, is exact: sliced = implicit score matching. (|A|^2 is the sum of all squared entries.)
+# so a whole frame, M = d, is exact: sliced = implicit score matching. (|A|^2 is the sum of all
+# squared entries.)
 #
 # It takes 2 seconds.
 
@@ -32,8 +35,9 @@ FIGURE = figure_file("06_slices", "Sliced score matching: the variance against t
 # %% [markdown]
 # ## The setting
 #
-# Sixteen handwritten digits, d = 64, and Vincent's energy with some of the other digits as its weights. What slices
-# must estimate is a trace, whatever the energy. J is far from diagonal here, because neighbouring pixels go together.
+# Sixteen handwritten digits, d = 64, and Vincent's energy with some of the other digits as its
+# weights. What slices must estimate is a trace, whatever the energy. J is far from diagonal here,
+# because neighbouring pixels go together.
 
 # %%
 rng = np.random.default_rng(6)
@@ -51,7 +55,8 @@ implicit = refsm.ImplicitScoreMatching(x).value(model)
 # %% [markdown]
 # ## Four kinds of directions
 #
-# All have `E[v v'] = I`. Vectors of length 1 would not: their mean is `I/d`, and the loss comes out d times too small.
+# All have `E[v v'] = I`. Vectors of length 1 would not: their mean is `I/d`, and the loss comes
+# out d times too small.
 
 # %%
 KINDS = {
@@ -107,8 +112,8 @@ table(["directions", "form", *(f"M = {M}" for M in MANY[::3])],
 # %% [markdown]
 # ## The picture
 #
-# Lines are the closed forms, marks the measurements. All fall as `1 / sqrt(M)` except the frame, whose directions know
-# of each other.
+# Lines are the closed forms, marks the measurements. All fall as `1 / sqrt(M)` except the frame,
+# whose directions know of each other.
 
 # %%
 if plt := pyplot():
@@ -131,8 +136,9 @@ if plt := pyplot():
 # %% [markdown]
 # ## The claim, checked
 #
-# The objective itself on whole frames, both forms, is implicit score matching to rounding. Measured standard deviations
-# lie within a quarter of the closed forms: with 100 draws, that is more than three of their own standard deviations.
+# The objective itself on whole frames, both forms, is implicit score matching to rounding.
+# Measured standard deviations lie within a quarter of the closed forms: with 100 draws, that is
+# more than three of their own standard deviations.
 
 # %%
 if progress.finished:

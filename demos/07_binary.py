@@ -1,17 +1,17 @@
 # %% [markdown]
 # # Binary digits: ratio matching, pseudo-likelihood and exact likelihood
 #
-# **Claim.** For x in {0, 1}^d there is no score, but the energy gaps
-# `gap_i = E(flip_i x) - E(x) = log p(x)/p(flip_i x)` know no Z either:
+# **Claim.** For x in {0, 1}^d there is no score, but the energy gaps `gap_i = E(flip_i x) - E(x) =
+# log p(x)/p(flip_i x)` know no Z either:
 #
 #     ratio matching       J_RM = mean sum_i sigmoid(-gap_i)^2
 #     pseudo-likelihood    J_PL = mean sum_i log(1 + exp(-gap_i))
 #     exact likelihood     J_ML = mean E(x) + log Z                          Z a sum over all 2^d points
 #
-# All three are consistent: on data from a machine in the model, with all 2^d points weighted by their probability, each
-# has its minimum at that machine; on n points each misses it by a divergence that falls as 1/n, that of exact
-# likelihood as `K / (2 n)` for K parameters. On real digits, which come from no machine, they differ, and each fit is
-# the best by its own measure.
+# All three are consistent: on data from a machine in the model, with all 2^d points weighted by
+# their probability, each has its minimum at that machine; on n points each misses it by a
+# divergence that falls as 1/n, that of exact likelihood as `K / (2 n)` for K parameters. On real
+# digits, which come from no machine, they differ, and each fit is the best by its own measure.
 #
 # It takes 4 seconds.
 
@@ -30,9 +30,9 @@ FIGURE = figure_file("07_binary", "Binary digits: ratio matching, pseudo-likelih
 # %% [markdown]
 # ## Twelve pixels
 #
-# The six middle columns of each digit, averaged over blocks of 2x2, and black where the average is above one half: 12
-# bits, so that all 4,096 pictures can be listed and Z computed. The model is a Boltzmann machine: an offset for each
-# pixel, a coupling for each pair.
+# The six middle columns of each digit, averaged over blocks of 2x2, and black where the average is
+# above one half: 12 bits, so that all 4,096 pictures can be listed and Z computed. The model is a
+# Boltzmann machine: an offset for each pixel, a coupling for each pair.
 
 # %%
 digits = refsm.data.digits()
@@ -71,8 +71,9 @@ def fit(measure, x, weights=None, start=nothing):
 # %% [markdown]
 # ## Real digits
 #
-# Each row is a fit, each column a measure of it on the 1,297 digits of the training set; the last column is the
-# likelihood of 500 other digits. The smallest of each of the first three columns stands on the diagonal.
+# Each row is a fit, each column a measure of it on the 1,297 digits of the training set; the last
+# column is the likelihood of 500 other digits. The smallest of each of the first three columns
+# stands on the diagonal.
 
 # %%
 fits = {}
@@ -88,11 +89,12 @@ table(["fitted by", "J_RM", "J_PL", "J_ML (nats)", "J_ML, held out"], [[name, *(
 # %% [markdown]
 # ## Data from a machine
 #
-# Now let the last of these machines, p, be the truth, and draw n pictures from it (exactly: all probabilities are
-# known). The error of a fit p' is the Kullback-Leibler divergence, sum p log(p/p'). For exact likelihood it is half a
-# chi-square variable of 78 degrees of freedom over n. The last column has all 4,096 pictures with their probabilities
-# for weights: the minimum of each measure in expectation. (Fits to samples start at the truth, which saves some time;
-# those to all pictures start from nothing.)
+# Now let the last of these machines, p, be the truth, and draw n pictures from it (exactly: all
+# probabilities are known). The error of a fit p' is the Kullback-Leibler divergence, sum p
+# log(p/p'). For exact likelihood it is half a chi-square variable of 78 degrees of freedom over n.
+# The last column has all 4,096 pictures with their probabilities for weights: the minimum of each
+# measure in expectation. (Fits to samples start at the truth, which saves some time; those to all
+# pictures start from nothing.)
 
 # %%
 truth = fits.get("exact likelihood", nothing)

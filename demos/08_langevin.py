@@ -1,13 +1,14 @@
 # %% [markdown]
 # # Langevin: samples from a score, and the bias of the step
 #
-# **Claim.** The walk `x <- x + step psi(x) + sqrt(2 step) xi`, with fresh standard normal xi, samples p up to a bias of
-# the first order in the step. For a Gaussian of precision p along some axis the bias is known,
+# **Claim.** The walk `x <- x + step psi(x) + sqrt(2 step) xi`, with fresh standard normal xi,
+# samples p up to a bias of the first order in the step. For a Gaussian of precision p along some
+# axis the bias is known,
 #
 #     variance = 1 / ( p (1 - step p / 2) ),    step < 2 / p,
 #
-# too wide by the factor `1 / (1 - step p / 2)`, however long the walk; from `step = 2 / p` on the walk explodes. And it
-# needs nothing of p but the score: Z never enters.
+# too wide by the factor `1 / (1 - step p / 2)`, however long the walk; from `step = 2 / p` on the
+# walk explodes. And it needs nothing of p but the score: Z never enters.
 #
 # It takes 4 seconds.
 
@@ -28,8 +29,9 @@ FIGURE = figure_file("08_langevin", "Langevin: samples from a score, and the bia
 # %% [markdown]
 # ## A Gaussian, whose bias is known
 #
-# Two dimensions with standard deviations 1.5 and 0.5, rotated by 30 degrees. Many chains in parallel, long enough to
-# forget their start; the variance is taken over chains and over every fifth step after that.
+# Two dimensions with standard deviations 1.5 and 0.5, rotated by 30 degrees. Many chains in
+# parallel, long enough to forget their start; the variance is taken over chains and over every
+# fifth step after that.
 
 # %%
 rng = np.random.default_rng(8)
@@ -79,8 +81,8 @@ print(f"\nstep 0.6, beyond 2 / p = 0.5:\n{textwrap.fill(exploded, 80)}")
 # %% [markdown]
 # ## Three modes
 #
-# A mixture of three Gaussians; every chain starts at the origin. A small step reaches all modes here because they
-# overlap. Compare the chains with the mixture's own mean and covariance.
+# A mixture of three Gaussians; every chain starts at the origin. A small step reaches all modes
+# here because they overlap. Compare the chains with the mixture's own mean and covariance.
 
 # %%
 mixture = refsm.GaussianMixture([0.5, 0.3, 0.2], [[-1.5, 0.0], [1.0, 1.2], [1.2, -1.2]],

@@ -1,13 +1,15 @@
 # %% [markdown]
 # # A sample is not its expectation: explicit and implicit losses
 #
-# **Claim.** Point by point, explicit and implicit score matching differ by a term that depends on theta,
+# **Claim.** Point by point, explicit and implicit score matching differ by a term that depends on
+# theta,
 #
 #     J_ESM - J_ISM = 1/2 |grad log q|^2 - S,    S(x; theta) = psi.grad log q + div psi = div(q psi) / q,
 #
-# and only the expectation of S is 0 (integrate by parts). So on n points the gap between the two losses is a constant
-# plus noise of size `sd(S) / sqrt(n)`, a different noise for each theta: their minimisers differ on a sample and agree
-# in expectation. And if `q psi` does not vanish at the boundary, not even the expectation of S is 0.
+# and only the expectation of S is 0 (integrate by parts). So on n points the gap between the two
+# losses is a constant plus noise of size `sd(S) / sqrt(n)`, a different noise for each theta:
+# their minimisers differ on a sample and agree in expectation. And if `q psi` does not vanish at
+# the boundary, not even the expectation of S is 0.
 #
 # It takes 2 seconds.
 
@@ -26,8 +28,9 @@ FIGURE = figure_file("10_sample", "Explicit and implicit score matching differ o
 # %% [markdown]
 # ## A density, and energies that are not it
 #
-# q has two modes in the plane. The energies are Gaussians with the mean of q and t times the inverse of its covariance:
-# t = 1 is the Gaussian of maximum likelihood. In expectation both losses are smallest at the same t.
+# q has two modes in the plane. The energies are Gaussians with the mean of q and t times the
+# inverse of its covariance: t = 1 is the Gaussian of maximum likelihood. In expectation both
+# losses are smallest at the same t.
 
 # %%
 q = refsm.GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]], [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]])
@@ -71,8 +74,8 @@ table(["energy", "E J_ESM", "E J_ISM", "gap - constant", "E S", "sd(S)"],
 # %% [markdown]
 # ## On samples
 #
-# 300 samples of each size: the root mean square of (J_ESM - J_ISM - its expectation), with 1/2 |grad log q|^2 averaged
-# over the same sample, so that only S is left; it must be sd(S) / sqrt(n).
+# 300 samples of each size: the root mean square of (J_ESM - J_ISM - its expectation), with 1/2
+# |grad log q|^2 averaged over the same sample, so that only S is left; it must be sd(S) / sqrt(n).
 
 # %%
 rng = np.random.default_rng(10)
@@ -96,9 +99,9 @@ table(["energy", *(f"n = {n}" for n in SIZES[::2])],
 # %% [markdown]
 # ## The minimisers
 #
-# Both losses are quadratic in t: J_ESM(t) = a t^2 / 2 - b t + constant with a = mean |P(x - m)|^2 and b = -mean P(x -
-# m).grad log q; for J_ISM, b = tr P. On a sample t = b/a differs between the two. (The explicit loss needs grad log q,
-# which nobody has for real data.)
+# Both losses are quadratic in t: J_ESM(t) = a t^2 / 2 - b t + constant with a = mean |P(x - m)|^2
+# and b = -mean P(x - m).grad log q; for J_ISM, b = tr P. On a sample t = b/a differs between the
+# two. (The explicit loss needs grad log q, which nobody has for real data.)
 
 # %%
 def best(x, weights):
@@ -117,9 +120,9 @@ table(["data", "explicit", "implicit"], [["expectation", *(f"{t:.9f}" for t in b
 # %% [markdown]
 # ## Where the boundary counts
 #
-# The exponential density q = exp(-x) on x > 0 stops at 0 with height 1. With psi = -t (x - 1), by parts, E S = -q(0)
-# psi(0) = -t: a function of theta, so there implicit score matching has another minimiser even with all the data in the
-# world.
+# The exponential density q = exp(-x) on x > 0 stops at 0 with height 1. With psi = -t (x - 1), by
+# parts, E S = -q(0) psi(0) = -t: a function of theta, so there implicit score matching has another
+# minimiser even with all the data in the world.
 
 # %%
 z, z_weights = np.polynomial.laguerre.laggauss(8)                       # exact for polynomials under exp(-x)
@@ -130,8 +133,8 @@ table(["t", "E S", "by parts"], [[f"{t}", f"{value:.12f}", f"{-t}"] for t, value
 # %% [markdown]
 # ## The picture
 #
-# Left, each loss minus its constant along t: the expectation of both is one curve; three samples of 20 points give a
-# pair of curves each. Right, the gap against n.
+# Left, each loss minus its constant along t: the expectation of both is one curve; three samples
+# of 20 points give a pair of curves each. Right, the gap against n.
 
 # %%
 if plt := pyplot():

@@ -1,14 +1,16 @@
 # %% [markdown]
 # # Many machines: an objective is a sum over points, so an existing engine does the distribution
 #
-# **Claim.** With weights 1/N for all N points, the blocks' values and gradients add up to the whole:
+# **Claim.** With weights 1/N for all N points, the blocks' values and gradients add up to the
+# whole:
 #
 #     J = sum_blocks J_block,    dJ/dtheta = sum_blocks dJ_block/dtheta,
 #
-# to rounding, whoever computes the blocks and in whatever order. Models and objectives pickle, so a task is a block and a model.
+# to rounding, whoever computes the blocks and in whatever order. Models and objectives pickle, so
+# a task is a block and a model.
 #
-# Dask is neither a dependency of refsm nor imported by it: `pip install 'dask[array]'` brings it. The same eight lines
-# serve joblib, Ray, MPI or a pool of processes. It takes 5 seconds.
+# Dask is neither a dependency of refsm nor imported by it: `pip install 'dask[array]'` brings it.
+# The same eight lines serve joblib, Ray, MPI or a pool of processes. It takes 5 seconds.
 
 # %%
 import functools
@@ -36,7 +38,8 @@ except ImportError:
 # %% [markdown]
 # ## The data as Dask sees them
 #
-# A Dask array is a grid of blocks that exist only while a task needs them. Here each is cut from the digits; it could as well be read from a file.
+# A Dask array is a grid of blocks that exist only while a task needs them. Here each is cut from
+# the digits; it could as well be read from a file.
 
 # %%
 digits = refsm.data.digits()

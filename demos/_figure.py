@@ -17,10 +17,12 @@ INK = ["#000000", "#0b62a4", "#c4501b", "#7fa23c", "#8d6cab", "#9a9a9a"]      # 
 DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]        # and a stroke of its own
 SHADES = "Greys"                                                            # the colour map of images and densities
 
-STYLE = {
-    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False, "legend.frameon": False, "lines.linewidth": 1.4,
-    "figure.dpi": 100, "savefig.dpi": 150, "image.cmap": SHADES, "axes.formatter.limits": (-3, 4), "figure.constrained_layout.use": True,
+STYLE = {                        # read from the last row of a lecture room
+    "font.size": 12, "axes.titlesize": 13, "axes.labelsize": 12, "legend.fontsize": 10.5,
+    "xtick.labelsize": 11, "ytick.labelsize": 11, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": False, "legend.frameon": False,
+    "lines.linewidth": 1.8, "figure.dpi": 100, "savefig.dpi": 110, "image.cmap": SHADES,
+    "axes.formatter.limits": (-3, 4), "figure.constrained_layout.use": True,
 }
 
 

@@ -1,13 +1,15 @@
 # %% [markdown]
 # # Slopes and curvature of an energy, and what a derivative checker can and cannot see
 #
-# **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`, where `psi = -grad E`
-# and `J = d psi/dx`.
+# **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`,
+# where `psi = -grad E` and `J = d psi/dx`.
 #
-# - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do better than some `eps^(2/3)`, 1e-10 or so, at a step near
-#   `eps^(1/3)`. The complex step `-Im E(x + i h v) / h` subtracts nothing and is right to rounding for every small h.
-# - A derivative checker sees when a score does not belong to its energy. A mistake made in both it cannot see: the energy is then a right
-#   implementation of something else. Only a second way to the same number sees it: here, the sum over all hidden states.
+# - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do better than
+#   some `eps^(2/3)`, 1e-10 or so, at a step near `eps^(1/3)`. The complex step `-Im E(x + i h v) /
+#   h` subtracts nothing and is right to rounding for every small h.
+# - A derivative checker sees when a score does not belong to its energy. A mistake made in both it
+#   cannot see: the energy is then a right implementation of something else. Only a second way to
+#   the same number sees it: here, the sum over all hidden states.
 #
 # It takes 2 seconds.
 
@@ -26,8 +28,8 @@ FIGURE = figure_file("01_slopes", "Slopes and curvature of an energy; what a der
 # %% [markdown]
 # ## An energy
 #
-# A Gaussian-Bernoulli machine: three visible units, five hidden ones that are summed out.
-# `E(x) = -log sum_h exp(-E(x, h))` with h in {0, 1}^5.
+# A Gaussian-Bernoulli machine: three visible units, five hidden ones that are summed out. `E(x) =
+# -log sum_h exp(-E(x, h))` with h in {0, 1}^5.
 
 # %%
 rng = np.random.default_rng(1)
@@ -71,8 +73,9 @@ print(f"\ncentral differences are best at h = {best:.0e}; (3 eps |E| / |E'''|)^(
 # %% [markdown]
 # ## Seven mistakes
 #
-# Each pair (E, psi) below is somebody's implementation of the same energy. The checker gets both functions and compares
-# psi with derivatives of E. The other witness lists the 32 hidden states and compares differences of E between points.
+# Each pair (E, psi) below is somebody's implementation of the same energy. The checker gets both
+# functions and compares psi with derivatives of E. The other witness lists the 32 hidden states
+# and compares differences of E between points.
 
 # %%
 def softplus(a):
@@ -137,8 +140,8 @@ table(["implementation", "checker", "it says", "hidden states", "off by"],
 # %% [markdown]
 # ## The picture
 #
-# Left, E along the line with the tangents and parabolas that psi and J predict. Middle, the error of the slope against
-# the step. Right, who sees which mistake.
+# Left, E along the line with the tangents and parabolas that psi and J predict. Middle, the error
+# of the slope against the step. Right, who sees which mistake.
 
 # %%
 if plt := pyplot():
