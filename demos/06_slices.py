@@ -13,7 +13,7 @@
 #     Gaussian    2 |A|^2 / M
 #     signs       2 (|A|^2 - sum_i A_ii^2) / M
 #     sphere      2 d/(d+2) (|A|^2 - (tr A)^2 / d) / M          vectors of length sqrt(d)
-#     frame       the sphere's times (d - M)/(d - 1)            M vectors of one orthonormal frame times sqrt(d)
+#     frame       the sphere's times (d - M)/(d - 1)            M vectors of a frame times sqrt(d)
 #
 # so a whole frame, M = d, is exact: sliced = implicit score matching. (|A|^2 is the sum of all
 # squared entries.)
@@ -30,7 +30,8 @@ try:
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
     from _figure import Progress, figure_file, pyplot, save, table
 
-FIGURE = figure_file("06_slices", "Sliced score matching: the variance against the number and the kind of directions.")
+FIGURE = figure_file("06_slices",
+                     "Sliced score matching: the variance by number and kind of directions.")
 
 # %% [markdown]
 # ## The setting
@@ -45,7 +46,8 @@ digits = refsm.data.digits()
 x, others = digits[:16], digits[16:64]
 n, d = x.shape
 W = others - others.mean(axis=0)
-model = refsm.AutoencoderEnergy(W=W, b=-np.einsum("mi,mi->m", W, others) / 2, c=others.mean(axis=0), sigma=0.3)
+b = -np.einsum("mi,mi->m", W, others) / 2
+model = refsm.AutoencoderEnergy(W=W, b=b, c=others.mean(axis=0), sigma=0.3)
 
 psi, J = model.score(x), model.score_jacobian(x)
 A_OF = {"plain": J + psi[:, :, None] * psi[:, None, :] / 2, "variance-reduced": J}
@@ -68,15 +70,16 @@ KINDS = {
 
 
 def variance_at_one(kind, A):
-    """The variance of v'Av for one direction, summed over the points, divided by n^2: that of the mean over points."""
+    """The variance of the mean over points of v'Av, with one direction per point."""
     square, trace = (A * A).sum(axis=(1, 2)), np.trace(A, axis1=1, axis2=2)
     diagonal = (np.diagonal(A, axis1=1, axis2=2) ** 2).sum(axis=1)
-    each = {"Gaussian": 2 * square, "signs": 2 * (square - diagonal)}.get(kind, 2 * d / (d + 2) * (square - trace**2 / d))
-    return each.sum() / n**2
+    each = {"Gaussian": 2 * square, "signs": 2 * (square - diagonal)}
+    on_sphere = 2 * d / (d + 2) * (square - trace**2 / d)
+    return each.get(kind, on_sphere).sum() / n**2
 
 
 def predicted(kind, form, M):
-    """The standard deviation of the loss with M directions a point."""
+    """The standard deviation of the loss with M directions per point."""
     left_out = (d - M) / (d - 1) if kind == "frame" else 1
     return np.sqrt(variance_at_one(kind, A_OF[form]) / M * left_out)
 
@@ -84,7 +87,7 @@ def predicted(kind, form, M):
 # %% [markdown]
 # ## The measurement
 #
-# Draw 64 directions a point many times; the first M of them are a draw of M directions.
+# Draw 64 directions per point many times; the first M of them are a draw of M directions.
 
 # %%
 MANY = np.array([1, 2, 4, 8, 16, 32, 64])
@@ -97,40 +100,50 @@ with Progress("draws of directions", of=REPEATS) as progress:
             v = draw(d)
             curvature = model.score_curvature(x, v)                              # (n, M)
             along = np.einsum("nri,ni->nr", v, psi)                              # (n, M)
-            running = [(values.cumsum(axis=1) / np.arange(1, d + 1)).mean(axis=0)[MANY - 1] for values in (curvature + along**2 / 2, curvature)]
+            running = [(values.cumsum(axis=1) / np.arange(1, d + 1)).mean(axis=0)[MANY - 1]
+                       for values in (curvature + along**2 / 2, curvature)]
             losses[kind, "plain"].append(running[0])
             losses[kind, "variance-reduced"].append(running[1] + (psi**2).sum(axis=1).mean() / 2)
         progress()
 losses = {key: np.reshape(values, (-1, len(MANY))) for key, values in losses.items()}
-spread = {key: np.sqrt(((values - implicit) ** 2).mean(axis=0)) if len(values) else np.full(len(MANY), np.nan) for key, values in losses.items()}
+spread = {key: np.sqrt(((values - implicit) ** 2).mean(axis=0)) if len(values)
+          else np.full(len(MANY), np.nan) for key, values in losses.items()}
 
 print(f"implicit score matching on {n} digits, d = {d}: {implicit:.1f}")
 print("standard deviation of the sliced loss around it, measured (and predicted):")
 table(["directions", "form", *(f"M = {M}" for M in MANY[::3])],
-      [[kind, form, *(f"{spread[kind, form][k]:.1f} ({predicted(kind, form, MANY[k]):.1f})" for k in range(0, len(MANY), 3))] for kind, form in losses])
+      [[kind, form, *(f"{spread[kind, form][k]:.1f} ({predicted(kind, form, MANY[k]):.1f})"
+                      for k in range(0, len(MANY), 3))] for kind, form in losses])
 
 # %% [markdown]
 # ## The picture
 #
 # Lines are the closed forms, marks the measurements. All fall as `1 / sqrt(M)` except the frame,
-# whose directions know of each other.
+# whose directions are not independent.
 
 # %%
 if plt := pyplot():
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.3), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(12.5, 5), sharey=True)
     fine = d - np.geomspace(1e-5, d - 1, 400)
     for axis, form in zip(axes, A_OF):
         for kind, mark, dash in zip(KINDS, "os^D", ["-", "--", ":", "-"]):
-            line, = axis.plot(fine, [predicted(kind, form, M) for M in fine], linestyle=dash, linewidth=1)
+            line, = axis.plot(fine, [predicted(kind, form, M) for M in fine], linestyle=dash)
             shown = spread[kind, form] > 1e-6
-            axis.plot(MANY[shown], spread[kind, form][shown], mark, color=line.get_color(), markersize=5, label=kind)
-        axis.set(xscale="log", yscale="log", title=f"{form}: A = {'J + ½ ψψ′' if form == 'plain' else 'J'}", xlabel="number of directions $M$ a point",
+            axis.plot(MANY[shown], spread[kind, form][shown], mark, color=line.get_color(),
+                      markersize=6, label=kind)
+        axis.set(xscale="log", yscale="log", xlabel="number of directions $M$ per point",
                  xticks=MANY, xticklabels=MANY, ylim=(0.1, 1000))
         axis.minorticks_off()
         axis.axvline(d, color="0.8", linewidth=0.8, zorder=0)
-    axes[0].set_ylabel("standard deviation of $J_{SSM}$  (1 / pixel$^2$)")
+    ratio = predicted("signs", "plain", 1) / predicted("signs", "variance-reduced", 1)
+    axes[0].set(ylabel="standard deviation of the loss  (1 / pixel$^2$)",
+                title="plain: falls as $1/\\sqrt{M}$")
+    axes[1].set(title=f"variance-reduced: {ratio:.1f} times smaller here")
+    axes[0].plot([], [], "-", color="0.4", label="lines: closed forms")
+    axes[0].plot([], [], "o", color="0.4", label="marks: measured")
     axes[0].legend(title="directions")
-    axes[1].annotate("a whole frame,\n$M = d$, is exact", (d, 0.1), (7, 0.2), arrowprops={"arrowstyle": "->", "color": "0.4"}, fontsize=8)
+    axes[1].annotate("a whole frame,\n$M = d$, is exact", (d, 0.1), (7, 0.2),
+                     arrowprops={"arrowstyle": "->", "color": "0.4"})
     save(figure, FIGURE)
 
 # %% [markdown]
@@ -145,7 +158,8 @@ if progress.finished:
     for reduced in (False, True):
         sliced = refsm.SlicedScoreMatching(x, KINDS["frame"](d), variance_reduced=reduced)
         assert abs(sliced.value(model) - implicit) < 1e-12 * abs(implicit)
-        np.testing.assert_allclose(sliced.gradient(model).W, refsm.ImplicitScoreMatching(x).gradient(model).W, rtol=0, atol=1e-9)
+        exact = refsm.ImplicitScoreMatching(x).gradient(model).W
+        np.testing.assert_allclose(sliced.gradient(model).W, exact, rtol=0, atol=1e-9)
     for (kind, form), measured in spread.items():
         for M, s in zip(MANY[:-1], measured):
             assert abs(s / predicted(kind, form, M) - 1) < 0.25, (kind, form, M)

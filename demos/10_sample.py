@@ -4,7 +4,8 @@
 # **Claim.** Point by point, explicit and implicit score matching differ by a term that depends on
 # theta,
 #
-#     J_ESM - J_ISM = 1/2 |grad log q|^2 - S,    S(x; theta) = psi.grad log q + div psi = div(q psi) / q,
+#     J_ESM - J_ISM = 1/2 |grad log q|^2 - S,
+#     S(x; theta) = psi.grad log q + div psi = div(q psi) / q,
 #
 # and only the expectation of S is 0 (integrate by parts). So on n points the gap between the two
 # losses is a constant plus noise of size `sd(S) / sqrt(n)`, a different noise for each theta:
@@ -23,7 +24,8 @@ try:
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
     from _figure import Progress, figure_file, pyplot, save, table
 
-FIGURE = figure_file("10_sample", "Explicit and implicit score matching differ on a sample and agree in expectation.")
+FIGURE = figure_file("10_sample",
+                     "Explicit and implicit losses differ on a sample, not in expectation.")
 
 # %% [markdown]
 # ## A density, and energies that are not it
@@ -33,7 +35,8 @@ FIGURE = figure_file("10_sample", "Explicit and implicit score matching differ o
 # losses are smallest at the same t.
 
 # %%
-q = refsm.GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]], [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]])
+q = refsm.GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]],
+                          [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]])
 P = np.linalg.inv(q.covariance)
 
 
@@ -68,7 +71,8 @@ for name, t in T.items():
 
 print(f"in expectation: 1/2 E|grad log q|^2 = {constant:.12f}")
 table(["energy", "E J_ESM", "E J_ISM", "gap - constant", "E S", "sd(S)"],
-      [[name, f"{a:.9f}", f"{b:.9f}", f"{a - b - constant:.0e}", f"{weights @ stein(nodes, energy(T[name])):.0e}", f"{spread[name]:.4f}"]
+      [[name, f"{a:.9f}", f"{b:.9f}", f"{a - b - constant:.0e}",
+        f"{weights @ stein(nodes, energy(T[name])):.0e}", f"{spread[name]:.4f}"]
        for name, (a, b) in expected.items()])
 
 # %% [markdown]
@@ -88,12 +92,15 @@ with Progress("sample sizes", of=len(SIZES)) as progress:
         own = (q.score(x) ** 2).sum(axis=1) / 2
         for name, t in T.items():
             explicit, implicit = losses(x, energy(t))
-            gap[name].append(np.sqrt(((explicit - implicit - own).reshape(REPEATS, n).mean(axis=1) ** 2).mean()))
+            gaps = (explicit - implicit - own).reshape(REPEATS, n).mean(axis=1)
+            gap[name].append(np.sqrt((gaps**2).mean()))
         progress()
 
-print(f"\non {REPEATS} samples of n points: root mean square of the gap (and sd(S) / sqrt(n))")
-table(["energy", *(f"n = {n}" for n in SIZES[::2])],
-      [[name, *(f"{value:.4f} ({spread[name] / np.sqrt(n):.4f})" for n, value in list(zip(SIZES, gap[name]))[::2])] for name in T] if progress.finished else [])
+if progress.finished:
+    print(f"\non {REPEATS} samples of n points: root mean square of the gap (and sd(S) / sqrt(n))")
+    table(["energy", *(f"n = {n}" for n in SIZES[::2])],
+          [[name, *(f"{value:.4f} ({spread[name] / np.sqrt(n):.4f})"
+                    for n, value in list(zip(SIZES, gap[name]))[::2])] for name in T])
 
 
 # %% [markdown]
@@ -114,8 +121,10 @@ few = q.sample(6 * 20, rng).reshape(6, 20, 2)
 best_of = [best(x, np.full(20, 1 / 20)) for x in few]
 best_expected = best(nodes, weights)
 print("\nthe best t:")
-table(["data", "explicit", "implicit"], [["expectation", *(f"{t:.9f}" for t in best_expected)],
-                                         *([f"20 points, sample {k + 1}", *(f"{t:.4f}" for t in both)] for k, both in enumerate(best_of))])
+table(["data", "explicit", "implicit"],
+      [["expectation", *(f"{t:.9f}" for t in best_expected)],
+       *([f"20 points, sample {k + 1}", *(f"{t:.4f}" for t in both)]
+         for k, both in enumerate(best_of))])
 
 # %% [markdown]
 # ## Where the boundary counts
@@ -125,10 +134,11 @@ table(["data", "explicit", "implicit"], [["expectation", *(f"{t:.9f}" for t in b
 # minimiser even with all the data in the world.
 
 # %%
-z, z_weights = np.polynomial.laguerre.laggauss(8)                       # exact for polynomials under exp(-x)
+z, z_weights = np.polynomial.laguerre.laggauss(8)           # exact for polynomials under exp(-x)
 boundary = {t: z_weights @ (-t * (z - 1) * -1 + -t) for t in (0.5, 1.0, 2.0)}
 print("\nunder q = exp(-x), x > 0:")
-table(["t", "E S", "by parts"], [[f"{t}", f"{value:.12f}", f"{-t}"] for t, value in boundary.items()])
+table(["t", "E S", "by parts"],
+      [[f"{t}", f"{value:.12f}", f"{-t}"] for t, value in boundary.items()])
 
 # %% [markdown]
 # ## The picture
@@ -138,27 +148,32 @@ table(["t", "E S", "by parts"], [[f"{t}", f"{value:.12f}", f"{-t}"] for t, value
 
 # %%
 if plt := pyplot():
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.3))
+    figure, axes = plt.subplots(1, 2, figsize=(12.5, 5))
     t = np.linspace(0.2, 2.2, 41)
     curve = np.array([weights @ losses(nodes, energy(each), weights)[1] for each in t])
     for x, color, mark in zip(few, ["#0b62a4", "#c4501b", "#7fa23c"], "osD"):
-        explicit, implicit = np.array([[part.mean() for part in losses(x, energy(each))] for each in t]).T
+        means = [[part.mean() for part in losses(x, energy(each))] for each in t]
+        explicit, implicit = np.array(means).T
         explicit -= (q.score(x) ** 2).sum(axis=1).mean() / 2
         for values, dash in ((explicit, "-"), (implicit, "--")):
-            axes[0].plot(t, values, linestyle=dash, color=color, linewidth=1, marker=mark, markersize=5, markevery=[values.argmin()])
+            axes[0].plot(t, values, linestyle=dash, color=color, linewidth=1.2, marker=mark,
+                         markersize=6, markevery=[values.argmin()])
     axes[0].plot(t, curve, "k-", linewidth=2.5)
     axes[0].plot([], [], "k-", linewidth=2.5, label="both, in expectation")
-    axes[0].plot(1, curve[np.abs(t - 1).argmin()], "k*", markersize=9)
+    axes[0].plot(1, curve[np.abs(t - 1).argmin()], "k*", markersize=11,
+                 label="the minimum of both, in expectation")
     axes[0].plot([], [], "-", color="0.4", linewidth=1, label="explicit, 20 points")
     axes[0].plot([], [], "--", color="0.4", linewidth=1, label="implicit, same points")
     axes[0].legend(loc="upper left")
     axes[0].set(xlabel="$t$, the scale of the precision", ylabel=r"$J$ - constant  (1 / $x^2$)",
-                title="three samples, a pair of curves each, marked where lowest")
+                title="on 20 points the two losses have different minima (marks)")
     for (name, values), mark, dash in zip(gap.items(), "osD", ["-", "--", ":"]):
-        line, = axes[1].plot(SIZES, spread[name] / np.sqrt(SIZES), linestyle=dash, linewidth=1)
+        line, = axes[1].plot(SIZES, spread[name] / np.sqrt(SIZES), linestyle=dash)
         axes[1].plot(SIZES[:len(values)], values, mark, color=line.get_color(), label=f"${name}$")
-    axes[1].set(xscale="log", yscale="log", xlabel="number of points $n$", ylabel=r"size of $J_{ESM} - J_{ISM}$ - constant  (1 / $x^2$)",
-                title=r"lines: sd$(S)\,/\,\sqrt{n}$, marks: measured")
+    axes[1].plot([], [], "-", color="0.4", label=r"lines: sd$(S)\,/\,\sqrt{n}$")
+    axes[1].set(xscale="log", yscale="log", xlabel="number of points $n$",
+                ylabel=r"size of $J_{ESM} - J_{ISM}$ - constant  (1 / $x^2$)",
+                title=r"the gap falls as $1/\sqrt{n}$")
     axes[1].legend()
     save(figure, FIGURE)
 
@@ -175,4 +190,5 @@ for t, value in boundary.items():
 if progress.finished:
     for name in T:
         for n, value in zip(SIZES, gap[name]):
-            assert abs(value * np.sqrt(n) / spread[name] - 1) < 0.25, (name, n)       # 300 samples: six standard deviations of the estimate
+            # 300 samples: six standard deviations of the estimate
+            assert abs(value * np.sqrt(n) / spread[name] - 1) < 0.25, (name, n)
