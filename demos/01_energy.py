@@ -41,7 +41,8 @@ step = x[1, 0] - x[0, 0]
 print("the energy of q, its score and the slope of the score:")
 table(["x", "E", "psi = -dE/dx", "difference quotient", "psi'"],
       [[f"{x[k, 0]:.1f}", f"{E[k]:.4f}", f"{psi[k]:.4f}",
-        f"{-(E[k + 1] - E[k - 1]) / (2 * step):.4f}", f"{slope[k]:.4f}"] for k in range(50, 400, 60)])
+        f"{-(E[k + 1] - E[k - 1]) / (2 * step):.4f}", f"{slope[k]:.4f}"]
+       for k in range(50, 400, 60)])
 
 # %% [markdown]
 # ## Two terms that pull against each other
@@ -100,7 +101,8 @@ if plt := pyplot():
     axes[0].plot(x, E, "-", color="#0b62a4", label="energy $E(x) = -\\log p(x)$")
     axes[0].plot(x, 6 * p, "-", color="k", label="density $p(x)$, times 6")
     modes = np.flatnonzero((psi[:-1] > 0) & (psi[1:] <= 0))
-    axes[0].plot(x[modes], E[modes], "v", color="#0b62a4", markersize=8, label="lowest energy: the modes")
+    axes[0].plot(x[modes], E[modes], "v", color="#0b62a4", markersize=8,
+                 label="lowest energy: the modes")
     axes[0].set(xlabel="$x$", ylim=(0, 9), title="low energy, high density")
     axes[0].legend(loc="upper center")
     axes[1].axhline(0, color="0.8", linewidth=0.8)
@@ -110,17 +112,20 @@ if plt := pyplot():
                    scale_units="xy", scale=9, width=0.007, headwidth=4, color="0.35")
     axes[1].plot([], [], linestyle="", marker=r"$\rightarrow$", markersize=18, color="0.35",
                  label="the same, as arrows along $x$")
-    axes[1].plot(x[modes], 0 * x[modes], "v", color="#0b62a4", markersize=8, label="zero at the modes")
-    axes[1].set(xlabel="$x$", ylim=(-8, 9), ylabel="$\\psi$  (1 / units of $x$)", title="the score points uphill")
+    axes[1].plot(x[modes], 0 * x[modes], "v", color="#0b62a4", markersize=8,
+                 label="zero at the modes")
+    axes[1].set(xlabel="$x$", ylim=(-8, 9), ylabel="$\\psi$  (1 / units of $x$)",
+                title="the score points uphill")
     axes[1].legend(loc="upper right")
-    axes[2].plot(widths, square, "--", color="#0b62a4", label="mean of $\\psi^2/2$: large if too narrow")
+    axes[2].plot(widths, square, "--", color="#0b62a4",
+                 label="mean of $\\psi^2/2$: large if too narrow")
     axes[2].plot(widths, curvature, "-.", color="#c4501b", label="mean of $\\psi'$: low if narrow")
     axes[2].plot(widths, J_ISM, "-", color="k", linewidth=2.4, label="their sum $J_{ISM}$")
     axes[2].plot(widths[::7], (J_ESM - constant)[::7], "o", color="#7fa23c", fillstyle="none",
                  label="$J_{ESM}$ minus a constant")
     axes[2].axvline(sd, color="0.7", linewidth=0.8, label="standard deviation of $q$")
-    axes[2].set(xlabel="$s$, the width of a Gaussian model", ylim=(-1.3, 1.6), ylabel="loss  (1 / units of $x^2$)",
-                title="two terms, smallest at the right width")
+    axes[2].set(xlabel="$s$, the width of a Gaussian model", ylim=(-1.3, 1.6),
+                ylabel="loss  (1 / units of $x^2$)", title="two terms, smallest at the right width")
     axes[2].legend(loc="upper right")
     save(figure, FIGURE)
 
@@ -128,7 +133,7 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-shifted = refsm.Gaussian(mean, [[2.0]])                         # exp(-E) is not normalised, and psi needs no Z
+shifted = refsm.Gaussian(mean, [[2.0]])        # exp(-E) is not normalised, and psi needs no Z
 np.testing.assert_allclose(shifted.score(x), -2 * (x - mean), rtol=1e-15)
 np.testing.assert_allclose(np.gradient(-E, step)[1:-1], psi[1:-1], atol=3e-3)
 np.testing.assert_allclose(J_ISM, square + curvature, rtol=0, atol=1e-14)

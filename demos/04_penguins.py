@@ -23,7 +23,8 @@ try:
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
     from _figure import figure_file, pyplot, save, table
 
-FIGURE = figure_file("04_penguins", "A score field on real two-dimensional data, beside the Parzen field.")
+FIGURE = figure_file("04_penguins",
+                     "A score field on real data in the plane, beside the Parzen field.")
 
 # %% [markdown]
 # ## The birds

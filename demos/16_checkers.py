@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Slopes and curvature of an energy, and what a derivative checker can and cannot see
+# # Derivative checkers: what they can see, and what not
 #
 # **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`,
 # where `psi = -grad E` and `J = d psi/dx`.
@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
     from _figure import figure_file, pyplot, save, table
 
-FIGURE = figure_file("01_slopes", "Slopes and curvature of an energy; what a derivative checker can and cannot see.")
+FIGURE = figure_file("16_checkers", "What a derivative checker can see, and what not.")
 
 # %% [markdown]
 # ## An energy
@@ -55,26 +55,30 @@ def along(t):
 
 slope = -(model.score(x) * v).sum()
 curvature = -model.score_curvature(x, v)[0]
-third = -np.subtract(*model.score_curvature(x + np.array([[1e-4], [-1e-4]]) * v, v.repeat(2, axis=0))) / 2e-4
+nearby = x + np.array([[1e-4], [-1e-4]]) * v
+third = -np.subtract(*model.score_curvature(nearby, v.repeat(2, axis=0))) / 2e-4
 eps = np.finfo(float).eps
 
 h = 10.0 ** np.arange(-14, 0.5, 0.5)
 central = np.array([(along(t) - along(-t))[0] / (2 * t) for t in h])
 complex_step = np.array([np.imag(along(1j * t))[0] / t for t in h])
-error = {"central differences": abs(central / slope - 1), "complex step": abs(complex_step / slope - 1)}
+error = {"central differences": abs(central / slope - 1),
+         "complex step": abs(complex_step / slope - 1)}
 
 print(f"slope {slope:.6f}, curvature {curvature:.6f}; relative error of the slope:")
-table(["h", *error], [[f"{h[k]:.0e}", *(f"{errors[k]:.0e}" for errors in error.values())] for k in range(0, len(h), 4)])
+table(["h", *error], [[f"{h[k]:.0e}", *(f"{errors[k]:.0e}" for errors in error.values())]
+                      for k in range(0, len(h), 4)])
 best = h[error["central differences"].argmin()]
 optimum = (3 * eps * abs(along(0)[0]) / abs(third)) ** (1 / 3)
-print(f"\ncentral differences are best at h = {best:.0e}; (3 eps |E| / |E'''|)^(1/3) = {optimum:.0e}")
+print(f"\ncentral differences are best at h = {best:.0e}; "
+      f"(3 eps |E| / |E'''|)^(1/3) = {optimum:.0e}")
 
 
 # %% [markdown]
 # ## Seven mistakes
 #
 # Each pair (E, psi) below is somebody's implementation of the same energy. The checker gets both
-# functions and compares psi with derivatives of E. The other witness lists the 32 hidden states
+# functions and compares psi with derivatives of E. The other side sums over the 32 hidden states
 # and compares differences of E between points.
 
 # %%
@@ -87,7 +91,8 @@ def sigmoid(a):
 
 
 def energy(x, variance=sigma**2, half=2, free=softplus):
-    return ((x - c) ** 2).sum(axis=1) / (half * variance) - free(b + x @ W.T / variance).sum(axis=1)
+    quadratic = ((x - c) ** 2).sum(axis=1) / (half * variance)
+    return quadratic - free(b + x @ W.T / variance).sum(axis=1)
 
 
 def score(x, variance=sigma**2, half=2, slope=sigmoid):
@@ -102,19 +107,23 @@ IMPLEMENTATIONS = {
     "score halved": (energy, lambda x: score(x) / 2),
     "score with the sign of E": (energy, lambda x: -score(x)),
     "hidden units dropped from psi": (energy, lambda x: (c - x) / sigma**2),
-    "one weight off by 0.1 % in psi": (energy, lambda x: (sigmoid(b + x @ W.T / sigma**2) @ W_off + c - x) / sigma**2),
-    "sigma for sigma^2 in both": (lambda x: energy(x, variance=sigma), lambda x: score(x, variance=sigma)),
+    "one weight off by 0.1 % in psi": (
+        energy, lambda x: (sigmoid(b + x @ W.T / sigma**2) @ W_off + c - x) / sigma**2),
+    "sigma for sigma^2 in both": (lambda x: energy(x, variance=sigma),
+                                  lambda x: score(x, variance=sigma)),
     "no 1/2 on |x - c|^2 in both": (lambda x: energy(x, half=1), lambda x: score(x, half=1)),
-    "h in {-1, 1} in both": (lambda x: energy(x, free=lambda a: np.log(2 * np.cosh(a))), lambda x: score(x, slope=np.tanh)),
+    "h in {-1, 1} in both": (lambda x: energy(x, free=lambda a: np.log(2 * np.cosh(a))),
+                             lambda x: score(x, slope=np.tanh)),
 }
 
 points = c + rng.standard_normal((7, d))
-hidden = refsm.enumeration.binary_points(m)                             # (32, 5)
+hidden = refsm.enumeration.binary_points(m)                     # (32, 5)
 
 
 def enumerated(x):
     """E(x) from the joint energy of x and h, all h listed."""
-    joint = ((x - c) ** 2).sum(axis=1)[:, None] / (2 * sigma**2) - hidden @ b - x @ W.T @ hidden.T / sigma**2     # (n, 32)
+    quadratic = ((x - c) ** 2).sum(axis=1)[:, None] / (2 * sigma**2)
+    joint = quadratic - hidden @ b - x @ W.T @ hidden.T / sigma**2          # (n, 32)
     low = joint.min(axis=1)
     return low - np.log(np.exp(low[:, None] - joint).sum(axis=1))
 
@@ -127,15 +136,18 @@ for name, (E, psi) in IMPLEMENTATIONS.items():
 
 
 def finding(report):
-    """What the checker says in a word."""
+    """The checker's finding in a few words."""
     if report.holds:
         return ""
-    return f"{report.scalar:.4f} times" if report.rest < report.accuracy else f"off by {report.error:.0e}"
+    if report.rest < report.accuracy:
+        return f"{report.scalar:.4f} times"
+    return f"off by {report.error:.0e}"
 
 
 print("\nthe checker, and the sum over hidden states:")
 table(["implementation", "checker", "it says", "hidden states", "off by"],
-      [[name, report.verdict, finding(report), "agree" if seen[name] < 1e-12 else "disagree", f"{seen[name]:.0e}"] for name, report in reports.items()])
+      [[name, report.verdict, finding(report), "agree" if seen[name] < 1e-12 else "disagree",
+        f"{seen[name]:.0e}"] for name, report in reports.items()])
 
 # %% [markdown]
 # ## The picture
@@ -145,34 +157,47 @@ table(["implementation", "checker", "it says", "hidden states", "off by"],
 
 # %%
 if plt := pyplot():
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.3), gridspec_kw={"width_ratios": [3, 3, 3]})
+    figure, axes = plt.subplots(1, 3, figsize=(15, 5))
     t = np.linspace(-2.2, 2.2, 200)
     axes[0].plot(t, along(t), "k-", linewidth=1.5, label="$E(x + t\\,v)$")
     for at in (-1.5, -0.1, 1.4):
         near = at + np.linspace(-0.55, 0.55, 40)
         here = x + at * v
-        E, first, second = model.energy(here)[0], -(model.score(here) * v).sum(), -model.score_curvature(here, v)[0]
-        axes[0].plot(near, E + first * (near - at), "--", color="#0b62a4", label="slope $-\\psi\\cdot v$" if at == 1.4 else None)
-        axes[0].plot(near, E + first * (near - at) + second * (near - at) ** 2 / 2, "-.", color="#c4501b", label="curvature $-v'Jv$" if at == 1.4 else None)
-        axes[0].plot(at, E, "ko", markersize=4)
-    axes[0].set(xlabel="$t$  (units of $x$)", ylabel="$E$  (nats)", title="slopes and curvatures")
+        E, first = model.energy(here)[0], -(model.score(here) * v).sum()
+        second = -model.score_curvature(here, v)[0]
+        tangent, parabola = axes[0].plot(
+            near, E + first * (near - at), "--", near,
+            E + first * (near - at) + second * (near - at) ** 2 / 2, "-.")
+        tangent.set_color("#0b62a4")
+        parabola.set_color("#c4501b")
+        axes[0].plot(at, E, "ko", markersize=5)
+    tangent.set_label("slope $-\\psi\\cdot v$")
+    parabola.set_label("curvature $-v'Jv$")
+    axes[0].set(xlabel="$t$  (units of $x$)", ylabel="$E$  (nats)",
+                title="score and Jacobian give slope and curvature")
     axes[0].legend()
-    axes[1].plot(h, error["central differences"], "ks-", markersize=3, linewidth=0.8, label="central differences")
-    exact = error["complex step"] == 0                                  # has no place on the axis
-    axes[1].plot(h[~exact], error["complex step"][~exact], "o--", color="#c4501b", markersize=3, linewidth=0.8, label="complex step")
-    axes[1].plot(h, (h**2 / 6 * abs(third) + eps * abs(along(0)[0]) / h) / abs(slope), "-", color="0.65", linewidth=1, zorder=0,
-                 label=r"$h^2|E'''|/6 + \epsilon|E|/h$")
+    axes[1].plot(h, error["central differences"], "ks-", markersize=4, linewidth=1,
+                 label="central differences")
+    exact = error["complex step"] == 0                          # has no place on the axis
+    axes[1].plot(h[~exact], error["complex step"][~exact], "o--", color="#c4501b", markersize=4,
+                 linewidth=1, label="complex step")
+    law = (h**2 / 6 * abs(third) + eps * abs(along(0)[0]) / h) / abs(slope)
+    axes[1].plot(h, law, "-", color="0.65", zorder=0, label=r"$h^2|E'''|/6 + \epsilon|E|/h$")
     axes[1].set(xscale="log", yscale="log", ylim=(1e-17, 1e4), xticks=[1e-13, 1e-9, 1e-5, 1e-1],
-                xlabel="step $h$  (units of $x$)", ylabel="relative error of the slope", title="differences and complex steps")
-    axes[1].legend(loc="upper center", fontsize=7.5)
+                xlabel="step $h$  (units of $x$)", ylabel="relative error of the slope",
+                title="differences lose digits, complex steps do not")
+    axes[1].legend(loc="upper center")
     names = list(reports)
     axes[2].hlines(range(len(names)), 1e-17, 10, color="0.9", linewidth=0.8)
-    axes[2].plot([max(reports[name].error, 1e-17) for name in names], range(len(names)), "o", color="k", label="derivative checker")
-    axes[2].plot([max(seen[name], 1e-17) for name in names], range(len(names)), "D", color="#c4501b", fillstyle="none", label="hidden states")
-    axes[2].set(xscale="log", xlim=(1e-17, 100), ylim=(len(names) - 0.4, -1.9), yticks=range(len(names)), yticklabels=names,
-                xlabel="relative error that each sees", title="who sees which mistake")
-    axes[2].tick_params(axis="y", labelsize=7, length=0)
-    axes[2].legend(loc="upper center", ncols=2, fontsize=7.5, columnspacing=1)
+    axes[2].plot([max(reports[name].error, 1e-17) for name in names], range(len(names)), "o",
+                 color="k", label="derivative checker")
+    axes[2].plot([max(seen[name], 1e-17) for name in names], range(len(names)), "D", markersize=7,
+                 color="#c4501b", fillstyle="none", label="sum over hidden states")
+    axes[2].set(xscale="log", xlim=(1e-17, 100), ylim=(len(names) - 0.4, -2.2),
+                yticks=range(len(names)), yticklabels=names, xlabel="relative error that each sees",
+                title="only the sum sees a mistake in both")
+    axes[2].tick_params(axis="y", labelsize=9, length=0)
+    axes[2].legend(loc="upper center", ncols=2, columnspacing=1)
     save(figure, FIGURE)
 
 # %% [markdown]
@@ -180,11 +205,12 @@ if plt := pyplot():
 
 # %%
 assert error["complex step"][h < 1e-8].max() < 1e-14
-assert 1e-13 < error["central differences"].min() < 1e-8 and optimum / 30 < best < optimum * 30
+assert 1e-13 < error["central differences"].min() < 1e-8
+assert optimum / 30 < best < optimum * 30
 constant = enumerated(points) - model.energy(points)
 np.testing.assert_allclose(constant, constant[0], rtol=0, atol=1e-12)
 np.testing.assert_allclose(score(points), model.score(points), rtol=1e-12)
 for name, report in reports.items():
     assert report.holds == (name == "right" or name.endswith("in both")), name
     assert (seen[name] < 1e-12) == (not name.endswith("in both")), name
-assert refsm.check_model(model, points).holds                           # all that the energy answers, and all its pullbacks
+assert refsm.check_model(model, points).holds               # every quantity and every pullback
