@@ -1,4 +1,4 @@
-"""What the demos share: where the picture goes, how it looks, a table of at most 80 columns, progress that Ctrl-C may end."""
+"""What the demos share: the place and style of pictures, narrow tables, progress with Ctrl-C."""
 from __future__ import annotations
 
 import argparse
@@ -13,9 +13,9 @@ __all__ = ["INK", "SHADES", "Progress", "figure_file", "pyplot", "save", "table"
 COLUMNS = 80
 IN_NOTEBOOK = "ipykernel" in sys.modules
 
-INK = ["#000000", "#0b62a4", "#c4501b", "#7fa23c", "#8d6cab", "#9a9a9a"]      # each has a grey of its own in print
-DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]        # and a stroke of its own
-SHADES = "Greys"                                                            # the colour map of images and densities
+INK = ["#000000", "#0b62a4", "#c4501b", "#7fa23c", "#8d6cab", "#9a9a9a"]     # distinct in grey too
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
+SHADES = "Greys"                                                # colour map of images and densities
 
 STYLE = {                        # read from the last row of a lecture room
     "font.size": 12, "axes.titlesize": 13, "axes.labelsize": 12, "legend.fontsize": 10.5,
@@ -27,15 +27,16 @@ STYLE = {                        # read from the last row of a lecture room
 
 
 def figure_file(name: str, claim: str) -> pathlib.Path:
-    """Where the picture of the demo goes: what --figure says on the command line, or figures/NAME.png."""
+    """Where the picture goes: the file that --figure names, or figures/NAME.png."""
     parser = argparse.ArgumentParser(prog=f"python -m demos.{name}", description=claim)
-    parser.add_argument("--figure", metavar="FILE", type=pathlib.Path, default=pathlib.Path("figures", f"{name}.png"),
+    default = pathlib.Path("figures", f"{name}.png")
+    parser.add_argument("--figure", metavar="FILE", type=pathlib.Path, default=default,
                         help="where the picture goes (default: %(default)s)")
     return parser.parse_args([] if IN_NOTEBOOK else None).figure
 
 
 def pyplot() -> ModuleType | None:
-    """matplotlib.pyplot in the style of the demos; without Matplotlib None, and one sentence that says how to get it."""
+    """matplotlib.pyplot in the style of the demos, or None and a sentence on how to install it."""
     try:
         import matplotlib
         if not IN_NOTEBOOK:
@@ -60,13 +61,17 @@ def save(figure: Any, file: pathlib.Path) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under their heads: the first column and text to the left, numbers to the right, at most 80 columns wide; no rows, no table."""
+    """Print rows under their heads: text to the left, numbers to the right, at most 80 columns."""
     if not rows:
         return
     body = [[entry if isinstance(entry, str) else f"{entry:.4g}" for entry in row] for row in rows]
-    left = [k == 0 or all(isinstance(row[k], str) and not row[k][:1].strip("+-.<").isdigit() for row in rows) for k in range(len(head))]
-    width = [max(len(line[k]) for line in [list(head), *body]) for k in range(len(head))]
-    lines = ["  ".join(entry.ljust(w) if l else entry.rjust(w) for entry, w, l in zip(line, width, left)).rstrip() for line in [head, *body]]
+    columns = list(zip(head, *body))
+    widths = [max(map(len, column)) for column in columns]
+    left = [k == 0 or not any(entry[:1].strip("+-.<").isdigit() for entry in column[1:])
+            for k, column in enumerate(columns)]
+    lines = ["  ".join(entry.ljust(width) if to_left else entry.rjust(width)
+                       for entry, width, to_left in zip(line, widths, left)).rstrip()
+             for line in [head, *body]]
     widest = max(map(len, lines))
     if widest > COLUMNS:
         raise ValueError(f"a table must be at most {COLUMNS} columns wide, but it is {widest}")
@@ -95,7 +100,8 @@ class Progress:
         self.done += 1
         self._show(f"{self.name} {self.done}/{self.of}  {note}")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> bool:
         self._show("")
         self.finished = kind is None
         if kind is not KeyboardInterrupt:
@@ -106,4 +112,5 @@ class Progress:
     def _show(self, text: str) -> None:
         if sys.stderr.isatty():
             self._wide, wide = len(text), self._wide
-            print("\r" + text.ljust(wide), end="\r" if not text else "", file=sys.stderr, flush=True)
+            end = "" if text else "\r"
+            print("\r" + text.ljust(wide), end=end, file=sys.stderr, flush=True)
