@@ -87,9 +87,9 @@ sample = q.sample(200, np.random.default_rng(1))
 J = refsm.ImplicitScoreMatching(sample)
 fitted = gaussian(sample.std(), sample.mean(axis=0))
 gradient = J.gradient(fitted)
-print(f"\n200 points: J_ISM = {J.value(fitted):.5f} at their mean {sample.mean():.4f} "
-      f"and standard deviation {sample.std():.4f};")
-print(f"there the gradient is {abs(gradient.mean[0]):.0e} and {abs(gradient.precision[0, 0]):.0e}")
+print(f"\n200 points: J_ISM = {J.value(fitted):.5f} at their mean {sample.mean():.4f}\n"
+      f"and standard deviation {sample.std():.4f}; "
+      f"there the gradient is {abs(gradient.mean[0]):.0e} and {abs(gradient.precision[0, 0]):.0e}")
 
 # %% [markdown]
 # ## The picture

@@ -21,8 +21,8 @@ WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def marked(names):
-    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
+def marked(names, quick=QUICK):
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 def has_matplotlib():
@@ -44,7 +44,7 @@ def run(monkeypatch, capsys, tmp_path):
         out, err = capsys.readouterr()
         assert err == ""                                     # progress is for terminals
         assert max(map(len, out.splitlines())) <= 80, max(out.splitlines(), key=len)
-        assert re.search(r"^-{20,80}$", out, re.MULTILINE)   # a table
+        assert re.search(r"^-{20,80}$", out, re.M)           # a table
         return out
 
     return run
@@ -60,11 +60,11 @@ def test_the_claim_holds_and_the_picture_is_drawn(run, tmp_path, name):
         assert "pip install refsm[plot]" in out
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "10_sample" else pytest.mark.slow) for name in NAMES])
+@pytest.mark.parametrize("name", marked(NAMES, {"10_sample"}))
 def test_without_matplotlib_a_sentence_says_how_to_get_it(run, monkeypatch, tmp_path, name):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    out = run(name)
-    assert out.count("No picture: Matplotlib is not installed (pip install refsm[plot] brings it).") == 1
+    said = "No picture: Matplotlib is not installed (pip install refsm[plot] brings it)."
+    assert run(name).count(said) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,11 +126,13 @@ def test_a_table_wider_than_a_terminal_is_refused(capsys):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_demo_is_a_percent_script_with_a_claim_first_and_its_check_last(name):
-    cells = re.split(r"^# %%", (FOLDER / f"{name}.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    cells = re.split(r"^# %%", (FOLDER / f"{name}.py").read_text(encoding="utf-8"), flags=re.M)
     assert cells[0] == ""
-    assert cells[1].startswith(" [markdown]\n# # ") and "# **Claim" in cells[1]
-    assert re.search(r"It takes \d+ seconds?\.$", cells[1], re.MULTILINE)
-    assert cells[-2].startswith(" [markdown]\n# ## The claim, checked") and "assert " in cells[-1]
+    assert cells[1].startswith(" [markdown]\n# # ")
+    assert "# **Claim" in cells[1]
+    assert re.search(r"It takes \d+ seconds?\.$", cells[1], re.M)
+    assert cells[-2].startswith(" [markdown]\n# ## The claim, checked")
+    assert "assert " in cells[-1]
     for cell in cells[1:]:
         head, *lines = cell.splitlines()
         assert head in ("", " [markdown]")
@@ -149,11 +151,13 @@ def test_a_demo_beside_its_helper_opens_without_the_package_demos(monkeypatch, c
     monkeypatch.syspath_prepend(str(FOLDER))
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(FOLDER / "10_sample.py"), run_name="__main__")
-    assert stop.value.code == 0 and "--figure FILE" in capsys.readouterr().out
+    assert stop.value.code == 0
+    assert "--figure FILE" in capsys.readouterr().out
 
 
 def test_python_m_runs_a_demo_whose_name_is_no_identifier():
     command = [sys.executable, "-m", "demos.10_sample", "--figures"]
     found = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
-    assert found.returncode == 2 and "demos.10_sample: error: unrecognized" not in found.stdout
+    assert found.returncode == 2
+    assert "demos.10_sample: error: unrecognized" not in found.stdout
     assert "--figures" in found.stderr

@@ -11,36 +11,53 @@ import pytest
 import refsm
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", TEXT, re.S)
+          if "import refsm" in block]
 MODULES = ["refsm", *sorted(m.name for m in pkgutil.walk_packages(refsm.__path__, "refsm.")
-                            if not m.name.endswith("__main__") and ".test_" not in m.name and ".conftest" not in m.name)]
+                            if not re.search(r"__main__|\.test_|\.conftest", m.name))]
+ABSTRACT = {"BinaryEnergy", "EnergyAt", "Descent", "DescentError", "assert_conforms"}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name):
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert result.failed == 0
+    found = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.failed == 0
 
 
-def test_every_energy_and_objective_shows_an_example():
-    for name in ("Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture", "Parzen", "BernoulliRBM", "BoltzmannMachine",
-                 "ExplicitScoreMatching", "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
-                 "ParzenImplicitScoreMatching", "DenoisingScoreMatching", "DenoisingAutoencoderLoss", "SlicedScoreMatching", "RatioMatching",
-                 "PseudoLikelihood", "GaussianCorruption", "tweedie", "gradient_descent", "minimize", "langevin", "check_gradient"):
-        assert ">>>" in getattr(refsm, name).__doc__, name
+@pytest.mark.parametrize("name", sorted(set(refsm._ROOM_OF) - ABSTRACT))
+def test_every_public_name_shows_an_example(name):
+    assert ">>>" in getattr(refsm, name).__doc__
 
 
-def test_the_readme_examples_run():
-    blocks = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S) if "import refsm" in block]
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+def framework(block):
+    """The framework that an example of the README needs, or None."""
+    return next((name for name in ("torch", "jax") if f"import {name}\n" in block), None)
+
+
+def needs(name):
+    missing = name is not None and importlib.util.find_spec(name) is None
+    return pytest.mark.skipif(missing, reason=f"{name} is not installed")
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, marks=needs(framework(block)))
+                                   for block in BLOCKS])
+def test_the_readme_examples_run(block):
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_readme_has_an_example_without_a_framework():
+    assert sorted(framework(block) or "" for block in BLOCKS) == ["", "jax", "torch"]
 
 
 def test_the_report_in_the_readme_is_the_one_that_is_printed(tmp_path, monkeypatch, capsys):
-    """Where torch is not installed, a loss of the same formula in NumPy stands in for the README's."""
-    code, shown = re.search(r"```python\n(# my_adapters.py\n.*?)```.*?```text\n(.*?)```", README.read_text(encoding="utf-8"), re.S).groups()
+    """Where torch is not installed, the same formula in NumPy stands in for the README's loss."""
+    found = re.search(r"```python\n(# my_adapters.py\n.*?)```.*?```text\n(.*?)```", TEXT, re.S)
+    code, shown = found.groups()
     if importlib.util.find_spec("torch") is None:
-        code = code.replace("import torch", "import numpy as torch").replace("torch.tensor", "torch.array").replace("dim=1", "axis=1")
+        for torch, numpy in [("import torch", "import numpy as torch"),
+                             ("torch.tensor", "torch.array"), ("dim=1", "axis=1")]:
+            code = code.replace(torch, numpy)
     (tmp_path / "my_adapters.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     from refsm.cli import main
@@ -48,17 +65,29 @@ def test_the_report_in_the_readme_is_the_one_that_is_printed(tmp_path, monkeypat
     assert capsys.readouterr().out.strip() == shown.strip()
 
 
-def test_the_readme_has_two_commands_and_every_refsm_command_in_it_exists():
-    text = README.read_text(encoding="utf-8")
-    assert len(re.findall(r"<!-- command -->\n```sh\n", text)) == 2
+def test_the_excerpt_at_the_top_is_the_beginning_of_that_report():
+    excerpt, report = re.findall(r"```text\n(.*?)```", TEXT, re.S)[:2]
+    assert report.startswith(excerpt.rstrip().removesuffix("..."))
+
+
+def test_the_readme_has_two_commands():
+    assert len(re.findall(r"<!-- command -->\n```sh\n", TEXT)) == 2
+
+
+def test_every_refsm_command_in_the_readme_exists():
     from refsm.cli import _parser
-    choices = next(action.choices for action in _parser()._actions if action.dest == "command")
-    for command in set(re.findall(r"`?refsm ([a-z]+)", text)):
-        if command not in ("does", "is", "returns", "verify", "and"):
-            assert command in choices or command in ("itself",), command
+    choices = next(a.choices for a in _parser()._actions if a.dest == "command")
+    commands = set(re.findall(r"(?:^|`|bin/)refsm ([a-z]+)", TEXT, re.M))
+    assert commands <= set(choices)
 
 
-def test_every_file_that_the_readme_names_exists():
-    text = README.read_text(encoding="utf-8")
-    for path in re.findall(r"\((?!http)([\w./-]+\.(?:py|md|png))\)", text) + re.findall(r"`((?:refsm|tests|demos)/[\w./-]+\.py)`", text):
-        assert (README.parent / path).exists(), path
+def test_every_file_that_the_readme_links_to_exists():
+    links = re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT)
+    assert links
+    assert [link for link in links if not (README.parent / link).exists()] == []
+
+
+def test_the_prose_of_the_readme_has_at_most_100_columns():
+    wide = [line for line in TEXT.splitlines()
+            if len(line) > 100 and not line.startswith(("|", "!", "test -d"))]
+    assert wide == []
