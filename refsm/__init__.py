@@ -48,6 +48,7 @@ _HOME = {
     "denoiser": ["tweedie", "tweedie_covariance"],
     "descent": ["gradient_descent", "minimize"],
     "sampling": ["ascend_score", "langevin"],
+    "saving": ["load"],
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
     "verify": ["assert_conforms"],
 }

@@ -12,7 +12,7 @@ import refsm
 
 ROOT = pathlib.Path(refsm.__file__).parent
 FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in (ROOT / folder).glob("*.py")
-                       if path.name not in ("__init__.py", "energy.py", "objective.py", "streamed.py"))
+                       if path.name not in ("__init__.py", "energy.py", "parameters.py", "objective.py", "streamed.py"))
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
 WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
 GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
@@ -113,7 +113,7 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
                 assert module.split(".")[0] in allowed | extra, (path, module)
 
 
-FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "data", "tables"], ["energies", "corruption"],
+FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "saving", "data", "tables"], ["energies", "corruption"],
           ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
           ["figures", "cli", "__main__"]]
 
