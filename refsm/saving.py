@@ -64,7 +64,7 @@ def load(path: str | os.PathLike[str], kind: type | None = None) -> Any:
         with np.load(path, allow_pickle=False) as file:
             entries = {key: file[key] for key in file.files}
         name = str(entries.pop(CLASS))
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"path must be a file that model.save has written, but {os.fspath(path)} "
                          f"is not ({type(error).__name__})") from None
     kind = _class_of(name) if kind is None else kind
@@ -88,6 +88,9 @@ def _class_of(name: str) -> type:
 def _read(key: str, value: np.ndarray) -> tuple[str, Any]:
     """The name and value of a field."""
     if key.endswith(BY_NAME):
+        if str(value) not in ACTIVATIONS:
+            raise ValueError(f"{key.removesuffix(BY_NAME)} must be one of "
+                             f"{', '.join(ACTIVATIONS)}, but it is {value}")
         return key.removesuffix(BY_NAME), ACTIVATIONS[str(value)]
     if key.endswith(EXACT):
         exact = np.vectorize(Fraction, otypes=[object])(value)

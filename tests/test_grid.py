@@ -14,9 +14,11 @@ N, D, M, K, S = 7, 3, 5, 6, 2          # points, visible, hidden, directions, mi
 
 CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture"]
 BINARY = ["BernoulliRBM", "BoltzmannMachine"]
-OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density", "ImplicitScoreMatching", "RegularizedScoreMatching",
-              "ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching", "DenoisingScoreMatching", "DenoisingScoreMatching, any covariance",
-              "DenoisingScoreMatching, scaled", "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
+OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density",
+              "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
+              "ParzenImplicitScoreMatching", "DenoisingScoreMatching",
+              "DenoisingScoreMatching, any covariance", "DenoisingScoreMatching, scaled",
+              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
 BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
 
 
@@ -35,7 +37,8 @@ def energy(name, seed=0):
     if name == "AutoencoderEnergy":
         return refsm.AutoencoderEnergy(W, b, c, sigma=0.61)
     if name == "GaussianMixture":
-        return refsm.GaussianMixture([0.3, 0.7], rng.standard_normal((S, D)), np.stack([symmetric(rng, D, 0.5) for _ in range(S)]))
+        return refsm.GaussianMixture([0.3, 0.7], rng.standard_normal((S, D)),
+                                     np.stack([symmetric(rng, D, 0.5) for _ in range(S)]))
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))
@@ -75,7 +78,8 @@ GRID = [(e, o) for e in CONTINUOUS for o in OBJECTIVES] + [(e, o) for e in BINAR
 def test_value_terms_and_every_gradient_block(which, of):
     model, J = energy(which), objective(of)
     value, gradient = J.value_and_gradient(model)
-    assert isinstance(value, float) and isinstance(gradient, type(model.theta))
+    assert isinstance(value, float)
+    assert isinstance(gradient, type(model.theta))
     assert J.value(model) == pytest.approx(value, rel=1e-14)
     assert float(J.weights @ J.per_sample(model)) == pytest.approx(value, rel=1e-13)
     oracle = complex_gradient(lambda v: J.value(model.unravel(v)), model.ravel())
@@ -110,13 +114,16 @@ def test_partial_sums_over_points_add_up_to_the_whole(which, of):
     assert relative_gap(total, model.ravel(J.gradient(model))) < 1e-13
 
 
-@pytest.mark.parametrize("of", ["DenoisingScoreMatching", "ExplicitScoreMatching", "ImplicitScoreMatching", "SlicedScoreMatching"])
+@pytest.mark.parametrize("of",
+                         ["DenoisingScoreMatching", "ExplicitScoreMatching",
+                          "ImplicitScoreMatching", "SlicedScoreMatching"])
 def test_with_the_rational_activation_too_by_differences(of):
     rng = np.random.default_rng(8)
     W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
     J = objective(of)
     for model in (refsm.AutoencoderEnergy(W, b, c, sigma=0.61, activation=RATIONAL),
-                  refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3, activation=RATIONAL)):
+                  refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3,
+                                             activation=RATIONAL)):
         report = refsm.check_objective(J, model)
         assert report.verdict == "PASS", str(report)
 

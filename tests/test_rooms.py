@@ -11,11 +11,19 @@ import pytest
 import refsm
 
 ROOT = pathlib.Path(refsm.__file__).parent
-FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in (ROOT / folder).glob("*.py")
-                       if path.name not in ("__init__.py", "energy.py", "parameters.py", "objective.py", "streamed.py"))
+FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives")
+                       for path in (ROOT / folder).glob("*.py")
+                       if path.name not
+                       in ("__init__.py", "energy.py", "parameters.py", "objective.py",
+                           "streamed.py"))
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
-WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
-GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
+WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify"
+                  and re.search(r"^ {4}\(1\) ",
+                                ast.get_docstring(ast.parse(path.read_text()), clean=False) or "",
+                                re.M)]
+# those speak of a caller's names
+GLOSSARIES = [path for path in WITH_EQUATIONS
+              if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
 NOT_COMPUTED = re.compile(r"\[(definition|result|theorems? [\d, ]+)\]")
 
@@ -53,7 +61,8 @@ def cited(path):
     """Numbers in the comments behind lines of code, after the shape."""
     source = path.read_text()
     body = source[source.index('"""', source.index('"""') + 3):]
-    return {int(k) for comment in re.findall(r"\S.*#(.*)", body) for k in re.findall(r"\((\d+)\)", comment)}
+    return {int(k) for comment in re.findall(r"\S.*#(.*)", body)
+            for k in re.findall(r"\((\d+)\)", comment)}
 
 
 @pytest.mark.parametrize("path", FORMULA_ROOMS, ids=name)
@@ -113,9 +122,11 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
                 assert module.split(".")[0] in allowed | extra, (path, module)
 
 
-FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "saving", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
-          ["figures", "cli", "__main__"]]
+FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities",
+           "activations", "saving", "data", "tables"], ["energies", "corruption"],
+          ["objectives", "directions", "denoiser"],
+          ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"],
+          ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
 
 
 def test_a_room_imports_only_from_its_own_floor_and_those_below():

@@ -34,7 +34,7 @@ import numpy as np
 
 from refsm import validation
 from refsm.energies.parameters import Parametric
-from refsm.quantities import BINARY, CONTINUOUS, check_quantity, shape_of
+from refsm.quantities import BINARY, CONTINUOUS, QUANTITIES, check_quantity, shape_of
 from refsm.rows import row_blocks
 from refsm.sums import PairwiseSum
 from refsm.typing import Array, ArrayLike
@@ -211,8 +211,9 @@ class Energy(Parametric):
     def _check_has(self, name: str) -> None:
         """TypeError for a quantity that this energy does not have."""
         if ("score" if name == "jacobian" else name) not in self.quantities:
+            has = ", ".join(one for one in QUANTITIES if one in self.quantities)
             raise TypeError(f"{type(self).__name__} has no {name}: it is an energy of "
-                            f"{self.domain} with {' and '.join(sorted(self.quantities))}")
+                            f"{self.domain} with {has}")
 
 
 class BinaryEnergy(Energy):
