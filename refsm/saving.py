@@ -60,8 +60,9 @@ def load(path: str | os.PathLike[str], kind: type | None = None) -> Any:
     ...     refsm.load(f"{folder}/model.npz").mean
     array([3., 5.])
     """
+    content = pathlib.Path(path).read_bytes()
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             entries = {key: file[key] for key in file.files}
         name = str(entries.pop(CLASS))
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:

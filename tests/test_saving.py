@@ -197,7 +197,7 @@ def test_parameters_are_checked_like_those_of_the_constructor(tmp_path):
 def test_a_name_that_is_no_class_of_data_is_refused(name, tmp_path):
     path = tmp_path / "model.npz"
     np.savez(path, **{"refsm.class": np.array(name)})
-    with pytest.raises(ValueError, match=f"^kind must be given, because refsm has no energy {name}"):
+    with pytest.raises(ValueError, match=f"^kind must be given, .* refsm has no energy {name}$"):
         refsm.load(path)
 
 

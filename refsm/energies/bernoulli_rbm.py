@@ -208,18 +208,17 @@ class BernoulliRBMAt(EnergyAt):
         """Each visible unit i that has far weights, its hidden units j, and w (n, far)."""
         for i in np.flatnonzero(~self.near.all(axis=0)).tolist():
             j = np.flatnonzero(~self.near[:, i])
-            yield i, j, self.delta[rows, i, None] * self.W[j, i]    # (n, far)
+            yield i, j, self.delta[rows, i, None] * self.W[j, i]         # (n, far)
 
     # -- pullback -----------------------------------------------------------------------------
 
-    def pullback(self, energy: Array = ZERO, gap: Array = ZERO) -> BernoulliRBMTheta:
-        e, g, x, delta, (s, _) = energy, gap, self.x, self.delta, self.s_and_s1
-        g_rise_s, g_delta_rise_s = self._rise_s_sums(g)
-        A = -column(e) * s - g_rise_s                                    # (n, m)  (12)
-        dW = A.T @ x - s.T @ (g * delta) - g_delta_rise_s                # (m, d)  (13)
-        db = sum_rows(A)                                                 # (m,)    (14)
-        dc = -weighted_sum(e, x) - sum_rows(g * delta)                   # (d,)    (15)
-        return BernoulliRBMTheta(dW, db, dc)
+    def _rise_s(self, rows: slice, inverse_k: Array) -> Array:
+        (s, s1), a = self.s_and_s1, self.a
+        inverse_k += s[rows]
+        rise_s = np.divide(s1[rows], inverse_k, out=inverse_k)           # (d, n, m)  (10)
+        for i, j, w in self._far_weights(rows):
+            rise_s[i][:, j] = _far_rise_s(a[rows][:, j], w)
+        return rise_s
 
     def _rise_s_sums(self, g: Array) -> tuple[Array, Array]:
         """sum_i g_i rise_s_ji (n, m) and sum_n g_i delta_i rise_s_ji (m, d)."""
@@ -236,13 +235,14 @@ class BernoulliRBMAt(EnergyAt):
             over_n += np.matmul(g_delta.T[:, None, rows], rise_s)[:, 0].T
         return over_i, over_n                                            # (n, m), (m, d)
 
-    def _rise_s(self, rows: slice, inverse_k: Array) -> Array:
-        (s, s1), a = self.s_and_s1, self.a
-        inverse_k += s[rows]
-        rise_s = np.divide(s1[rows], inverse_k, out=inverse_k)           # (d, n, m)  (10)
-        for i, j, w in self._far_weights(rows):
-            rise_s[i][:, j] = _far_rise_s(a[rows][:, j], w)
-        return rise_s
+    def pullback(self, energy: Array = ZERO, gap: Array = ZERO) -> BernoulliRBMTheta:
+        e, g, x, delta, (s, _) = energy, gap, self.x, self.delta, self.s_and_s1
+        g_rise_s, g_delta_rise_s = self._rise_s_sums(g)
+        A = -column(e) * s - g_rise_s                                    # (n, m)  (12)
+        dW = A.T @ x - s.T @ (g * delta) - g_delta_rise_s                # (m, d)  (13)
+        db = sum_rows(A)                                                 # (m,)    (14)
+        dc = -weighted_sum(e, x) - sum_rows(g * delta)                   # (d,)    (15)
+        return BernoulliRBMTheta(dW, db, dc)
 
 
 def _far_rise_f(a: Array, w: Array) -> Array:
