@@ -70,7 +70,7 @@ def tagged_statements(source):
 
 
 class Recorder:
-    """with Recorder(paths, record): call record(path, tag, value) for each tagged line that runs."""
+    """with Recorder(paths, record): calls record(path, tag, value) for tagged lines that run."""
 
     def __init__(self, paths, record):
         self.record = record
@@ -96,7 +96,7 @@ class Recorder:
         of_line, current = self.statement[path], None
 
         def trace(frame, event, argument):
-            """At each new line, the statement before it has been run; what it returns comes last."""
+            """At a new line, the statement before it has been run; what it returns comes last."""
             nonlocal current
             if event == "exception":
                 current = None
@@ -152,7 +152,7 @@ def arrays_of(value: Any) -> list[Any]:
 
 
 def length(word, letters):
-    """The length that a letter or an expression like 2d or 2^d stands for; None for a new letter."""
+    """The length that a letter, 2d or 2^d stands for; None for a letter without a meaning."""
     if word in letters:
         return letters[word]
     if word.isdecimal():

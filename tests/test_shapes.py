@@ -37,12 +37,17 @@ def densities():
         model = energy(which)
         model.log_density(x), model.sample(N, rng), model.covariance
         model.with_theta(model.theta), getattr(model, "mean")
-    for far in (1, 1e9):                         # all centres matter to a point, or only near ones
-        parzen = refsm.Parzen(far * rng.standard_normal((11, D)), 0.61)
-        all_quantities(parzen), parzen.log_density(parzen.centers[:N])
-        parzen.posterior_mean(x), parzen.posterior_covariance(x)
+    parzen = refsm.Parzen(rng.standard_normal((11, D)), 0.61)
+    all_quantities(parzen), parzen.log_density(x)
+    parzen.posterior_mean(x), parzen.posterior_covariance(x)
     all_quantities(refsm.BernoulliRBM(9 * rng.standard_normal((M, D)), rng.random(M),
                                       rng.random(D)))
+
+
+def far_centres():
+    """Only near centres matter to a point, and they are taken point by point."""
+    parzen = refsm.Parzen(1e9 * np.random.default_rng(4).standard_normal((11, D)), 0.61)
+    all_quantities(parzen)
 
 
 def run_every_formula():
@@ -63,13 +68,17 @@ def recorded():
     """{path: {line: [(agrees, shapes of the value)]}}."""
     seen = collections.defaultdict(lambda: collections.defaultdict(list))
 
-    def record(path, tag, value):
-        if value is not ZERO and arrays_of(value):
-            shapes = [np.shape(array) for array in arrays_of(value)]
-            seen[path][tag.line].append((agrees(tag, value, LETTERS), shapes))
+    def recorder(letters):
+        def record(path, tag, value):
+            if value is not ZERO and arrays_of(value):
+                shapes = [np.shape(array) for array in arrays_of(value)]
+                seen[path][tag.line].append((agrees(tag, value, letters), shapes))
+        return Recorder(FORMULA_ROOMS, record)
 
-    with Recorder(FORMULA_ROOMS, record):
+    with recorder(LETTERS):
         run_every_formula()
+    with recorder({letter: size for letter, size in LETTERS.items() if letter != "n"}):
+        far_centres()                            # some of the n points at a time
     return seen
 
 
