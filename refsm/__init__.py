@@ -85,6 +85,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.run_record import DescentError as DescentError
     from refsm.sampling import ascend_score as ascend_score
     from refsm.sampling import langevin as langevin
+    from refsm.saving import load as load
     from refsm.verify import assert_conforms as assert_conforms
 
 _NAMES = {
@@ -113,6 +114,7 @@ _NAMES = {
     "objectives.streamed": ["StreamedObjective"],
     "run_record": ["Descent", "DescentError"],
     "sampling": ["ascend_score", "langevin"],
+    "saving": ["load"],
     "verify": ["assert_conforms"],
 }
 _ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}

@@ -1,7 +1,7 @@
 """Activation functions of one-hidden-layer energies: f, and its first three derivatives by hand.
 
 An energy with one hidden layer is a quadratic minus a multiple of sum_j f(a_j).  Its score needs
-f', the Jacobian of the score f'', and the pullback of a divergence f'''.
+f', the Jacobian of the score f'', and the pullback of a divergence, diagonal or curvature f'''.
 
 Symbols
     a         array   activations, of any shape
@@ -39,11 +39,12 @@ Conventions
     numbers to rational numbers, so that an identity which must hold for every activation can be
     evaluated in `fractions.Fraction` without rounding.  With it an energy is no longer the free
     energy of a machine with binary hidden units; the algebra of scores and their gradients is the
-    same.  It is twice continuously differentiable and no more: s2 jumps at 0, where (8) gives 0,
-    and a complex step does not pass through |a|.
-    (4) costs three operations; `refsm.stable.sigmoid_bend`, the same number through tanh, costs
-    ten.  The error of (4) is a few roundings of s1, not of itself: near a = 0 it keeps few digits
-    of a number that is then small beside s1.
+    same.  It is twice continuously differentiable and no more: s2 jumps from 1 to -1 at 0, where
+    (8) gives 0, and a complex step does not pass through |a|.
+    The error of (4) is a few roundings of s1, not of s2: near a = 0 it keeps few digits of a number
+    that is then small beside s1.  `refsm.stable.sigmoid_bend`, the same number through tanh, keeps
+    all of them and takes longer.
+    Both functions have f(a) - f(-a) = a, and so s(-a) = 1 - s(a).
 
 Sources
     (1)-(4) are elementary.  The softsign a / (1 + |a|): Bergstra, Desjardins, Lamblin & Bengio,
@@ -58,7 +59,7 @@ import numpy as np
 from refsm import stable
 from refsm.typing import Array
 
-__all__ = ["Activation", "SOFTPLUS", "RATIONAL"]
+__all__ = ["Activation", "ACTIVATIONS", "SOFTPLUS", "RATIONAL"]
 
 
 class Activation(NamedTuple):
@@ -109,3 +110,4 @@ SOFTPLUS = Activation("softplus", f=stable.softplus,         # (1)
                       third=_softplus_third)
 RATIONAL = Activation("rational", f=_rational, first_two=_rational_first_two,
                       third=_rational_third)
+ACTIVATIONS = {activation.name: activation for activation in (SOFTPLUS, RATIONAL)}

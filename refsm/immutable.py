@@ -1,4 +1,4 @@
-"""Immutable data: read-only arrays, and frozen dataclasses whose fields are set once and checked."""
+"""Immutable data: read-only arrays, and frozen dataclasses that check their fields."""
 from __future__ import annotations
 
 import dataclasses
@@ -8,7 +8,7 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Immutable", "readonly_copy", "common_dtype"]
+__all__ = ["Immutable", "rebuilt", "readonly_copy", "common_dtype"]
 
 
 class Immutable:
@@ -22,11 +22,20 @@ class Immutable:
     def __reduce__(self) -> tuple:
         """Pickle as the constructor's arguments, so that a copy is checked and read-only again."""
         names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
-        return _rebuilt, (type(self), {name: getattr(self, name) for name in names})
+        return rebuilt, (type(self), {name: getattr(self, name) for name in names})
 
 
-def _rebuilt(kind: type, fields: dict[str, Any]) -> Any:
-    return kind(**fields)
+def rebuilt(kind: type, fields: dict[str, Any]) -> Any:
+    """An object from the fields of another of its class: checked, read-only, the same last bits.
+
+    A constructor may round what it is given (weights divided by their sum); what it has rounded
+    once is not rounded again.
+    """
+    new = kind(**fields)
+    for name, value in fields.items():
+        if isinstance(value, np.ndarray) and value.dtype == getattr(new, name).dtype:
+            new._set(**{name: readonly_copy(value)})
+    return new
 
 
 def readonly_copy(a: Array) -> Array:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Quantity", "QUANTITIES", "CONTINUOUS", "BINARY", "shape_of"]
+import numpy as np
+
+from refsm.typing import Array
+
+__all__ = ["Quantity", "QUANTITIES", "CONTINUOUS", "BINARY", "shape_of", "check_quantity"]
 
 
 class Quantity(NamedTuple):
@@ -41,3 +45,17 @@ def shape_of(name: str, n: int, d: int, M: int = 1) -> tuple[int, ...]:
     """
     length = {"n": n, "d": d, "M": M}
     return tuple(length[letter] for letter in QUANTITIES[name].shape)
+
+
+def check_quantity(value: Array, name: str, n: int, d: int, M: int = 1, *, of: str) -> Array:
+    """What an energy gives as its local quantity, or one sentence on what its shape should be.
+
+    >>> check_quantity(np.zeros((7, 3)), "divergence", n=7, d=3, of="MyEnergy")
+    Traceback (most recent call last):
+    ValueError: divergence of MyEnergy must have shape (7,), but its shape is (7, 3)
+    """
+    shape = shape_of(name, n, d, M)
+    if np.shape(value) != shape:
+        raise ValueError(f"{name} of {of} must have shape {shape}, "
+                         f"but its shape is {np.shape(value)}")
+    return value

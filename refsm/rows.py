@@ -1,4 +1,4 @@
-"""Blocks of rows: points are processed a block at a time, so that memory does not grow with their number.
+"""Blocks of rows: points are processed a block at a time, so that memory is flat in their number.
 
 Two details of the machine matter here.  The C library returns large freed arrays to the system and
 asks for them again at the next block, which costs a page fault per 4 KB; and the pages of a memory
@@ -15,9 +15,9 @@ from refsm.typing import Array
 
 __all__ = ["row_blocks", "release_pages"]
 
-BLOCK = 2 ** 17          # numbers in the widest array of a block: 1 MB of float64, a few stay in cache
-FEWEST_ROWS = 512        # with fewer, a matrix product spends its time on the (m, d) matrix
-KEEP = 2 ** 22 - 1024    # numbers, just under 32 MB: the largest allocation that glibc keeps for reuse
+BLOCK = 2 ** 17         # numbers in the widest array of a block: 1 MB, so that a few stay in cache
+FEWEST_ROWS = 512       # with fewer, a matrix product spends its time on the (m, d) matrix
+KEEP = 2 ** 22 - 1024   # numbers, just under 32 MB: the largest array that glibc keeps for reuse
 
 
 def row_blocks(n: int, width: int, arrays_per_point: int = 1) -> Iterator[slice]:
@@ -44,12 +44,14 @@ def _keep_freed_memory() -> None:
 def release_pages(a: Array) -> None:
     """Release the pages of a memory map that have been read; reading them again reloads them.
 
-    Any other array is left alone, and so is a copy-on-write map, whose changes exist in memory only.
+    Nothing happens to any other array, or to a copy-on-write map, whose changes exist in memory
+    only.
     """
     owner: Any = a
     mode = None
     while isinstance(owner, np.ndarray):
         mode = getattr(owner, "mode", None)
         owner = owner.base
-    if isinstance(owner, mmap.mmap) and mode in ("r", "r+", "w+") and hasattr(mmap, "MADV_DONTNEED"):
-        owner.madvise(mmap.MADV_DONTNEED)
+    if isinstance(owner, mmap.mmap) and mode in ("r", "r+", "w+"):
+        if hasattr(mmap, "MADV_DONTNEED"):
+            owner.madvise(mmap.MADV_DONTNEED)

@@ -1,12 +1,13 @@
 """Functions of one number whose textbook form loses digits, in a form that keeps them.
 
-Every float trick of the project stands here and nothing else does.  Each function says its textbook form, where
-that form fails, the identity used instead, and the range in which it is tested.  "Accurate" means relative
-accuracy: a few units of rounding of the result itself, however small the result is.  The figures are the largest
-errors measured against longdouble over |a| <= 1e4, in units in the last place of the result (subnormal results included).
+Every float trick of the project stands here and nothing else does.  Each function states its
+textbook form, where that form fails, the equality used instead, and its measured error.  Errors are
+relative: the largest measured against longdouble over |a| <= 1e4, in units in the last place of the
+result, however small the result is (subnormal results included).
 
-All functions take arrays of float64, longdouble or complex; the complex forms are analytic continuations along the
-real axis (no `abs` of a complex number), so that a complex step passes through them.
+All functions take arrays of real or complex numbers; integers and numbers narrower than float64 are
+widened.  The complex forms are analytic continuations along the real axis (no `abs` of a complex
+number), so that a complex step passes through them.
 """
 from __future__ import annotations
 
@@ -16,21 +17,28 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["softplus", "sigmoid", "sigmoid_slope", "sigmoid_bend", "sigmoid_and_slope", "log_sum_exp", "exp"]
+__all__ = ["softplus", "sigmoid", "sigmoid_slope", "sigmoid_bend", "sigmoid_and_slope",
+           "log_sum_exp", "exp"]
 
 LARGE = 700.0      # exp(a) is finite for a <= 709.78 in float64 (and far beyond in longdouble)
+
+
+def _floating(a: Array) -> Array:
+    """The array in float64, or unchanged where it is wider or holds objects."""
+    a = np.asarray(a)
+    return a if a.dtype == object else a.astype(np.result_type(a.dtype, np.float64), copy=False)
 
 
 def softplus(a: Array) -> Array:
     """log(1 + exp(a)), elementwise.
 
-    Textbook form: log(1 + exp(a)).  It overflows for a > 709.78, and for a < -37 it returns 0 where the value is
-    exp(a).  Identity: softplus(a) = max(a, 0) + log(1 + exp(-|a|)).  Error: 1.5 units.
+    Textbook form: log(1 + exp(a)).  It overflows for a > 709.78, and for a < -37 it returns 0 where
+    the value is exp(a).  Here: max(a, 0) + log(1 + exp(-|a|)).  Error: 1.5 units.
 
     >>> float(softplus(np.array(-40.0)))
     4.248354255291589e-18
     """
-    a = np.asarray(a)
+    a = _floating(a)
     if np.iscomplexobj(a):
         return np.where(a.real > 0, a, 0) + np.log1p(np.exp(_minus_abs(a)))
     tail = np.log1p(np.exp(-np.abs(a)))
@@ -40,22 +48,23 @@ def softplus(a: Array) -> Array:
 def sigmoid_and_slope(a: Array) -> tuple[Array, Array]:
     """sigmoid(a) and its derivative, from one exponential.
 
-    With e = exp(a) and t = 1 / (1 + e) = sigmoid(-a), the sigmoid is e t and its slope is e t t: products of positive
-    numbers, so nothing cancels at either end.  exp(a) overflows for a > 709.78; there, with e = exp(-|a|) instead,
-    the same t serves the positive side: sigmoid(a) = t, slope = e t t.  Complex numbers always take that form, in which
-    a small imaginary part keeps its digits too.  Errors: 2.6 and 4.5 units.
+    With e = exp(a) and t = 1 / (1 + e) = sigmoid(-a), the sigmoid is e t and its slope is e t t:
+    products of positive numbers, so nothing cancels at either end.  exp(a) overflows for
+    a > 709.78; there e = exp(-|a|) instead, and for a > 0 the sigmoid is t, the slope e t t.
+    Complex numbers always take this second form, in which a small imaginary part keeps its digits
+    too.  Errors: 2.6 and 4.5 units.
 
     >>> s, slope = sigmoid_and_slope(np.array([0.0, 40.0]))
     >>> float(s[0]), float(slope[0]), bool(0 < slope[1] < 1e-17)
     (0.5, 0.25, True)
     """
-    a = np.asarray(a)
+    a = _floating(a)
     if np.iscomplexobj(a) or a.size and a.max() > LARGE:
         e = np.exp(_minus_abs(a))
         t = 1 / (1 + e)
         s = np.where(a.real > 0, t, e * t)
         return s, e * t * t
-    s = np.asarray(np.exp(a))            # e, and then e t; in place, because a block's arrays are what a loss waits for
+    s = np.asarray(np.exp(a))            # e, then e t; in place, because new arrays cost time
     slope = np.asarray(s + 1)            # 1 + e, then t, then e t t
     np.divide(1, slope, out=slope)
     s *= slope
@@ -66,8 +75,9 @@ def sigmoid_and_slope(a: Array) -> tuple[Array, Array]:
 def sigmoid(a: Array) -> Array:
     """1 / (1 + exp(-a)), elementwise.
 
-    Textbook form: as above; it overflows for a < -709.78.  The popular (1 + tanh(a/2)) / 2 is exactly 0 at a = -40,
-    where the value is 4.248e-18.  Identity: exp(a) / (1 + exp(a)).  Error: 2.6 units.
+    Textbook form: as above; it overflows for a < -709.78.  The popular (1 + tanh(a/2)) / 2 is
+    exactly 0 at a = -40, where the value is 4.248e-18.  Here: exp(a) / (1 + exp(a)).  Error: 2.6
+    units.
 
     >>> float(sigmoid(np.array(-40.0)))
     4.248354255291589e-18
@@ -78,8 +88,8 @@ def sigmoid(a: Array) -> Array:
 def sigmoid_slope(a: Array) -> Array:
     """d sigmoid / d a = sigmoid(a) sigmoid(-a), elementwise.
 
-    Textbook form: s (1 - s).  It is exactly 0 for a > 37, where the value is exp(-a).  Identity: e / (1 + e)^2
-    with e = exp(a) or exp(-a), whichever does not overflow.  Error: 4.5 units.
+    Textbook form: s (1 - s).  It is exactly 0 for a > 37, where the value is exp(-a).  Here:
+    e / (1 + e)^2 with e = exp(a) or exp(-a), whichever does not overflow.  Error: 4.5 units.
 
     >>> float(sigmoid_slope(np.array(0.0)))
     0.25
@@ -88,15 +98,15 @@ def sigmoid_slope(a: Array) -> Array:
 
 
 def sigmoid_bend(a: Array, slope: Array | None = None) -> Array:
-    """d^2 sigmoid / d a^2, elementwise; `slope` is sigmoid_slope(a) where the caller has it already.
+    """d^2 sigmoid / d a^2, elementwise; `slope` is sigmoid_slope(a), if it has been computed.
 
-    Textbook form: s (1 - s) (1 - 2 s).  Besides the fault of s (1 - s), the factor 1 - 2 s has no correct digit for
-    |a| < 1e-16.  Identity: 1 - 2 sigmoid(a) = -tanh(a/2).  Error: 4.8 units.
+    Textbook form: s (1 - s) (1 - 2 s).  Besides the fault of s (1 - s), the factor 1 - 2 s has no
+    correct digit for |a| < 1e-16.  Here: 1 - 2 sigmoid(a) = -tanh(a/2).  Error: 4.8 units.
 
     >>> float(sigmoid_bend(np.array(0.0)))
     -0.0
     """
-    a = np.asarray(a)
+    a = _floating(a)
     if slope is None:
         slope = sigmoid_slope(a)
     bend = np.asarray(a / -2)
@@ -108,14 +118,14 @@ def sigmoid_bend(a: Array, slope: Array | None = None) -> Array:
 def log_sum_exp(a: Array, axis: int = -1) -> Array:
     """log(sum_k exp(a_k)) along an axis.
 
-    Textbook form: as above; it overflows for a > 709.78 and is -inf where all a < -745.  Identity: with the largest
-    entry A, A + log(sum_k exp(a_k - A)).  All entries -inf (a sum of zeros) give -inf.
-    Error: 3 units of the larger of |A| and 1, for |a| <= 1e8.
+    Textbook form: as above; it overflows for a > 709.78 and is -inf where all a < -745.  Here:
+    A + log(sum_k exp(a_k - A)) with the largest entry A.  All entries -inf (a sum of zeros) give
+    -inf.  Error: 3 units of the larger of |A| and 1, for |a| <= 1e8.
 
     >>> round(float(log_sum_exp(np.array([-1000.0, -1000.0])) + 1000), 9)   # log 2
     0.693147181
     """
-    a = np.asarray(a)
+    a = _floating(a)
     top = a.real.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     total = np.exp(a - top).sum(axis=axis)
@@ -124,19 +134,20 @@ def log_sum_exp(a: Array, axis: int = -1) -> Array:
 
 
 def exp(a: Array) -> Array:
-    """exp(a), elementwise; for arrays of exact rationals only exp(0) = 1, which is the one rational value.
+    """exp(a), elementwise; for exact rationals only exp(0) = 1, which is the one rational value.
 
     >>> float(exp(np.array(0.0)))
     1.0
     """
-    a = np.asarray(a)
+    a = _floating(a)
     if a.dtype != object:
         return np.exp(a)
     if (a != 0).any():
-        raise ValueError("a must be 0 wherever it is an exact rational, because exp of any other rational is irrational")
+        raise ValueError("a must be 0 wherever it is an exact rational, "
+                         "because exp of any other rational is irrational")
     return np.full(a.shape, Fraction(1))
 
 
 def _minus_abs(a: Array) -> Array:
-    """-|a|, and for complex numbers near the real axis -a or a, whichever has a negative real part."""
+    """-|a|; for complex numbers near the real axis -a or a, whichever has a negative real part."""
     return np.where(a.real > 0, -a, a) if np.iscomplexobj(a) else -np.abs(a)

@@ -17,8 +17,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.zero import ZERO
 
-__all__ = ["row_dot", "sum_rows", "weighted_sum", "sum_directions", "outer_sum",
-           "drop_broadcast_axes", "column", "uniform_weights", "PairwiseSum"]
+__all__ = ["row_dot", "sum_rows", "weighted_sum", "sum_directions", "project",
+           "outer_sum", "drop_broadcast_axes", "column", "uniform_weights", "PairwiseSum"]
 
 
 def row_dot(u: Array, v: Array) -> Array:
@@ -53,6 +53,11 @@ def sum_directions(w: Array, u: Array) -> Array:
     return out
 
 
+def project(v: Array, W: Array) -> Array:
+    """sum_i v_nri W_ji: (n, M, d), (m, d) -> (n, M, m), directions on the rows of W."""
+    return ZERO if v is ZERO else np.tensordot(v, W, axes=(2, 1))
+
+
 def outer_sum(u: Array, v: Array) -> Array:
     """sum_nr u_nrj v_nri: (n, M, m), (n, M, d) -> (m, d), over points and directions."""
     return ZERO if u is ZERO or v is ZERO else np.tensordot(u, v, axes=([0, 1], [0, 1]))
@@ -66,8 +71,9 @@ def column(w: Array) -> Array:
 def drop_broadcast_axes(w: Array) -> Array:
     """w, cut to length 1 along each axis along which it is broadcast: a factor of other arrays.
 
-    >>> drop_broadcast_axes(uniform_weights(5, np.zeros(5))), drop_broadcast_axes(np.array([2., 3.]))
-    (array([0.2]), array([2., 3.]))
+    >>> w = uniform_weights(5, like=np.zeros(5))
+    >>> w, drop_broadcast_axes(w)
+    (array([0.2, 0.2, 0.2, 0.2, 0.2]), array([0.2]))
     """
     return w[tuple(slice(None if stride else 1) for stride in w.strides)]
 

@@ -9,4 +9,4 @@ from numpy.typing import ArrayLike
 __all__ = ["Array", "ArrayLike", "Given"]
 
 Array = np.ndarray[Any, Any]
-Given = Any          # a field of an energy or objective: its constructor takes what can be made into an array, the attribute is a read-only Array
+Given = Any     # a field: the constructor takes what can be made into an array, and holds an Array

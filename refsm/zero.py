@@ -50,6 +50,22 @@ ZERO: Any = Zero()
 
 
 def fill_zeros(leaves: Iterable[Any], theta: Any) -> Any:
-    """The leaves as a gradient of the type of theta, with arrays of zeros in the place of ZERO."""
+    """The leaves as a gradient of the type of theta, with arrays of zeros in the place of ZERO.
+
+    ValueError where a leaf has not the shape that it has in theta.
+
+    >>> from refsm.energies.gaussian import GaussianTheta
+    >>> theta = GaussianTheta(mean=np.ones(1), precision=np.ones((1, 1)))
+    >>> fill_zeros([np.array([2.0]), ZERO], theta)
+    GaussianTheta(mean=array([2.]), precision=array([[0.]]))
+    """
+    leaves = tuple(leaves)
+    if len(leaves) != len(theta):
+        raise ValueError(f"pullback must return the {len(theta)} leaves of theta, "
+                         f"but it returned {len(leaves)}")
+    for name, leaf, of in zip(type(theta)._fields, leaves, theta):
+        if leaf is not ZERO and np.shape(leaf) != np.shape(of):
+            raise ValueError(f"pullback must return {name} of shape {np.shape(of)}, "
+                             f"but its shape is {np.shape(leaf)}")
     return type(theta)(*(np.zeros(np.shape(of)) if leaf is ZERO else leaf
                          for leaf, of in zip(leaves, theta)))

@@ -49,7 +49,8 @@ def relative_gap(a, b):
 
 def paired(model, x, cotangents):
     """sum over points of <cotangent, local quantity>, from the public names of an energy."""
-    read = {"energy": model.energy, "score": model.score, "divergence": model.score_divergence, "diagonal": model.score_jacobian_diagonal}
+    read = {"energy": model.energy, "score": model.score, "divergence": model.score_divergence,
+            "diagonal": model.score_jacobian_diagonal}
     out = 0
     for name, cotangent in cotangents.items():
         if name == "curvature":
@@ -63,6 +64,9 @@ def paired(model, x, cotangents):
 def pullback_gap(model, x, cotangents):
     """The largest relative gap, over the blocks of theta, between a pullback and complex steps; a block of zeros must be all zeros."""
     pulled = model.pullback(x, **cotangents)
-    stepped = complex_gradient(lambda vector: paired(model.unravel(vector), x, cotangents), model.ravel())
-    stepped = [part.reshape(block.shape) for part, block in zip(np.split(stepped, np.cumsum([block.size for block in model.theta])), model.theta)]
+    stepped = complex_gradient(lambda vector: paired(model.unravel(vector), x, cotangents),
+                               model.ravel())
+    stepped = [part.reshape(block.shape) for part,
+               block in zip(np.split(stepped, np.cumsum([block.size for block in model.theta])),
+                            model.theta)]
     return max(relative_gap(left, right) for left, right in zip(pulled, stepped))

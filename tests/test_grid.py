@@ -1,7 +1,8 @@
-"""Every energy with every objective of its kind: value, terms, and the gradient of every block against a complex step.
+"""Every energy with every objective of its kind: value, terms, every leaf of the gradient.
 
-Left out by name: Parzen as a model (it has no parameters, so no gradient); the denoising autoencoder's loss on any energy
-but its own (it is refused, which is tested here too).
+The oracle is a complex step.  Left out by name: Parzen as a model (it has no parameters, so no
+gradient); the denoising autoencoder's loss on any energy but its own (it is refused, which is
+tested here too).
 """
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from oracles import complex_gradient, relative_gap
 import refsm
 from refsm.activations import RATIONAL
 
-N, D, M, K, S = 7, 3, 5, 6, 2          # points, visible, hidden, directions, mixture components
+N, D, M, K, S = 7, 3, 5, 8, 6          # points, visible, hidden, directions, mixture components
 
 CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture"]
 BINARY = ["BernoulliRBM", "BoltzmannMachine"]
-OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density", "ImplicitScoreMatching", "RegularizedScoreMatching",
-              "ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching", "DenoisingScoreMatching", "DenoisingScoreMatching, any covariance",
-              "DenoisingScoreMatching, scaled", "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
+OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density",
+              "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
+              "ParzenImplicitScoreMatching", "DenoisingScoreMatching",
+              "DenoisingScoreMatching, any covariance", "DenoisingScoreMatching, scaled",
+              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
 BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
 
 
@@ -35,7 +38,8 @@ def energy(name, seed=0):
     if name == "AutoencoderEnergy":
         return refsm.AutoencoderEnergy(W, b, c, sigma=0.61)
     if name == "GaussianMixture":
-        return refsm.GaussianMixture([0.3, 0.7], rng.standard_normal((S, D)), np.stack([symmetric(rng, D, 0.5) for _ in range(S)]))
+        covariances = np.stack([symmetric(rng, D, 0.5) for _ in range(S)])
+        return refsm.GaussianMixture(np.arange(1, 7) / 21, rng.standard_normal((S, D)), covariances)
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))
@@ -48,34 +52,43 @@ def objective(name, seed=1):
     rng = np.random.default_rng(seed)
     x, noise, weights = rng.standard_normal((N, D)), rng.standard_normal((N, D)), rng.random(N)
     x_noisy, v = x + 0.37 * noise, rng.standard_normal((N, K, D))
+    w = {"weights": weights}
+    of_any_covariance = refsm.CovarianceCorruption(symmetric(np.random.default_rng(3), D, 0.2))
+    scaled = refsm.ScaledCorruption(0.8, 0.37)
     return {
-        "ExplicitScoreMatching": lambda: refsm.ExplicitScoreMatching(x, noise, weights=weights),
-        "ExplicitScoreMatching of a density": lambda: refsm.ExplicitScoreMatching(x, energy("GaussianMixture", 5), weights=weights),
-        "ImplicitScoreMatching": lambda: refsm.ImplicitScoreMatching(x, weights=weights),
-        "RegularizedScoreMatching": lambda: refsm.RegularizedScoreMatching(x, 0.23, weights=weights),
-        "ParzenExplicitScoreMatching": lambda: refsm.ParzenExplicitScoreMatching(x[:5], x_noisy, 0.37, weights=weights),
-        "ParzenImplicitScoreMatching": lambda: refsm.ParzenImplicitScoreMatching(x_noisy, weights=weights),
-        "DenoisingScoreMatching": lambda: refsm.DenoisingScoreMatching(x, x_noisy, 0.37, weights=weights),
-        "DenoisingScoreMatching, any covariance": lambda: refsm.DenoisingScoreMatching(
-            x, x_noisy, refsm.CovarianceCorruption(symmetric(np.random.default_rng(3), D, 0.2)), weights=weights),
-        "DenoisingScoreMatching, scaled": lambda: refsm.DenoisingScoreMatching(x, x_noisy, refsm.ScaledCorruption(0.8, 0.37), weights=weights),
-        "SlicedScoreMatching": lambda: refsm.SlicedScoreMatching(x, v, weights=weights),
-        "SlicedScoreMatching, variance reduced": lambda: refsm.SlicedScoreMatching(x, v, variance_reduced=True, weights=weights),
-        "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, weights=weights),
-        "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, weights=weights),
-        "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, weights=weights),
+        "ExplicitScoreMatching": lambda: refsm.ExplicitScoreMatching(x, noise, **w),
+        "ExplicitScoreMatching of a density":
+            lambda: refsm.ExplicitScoreMatching(x, energy("GaussianMixture", 5), **w),
+        "ImplicitScoreMatching": lambda: refsm.ImplicitScoreMatching(x, **w),
+        "RegularizedScoreMatching": lambda: refsm.RegularizedScoreMatching(x, 0.23, **w),
+        "ParzenExplicitScoreMatching":
+            lambda: refsm.ParzenExplicitScoreMatching(x[:5], x_noisy, 0.37, **w),
+        "ParzenImplicitScoreMatching": lambda: refsm.ParzenImplicitScoreMatching(x_noisy, **w),
+        "DenoisingScoreMatching": lambda: refsm.DenoisingScoreMatching(x, x_noisy, 0.37, **w),
+        "DenoisingScoreMatching, any covariance":
+            lambda: refsm.DenoisingScoreMatching(x, x_noisy, of_any_covariance, **w),
+        "DenoisingScoreMatching, scaled":
+            lambda: refsm.DenoisingScoreMatching(x, x_noisy, scaled, **w),
+        "SlicedScoreMatching": lambda: refsm.SlicedScoreMatching(x, v, **w),
+        "SlicedScoreMatching, variance reduced":
+            lambda: refsm.SlicedScoreMatching(x, v, variance_reduced=True, **w),
+        "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, **w),
+        "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, **w),
+        "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, **w),
     }[name]()
 
 
-GRID = [(e, o) for e in CONTINUOUS for o in OBJECTIVES] + [(e, o) for e in BINARY for o in BINARY_OBJECTIVES] \
-    + [("AutoencoderEnergy", "DenoisingAutoencoderLoss")]
+GRID = ([(e, o) for e in CONTINUOUS for o in OBJECTIVES]
+        + [(e, o) for e in BINARY for o in BINARY_OBJECTIVES]
+        + [("AutoencoderEnergy", "DenoisingAutoencoderLoss")])
 
 
 @pytest.mark.parametrize(("which", "of"), GRID)
 def test_value_terms_and_every_gradient_block(which, of):
     model, J = energy(which), objective(of)
     value, gradient = J.value_and_gradient(model)
-    assert isinstance(value, float) and isinstance(gradient, type(model.theta))
+    assert isinstance(value, float)
+    assert isinstance(gradient, type(model.theta))
     assert J.value(model) == pytest.approx(value, rel=1e-14)
     assert float(J.weights @ J.per_sample(model)) == pytest.approx(value, rel=1e-13)
     oracle = complex_gradient(lambda v: J.value(model.unravel(v)), model.ravel())
@@ -110,13 +123,16 @@ def test_partial_sums_over_points_add_up_to_the_whole(which, of):
     assert relative_gap(total, model.ravel(J.gradient(model))) < 1e-13
 
 
-@pytest.mark.parametrize("of", ["DenoisingScoreMatching", "ExplicitScoreMatching", "ImplicitScoreMatching", "SlicedScoreMatching"])
+@pytest.mark.parametrize("of",
+                         ["DenoisingScoreMatching", "ExplicitScoreMatching",
+                          "ImplicitScoreMatching", "SlicedScoreMatching"])
 def test_with_the_rational_activation_too_by_differences(of):
     rng = np.random.default_rng(8)
     W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
     J = objective(of)
     for model in (refsm.AutoencoderEnergy(W, b, c, sigma=0.61, activation=RATIONAL),
-                  refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3, activation=RATIONAL)):
+                  refsm.GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3,
+                                             activation=RATIONAL)):
         report = refsm.check_objective(J, model)
         assert report.verdict == "PASS", str(report)
 

@@ -1,24 +1,92 @@
-"""Read-only copies in one precision."""
+"""Immutable data: read-only copies in one precision, and pickles that keep the last bit."""
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, dataclass
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from refsm import immutable
+from refsm.energies.mixture import GaussianMixture
+from refsm.typing import Given
 
 X = np.random.default_rng(0).normal(size=(7, 5))
 
 
-def test_frozen_is_a_read_only_copy_in_rows():
+def test_a_readonly_copy_is_in_rows_and_shares_nothing():
     a = np.asfortranarray(X)
-    copy = immutable.readonly_copy(a)
-    assert (copy == a).all() and copy.flags.c_contiguous and not np.shares_memory(copy, a)
+    taken = immutable.readonly_copy(a)
+    assert (taken == a).all()
+    assert taken.flags.c_contiguous
+    assert not np.shares_memory(taken, a)
     with pytest.raises(ValueError, match="read-only"):
-        copy[0, 0] = 1.0
+        taken[0, 0] = 1.0
 
 
-def test_together_is_one_precision_wide_enough_for_all():
-    held = immutable.common_dtype(W=X, b=np.longdouble(X[0]), c=X[1] + 0j)
-    assert {a.dtype for a in held.values()} == {np.dtype(np.clongdouble)} and list(held) == ["W", "b", "c"]
-    assert all(not a.flags.writeable for a in held.values())
+def test_a_common_dtype_is_wide_enough_for_all():
+    copies = immutable.common_dtype(W=X, b=np.longdouble(X[0]), c=X[1] + 0j)
+    assert {a.dtype for a in copies.values()} == {np.dtype(np.clongdouble)}
+    assert list(copies) == ["W", "b", "c"]
+    assert all(not a.flags.writeable for a in copies.values())
     assert immutable.common_dtype(W=X, b=np.array([Fraction(1)]))["W"].dtype == object
+
+
+# -- objects that round what they are given --------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Shares(immutable.Immutable):
+    """Numbers divided by their sum: doing it twice may change the last bit."""
+
+    shares: Given
+    name: str = "shares"
+
+    def __post_init__(self):
+        shares = np.asarray(self.shares, dtype=float)
+        if not (shares > 0).all():
+            raise ValueError("shares must be > 0")
+        self._set(shares=immutable.readonly_copy(shares / shares.sum()))
+
+
+def rounded_twice():
+    """Shares that would change if they were divided by their sum again."""
+    for seed in range(100):
+        shares = Shares(np.random.default_rng(seed).random(7))
+        if (Shares(shares.shares).shares != shares.shares).any():
+            return shares
+    raise AssertionError("no such shares among a hundred")
+
+
+@pytest.mark.parametrize("again", [lambda a: pickle.loads(pickle.dumps(a)), copy.copy,
+                                   copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
+def test_a_copy_keeps_the_last_bit_and_is_read_only(again):
+    shares = rounded_twice()
+    other = again(shares)
+    assert type(other) is Shares
+    assert other.name == "shares"
+    assert (other.shares == shares.shares).all()
+    assert not other.shares.flags.writeable
+    assert not np.shares_memory(other.shares, shares.shares)
+    with pytest.raises(FrozenInstanceError):
+        other.shares = 3
+
+
+def test_a_mixture_comes_back_from_a_pickle_to_the_last_bit():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        model = GaussianMixture((p := rng.random(7)) / p.sum(), rng.normal(size=(7, 3)),
+                                np.stack([np.eye(3)] * 7))
+        other = pickle.loads(pickle.dumps(model))
+        assert (other.weights == model.weights).all()
+        assert (other.means == model.means).all()
+
+
+def test_what_is_rebuilt_is_checked():
+    with pytest.raises(ValueError, match="^shares must be > 0$"):
+        immutable.rebuilt(Shares, {"shares": np.array([-1.0, 3.0]), "name": "shares"})
+
+
+def test_a_field_that_the_constructor_converts_stays_converted():
+    """Lists and narrower numbers are widened by the constructor, and not put back."""
+    other = immutable.rebuilt(Shares, {"shares": np.array([1, 3]), "name": "shares"})
+    assert other.shares.tolist() == [0.25, 0.75]

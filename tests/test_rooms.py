@@ -11,21 +11,28 @@ import pytest
 import refsm
 
 ROOT = pathlib.Path(refsm.__file__).parent
-FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in (ROOT / folder).glob("*.py")
-                       if path.name not in ("__init__.py", "energy.py", "objective.py", "streamed.py"))
+NO_FORMULA = ("__init__.py", "energy.py", "parameters.py", "objective.py", "streamed.py")
+FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives")
+                       for path in (ROOT / folder).glob("*.py") if path.name not in NO_FORMULA)
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
-WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
-GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
-HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
-NOT_COMPUTED = re.compile(r"\[(definition|result|theorems? [\d, ]+)\]")
-
-
-def name(path):
-    return str(path.relative_to(ROOT))
 
 
 def head(path):
     return ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
+
+
+WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify"
+                  and re.search(r"^ {4}\(1\) ", head(path), re.M)]
+GLOSSARIES = [path for path in WITH_EQUATIONS                 # the others use their caller's names
+              if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]
+HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
+NOT_COMPUTED = re.compile(r"\[(definition|result|(statement|theorem)s? [\d, ]+)\]")
+ENTRY = re.compile(r" {4}((?:[A-Za-z]\w*)(?:, [A-Za-z]\w*)*) +"
+                   r"(?=\(|number|int|function|array|a |the )")
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
 
 
 def section(doc, heading):
@@ -34,7 +41,7 @@ def section(doc, heading):
 
 
 def stated(doc):
-    """{number: True if some code must compute it} from the Equations; an equation may go on over indented lines."""
+    """{number: whether some code must compute it}; an equation may go on over indented lines."""
     out, current = {}, None
     for line in section(doc, "Equations").splitlines():
         opening = re.match(r" {4}\((\d+)\)", line)
@@ -49,11 +56,18 @@ def stated(doc):
     return out
 
 
+def body(path):
+    """The source after the module docstring."""
+    source = path.read_text()
+    tree = ast.parse(source)
+    first = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+    return "".join(source.splitlines(keepends=True)[first:])
+
+
 def cited(path):
     """Numbers in the comments behind lines of code, after the shape."""
-    source = path.read_text()
-    body = source[source.index('"""', source.index('"""') + 3):]
-    return {int(k) for comment in re.findall(r"\S.*#(.*)", body) for k in re.findall(r"\((\d+)\)", comment)}
+    return {int(k) for comment in re.findall(r"\S.*#(.*)", body(path))
+            for k in re.findall(r"\((\d+)\)", comment)}
 
 
 @pytest.mark.parametrize("path", FORMULA_ROOMS, ids=name)
@@ -85,37 +99,120 @@ def test_the_symbols_of_the_glossary_are_identifiers_of_the_code(path):
     glossary = section(head(path), "Symbols")
     symbols = set()
     for line in glossary.splitlines():
-        entry = re.match(r" {4}((?:[A-Za-z]\w*)(?:, [A-Za-z]\w*)*) +(?=\(|number|int|function|array|a |the )", line)
+        entry = ENTRY.match(line)
         if entry:
             symbols |= set(entry.group(1).split(", "))
     assert symbols, "the glossary names no symbol"
     assert symbols <= identifiers, f"not in the code: {sorted(symbols - identifiers)}"
 
 
-@pytest.mark.parametrize("path", ALL_ROOMS, ids=name)
-def test_every_public_name_has_a_docstring_and_no_room_is_a_hall(path):
+IN_ORDER = [path for path in FORMULA_ROOMS if path.parent.name == "energies"
+            and path.name not in ("mixture.py", "parzen.py")]      # whose sums over K are helpers
+
+
+@pytest.mark.parametrize("path", IN_ORDER, ids=name)
+def test_the_formulas_at_a_block_of_points_stand_in_the_order_of_their_equations(path):
+    """Reading the class from top to bottom is reading the equations."""
     source = path.read_text()
-    tree = ast.parse(source)
+    at = next(node for node in ast.parse(source).body
+              if isinstance(node, ast.ClassDef) and node.name.endswith("At"))
+    lines = source.splitlines()[at.lineno - 1:at.end_lineno]
+    tags = [int(k) for line in lines for comment in re.findall(r"\S.*?#(.*)", line)
+            for k in re.findall(r"\((\d+)\)", comment)]
+    assert tags == sorted(tags)
+
+
+@pytest.mark.parametrize("path", ALL_ROOMS, ids=name)
+def test_every_public_name_has_a_docstring(path):
+    tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), "no module docstring"
     nameless = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
                 and not node.name.startswith("_") and not ast.get_docstring(node)]
     assert not nameless
-    assert source.count("\n") <= 320
+
+
+def modules_of(node):
+    """The names of the modules that an import statement imports, or [] for another node."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    if node.module in MODULES:                         # from refsm import sums: a module, or a name
+        return [inner if (inner := f"{node.module}.{alias.name}") in MODULES else node.module
+                for alias in node.names]
+    return [node.module or ""]
+
+
+def module(path):
+    """The dotted name of a file."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path): path for path in ALL_ROOMS}
 
 
 def test_refsm_imports_nothing_but_numpy_and_scipy():
     allowed = set(sys.stdlib_module_names) | {"numpy", "scipy", "refsm"}
     for path in ALL_ROOMS:
-        extra = {"matplotlib"} if path.name == "figures.py" else {"pytest"} if path.name.startswith(("test_", "conftest")) else set()
+        more = {"matplotlib"} if path.name == "figures.py" else set()
+        if path.name.startswith(("test_", "conftest")):
+            more = {"pytest"}
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
-            for module in names:
-                assert module.split(".")[0] in allowed | extra, (path, module)
+            for imported in modules_of(node):
+                assert imported.split(".")[0] in allowed | more, (path, imported)
 
 
-FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
-          ["figures", "cli", "__main__"]]
+def imports_when_loaded(path):
+    """The modules of refsm that a file imports as it is loaded, not inside a function or for types.
+
+    `refsm/__init__.py` is left out: it loads its names when they are first used.
+    """
+    def statements(nodes):
+        for node in nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            yield node
+            yield from statements(ast.iter_child_nodes(node))
+
+    found = {imported for node in statements(ast.parse(path.read_text()).body)
+             for imported in modules_of(node)}
+    return {one for one in found if one in MODULES and one != "refsm"} - {module(path)}
+
+
+def cycles(graph):
+    """The sets of two or more nodes that can all be reached from one another."""
+    def reached(start):
+        seen, todo = set(), list(graph[start])
+        while todo:
+            node = todo.pop()
+            if node not in seen:
+                seen.add(node)
+                todo += graph[node]
+        return seen
+
+    reach = {node: reached(node) for node in graph}
+    return {frozenset(other for other in graph if other in reach[node] and node in reach[other])
+            for node in graph if node in reach[node]}
+
+
+def test_no_two_files_import_each_other_on_any_way():
+    graph = {name: imports_when_loaded(path) for name, path in MODULES.items() if name != "refsm"}
+    assert not {tuple(sorted(cycle)) for cycle in cycles(graph)}
+
+
+def test_a_cycle_would_be_found():
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a", "b"}}) == {frozenset("bc")}
+
+
+FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities",
+           "activations", "saving", "data", "tables"],
+          ["energies", "corruption"],
+          ["objectives", "directions", "denoiser"],
+          ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"],
+          ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
 
 
 def test_a_room_imports_only_from_its_own_floor_and_those_below():
@@ -125,14 +222,11 @@ def test_a_room_imports_only_from_its_own_floor_and_those_below():
         if own == "__init__":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if isinstance(node, ast.ImportFrom) and node.module == "refsm":
-                modules = [f"refsm.{alias.name}" for alias in node.names]
-            for module in modules:
-                parts = module.split(".")
+            for imported in modules_of(node):
+                parts = imported.split(".")
                 if parts[0] == "refsm" and len(parts) > 1:
-                    assert parts[1] in floor, (path, module)
-                    assert floor[parts[1]] <= floor[own], f"{name(path)} imports {module}, which stands above it"
+                    assert parts[1] in floor, (path, imported)
+                    assert floor[parts[1]] <= floor[own], f"{name(path)} imports {imported}"
 
 
 def test_every_public_name_of_the_map_exists():

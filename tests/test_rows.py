@@ -8,15 +8,17 @@ import pytest
 
 from refsm import rows, validation
 
+X = np.random.default_rng(0).normal(size=(7, 5))
 needs_proc = pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(),
                                 reason="the memory of a process is read from /proc")
 
 
-# -- memory maps ------------------------------------------------------------------------------------------------------
+# -- memory maps -----------------------------------------------------------------------------------
 
 def resident():
     """Pages of files that count as memory of this process, in bytes."""
-    return 1024 * int(re.search(r"RssFile:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+    return 1024 * int(re.search(r"RssFile:\s+(\d+)",
+                                pathlib.Path("/proc/self/status").read_text())[1])
 
 
 @pytest.fixture
@@ -28,13 +30,16 @@ def large(tmp_path):
 
 @needs_proc
 @pytest.mark.parametrize("mode", ["r", "r+"])
-@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[7:], lambda a: np.asarray(a)[::2].T], ids=["whole", "part", "turned"])
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[7:], lambda a: np.asarray(a)[::2].T],
+                         ids=["whole", "part", "turned"])
 def test_a_memory_map_gives_back_the_memory_that_reading_it_took(large, mode, view):
     a = view(np.memmap(large, float, mode, shape=(2**15, 64)))
     before = resident()
-    assert a.sum() == a.size and resident() > before + a.size * 8 - 10**6
+    assert a.sum() == a.size
+    assert resident() > before + a.size * 8 - 10**6
     rows.release_pages(a)
-    assert resident() < before + 10**6 and a.sum() == a.size
+    assert resident() < before + 10**6
+    assert a.sum() == a.size
 
 
 @needs_proc
@@ -53,7 +58,8 @@ def test_a_new_memory_map_gives_back_the_memory_that_writing_it_took(large):
     before = resident()
     a[...] = 3.0
     rows.release_pages(a)
-    assert resident() < before + 10**6 and (a == 3).all()
+    assert resident() < before + 10**6
+    assert (a == 3).all()
 
 
 class WithMode(np.ndarray):
@@ -73,20 +79,43 @@ def test_what_lives_in_memory_alone_is_kept(large):
         rows.release_pages(a)
         assert a[3] == 7.0
         del a
-    for plain in (X, X[1:], changed + 1, WithMode(3, buffer=np.ones(3)), np.ones(3).view(WithMode).copy()):
+    for plain in (X, X[1:], changed + 1, WithMode(3, buffer=np.ones(3)),
+                  np.ones(3).view(WithMode).copy()):
         kept = plain.copy()
         rows.release_pages(plain)
         assert (plain == kept).all()
 
 
-@pytest.mark.parametrize("n, width, copies, rows", [
-    (5000, 64, 1, 4096), (5000, 100, 1, 2621), (5000, 784, 1, 512), (5000, 10**6, 1, 512),     # never fewer than 512 rows of one array
-    (5000, 64, 7, 585), (5000, 784, 7, 73), (5000, 10**6, 600, 1), (100, 64, 1, 4096)])          # or of all arrays that a row needs
-def test_blocks_cover_the_rows_once_in_order(n, width, copies, rows):
-    slices = list(rows.row_blocks(n, width, copies))
-    assert slices[0].start == 0 and slices[-1].stop == n
+# -- blocks of rows --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("n, width, arrays, size", [
+    (5000, 64, 1, 2048), (5000, 100, 1, 1310), (100, 64, 1, 2048),
+    (5000, 784, 1, 512), (5000, 10**6, 1, 512),           # at least 512 rows of one array
+    (5000, 64, 7, 292), (5000, 784, 7, 73),               # or of all arrays that a row needs
+    (5000, 10**6, 600, 1)])                               # and at least one row
+def test_blocks_cover_the_rows_once_in_order(n, width, arrays, size):
+    slices = list(rows.row_blocks(n, width, arrays))
+    assert slices[0].start == 0
+    assert slices[0].stop == min(size, n)
+    assert slices[-1].stop == n
     assert all(left.stop == right.start for left, right in zip(slices, slices[1:]))
-    assert slices[0].stop == min(rows, n)
-    assert all(part.stop - part.start == rows for part in slices[:-1])
-    if copies == 1:
-        assert slices == list(rows.row_blocks(n, width))
+    assert all(part.stop - part.start == size for part in slices[:-1])
+
+
+def test_a_row_needs_one_array_unless_it_is_said_how_many():
+    assert list(rows.row_blocks(5000, 784)) == list(rows.row_blocks(5000, 784, 1))
+
+
+@pytest.mark.parametrize("n, asked", [(512, 0), (513, 1)])
+def test_the_c_library_is_asked_to_keep_freed_memory_only_where_there_are_two_blocks(n, asked,
+                                                                                     monkeypatch):
+    calls = []
+    monkeypatch.setattr(rows, "_keep_freed_memory", lambda: calls.append(1))
+    list(rows.row_blocks(n, 10**6))
+    assert len(calls) == asked
+
+
+@needs_proc
+def test_what_is_kept_is_below_the_largest_threshold_of_the_c_library():
+    """glibc adapts its threshold to freed arrays of at most 32 MB, with a few bytes of its own."""
+    assert 2**25 - 2**14 < rows.KEEP * 8 < 2**25

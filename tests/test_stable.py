@@ -1,4 +1,4 @@
-"""Stable functions: against longdouble in units in the last place, beyond the float range, and along the complex plane."""
+"""Stable functions: units in the last place, beyond the float range, along the complex plane."""
 from fractions import Fraction
 
 import numpy as np
@@ -7,15 +7,17 @@ import pytest
 from refsm import stable
 
 LD = np.longdouble
-has_longdouble = pytest.mark.skipif(np.finfo(LD).eps > 1e-18, reason="longdouble is no wider than float64 here")
+has_longdouble = pytest.mark.skipif(np.finfo(LD).eps > 1e-18,
+                                    reason="longdouble is no wider than float64 here")
 
 
 def everywhere(seed=0):
-    """Numbers of every size up to 1e4, of both signs, and the places where a branch or the float range ends."""
+    """Numbers of every size up to 1e4, of both signs, and where a branch or the range ends."""
     rng = np.random.default_rng(seed)
     magnitude = 10 ** rng.uniform(-20, 4, 3000)
     ends = np.array([0, 36.7, 37, 350, 699.9, 700, 700.1, 708, 709.78, 709.79, 745, 746, 1e4])
-    positive = np.concatenate([magnitude, rng.uniform(0, 40, 6000), rng.uniform(0, 800, 3000), ends])
+    positive = np.concatenate([magnitude, rng.uniform(0, 40, 6000), rng.uniform(0, 800, 3000),
+                               ends])
     return np.concatenate([positive, -positive])
 
 
@@ -33,7 +35,8 @@ def units(got, true):
     return np.max(abs(LD(got) - true) / LD(np.spacing(abs(true).astype(float))))
 
 
-BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8}     # twice what was measured: libraries differ
+# twice what was measured: libraries differ
+BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8}
 
 
 @has_longdouble
@@ -50,7 +53,8 @@ def test_numbers_without_dimension_and_longdouble_are_taken(name):
     function = getattr(stable, name)
     for a in (-3.7, 0.6, 801.0):
         assert np.ndim(function(np.float64(a))) == 0
-        assert float(function(np.float64(a))) == pytest.approx(float(in_longdouble(name, a)), rel=1e-14)
+        assert float(function(np.float64(a))) == pytest.approx(float(in_longdouble(name, a)),
+                                                               rel=1e-14)
         assert function(LD([a])).dtype == LD
 
 
@@ -58,7 +62,8 @@ def test_numbers_without_dimension_and_longdouble_are_taken(name):
 @pytest.mark.parametrize("name", BOUND)
 def test_longdouble_keeps_its_precision(name):
     a = LD([-31.3, -2.7, 0.1, 5.9, 44.4])
-    assert np.max(abs(getattr(stable, name)(a) / in_longdouble(name, a) - 1)) < 10 * np.finfo(LD).eps
+    assert np.max(abs(getattr(stable, name)(a) / in_longdouble(name, a)
+                      - 1)) < 10 * np.finfo(LD).eps
 
 
 def test_the_small_values_that_textbook_forms_lose():
@@ -70,14 +75,16 @@ def test_the_small_values_that_textbook_forms_lose():
 
 def test_sigmoid_never_leaves_the_interval_from_0_to_1():
     s = stable.sigmoid(np.linspace(30, 60, 5001))
-    assert s.max() <= 1 and s.min() > 0.999
+    assert s.max() <= 1
+    assert s.min() > 0.999
     assert stable.sigmoid(np.array([-1e4, 1e4])).tolist() == [0.0, 1.0]
 
 
 def test_sigmoid_and_slope_come_from_one_call_and_bend_takes_the_slope():
     a = everywhere(1)
     s, slope = stable.sigmoid_and_slope(a)
-    assert (s == stable.sigmoid(a)).all() and (slope == stable.sigmoid_slope(a)).all()
+    assert (s == stable.sigmoid(a)).all()
+    assert (slope == stable.sigmoid_slope(a)).all()
     assert (stable.sigmoid_bend(a, slope) == stable.sigmoid_bend(a)).all()
 
 
@@ -94,15 +101,20 @@ def test_inputs_are_not_modified():
     stable.sigmoid_bend(a, slope := stable.sigmoid_slope(a))
     stable.log_sum_exp(a)
     stable.exp(a[a < 700])
-    assert (a == kept).all() and (slope == stable.sigmoid_slope(a)).all()
+    assert (a == kept).all()
+    assert (slope == stable.sigmoid_slope(a)).all()
 
 
-@pytest.mark.parametrize("name, derivative", [("softplus", stable.sigmoid), ("sigmoid", stable.sigmoid_slope), ("sigmoid_slope", stable.sigmoid_bend)])
+@pytest.mark.parametrize("name, derivative",
+                         [("softplus", stable.sigmoid), ("sigmoid", stable.sigmoid_slope),
+                          ("sigmoid_slope", stable.sigmoid_bend)])
 @pytest.mark.parametrize("largest, h", [(30, 1e-200), (330, 1e-150), (9e3, 1e-20)])
 def test_a_complex_step_through_each_function_is_its_derivative(name, derivative, largest, h):
-    a = np.concatenate([np.linspace(-largest, largest, 31)[[*range(15), *range(16, 31)]], [0.03, -0.03]])
+    a = np.concatenate([np.linspace(-largest, largest, 31)[[*range(15), *range(16, 31)]],
+                        [0.03, -0.03]])
     moved = getattr(stable, name)(a + 1j * h)
-    assert np.allclose(moved.imag / h, derivative(a), rtol=1e-13, atol=1e-300 / h if largest > 700 else 0)
+    assert np.allclose(moved.imag / h, derivative(a), rtol=1e-13,
+                       atol=1e-300 / h if largest > 700 else 0)
     assert np.allclose(moved.real, getattr(stable, name)(a), rtol=1e-13, atol=1e-15)
 
 
@@ -114,13 +126,15 @@ def test_a_complex_step_at_zero_meets_the_two_halves_of_the_line():
 def test_a_complex_step_through_the_bend_is_its_derivative():
     a, h = np.linspace(-9, 9, 31), 1e-200
     slope = stable.sigmoid_slope(a)
-    assert np.allclose(stable.sigmoid_bend(a + 1j * h).imag / h, slope * (1 - 6 * slope), rtol=1e-13, atol=1e-17)
+    assert np.allclose(stable.sigmoid_bend(a + 1j * h).imag / h, slope * (1 - 6 * slope),
+                       rtol=1e-13, atol=1e-17)
 
 
 def test_log_sum_exp_of_few_numbers_is_the_logarithm_of_their_sum():
     weights = np.array([[2.0, 3.0, 7.0], [0.5, 11.0, 1.5]])
     assert np.allclose(stable.log_sum_exp(np.log(weights)), np.log([12.0, 13.0]), rtol=1e-15)
-    assert np.allclose(stable.log_sum_exp(np.log(weights), axis=0), np.log([2.5, 14.0, 8.5]), rtol=1e-15)
+    assert np.allclose(stable.log_sum_exp(np.log(weights), axis=0), np.log([2.5, 14.0, 8.5]),
+                       rtol=1e-15)
 
 
 @pytest.mark.parametrize("shift", [-1e8, -750.0, 0.0, 710.0, 1e8])
@@ -128,7 +142,8 @@ def test_log_sum_exp_moves_with_its_argument(shift):
     a = np.random.default_rng(3).normal(size=(5, 3, 6))
     moved = stable.log_sum_exp(a + shift, axis=1)
     assert moved.shape == (5, 6)
-    assert np.max(abs(moved - shift - stable.log_sum_exp(a, axis=1))) <= 3 * np.spacing(max(abs(shift), 1.0))
+    assert np.max(abs(moved - shift
+                      - stable.log_sum_exp(a, axis=1))) <= 3 * np.spacing(max(abs(shift), 1.0))
 
 
 def test_log_sum_exp_of_zeros_is_minus_infinity_without_a_warning():
@@ -142,13 +157,15 @@ def test_a_complex_step_through_log_sum_exp_is_the_softmax():
     for k in range(3):
         moved = a.astype(complex)
         moved[k] += 1e-200j
-        assert stable.log_sum_exp(moved).imag / 1e-200 == pytest.approx(np.exp(a[k]) / np.exp(a).sum(), rel=1e-14)
+        softmax = np.exp(a[k]) / np.exp(a).sum()
+        assert stable.log_sum_exp(moved).imag / 1e-200 == pytest.approx(softmax, rel=1e-14)
 
 
 def test_exp_of_exact_zeros_is_an_exact_one():
     for zero in (Fraction(0), 0.0, 0):
         result = stable.exp(np.array([zero, Fraction(0)], dtype=object))
-        assert result.tolist() == [1, 1] and all(isinstance(one, Fraction) for one in result)
+        assert result.tolist() == [1, 1]
+        assert all(isinstance(one, Fraction) for one in result)
 
 
 def test_exp_of_another_rational_is_refused():
@@ -158,3 +175,19 @@ def test_exp_of_another_rational_is_refused():
 
 def test_exp_of_floats_is_exp():
     assert stable.exp([0.0, 1.0]).tolist() == [1.0, np.e]
+
+
+@pytest.mark.parametrize("name", BOUND)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint64", "bool", "float16", "float32"])
+def test_whole_and_narrow_numbers_are_widened_first(name, dtype):
+    """-|a| of an unsigned 3 is 253 before it is widened."""
+    a = np.array([0, 1, 3, 100]).astype(dtype)
+    result = getattr(stable, name)(a)
+    assert result.dtype == np.float64
+    assert (result == getattr(stable, name)(a.astype(float))).all()
+
+
+def test_whole_numbers_have_a_log_sum_exp_and_an_exp():
+    a = np.array([200, 3], dtype=np.uint8)
+    assert stable.log_sum_exp(a) == stable.log_sum_exp(a.astype(float))
+    assert (stable.exp(a) == np.exp(a.astype(float))).all()

@@ -12,25 +12,32 @@ X = np.random.default_rng(0).normal(size=(7, 5))
 
 def test_uniform_weights_sum_to_one_without_memory():
     weights = sums.uniform_weights(7, X)
-    assert weights.shape == (7,) and (weights == 1 / 7).all() and weights.strides == (0,)
+    assert weights.shape == (7,)
+    assert (weights == 1 / 7).all()
+    assert weights.strides == (0,)
     exact = sums.uniform_weights(7, np.array([Fraction(1)]))
-    assert exact.shape == (7,) and sum(exact) == 1 and exact[0] == Fraction(1, 7)
+    assert exact.shape == (7,)
+    assert sum(exact) == 1
+    assert exact[0] == Fraction(1, 7)
 
 
 def test_row_dot_sums_the_last_axis():
     u, v = np.random.default_rng(1).normal(size=(2, 3, 7, 5))
-    assert np.allclose(sums.row_dot(u, v), [[sum(p * q) for p, q in zip(a, b)] for a, b in zip(u, v)], rtol=1e-14)
+    assert np.allclose(sums.row_dot(u, v),
+                       [[sum(p * q) for p, q in zip(a, b)] for a, b in zip(u, v)], rtol=1e-14)
     exact = np.array([[Fraction(1, 3), Fraction(2)], [Fraction(0), Fraction(5, 7)]])
     ones = np.ones((2, 2))
     assert sums.row_dot(exact, exact).tolist() == [Fraction(37, 9), Fraction(25, 49)]
-    assert sums.row_dot(exact, ones).tolist() == sums.row_dot(ones, exact).tolist() == [7 / 3, 5 / 7]
+    assert sums.row_dot(exact, ones).tolist() == [7 / 3, 5 / 7]
+    assert sums.row_dot(ones, exact).tolist() == [7 / 3, 5 / 7]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.longdouble, complex, object])
 def test_sums_over_rows_are_sums_over_rows_in_their_own_numbers(dtype):
     u = np.arange(15).reshape(5, 3).astype(dtype) + (Fraction(1, 3) if dtype is object else 0)
-    w = np.array([Fraction(k, 7) for k in range(-2, 3)]) if dtype is object else np.arange(-2, 3).astype(dtype)
-    assert sums.sum_rows(u).tolist() == [sum(column) for column in u.T] and sums.sum_rows(u).dtype == dtype
+    w = np.arange(-2, 3).astype(dtype) / (Fraction(7) if dtype is object else 1)
+    assert sums.sum_rows(u).tolist() == [sum(column) for column in u.T]
+    assert sums.sum_rows(u).dtype == dtype
     assert sums.weighted_sum(w, u).tolist() == [sum(w * column) for column in u.T]
     one = sums.uniform_weights(5, u)
     assert (abs(sums.weighted_sum(one, u) - u.sum(axis=0) / 5) <= 1e-15 * abs(u).max()).all()
@@ -39,8 +46,10 @@ def test_sums_over_rows_are_sums_over_rows_in_their_own_numbers(dtype):
 def test_a_number_held_once_is_taken_once():
     w = np.arange(3.0)
     repeated = np.broadcast_to(w[:, None], (3, 5))
-    assert sums.drop_broadcast_axes(repeated).tolist() == [[0], [1], [2]] and sums.drop_broadcast_axes(repeated.T).tolist() == [[0, 1, 2]]
-    assert sums.drop_broadcast_axes(w).tolist() == [0, 1, 2] and sums.drop_broadcast_axes(np.broadcast_to(w[1], (7,))).tolist() == [1]
+    assert sums.drop_broadcast_axes(repeated).tolist() == [[0], [1], [2]]
+    assert sums.drop_broadcast_axes(repeated.T).tolist() == [[0, 1, 2]]
+    assert sums.drop_broadcast_axes(w).tolist() == [0, 1, 2]
+    assert sums.drop_broadcast_axes(np.broadcast_to(w[1], (7,))).tolist() == [1]
 
 
 @pytest.mark.parametrize("count", range(1, 18))
@@ -51,7 +60,9 @@ def test_a_pairwise_sum_is_the_sum_of_each_part(count):
         pairwise.add(term)
     number, vector, exact = pairwise.total()
     whole = count * (count + 1) // 2
-    assert number == whole and vector.tolist() == [whole, -2 * whole] and exact == Fraction(whole, 3)
+    assert number == whole
+    assert vector.tolist() == [whole, -2 * whole]
+    assert exact == Fraction(whole, 3)
     assert pairwise.total()[0] == number          # asking does not change it
 
 
@@ -74,5 +85,78 @@ def test_rounding_of_a_pairwise_sum_does_not_grow_with_the_number_of_terms():
     pairwise = sums.PairwiseSum()
     for _ in range(2**14):
         pairwise.add((0.1,))
-    assert pairwise.total()[0] == 0.1 * 2**14         # every partial sum is a power of two times 0.1
-    assert np.cumsum(np.full(2**14, 0.1))[-1] != 0.1 * 2**14           # one after the other (Python's own sum compensates from 3.12 on)
+    assert pairwise.total()[0] == 0.1 * 2**14          # every partial sum is 0.1 times a power of 2
+    assert np.cumsum(np.full(2**14, 0.1))[-1] != 0.1 * 2**14         # one after the other
+
+
+# -- directions ------------------------------------------------------------------------------------
+
+N, M, D, K = 7, 3, 5, 6
+RNG = np.random.default_rng(2)
+V, W, U, COTANGENT = (RNG.normal(size=shape) for shape in ((N, M, D), (K, D), (N, M, K), (N, M)))
+
+
+def test_directions_are_projected_on_the_rows_of_a_matrix():
+    plain = [[[sum(V[k, r, i] * W[j, i] for i in range(D)) for j in range(K)] for r in range(M)]
+             for k in range(N)]
+    assert np.allclose(sums.project(V, W), plain, rtol=1e-13)
+
+
+def test_a_sum_over_directions_is_one_for_each_point():
+    plain = [sum(COTANGENT[k, r] * U[k, r] for r in range(M)) for k in range(N)]
+    assert np.allclose(sums.sum_directions(COTANGENT, U), plain, rtol=1e-13)
+
+
+def test_a_sum_over_directions_leaves_its_arguments_alone():
+    w, u = COTANGENT.copy(), U.copy()
+    sums.sum_directions(w, u)
+    assert (w == COTANGENT).all()
+    assert (u == U).all()
+
+
+def test_weights_of_directions_may_be_broadcast():
+    weights = np.broadcast_to(np.array(0.3), (N, M))
+    assert np.allclose(sums.sum_directions(weights, U), 0.3 * U.sum(axis=1), rtol=1e-13)
+
+
+def test_an_outer_sum_is_over_points_and_directions():
+    plain = sum(np.outer(U[k, r], V[k, r]) for k in range(N) for r in range(M))
+    assert np.allclose(sums.outer_sum(U, V), plain, rtol=1e-13)
+
+
+def test_sums_over_directions_are_exact_in_rationals():
+    u = np.array([[[Fraction(1, 3), Fraction(2)], [Fraction(5, 7), Fraction(0)],
+                   [Fraction(-1), Fraction(1, 2)]]])
+    w = np.array([[Fraction(1, 5), Fraction(7), Fraction(2, 3)]])
+    assert sums.sum_directions(w, u).tolist() == [[Fraction(1, 15) + 5 - Fraction(2, 3),
+                                                   Fraction(2, 5) + Fraction(1, 3)]]
+    assert sums.outer_sum(u, u)[0, 1] == Fraction(2, 3) - Fraction(1, 2)
+    assert sums.project(u, u[0])[0, 1].tolist() == [Fraction(5, 21), Fraction(25, 49),
+                                                    Fraction(-5, 7)]
+
+
+def test_a_column_stands_beside_every_entry_of_a_row():
+    w = np.arange(3.0)
+    assert sums.column(w).tolist() == [[0], [1], [2]]
+    assert sums.column(np.broadcast_to(w[2], (7,))).tolist() == [[2]]
+
+
+# -- the symbolic zero -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("sum_of_zero", [
+    lambda: sums.row_dot(ZERO, X), lambda: sums.row_dot(X, ZERO), lambda: sums.sum_rows(ZERO),
+    lambda: sums.weighted_sum(ZERO, X), lambda: sums.weighted_sum(X[:, 0], ZERO),
+    lambda: sums.sum_directions(ZERO, U), lambda: sums.sum_directions(COTANGENT, ZERO),
+    lambda: sums.outer_sum(ZERO, V), lambda: sums.outer_sum(U, ZERO),
+    lambda: sums.project(ZERO, W), lambda: sums.column(ZERO)])
+def test_every_sum_of_the_symbolic_zero_is_the_symbolic_zero(sum_of_zero):
+    assert sum_of_zero() is ZERO
+
+
+def test_a_pairwise_sum_of_symbolic_zeros_is_the_symbolic_zero():
+    pairwise = sums.PairwiseSum()
+    for _ in range(3):
+        pairwise.add((ZERO, 1.0))
+    total, ones = pairwise.total()
+    assert total is ZERO
+    assert ones == 3

@@ -66,7 +66,7 @@ def autoencoder_bounds(model: AutoencoderEnergy, x: Array, x_noisy: Array) -> Ro
     n = len(x)
     w = 1 / n
     at = model.at(x_noisy)
-    s, s1 = at.s_s1
+    s, s1 = at.s_and_s1
     s2 = -2 * model.activation.kappa(at.a, s) * s1
     d_a = (d + 2) * u * (np.abs(x_noisy) @ W.T + b)                                     # (n, m)  (1)
     d_s = s1 * d_a + FUNCTION * u * s                                                   # (n, m)  (2)

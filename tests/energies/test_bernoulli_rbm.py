@@ -1,4 +1,4 @@
-"""The Bernoulli machine: hidden states enumerated, gaps by flipping, both forms of a gap, complex steps, extremes."""
+"""The Bernoulli machine: hidden states enumerated, gaps by flipping, both forms of a gap."""
 import pickle
 from itertools import product
 
@@ -22,7 +22,7 @@ def machine(seed=0, scale=1.0):
 
 
 def mixed():
-    """Near weights, far weights of both signs, and weights that are zero; unit 3 has only near ones."""
+    """Near weights, far ones of both signs, and one that is zero; unit 3 has only near ones."""
     W = np.array(machine().W)
     W[1, 0], W[4, 0], W[2, 2], W[0, 4], W[5, 1] = 7.0, -6.0, 5.0, -90.0, 0.0
     return machine().with_theta(machine().theta._replace(W=W))
@@ -43,7 +43,7 @@ def flipped(model, x):
 
 
 def wide_gap(W, b, c, x):
-    """The gaps in longdouble, each softplus difference taken without cancellation, as an expm1 of the hidden odds."""
+    """The gaps in longdouble, each softplus difference without cancellation."""
     W, b, c = (np.asarray(block, dtype=np.longdouble) for block in (W, b, c))
     delta = 1 - 2 * x
     a = (x @ W.T + b)[:, :, None]
@@ -85,12 +85,15 @@ def test_a_weight_is_near_up_to_and_including_the_bound():
     assert model.at(data()[:, :3]).near.tolist() == [[True, True, False]]
 
 
-@pytest.mark.parametrize("model", [machine(), mixed(), machine(scale=0.0)], ids=["near", "mixed", "zero"])
+@pytest.mark.parametrize("model", [machine(), mixed(), machine(scale=0.0)],
+                         ids=["near", "mixed", "zero"])
 @pytest.mark.parametrize("names", [("energy",), ("gap",), ("energy", "gap")], ids="+".join)
 def test_each_pullback_is_the_complex_step(model, names):
     rng = np.random.default_rng(3)
     x = data()
-    cotangents = {name: value for name, value in {"energy": rng.normal(size=n), "gap": rng.normal(size=(n, d))}.items() if name in names}
+    cotangents = {name: value for name,
+                  value in {"energy": rng.normal(size=n), "gap": rng.normal(size=(n, d))}.items()
+                  if name in names}
 
     def paired(vector):
         moved = model.unravel(vector)
@@ -105,7 +108,8 @@ def test_each_pullback_is_the_complex_step(model, names):
 
 def test_a_complex_cotangent_passes():
     g = np.random.default_rng(4).normal(size=(n, d))
-    for left, right in zip(mixed().pullback(data(), gap=(1 + 2j) * g), mixed().pullback(data(), gap=g)):
+    for left, right in zip(mixed().pullback(data(), gap=(1 + 2j) * g),
+                           mixed().pullback(data(), gap=g)):
         assert relative_gap(left, (1 + 2j) * right) < 1e-14
 
 
@@ -116,8 +120,10 @@ def test_no_cotangent_pulls_back_to_zeros():
 @pytest.mark.parametrize("size", [1e-12, 1e-3, 1.0, 3.9, 4.1, 30.0, 1e3, 1e6])
 @pytest.mark.parametrize("offset", [0.0, 3.3, 40.1, 1e4])
 def test_gaps_keep_their_relative_accuracy(size, offset):
-    """Against longdouble, one flip of one hidden unit: 100 units of rounding, and what the roundings of a (none at x = 0) and of a + w
-    move: the first h, the second the smaller of sigmoid(a + w) and sigmoid(-a - w)."""
+    """Against longdouble, one flip of one hidden unit: 100 units of rounding, and what the
+    roundings of a (none at x = 0) and of a + w move: the first by what the flip adds to sigmoid(a),
+    the second by the smaller of sigmoid(a + w) and sigmoid(-a - w).
+    """
     if np.finfo(np.longdouble).eps > 1e-18:
         pytest.skip("longdouble is float64 here")
     x = np.array([[0.0], [1.0]])
@@ -133,41 +139,48 @@ def test_gaps_keep_their_relative_accuracy(size, offset):
 
 
 def test_pullbacks_keep_their_relative_accuracy():
-    """One far and one near hidden unit, both saturated upwards: what a flip adds to sigmoid(40) is 1e-18, not 0."""
+    """One far and one near hidden unit at a = 40: what a flip adds to sigmoid is 1e-18, not 0."""
     model = BernoulliRBM([[-2.0], [5.0]], [40.0, 40.0], [0.0])
     db = model.pullback([[0.0]], gap=[[1.0]]).b
-    exact = [np.exp(-38.0) - np.exp(-40.0), -(np.exp(-40.0) - np.exp(-45.0))]     # sigmoid(a) = 1 - exp(-a) up to exp(-2a)
-    assert relative_gap(db[0], exact[0]) < 1e-14 and relative_gap(db[1], exact[1]) < 1e-14
+    # sigmoid(a) = 1 - exp(-a) up to exp(-2a)
+    exact = [np.exp(-38.0) - np.exp(-40.0), -(np.exp(-40.0) - np.exp(-45.0))]
+    assert relative_gap(db[0], exact[0]) < 1e-14
+    assert relative_gap(db[1], exact[1]) < 1e-14
 
 
 @pytest.mark.parametrize("size", [1e-320, 1e3, 1e6])
 def test_extreme_weights_are_finite_and_right(size):
     rng = np.random.default_rng(5)
-    model = BernoulliRBM(size * rng.choice([-1.0, 1.0], size=(m, d)), 1e4 * rng.normal(size=m), rng.normal(size=d))
+    model = BernoulliRBM(size * rng.choice([-1.0, 1.0], size=(m, d)), 1e4 * rng.normal(size=m),
+                         rng.normal(size=d))
     gap = model.energy_gap(data())
     pulled = model.pullback(data(), energy=np.ones(n), gap=np.ones((n, d)))
-    assert np.isfinite(gap).all() and all(np.isfinite(block).all() for block in pulled)
+    assert np.isfinite(gap).all()
+    assert all(np.isfinite(block).all() for block in pulled)
     assert (abs(gap - flipped(model, data())) <= 1e-15 * (1e4 + size) * m * d).all()
 
 
 def test_results_do_not_depend_on_the_blocks():
-    """More points than one block and than one piece in cache hold: the same numbers as one by one."""
+    """More points than one block, and than one piece in cache, hold: the numbers of one by one."""
     model, x = mixed(), data(rows=50000)
     g = np.random.default_rng(6).normal(size=x.shape)
     whole = model.energy_gap(x)
-    assert relative_gap(whole[::5000], np.concatenate([model.energy_gap(row[None]) for row in x[::5000]])) < 1e-15
-    parts = [model.pullback(x[rows], gap=g[rows]) for rows in (slice(0, 11), slice(11, 30001), slice(30001, None))]
+    assert relative_gap(whole[::5000],
+                        np.concatenate([model.energy_gap(row[None]) for row in x[::5000]])) < 1e-15
+    parts = [model.pullback(x[rows], gap=g[rows])
+             for rows in (slice(0, 11), slice(11, 30001), slice(30001, None))]
     for left, *right in zip(model.pullback(x, gap=g), *parts):
         assert relative_gap(left, sum(right)) < 1e-12
-    at = model.at(x)                                                   # all points as one block, still few at a time in cache
+    at = model.at(x)  # all points as one block, still few at a time in cache
     for left, right in zip(at.pullback(gap=g), model.pullback(x, gap=g)):
         assert relative_gap(left, right) < 1e-12
 
 
 def test_few_points_at_a_time_are_flipped():
     wide = BernoulliRBM(np.zeros((100, 70)), np.zeros(100), np.zeros(70))
-    rows = [rows.stop - rows.start for rows, _ in wide.at(np.zeros((60, 70)))._few_points()]
-    assert sum(rows) == 60 and 1 < max(rows) * 100 * 70 / rows.BLOCK * 2 <= 2
+    pieces = [part.stop - part.start for part, _ in wide.at(np.zeros((60, 70)))._few_points()]
+    assert sum(pieces) == 60
+    assert 1 < max(pieces) * 100 * 70 / rows.BLOCK * 2 <= 2
 
 
 def test_other_precisions_pass():
@@ -176,12 +189,14 @@ def test_other_precisions_pass():
         assert relative_gap(mixed().energy_gap(x.astype(kind)), mixed().energy_gap(x)) == 0
         assert mixed().energy_gap(x.astype(kind)).dtype == float
     wide = BernoulliRBM(*(np.asarray(block, dtype=np.longdouble) for block in mixed().theta))
-    assert wide.energy_gap(x).dtype == np.longdouble and wide.pullback(x, gap=x).W.dtype == np.longdouble
+    assert wide.energy_gap(x).dtype == np.longdouble
+    assert wide.pullback(x, gap=x).W.dtype == np.longdouble
 
 
 def test_theta_and_its_vector():
     model = machine()
-    assert isinstance(model.theta, BernoulliRBMTheta) and (model.d, model.width) == (d, m)
+    assert isinstance(model.theta, BernoulliRBMTheta)
+    assert (model.d, model.width) == (d, m)
     assert BernoulliRBM(np.zeros((3, 8)), np.zeros(3), np.zeros(8)).width == 8
     again = pickle.loads(pickle.dumps(model.unravel(model.ravel())))
     assert all(np.array_equal(left, right) for left, right in zip(again.theta, model.theta))
@@ -202,5 +217,14 @@ def test_wrong_parameters_and_points_are_refused_by_a_sentence():
         BernoulliRBM(np.full((m, d), np.nan), b, c)
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(1, 2\) is 0.5"):
         machine().energy_gap(np.where(np.arange(n * d).reshape(n, d) == 7, 0.5, data()))
-    with pytest.raises(TypeError, match="BernoulliRBM is an energy of binary points, which has energy gaps and no score"):
+    with pytest.raises(TypeError, match="^BernoulliRBM has no score: it is an energy of binary "
+                                        "points with energy, gap$"):
         machine().score(data())
+
+
+def test_a_hidden_unit_may_change_its_sign_or_its_place():
+    W, b, c = mixed().theta
+    order, signs = [3, 0, 5, 1, 2, 4], np.array([1, -1, 1, 1, -1, 1])
+    turned = BernoulliRBM((signs[:, None] * W)[order], (signs * b)[order], c + W[1] + W[4])
+    assert relative_gap(turned.energy(data()), mixed().energy(data()) + b[1] + b[4]) < 1e-13
+    assert relative_gap(turned.energy_gap(data()), mixed().energy_gap(data())) < 1e-13
