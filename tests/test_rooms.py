@@ -17,7 +17,7 @@ ALL_ROOMS = sorted(ROOT.rglob("*.py"))
 WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
 GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
-NOT_COMPUTED = re.compile(r"\[(definition|result|theorems? [\d, ]+)\]")
+NOT_COMPUTED = re.compile(r"\[(definition|result|(theorem|statement)s? [\d, ]+)\]")
 
 
 def name(path):

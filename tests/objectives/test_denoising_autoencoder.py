@@ -111,7 +111,7 @@ def test_scaled_noise_needs_scaled_clean_points_and_other_covariances_break_the_
 def test_the_wider_layer_sets_the_blocks():
     x, x_noisy, W, b, c = setting(7, n=600)
     model = AutoencoderEnergy(np.tile(W, (200, 1)) / 20, np.tile(b, 200), c, sigma=0.3)
-    assert len(list(blocks(600, model.width))) > 1
+    assert len(list(row_blocks(600, model.width))) > 1
     J = DenoisingAutoencoderLoss(x, x_noisy)
     term, backward = J.forward(model)                                  # all points as one block
     assert relative_gap(J.per_sample(model), term) < 1e-13
@@ -124,7 +124,8 @@ def test_models_that_are_no_tied_autoencoder_are_refused():
     for model, error, sentence in [
         (GaussianBernoulliRBM(W, b, c, np.zeros(D)), TypeError,
          "model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, but it is a GaussianBernoulliRBM"),
-        (AutoencoderEnergy(np.ones((M, 9)), b, np.ones(9), sigma=0.5), ValueError, "model must have d = 3 as the data, but it has d = 9"),
+        (AutoencoderEnergy(np.ones((M, 9)), b, np.ones(9), sigma=0.5), ValueError,
+         "model must have d = 3 as the data of DenoisingAutoencoderLoss, but it has d = 9"),
     ]:
         for ask in (J.value, J.gradient, J.per_sample):
             with pytest.raises(error) as caught:

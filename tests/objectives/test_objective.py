@@ -2,7 +2,9 @@
 import pathlib
 import pickle
 import re
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from oracles import relative_gap
 
 from refsm import directions
 from refsm.activations import RATIONAL
+from refsm.checks import check_objective
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.objectives.denoising import DenoisingScoreMatching
@@ -17,6 +20,7 @@ from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
 from refsm.objectives.objective import Objective
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching, RegularizedScoreMatching
 from refsm.objectives.sliced import ExplicitSlicedScoreMatching, SlicedScoreMatching
+from refsm.objectives.streamed import StreamedObjective
 
 N, D, M, R = 7, 3, 5, 6          # points, dimensions, hidden units, directions
 SIGMA = 0.37
@@ -375,7 +379,78 @@ def test_bad_data_are_refused_in_one_sentence(make):
 
 
 def test_the_contract_itself_is_abstract():
-    J = Objective()
-    for ask in (lambda: J.points, J.local_loss):
-        with pytest.raises(NotImplementedError):
-            ask()
+    with pytest.raises(NotImplementedError):
+        Objective().local_loss()
+
+
+# -- an objective of the user's own -------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TowardsNormal(Objective):
+    """Explicit score matching towards the score -x of N(0, I), as in the head of the room."""
+
+    x: Any
+    weights: Any = None
+
+    reads = ("score",)
+
+    def local_loss(self, score):
+        r = score + self.x
+        return (r * r).sum(axis=1) / 2, {"score": self.weights[:, None] * r}
+
+
+def test_an_objective_is_its_arrays_what_it_reads_and_its_local_loss():
+    x, _, _ = data()
+    J, same = TowardsNormal(x), ExplicitScoreMatching(x, -x)
+    assert max(gaps(J.value_and_gradient(energy()), same.value_and_gradient(energy()))) < 1e-14
+    assert relative_gap(J.per_sample(energy()), same.per_sample(energy())) < 1e-14
+    assert np.array_equal(J.evaluate(score=x)[1]["score"], same.evaluate(score=x)[1]["score"])
+    assert np.array_equal(J.take([5, 0]).x, x[[5, 0]])
+    assert repr(J) == "TowardsNormal(n=7, d=3)"
+    assert check_objective(J, energy()).verdict == "PASS"
+    assert not J.x.flags.writeable
+    with pytest.raises(ValueError, match=r"^x must have shape \(n, d\), but its shape is \(7,\)$"):
+        TowardsNormal(x[:, 0])
+    with pytest.raises(ValueError, match=r"^weights must have shape \(7,\)"):
+        TowardsNormal(x, np.ones(5))
+
+
+def test_directions_are_not_optional():
+    with pytest.raises(TypeError, match="directions"):
+        SlicedScoreMatching(data()[0])
+
+
+# -- parts ----------------------------------------------------------------------------------------
+
+
+@each_objective
+def test_rows_are_a_slice_indices_or_a_mask(make):
+    J = make(*data())
+    terms = J.per_sample(energy())
+    mask = np.array([True, False, False, True, True, False, True])
+    for rows in (slice(5, 0, -2), [-1, 3, 3], np.array([6, 2], dtype=np.uint8), mask):
+        found = J.take(rows).per_sample(energy())
+        assert relative_gap(found, terms[rows]) < 1e-14      # another block size, another rounding
+
+
+@pytest.mark.parametrize("rows, sentence", [
+    (slice(5, 5), r"rows must select at least one of 7 points, but slice\(5, 5, None\) selects none"),
+    ([], r"rows must be a slice or a one-dimensional array of at least one index, "
+     r"but it has shape \(0,\) and dtype float64"),
+    (3, r"rows must be .* at least one index, but it has shape \(\) and dtype int64"),
+    ([[1, 2, 3], [4, 5, 6]], r"rows must be .*, but it has shape \(2, 3\) and dtype int64"),
+    ([0.5], r"rows must be .*, but it has shape \(1,\) and dtype float64"),
+    ([[1], [2, 3]], "rows must be a slice or a one-dimensional array"),
+    ("abc", "rows must be a slice or a one-dimensional array"),
+    (None, r"rows must be .*, but it has shape \(\) and dtype object"),
+    ([True, False, True], r"rows must be .*, but it has shape \(3,\) and dtype bool"),
+    (np.zeros(7, bool), r"rows must be .* at least one index"),
+    ([3, 7], "rows must be indices of 7 points, but one of them is 7$"),
+    ([-8, 3], "rows must be indices of 7 points, but one of them is -8$"),
+])
+def test_rows_that_select_nothing_are_refused_in_one_sentence(rows, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        ImplicitScoreMatching(data()[0]).take(rows)
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        StreamedObjective([ImplicitScoreMatching(data()[0])]).take(rows)
