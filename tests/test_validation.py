@@ -239,3 +239,25 @@ def test_held_data_are_read_in_blocks_by_their_width(monkeypatch):
     monkeypatch.setattr("refsm.validation.row_blocks", lambda n, width: seen.append((n, width)) or [slice(0, n)])
     validation.readonly_view(np.zeros((7, 5, 3)), "x", ("n", "d", "k"))
     assert seen == [(7, 15)]
+
+
+class Tensor:
+    """What a framework's tensor looks like from outside: no array is made of it if it is tracked."""
+
+    def __init__(self, requires_grad):
+        self.requires_grad = requires_grad
+
+    def __array__(self, *_, **__):
+        if self.requires_grad:
+            raise RuntimeError("use tensor.detach().numpy() instead")
+        return np.ones((3, 5))
+
+
+def test_a_tensor_that_requires_a_gradient_is_refused_in_one_sentence():
+    sentence = ("score must be numbers without a gradient, but it is a Tensor that requires one: "
+                "give score.detach()")
+    for check in (validation.widen, lambda value, name: validation.array(value, name, ("n", "d"))):
+        with pytest.raises(TypeError) as caught:
+            check(Tensor(True), "score")
+        assert str(caught.value) == sentence
+    assert validation.widen(Tensor(False)).shape == (3, 5)
