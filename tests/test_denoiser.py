@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from oracles import relative_gap
 
-from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
+from refsm.corruption import (CovarianceCorruption, DiagonalCorruption, GaussianCorruption,
+                              ScaledCorruption)
 from refsm.denoiser import tweedie, tweedie_covariance
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.gaussian import Gaussian
@@ -13,6 +14,7 @@ K, N, D = 5, 7, 3
 C = np.array([[0.5, 0.2, -0.1], [0.2, 0.7, 0.3], [-0.1, 0.3, 0.9]])
 CASES = {"isotropic": (GaussianCorruption(0.6), 1, 0.36 * np.eye(D)),
          "a number": (0.6, 1, 0.36 * np.eye(D)),
+         "diagonal": (DiagonalCorruption([0.37, 0.61, 1.3]), 1, np.diag(np.square([0.37, 0.61, 1.3]))),
          "covariance": (CovarianceCorruption(C), 1, C),
          "scaled": (ScaledCorruption(0.7, 0.6), 0.7, 0.36 * np.eye(D))}
 

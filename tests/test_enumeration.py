@@ -105,11 +105,13 @@ def test_24_units_are_not_too_many():
 
 
 def test_wrong_inputs_are_refused_by_a_sentence():
-    for wrong in (0, 25):
-        with pytest.raises(ValueError, match=f"d must be between 1 and 24 to go through all 2.d points, but it is {wrong}"):
+    for wrong in (0, 2.5, "3"):
+        with pytest.raises(ValueError, match=f"^d must be a whole number >= 1, but it is {wrong!r}$"):
             binary_points(wrong)
-    with pytest.raises(ValueError, match="d must be between 1 and 24 to go through all 2.d points, but it is 25"):
-        log_partition(rbm(d=25))
+    for ask in (lambda: binary_points(25), lambda: log_partition(rbm(d=25))):
+        with pytest.raises(ValueError, match=r"^d must be at most 24, to go through all 2\^d points, "
+                           "but it is 25$"):
+            ask()
     with pytest.raises(TypeError, match="model must be an energy of binary points, but it is a Gaussian"):
         log_partition(Gaussian(np.zeros(3), np.eye(3)))
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(0, 0\) is 2.0"):

@@ -252,9 +252,12 @@ def test_the_expected_denoising_loss_is_the_same_from_pairs_and_from_the_noisy_d
 
 
 @pytest.mark.parametrize("make, error, sentence", [
-    (lambda: box([0.0], [0.0], 5), ValueError, "upper must exceed lower in every dimension, but they are [0.] and [0.]"),
+    (lambda: box([0.0], [0.0], 5), ValueError, "upper must exceed lower in every dimension, but they are [0.0] and [0.0]"),
     (lambda: box([0.0], [1.0, 2.0], 5), ValueError, "upper must have shape (1,), but its shape is (2,)"),
     (lambda: box([0.0], [1.0], 1), ValueError, "size must be at least 2, but it is 1"),
+    (lambda: box([0.0], [1.0], 2.5), ValueError, "size must be a whole number >= 1, but it is 2.5"),
+    (lambda: gauss_hermite(STANDARD, 0), ValueError,
+     "size must be a whole number >= 1, but it is 0"),
     (lambda: trapezoid((np.zeros(3), np.eye(3)), 162), ValueError,
      "size must give at most 4194304 nodes, but 162 along each of 3 dimensions, 1 times, are 4251528"),
     (lambda: gauss_hermite((np.zeros(23), np.eye(23)), 2), ValueError,
@@ -281,5 +284,5 @@ def test_bad_input_is_one_sentence(make, error, sentence):
 
 def test_the_largest_rule_is_allowed():
     assert gauss_hermite((np.zeros(2), np.eye(2)), 3).weights.shape == (9,)
-    expectations._affordable(2, 22, 1)
-    expectations._affordable(2, 21, 2)
+    expectations._check_size(2, 22, 1)
+    expectations._check_size(2, 21, 2)

@@ -114,7 +114,7 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
 
 
 FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
+          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling", "gibbs_sampling"], ["theorems"], ["verify"],
           ["figures", "cli", "__main__"]]
 
 

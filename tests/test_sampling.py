@@ -76,7 +76,7 @@ def test_chains_of_a_generator_have_the_stationary_variance():
     assert np.allclose(np.var((x - MEAN) @ Q, axis=0) / exact, 1, atol=5 * math.sqrt(2 / 20000))      # five standard deviations of a variance
 
 
-def test_walk_is_the_chain_without_noise():
+def test_the_ascent_is_the_chain_without_noise():
     x = np.random.default_rng(5).standard_normal((5, 3))
     still = langevin(Gaussian(MEAN, PRECISION), x, STEP, 6, Dictated(np.zeros((6, 5, 3))))
     assert np.array_equal(ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 6), still)
@@ -101,7 +101,8 @@ def test_the_callback_sees_every_step_and_may_keep_it():
 
 
 def test_a_chain_that_leaves_the_finite_numbers_says_so():
-    with pytest.raises(FloatingPointError, match="^the walk left the finite numbers at step [0-9]+ of 900; with a smaller step than 1000.0 it may not$"):
+    with pytest.raises(FloatingPointError, match="^the chains left the finite numbers at step [0-9]+ of 900; "
+                       "with a smaller step than 1000.0 they may not$"):
         ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 1000, 900)
 
 
@@ -132,6 +133,8 @@ def test_bad_arguments_are_refused_in_one_sentence(step, steps, x, error, messag
 
 
 def test_what_has_no_score_is_refused():
+    with pytest.raises(TypeError, match="^callback must be a function, but it is a str$"):
+        ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, callback="x")
     with pytest.raises(TypeError, match="^model must have a score, but it is a dict$"):
         ascend_score({}, [[1.0]], 0.1, 3)
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):

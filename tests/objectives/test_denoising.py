@@ -6,7 +6,8 @@ import pytest
 from oracles import complex_gradient, relative_gap
 from test_score_matching import energies
 
-from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
+from refsm.corruption import (CovarianceCorruption, DiagonalCorruption, GaussianCorruption,
+                              ScaledCorruption)
 from refsm.energies.mixture import GaussianMixture
 from refsm.expectations import noisy_density, trapezoid
 from refsm.objectives.denoising import DenoisingScoreMatching
@@ -15,6 +16,8 @@ from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScore
 N, D = 7, 3
 A = np.array([[0.5, 0.2, -0.1], [0.2, 0.7, 0.3], [-0.1, 0.3, 0.9]])
 CORRUPTIONS = {"isotropic": (GaussianCorruption(0.37), 1, 0.37**2 * np.eye(D)), "a number": (0.37, 1, 0.37**2 * np.eye(D)),
+               "diagonal": (DiagonalCorruption([0.37, 0.61, 1.3]), 1,
+                            np.diag(np.square([0.37, 0.61, 1.3]))),
                "covariance": (CovarianceCorruption(A), 1, A), "scaled": (ScaledCorruption(0.8, 0.37), 0.8, 0.37**2 * np.eye(D))}
 each_corruption = pytest.mark.parametrize("corruption, alpha, covariance", CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
 
@@ -95,8 +98,8 @@ def test_exact_rationals():
 
 @pytest.mark.parametrize("make, error, sentence", [
     (lambda x: DenoisingScoreMatching(x, x, 0), ValueError, "corruption must be finite and > 0, but it is 0.0"),
-    (lambda x: DenoisingScoreMatching(x, x, "a"), TypeError, "corruption must be a number sigma > 0 or a process such as GaussianCorruption, CovarianceCorruption or "
-     "ScaledCorruption, but it is a str"),
+    (lambda x: DenoisingScoreMatching(x, x, "a"), TypeError, "corruption must be a number sigma > 0 or a process such as "
+     "GaussianCorruption, but it is a str"),
     (lambda x: DenoisingScoreMatching(x, x[:, :1], 0.5), ValueError, "x_noisy must have shape (7, 3), but its shape is (7, 1)"),
     (lambda x: DenoisingScoreMatching(x[:, :1], x[:, :1], CovarianceCorruption(A)), ValueError,
      "corruption must be of points with d = 1 as the data, but it has d = 3"),
