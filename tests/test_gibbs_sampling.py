@@ -156,7 +156,8 @@ def test_sweeps_follow_one_another_and_the_callback_sees_each():
      "sweeps must be a whole number >= 1, but it is 2.5"),
     (block_gibbs, (rbm(), ALL, 0, np.random.default_rng(0)), ValueError,
      "sweeps must be a whole number >= 1, but it is 0"),
-    (block_gibbs, (rbm(), ALL, 3, 7), TypeError, "rng must be a numpy.random.Generator, but it is 7"),
+    (block_gibbs,
+     (rbm(), ALL, 3, 7), TypeError, "rng must be a numpy.random.Generator, but it is 7"),
 ])
 def test_bad_input_is_one_sentence(sample, call, error, sentence):
     with pytest.raises(error) as caught:

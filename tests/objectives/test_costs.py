@@ -69,7 +69,10 @@ def test_the_table_has_six_rows():
 @pytest.mark.parametrize("name", rows())
 def test_the_products_are_as_many_as_the_table_says(name):
     rng = np.random.default_rng(1)
-    model = refsm.AutoencoderEnergy(rng.standard_normal((M, D)), np.zeros(M), np.zeros(D), sigma=0.6)
+    model = refsm.AutoencoderEnergy(rng.standard_normal((M, D)),
+                                    np.zeros(M),
+                                    np.zeros(D),
+                                    sigma=0.6)
     model._set(W=np.array(model.W).view(Counting))
     J = make(name)
     for ask, products in zip((J.value, J.value_and_gradient), rows()[name]):

@@ -1,4 +1,4 @@
-"""The autoencoder's loss by itself, and theorem 1: J_DSM = J_DAE / (2 sigma^4) for the value, every term, W, b and c."""
+"""The autoencoder's loss by itself, and as denoising score matching: statements 1 and 22."""
 from fractions import Fraction
 
 import numpy as np
@@ -19,12 +19,15 @@ N, D, M = 7, 3, 5
 
 def setting(seed=0, n=N):
     rng = np.random.default_rng(seed)
-    return rng.standard_normal((n, D)), rng.standard_normal((n, D)), rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
+    return tuple(rng.standard_normal(shape) for shape in ((n, D), (n, D), (M, D), M, D))
 
 
 def test_the_term_is_the_squared_error_of_the_reconstruction():
     x, x_noisy, W, b, c = setting()
-    reconstruction = [[sum(W[j, i] / (1 + np.exp(-(W[j] @ x_noisy[n] + b[j]))) for j in range(M)) + c[i] for i in range(D)] for n in range(N)]
+    reconstruction = [[
+        sum(W[j, i] / (1 + np.exp(-(W[j] @ x_noisy[n] + b[j]))) for j in range(M)) + c[i]
+        for i in range(D)
+    ] for n in range(N)]
     expected = ((np.array(reconstruction) - x) ** 2).sum(axis=1)
     J = DenoisingAutoencoderLoss(x, x_noisy)
     assert relative_gap(J.per_sample(AutoencoderEnergy(W, b, c, sigma=0.37)), expected) < 1e-14
@@ -34,7 +37,8 @@ def test_the_term_is_the_squared_error_of_the_reconstruction():
 def test_sigma_is_no_part_of_this_loss():
     x, x_noisy, W, b, c = setting()
     J = DenoisingAutoencoderLoss(x, x_noisy)
-    assert J.value(AutoencoderEnergy(W, b, c, sigma=0.37)) == J.value(AutoencoderEnergy(W, b, c, sigma=1.7))
+    narrow, wide = (AutoencoderEnergy(W, b, c, sigma=sigma) for sigma in (0.37, 1.7))
+    assert J.value(narrow) == J.value(wide)
 
 
 def test_backpropagation_is_the_complex_step_of_the_value():
@@ -53,7 +57,8 @@ def test_the_cotangent_on_the_reconstruction_is_the_derivative_of_the_value():
     J = DenoisingAutoencoderLoss(x, x_noisy, weights=weights)
     reconstruction = np.random.default_rng(3).standard_normal((N, D))
     _, cotangents = J.evaluate(reconstruction=reconstruction)
-    expected = complex_gradient(lambda moved: weights @ J.evaluate(reconstruction=moved)[0], reconstruction)
+    expected = complex_gradient(lambda moved: weights @ J.evaluate(reconstruction=moved)[0],
+                                reconstruction)
     assert relative_gap(cotangents["reconstruction"], expected) < 1e-14
 
 
@@ -64,9 +69,10 @@ def test_denoising_score_matching_is_a_denoising_autoencoder(sigma, weighted):
     x_noisy = x + sigma * eps
     weights = {"weights": np.random.default_rng(5).uniform(size=len(x))} if weighted else {}
     model = AutoencoderEnergy(W, b, c, sigma=sigma)
-    dsm, dae = DenoisingScoreMatching(x, x_noisy, GaussianCorruption(sigma), **weights), DenoisingAutoencoderLoss(x, x_noisy, **weights)
+    dsm = DenoisingScoreMatching(x, x_noisy, GaussianCorruption(sigma), **weights)
+    dae = DenoisingAutoencoderLoss(x, x_noisy, **weights)
     scale = 2 * sigma**4
-    # psi and its target are each of the size of sigma^-2 times a point: their difference cancels x_noisy down to rounding
+    # psi and its target are each of the size of sigma^-2 times a point: x_noisy cancels to rounding
     assert abs(scale * dsm.value(model) / dae.value(model) - 1) < 1e-14
     assert relative_gap(scale * dsm.per_sample(model), dae.per_sample(model)) < 1e-14
     for left, right in zip(dsm.gradient(model), dae.gradient(model)):
@@ -89,8 +95,9 @@ def test_in_exact_rationals_the_gap_is_the_number_zero(sigma):
 def test_another_noise_level_in_the_energy_breaks_the_identity():
     x, eps, W, b, c = setting()
     x_noisy = x + 0.3 * eps
-    left = 2 * 0.3**4 * DenoisingScoreMatching(x, x_noisy, 0.3).value(AutoencoderEnergy(W, b, c, sigma=0.4))
-    assert abs(left / DenoisingAutoencoderLoss(x, x_noisy).value(AutoencoderEnergy(W, b, c, sigma=0.4)) - 1) > 0.01
+    model = AutoencoderEnergy(W, b, c, sigma=0.4)
+    left = 2 * 0.3**4 * DenoisingScoreMatching(x, x_noisy, 0.3).value(model)
+    assert abs(left / DenoisingAutoencoderLoss(x, x_noisy).value(model) - 1) > 0.01
 
 
 def test_scaled_noise_needs_scaled_clean_points_and_other_covariances_break_the_identity():
@@ -102,7 +109,8 @@ def test_scaled_noise_needs_scaled_clean_points_and_other_covariances_break_the_
     left = 2 * sigma**4 * DenoisingScoreMatching(x, x_noisy, scaled).per_sample(model)
     assert relative_gap(left, DenoisingAutoencoderLoss(0.8 * x, x_noisy).per_sample(model)) < 1e-13
     assert relative_gap(left, DenoisingAutoencoderLoss(x, x_noisy).per_sample(model)) > 0.01
-    other = CovarianceCorruption(np.diag([0.06, 0.09, 0.12]))          # the mean variance is sigma^2
+    # the mean variance is sigma^2
+    other = CovarianceCorruption(np.diag([0.06, 0.09, 0.12]))
     x_noisy = other.noisy(x, eps)
     left = 2 * sigma**4 * DenoisingScoreMatching(x, x_noisy, other).per_sample(model)
     assert relative_gap(left, DenoisingAutoencoderLoss(x, x_noisy).per_sample(model)) > 0.01
@@ -115,7 +123,8 @@ def test_the_wider_layer_sets_the_blocks():
     J = DenoisingAutoencoderLoss(x, x_noisy)
     term, backward = J.forward(model)                                  # all points as one block
     assert relative_gap(J.per_sample(model), term) < 1e-13
-    assert all(relative_gap(left, right) < 1e-13 for left, right in zip(J.gradient(model), backward()))
+    for left, right in zip(J.gradient(model), backward()):
+        assert relative_gap(left, right) < 1e-13
 
 
 def test_models_that_are_no_tied_autoencoder_are_refused():
@@ -123,7 +132,8 @@ def test_models_that_are_no_tied_autoencoder_are_refused():
     J = DenoisingAutoencoderLoss(x, x_noisy)
     for model, error, sentence in [
         (GaussianBernoulliRBM(W, b, c, np.zeros(D)), TypeError,
-         "model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, but it is a GaussianBernoulliRBM"),
+         "model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, "
+         "but it is a GaussianBernoulliRBM"),
         (AutoencoderEnergy(np.ones((M, 9)), b, np.ones(9), sigma=0.5), ValueError,
          "model must have d = 3 as the data of DenoisingAutoencoderLoss, but it has d = 9"),
     ]:
@@ -134,5 +144,6 @@ def test_models_that_are_no_tied_autoencoder_are_refused():
 
 
 def test_shapes_that_disagree_are_refused():
-    with pytest.raises(ValueError, match=r"^x_noisy must have shape \(7, 3\), but its shape is \(5, 3\)$"):
+    with pytest.raises(ValueError,
+                       match=r"^x_noisy must have shape \(7, 3\), but its shape is \(5, 3\)$"):
         DenoisingAutoencoderLoss(np.ones((7, 3)), np.ones((5, 3)))

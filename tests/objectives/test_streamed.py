@@ -34,8 +34,11 @@ def parts(make):
 def streams(make):
     """The same objective from a list, from a function, and from streams of streams."""
     inner = refsm.StreamedObjective(parts(make)[1:])
-    return [refsm.StreamedObjective(parts(make)), refsm.StreamedObjective(lambda: iter(parts(make))),
-            refsm.StreamedObjective([parts(make)[0], inner])]
+    return [
+        refsm.StreamedObjective(parts(make)),
+        refsm.StreamedObjective(lambda: iter(parts(make))),
+        refsm.StreamedObjective([parts(make)[0], inner])
+    ]
 
 
 def gradient_gap(left, right):
@@ -86,8 +89,13 @@ def test_some_of_its_points_come_in_the_order_that_was_asked_for(make, rows):
 def test_evaluate_takes_the_arrays_of_all_points(make):
     whole = make(slice(None))
     local = np.random.default_rng(1)
-    given = {name: local.standard_normal({"divergence": (N,), "curvature": (N, R)}.get(name, (N, D)))
-             for name in whole.reads}
+    given = {
+        name: local.standard_normal({
+            "divergence": (N, ),
+            "curvature": (N, R)
+        }.get(name, (N, D)))
+        for name in whole.reads
+    }
     for J in streams(make):
         terms, cotangents = J.evaluate(**given)
         expected, expected_cotangents = whole.evaluate(**given)
