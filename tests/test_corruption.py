@@ -68,7 +68,7 @@ def test_the_score_of_a_sample_is_the_noise_whitened(process, alpha, covariance)
 
 
 @all_cases
-def test_spread_is_the_covariance_times_vectors(process, alpha, covariance):
+def test_covariance_times_is_the_covariance_times_vectors(process, alpha, covariance):
     u = np.random.default_rng(1).standard_normal((5, N, D))
     assert relative_gap(process.covariance_times(u), np.einsum("ik,abk->abi", covariance,
                                                                u)) < 1e-14

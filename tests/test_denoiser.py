@@ -39,12 +39,12 @@ def test_the_posterior_mean_and_covariance_are_those_of_the_posterior_weights(
     x_noisy = rng.standard_normal((N, D))
     probability = rng.dirichlet(np.ones(K))
     noisy = GaussianMixture(probability, alpha * x, np.broadcast_to(covariance, (K, D, D)))
-    mean, spread = posterior(x, probability, x_noisy, alpha, covariance)
+    mean, covariance_given = posterior(x, probability, x_noisy, alpha, covariance)
     assert relative_gap(tweedie(noisy, x_noisy, corruption), mean) < 1e-13
-    assert relative_gap(tweedie_covariance(noisy, x_noisy, corruption), spread) < 1e-13
+    assert relative_gap(tweedie_covariance(noisy, x_noisy, corruption), covariance_given) < 1e-13
     assert relative_gap(tweedie(noisy.score(x_noisy), x_noisy, corruption), mean) < 1e-13
-    assert relative_gap(tweedie_covariance(noisy.score_jacobian(x_noisy), x_noisy, corruption),
-                        spread) < 1e-13
+    J = noisy.score_jacobian(x_noisy)
+    assert relative_gap(tweedie_covariance(J, x_noisy, corruption), covariance_given) < 1e-13
 
 
 def test_a_gaussian_prior_has_the_textbook_posterior():

@@ -6,6 +6,7 @@ import pytest
 from oracles import relative_gap
 
 from refsm import directions
+from refsm.expectations import gauss_hermite
 
 N, M, D = 5, 7, 3
 
@@ -104,6 +105,67 @@ def test_rational_directions_are_the_same_numbers_exactly():
     assert (moment == np.eye(D, dtype=int)).all()
     assert directions.rational([0.1])[0] == Fraction(3602879701896397, 36028797018963968)
     assert type(directions.rational(np.array([3]))[0].numerator) is int
+
+
+# -- the variance of v'Av -----------------------------------------------------------------------
+
+A = np.array([[1.3, 0.4, -0.2], [0.4, -0.7, 0.9], [-0.2, 0.9, 0.5]])
+SQUARE, TRACE, DIAGONAL = (A * A).sum(), np.trace(A), (np.diag(A) ** 2).sum()
+GAUSSIAN = 2 * SQUARE
+SIGNS = 2 * (SQUARE - DIAGONAL)
+SPHERE = 2 * D / (D + 2) * (SQUARE - TRACE**2 / D)
+
+
+def forms(v):
+    return np.einsum("...i,ik,...k->...", v, A, v)
+
+
+def test_the_variance_over_gaussian_vectors_is_exact_by_quadrature():
+    v, weights = gauss_hermite((np.zeros(D), np.eye(D)), 3)            # degree 4 is exact
+    assert abs(weights @ forms(v) - TRACE) < 1e-13
+    assert abs(weights @ (forms(v) - TRACE) ** 2 / GAUSSIAN - 1) < 1e-13
+
+
+def test_the_variance_over_signs_is_exact_by_enumeration():
+    values = forms(directions.all_signs(1, D)[0])
+    assert abs(values.mean() - TRACE) < 1e-14
+    assert abs(values.var() / SIGNS - 1) < 1e-14
+
+
+def test_the_variance_over_the_sphere_is_exact_by_quadrature():
+    """Gauss-Legendre nodes along the axis, equal angles around it: exact for degree 4."""
+    z, w = np.polynomial.legendre.leggauss(5)
+    angle = 2 * np.pi * np.arange(7) / 7
+    r = np.sqrt(1 - z**2)[:, None]
+    along = np.tile(z[:, None], 7)
+    v = np.sqrt(D) * np.stack([r * np.cos(angle), r * np.sin(angle), along], axis=-1)
+    weights = np.repeat(w / 2 / 7, 7)
+    values = forms(v).ravel()
+    assert abs(weights @ values - TRACE) < 1e-14
+    assert abs(weights @ (values - TRACE) ** 2 / SPHERE - 1) < 1e-13
+
+
+@pytest.mark.parametrize("M", [1, 2, 3])
+@pytest.mark.parametrize("kind, one", [("gaussian", GAUSSIAN), ("signs", SIGNS),
+                                       ("sphere", SPHERE)])
+def test_more_directions_divide_the_variance(kind, one, M):
+    values = forms(getattr(directions, kind)(40_000, M, D, np.random.default_rng(7))).mean(axis=1)
+    # 40 000 squares of a skewed variable: 5 %, more than five of their standard deviations
+    assert abs(values.var() / (one / M) - 1) < 0.05
+
+
+def test_vectors_of_one_frame_share_what_a_whole_frame_does_not_vary():
+    values = forms(directions.frames(40_000, D, np.random.default_rng(8)))
+    assert np.abs(values.mean(axis=1) - TRACE).max() < 1e-13
+    for M in (1, 2):
+        expected = SPHERE / M * (D - M) / (D - 1)
+        assert abs(values[:, :M].mean(axis=1).var() / expected - 1) < 0.05
+
+
+def test_only_the_symmetric_part_of_a_matrix_enters():
+    v = directions.gaussian(N, M, D, np.random.default_rng(9))
+    skew = np.array([[0.0, 0.8, -0.3], [-0.8, 0.0, 0.6], [0.3, -0.6, 0.0]])
+    assert np.abs(np.einsum("nri,ik,nrk->nr", v, skew, v)).max() < 1e-14
 
 
 @pytest.mark.parametrize("make, error, sentence", [

@@ -81,7 +81,7 @@ def _measured() -> list[list[str]]:
 
 
 def _read(name: str) -> bytes:
-    """The bytes of a file of this package.  ValueError if they are not those that were published."""
+    """The bytes of a file of this package.  ValueError if they are not the published ones."""
     content = resources.files("refsm.data").joinpath(name).read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != SHA256[name]:
         raise ValueError(f"refsm/data/{name} must have the SHA-256 {SHA256[name]}, "

@@ -5,8 +5,8 @@ Read `score_matching` first (explicit and implicit, Hyvarinen 2005), then `denoi
 
 What each estimates, and when to take it
 
-    explicit      the score of q, where it is known: simulated data, or one model held against
-                  another.
+    explicit      the score of q, where it is known: simulated data, or one model compared
+                  with another.
     implicit      the score of q, where the divergence is cheap, as for the energies here.  q must
                   have no edge, the energy no kink, and the model must not be able to peak at the
                   points of the sample.

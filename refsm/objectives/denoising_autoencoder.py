@@ -66,8 +66,8 @@ Derivation
     from `model.activation.first_two`, besides the sum over dimensions and the loop over blocks.
     With another function in the place of the sigmoid, or a wrong slope, both sides change together
     and (10) still holds: it tests the algebra of two derivations, not the activation.  What sees a
-    wrong sigmoid or slope: the activations are held against their formulas, the score against
-    the slope of the energy, and the gradient of this loss against its complex step.
+    wrong sigmoid or slope: the activations are compared with their formulas, the score with
+    the slope of the energy, and the gradient of this loss with its complex step.
 
 Conventions
     No 1/2 and no sigma: Vincent's J_DAE is the plain squared error, summed over dimensions,

@@ -8,8 +8,10 @@ from test_score_matching import energies
 
 from refsm.corruption import (CovarianceCorruption, DiagonalCorruption, GaussianCorruption,
                               ScaledCorruption)
+from refsm.denoiser import tweedie_covariance
+from refsm.energies.gaussian import Gaussian
 from refsm.energies.mixture import GaussianMixture
-from refsm.expectations import noisy_density, trapezoid
+from refsm.expectations import gauss_hermite, noisy_density, trapezoid
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
 
@@ -94,6 +96,84 @@ def test_the_chain_of_constants():
             ravelled = [model.ravel(gradient) for gradient in gradients]
             size = max(1, np.abs(ravelled[0]).max())
             assert max(np.abs(ravelled[0] - g).max() for g in ravelled[1:]) < 1e-11 * size
+
+
+@each_corruption
+def test_the_target_is_the_score_of_the_noisy_density_on_average(corruption, alpha, covariance):
+    """Statement 16: E[target | x_noisy] = s_sigma, by Bayes' rule over five clean points."""
+    rng = np.random.default_rng(5)
+    x, probability = rng.standard_normal((5, D)), rng.dirichlet(np.ones(5))
+    noisy = GaussianMixture(probability, alpha * x, np.broadcast_to(covariance, (5, D, D)))
+    for x_noisy in rng.standard_normal((N, 1, D)):
+        repeated = np.repeat(x_noisy, 5, axis=0)
+        r = repeated - alpha * x
+        posterior = probability * np.exp(-(r @ np.linalg.inv(covariance) * r).sum(axis=1) / 2)
+        posterior /= posterior.sum()
+        target = DenoisingScoreMatching(x, repeated, corruption).corruption.target(repeated, x)
+        assert relative_gap(posterior @ target, noisy.score(x_noisy)[0]) < 1e-13
+
+
+def test_the_least_value_is_the_variance_of_the_target_and_no_less():
+    """Statement 17: d / (2 sigma^2) - 1/2 E |s_sigma|^2 = E tr Cov[x | x_noisy] / (2 sigma^4)."""
+    q = GaussianMixture([0.3, 0.7], [[-0.8, 0.5], [0.6, -0.3]],
+                        [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.1], [-0.1, 0.7]]])
+    sigma, d = 0.61, 2
+    q_sigma = GaussianMixture(q.weights, q.means, q.covariances + sigma**2 * np.eye(d))
+    x, x_noisy, weights = noisy_density(q, sigma, 121)
+    J = DenoisingScoreMatching(x, x_noisy, sigma, weights=weights)
+    floor = d / (2 * sigma**2) - weights @ (q_sigma.score(x_noisy) ** 2).sum(axis=1) / 2
+    variance = np.trace(tweedie_covariance(q_sigma, x_noisy, sigma), axis1=1, axis2=2)
+    assert abs(J.value(q_sigma) / floor - 1) < 1e-12
+    assert abs(weights @ variance / (2 * sigma**4) / floor - 1) < 1e-12
+    for model in energies(d):
+        assert J.value(model) > floor
+
+
+def test_times_sigma_squared_the_floor_falls_from_half_d_to_zero():
+    """q = N(0, s^2 I): E |s_sigma|^2 = d / (s^2 + sigma^2), so levels do not weigh the same."""
+    floors = {}
+    for sigma in (0.01, 0.61, 100.0):
+        x, x_noisy, weights = noisy_density((np.zeros(3), 1.7**2 * np.eye(3)), sigma, 33)
+        J = DenoisingScoreMatching(x, x_noisy, sigma, weights=weights)
+        floors[sigma] = sigma**2 * J.value(Gaussian(np.zeros(3), np.eye(3) / (1.7**2 + sigma**2)))
+        assert abs(floors[sigma] / (1.5 * 1.7**2 / (1.7**2 + sigma**2)) - 1) < 1e-7
+    assert floors[0.01] > 1.4999
+    assert floors[100.0] < 0.001
+
+
+def test_the_bias_of_the_smoothed_score_is_of_second_order_in_sigma():
+    """Statement 19: s_sigma - s - sigma^2/2 grad(div s + |s|^2) falls like sigma^4."""
+    q = energies()[3]
+    x = data()[0]
+    first = complex_gradient(
+        lambda y: np.sum(q.score_divergence(y) + (q.score(y) ** 2).sum(axis=1)), x) / 2
+    gaps = []
+    for sigma in (0.08, 0.04):
+        smoothed = GaussianMixture(q.weights, q.means, q.covariances + sigma**2 * np.eye(D))
+        bias = smoothed.score(x) - q.score(x)
+        gaps.append(np.abs(bias - sigma**2 * first).max())
+        assert gaps[-1] < 0.1 * np.abs(bias).max()
+    assert abs(gaps[0] / gaps[1] / 16 - 1) < 0.1                       # sigma halved: 2^-4
+
+
+def test_the_variance_grows_as_the_noise_falls_unless_two_known_means_are_subtracted():
+    """Statement 20 at one point, exactly over the noise: the term is a smooth function of it."""
+    model = energies()[0]
+    x = data()[0][:1]
+    eps, weights = gauss_hermite((np.zeros(D), np.eye(D)), 13)
+    jacobian = model.score_jacobian(x)[0]
+    for sigma, near in ((1e-2, 0.1), (1e-3, 0.01)):
+        clean = np.repeat(x, len(eps), axis=0)
+        term = DenoisingScoreMatching(clean, x + sigma * eps, sigma).per_sample(model)
+        known = (eps**2).sum(axis=1) / (2 * sigma**2) + eps @ model.score(x)[0] / sigma
+        rest = term - known
+
+        def variance(f):
+            return weights @ (f - weights @ f) ** 2
+
+        assert abs(variance(term) / (D / (2 * sigma**4)) - 1) < near
+        assert abs(variance(rest) / (2 * (jacobian**2).sum()) - 1) < near
+        assert abs(weights @ term - weights @ rest - D / (2 * sigma**2)) < 1e-12 * D / sigma**2
 
 
 def test_one_point_in_tiny_and_in_huge_noise_keeps_its_digits():

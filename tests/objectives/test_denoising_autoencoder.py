@@ -5,14 +5,19 @@ import numpy as np
 import pytest
 from oracles import complex_gradient, relative_gap
 
-from refsm.activations import RATIONAL
-from refsm.rows import row_blocks
+from refsm.activations import RATIONAL, SOFTPLUS
+from refsm.checks import check_objective
 from refsm.corruption import CovarianceCorruption, GaussianCorruption, ScaledCorruption
+from refsm.denoiser import tweedie, tweedie_covariance
 from refsm.directions import rational
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
+from refsm.energies.mixture import GaussianMixture
+from refsm.expectations import noisy_density
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
+from refsm.objectives.score_matching import ImplicitScoreMatching
+from refsm.rows import row_blocks
 
 N, D, M = 7, 3, 5
 
@@ -114,6 +119,78 @@ def test_scaled_noise_needs_scaled_clean_points_and_other_covariances_break_the_
     x_noisy = other.noisy(x, eps)
     left = 2 * sigma**4 * DenoisingScoreMatching(x, x_noisy, other).per_sample(model)
     assert relative_gap(left, DenoisingAutoencoderLoss(x, x_noisy).per_sample(model)) > 0.01
+
+
+def test_the_same_holds_for_any_reconstruction_whatever():
+    """Statement 22: no property of the reconstruction is used, not even that it is a function."""
+    x, x_noisy, *_ = setting(9)
+    sigma = 0.3
+    reconstruction = np.random.default_rng(10).standard_normal((N, D))
+    score = (reconstruction - x_noisy) / sigma**2
+    dsm, dsm_cotangents = DenoisingScoreMatching(x, x_noisy, sigma).evaluate(score=score)
+    dae, dae_cotangents = DenoisingAutoencoderLoss(x, x_noisy).evaluate(
+        reconstruction=reconstruction)
+    assert relative_gap(2 * sigma**4 * dsm, dae) < 1e-14
+    # d psi / d reconstruction = 1 / sigma^2
+    assert relative_gap(2 * sigma**2 * dsm_cotangents["score"],
+                        dae_cotangents["reconstruction"]) < 1e-14
+
+
+def test_with_a_decoder_of_its_own_psi_is_a_gradient_only_if_its_rows_are_multiples():
+    _, x_noisy, W, b, c = setting(11)
+    rng = np.random.default_rng(12)
+    multiples = rng.standard_normal((M, 1)) * W
+
+    def asymmetry(V):
+        s = 1 / (1 + np.exp(-(x_noisy @ W.T + b)))
+        J = np.einsum("nj,ji,jk->nik", s * (1 - s), V, W)      # d reconstruction / d x_noisy
+        return np.abs(J - J.transpose(0, 2, 1)).max()
+
+    assert asymmetry(W) < 1e-15
+    assert asymmetry(multiples) < 1e-15
+    for j in range(M):                                         # one row is enough to break it
+        V = multiples.copy()
+        V[j] = rng.standard_normal(D)
+        assert asymmetry(V) > 0.01
+
+
+def test_both_sides_share_the_activation_and_something_else_sees_a_wrong_one():
+    """With s^2 for the sigmoid and 1.1 s1 + 0.3 for its slope statement 1 still holds."""
+    def wrong(a):
+        s, s1 = SOFTPLUS.first_two(a)
+        return s**2, 1.1 * s1 + 0.3
+
+    x, eps, W, b, c = setting(13)
+    sigma = 0.3
+    x_noisy = x + sigma * eps
+    model = AutoencoderEnergy(W, b, c, sigma=sigma, activation=SOFTPLUS._replace(first_two=wrong))
+    dsm, dae = DenoisingScoreMatching(x, x_noisy, sigma), DenoisingAutoencoderLoss(x, x_noisy)
+    assert abs(2 * sigma**4 * dsm.value(model) / dae.value(model) - 1) < 1e-14
+    for left, right in zip(dsm.gradient(model), dae.gradient(model)):
+        assert relative_gap(2 * sigma**4 * left, right) < 1e-13
+    assert check_objective(dae, model).verdict == "FAIL"       # the slope is not that of s^2
+    slope = -complex_gradient(lambda y: model.energy(y).sum(), x_noisy)
+    assert relative_gap(model.score(x_noisy), slope) > 0.01    # nor s^2 that of the softplus
+
+
+def test_the_best_reconstruction_is_the_posterior_mean_and_the_risk_needs_no_clean_points():
+    """(12), and statement 18: E J_DAE = d sigma^2 + 2 sigma^4 E J_ISM(x_noisy)."""
+    q = GaussianMixture([0.3, 0.7], [[-0.8, 0.5], [0.6, -0.3]],
+                        [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.1], [-0.1, 0.7]]])
+    sigma, d = 0.61, 2
+    q_sigma = GaussianMixture(q.weights, q.means, q.covariances + sigma**2 * np.eye(d))
+    x, x_noisy, weights = noisy_density(q, sigma, 121)
+    dae = DenoisingAutoencoderLoss(x, x_noisy, weights=weights)
+    best = weights @ dae.evaluate(reconstruction=tweedie(q_sigma, x_noisy, sigma))[0]
+    variance = np.trace(tweedie_covariance(q_sigma, x_noisy, sigma), axis1=1, axis2=2)
+    assert abs(best / (weights @ variance) - 1) < 1e-12
+    rng = np.random.default_rng(14)
+    W, b, c = rng.standard_normal((M, d)), rng.standard_normal(M), rng.standard_normal(d)
+    model = AutoencoderEnergy(W, b, c, sigma=sigma)
+    implicit = ImplicitScoreMatching(x_noisy, weights=weights).value(model)
+    risk = d * sigma**2 + 2 * sigma**4 * implicit
+    assert abs(dae.value(model) / risk - 1) < 1e-12
+    assert dae.value(model) > best
 
 
 def test_the_wider_layer_sets_the_blocks():

@@ -57,6 +57,24 @@ def test_expected_loss_is_the_distance_of_ratios_plus_a_constant_of_the_data(mod
     assert abs(left + inverse - 2 * (value - constant)) < 1e-13 * value
 
 
+def test_points_without_probability_do_no_harm():
+    """Statement 9 where q = 0 at some points and their neighbours: 0/0, with weight 0."""
+    q = np.random.default_rng(6).dirichlet(np.ones(2**d))
+    q[[0, 1, 3, 17, 30]] = 0                                           # 0 and 1 are neighbours
+    q /= q.sum()
+    model = rbm()
+    p = probabilities(model)
+    inside = q > 0
+    left, constant = 0, 0
+    for i in range(d):
+        a = squeeze(q[inside] / np.where(flipped(q, i) > 0, flipped(q, i), 1e-300)[inside])
+        left += sum(q[inside] * (a - squeeze(p / flipped(p, i))[inside]) ** 2)
+        constant += sum(q[inside] * a * (1 - a))
+    value = RatioMatching(ALL, weights=q).value(model)
+    assert ((q == 0) & (flipped(q, d - 1) == 0)).any()                 # 0/0 does occur
+    assert abs(left - (value - constant)) < 1e-13 * value
+
+
 @pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
 def test_the_gradient_vanishes_where_the_model_is_the_data(model):
     gradient = RatioMatching(ALL, weights=probabilities(model)).gradient(model)

@@ -7,7 +7,8 @@ from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian import Gaussian
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.energies.mixture import GaussianMixture
-from refsm.expectations import gauss_hermite, trapezoid
+from refsm.energies.parzen import Parzen
+from refsm.expectations import box, gauss_hermite, trapezoid
 from refsm.objectives.score_matching import (ExplicitScoreMatching, ImplicitScoreMatching,
                                              RegularizedScoreMatching)
 
@@ -149,6 +150,70 @@ def test_on_a_finite_sample_they_do_not_differ_by_a_constant():
         for model in energies()
     ]
     assert np.ptp(gaps) > 0.1
+
+
+# -- where statement 2 ends, and what the loss does not see ------------------------------------
+
+
+def losses(x, weights, psi, divergence, data_score):
+    """E_q (1) and E_q (3) of a score that is given as arrays."""
+    explicit, cotangents = ExplicitScoreMatching(x, data_score).evaluate(score=psi)
+    implicit, _ = ImplicitScoreMatching(x).evaluate(score=psi, divergence=divergence)
+    return weights @ explicit, weights @ implicit
+
+
+def halves(reach):
+    """Nodes and weights on both sides of 0, for functions that jump there."""
+    left, right = box([-reach], [-1e-300], 4001), box([1e-300], [reach], 4001)
+    return np.concatenate([left.nodes, right.nodes]), np.concatenate([left.weights, right.weights])
+
+
+def test_a_kink_of_the_energy_is_missed_by_the_density_there_times_the_jump_of_the_score():
+    """q = N(0, 1) and psi = jump for x > 0, else 0: its divergence is 0 at every node."""
+    x, volume = halves(12.0)
+    weights = volume * np.exp(-x[:, 0]**2 / 2) / np.sqrt(2 * np.pi)
+    for jump in (0.7, -1.9):
+        explicit, implicit = losses(x, weights, jump * (x > 0), np.zeros(len(x)), -x)
+        off = implicit + 1 / 2 - explicit                  # by (7) it would be 0; 1/2 = 1/2 E x^2
+        assert abs(off / (-jump / np.sqrt(2 * np.pi)) - 1) < 1e-5      # trapezoid rule, step 0.003
+
+
+def test_an_edge_of_the_density_is_missed_by_the_values_of_the_flux_there():
+    """q uniform on [0, 1], psi = m - x: [q psi] = -1, and grad log q = 0 inside."""
+    x, weights = box([0.0], [1.0], 4001)
+    explicit, implicit = losses(x, weights, 0.3 - x, -np.ones(len(x)), np.zeros_like(x))
+    assert abs(implicit - explicit + 1) < 1e-14
+
+
+def test_on_its_own_points_a_parzen_density_has_no_least_implicit_loss():
+    x = np.random.default_rng(6).standard_normal((20, D))
+    values = {}
+    for bandwidth in (0.5, 0.1, 0.01):
+        values[bandwidth] = ImplicitScoreMatching(x).value(Parzen(x, bandwidth))
+    assert values[0.5] > values[0.1] > values[0.01]
+    assert abs(values[0.01] / (-D / 0.01**2) - 1) < 1e-12
+
+
+def test_the_penalty_bounds_the_loss_from_below():
+    least = -D / (4 * STRENGTH)
+    J = RegularizedScoreMatching(data()[0], STRENGTH)
+    at_least = {"score": np.zeros((N, D)), "diagonal": np.full((N, D), -1 / (2 * STRENGTH))}
+    assert relative_gap(J.evaluate(**at_least)[0], np.full(N, least)) < 1e-15
+    rng = np.random.default_rng(7)
+    for scale in (0.1, 1.0, 100.0):
+        local = {name: scale * rng.standard_normal((N, D)) for name in J.reads}
+        assert (J.evaluate(**local)[0] > least).all()
+    x = rng.standard_normal((20, D))
+    assert RegularizedScoreMatching(x, STRENGTH).value(Parzen(x, 0.01)) > 0
+
+
+def test_the_weights_of_two_far_modes_are_nearly_invisible():
+    q, p = (GaussianMixture(weights, [[-8.0], [8.0]], np.ones((2, 1, 1)))
+            for weights in ([0.5, 0.5], [0.9, 0.1]))
+    x, weights = trapezoid(q, 401)
+    assert ExplicitScoreMatching(x, q, weights=weights).value(p) < 1e-12
+    divergence = weights @ (q.log_density(x) - p.log_density(x))
+    assert abs(divergence - (np.log(0.5 / 0.9) + np.log(0.5 / 0.1)) / 2) < 1e-12
 
 
 @pytest.mark.parametrize("make, error, sentence", [

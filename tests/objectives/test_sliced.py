@@ -9,8 +9,9 @@ from test_score_matching import energies
 from refsm import directions
 from refsm.activations import RATIONAL
 from refsm.energies.autoencoder import AutoencoderEnergy
+from refsm.energies.gaussian import Gaussian
 from refsm.energies.mixture import GaussianMixture
-from refsm.expectations import trapezoid
+from refsm.expectations import gauss_hermite, trapezoid
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
 from refsm.objectives.sliced import ExplicitSlicedScoreMatching, SlicedScoreMatching
 
@@ -172,6 +173,35 @@ def test_the_explicit_form_is_the_sliced_one_plus_one_constant_in_expectation():
         assert abs(left - right - constant) < 1e-12 * size
         left, right = model.ravel(left_gradient), model.ravel(right_gradient)
         assert np.abs(left - right).max() < 1e-11 * max(size, np.abs(left).max())
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_variance_reduced_is_the_larger_one_for_d_1_and_the_smaller_from_d_3_on(d):
+    """(12), exactly: for N(0, I) both are polynomials of degree 4 in v and in x."""
+    nodes, weights = gauss_hermite((np.zeros(2 * d), np.eye(2 * d)), 5)
+    x, v = nodes[:, :d], nodes[:, None, d:]
+    model = Gaussian(np.zeros(d), np.eye(d))
+    implicit = ImplicitScoreMatching(x).per_sample(model)              # the mean over v, given x
+    for reduced, expected in ((False, d * (d + 2) / 2), (True, 2 * d)):
+        terms = SlicedScoreMatching(x, v, reduced).per_sample(model)
+        assert abs(weights @ (terms - implicit) ** 2 / expected - 1) < 1e-12
+
+
+def test_another_second_moment_weighs_the_dimensions_and_keeps_the_minimiser():
+    """E_v (1) = tr(S J) + 1/2 psi'S psi for E[v v'] = S; its gradient at the density is 0."""
+    A = np.array([[1.3, 0.2, 0.0], [-0.4, 0.7, 0.1], [0.3, 0.0, 0.5]])
+    S = A.T @ A
+    x, _, _, weights = data()
+    exact = directions.coordinate_frame(N, D) @ A                      # 1/M sum_r v_r v_r' = S
+    for model in energies():
+        psi, J = model.score(x), model.score_jacobian(x)
+        expected = np.einsum("ik,nik->n", S, J) + np.einsum("ni,ik,nk->n", psi, S, psi) / 2
+        assert relative_gap(SlicedScoreMatching(x, exact).per_sample(model), expected) < 1e-13
+    q = Gaussian(np.array([0.3, -0.2, 0.5]), S + np.eye(D))
+    nodes, weights = gauss_hermite(q, 3)
+    J = SlicedScoreMatching(nodes, np.broadcast_to(exact[0], (len(nodes), D, D)), weights=weights)
+    assert np.abs(q.ravel(J.gradient(q))).max() < 1e-13
+    assert np.abs(q.ravel(J.gradient(Gaussian(np.zeros(D), np.eye(D))))).max() > 0.1
 
 
 def test_over_a_frame_the_explicit_form_is_explicit_score_matching_and_takes_a_density():
