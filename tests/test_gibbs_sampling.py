@@ -94,10 +94,10 @@ def test_the_distribution_of_the_model_is_stationary(model):
 
 @each_model
 def test_many_chains_have_the_distribution_of_the_model(model):
-    many = 40_000
-    chains = [gibbs(model, np.zeros((many, d)), 12, np.random.default_rng(2))]
+    many = 20_000
+    chains = [gibbs(model, np.zeros((many, d)), 9, np.random.default_rng(2))]
     if isinstance(model, BernoulliRBM):
-        chains.append(block_gibbs(model, np.zeros((many, d)), 12, np.random.default_rng(3)))
+        chains.append(block_gibbs(model, np.zeros((many, d)), 9, np.random.default_rng(3)))
     p = probabilities(model)
     for x in chains:
         share = np.bincount(index(x), minlength=2**d) / many
