@@ -323,3 +323,13 @@ def test_one_model_from_several_threads_gives_the_same_results():
         for value, gradient in pool.map(lambda _: J.value_and_gradient(model), range(16)):
             assert value == expected[0]
             np.testing.assert_array_equal(model.ravel(gradient), model.ravel(expected[1]))
+
+
+@pytest.mark.parametrize("which", ["Gaussian", "GaussianMixture", "Parzen"])
+@pytest.mark.parametrize("n", [-1, 0, 2.5, True, "3", None, np.float64(3)])
+def test_a_number_of_samples_that_is_no_count_is_refused(which, n):
+    model = refsm.Parzen(X, 0.61) if which == "Parzen" else energy(which)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"^n must be a whole number >= 1, but it is [^\n]+$"):
+        model.sample(n, rng)
+    assert model.sample(np.int64(3), rng).shape == (3, D)
