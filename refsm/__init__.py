@@ -50,6 +50,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.checks import check_model as check_model
     from refsm.checks import check_objective as check_objective
     from refsm.corruption import CovarianceCorruption as CovarianceCorruption
+    from refsm.corruption import DiagonalCorruption as DiagonalCorruption
     from refsm.corruption import GaussianCorruption as GaussianCorruption
     from refsm.corruption import ScaledCorruption as ScaledCorruption
     from refsm.denoiser import tweedie as tweedie
@@ -66,6 +67,8 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM as GaussianBernoulliRBM
     from refsm.energies.mixture import GaussianMixture as GaussianMixture
     from refsm.energies.parzen import Parzen as Parzen
+    from refsm.gibbs_sampling import block_gibbs as block_gibbs
+    from refsm.gibbs_sampling import gibbs as gibbs
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
@@ -90,7 +93,8 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
 
 _NAMES = {
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
-    "corruption": ["CovarianceCorruption", "GaussianCorruption", "ScaledCorruption"],
+    "corruption": ["CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",
+                   "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
     "descent": ["gradient_descent", "minimize"],
     "energies.autoencoder": ["AutoencoderEnergy"],
@@ -101,6 +105,7 @@ _NAMES = {
     "energies.gaussian_bernoulli_rbm": ["GaussianBernoulliRBM"],
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
+    "gibbs_sampling": ["block_gibbs", "gibbs"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
     "objectives.objective": ["Objective"],

@@ -1,7 +1,7 @@
 """Directions for sliced score matching: vectors v with E[v v'] = I, as arrays (n, M, d).
 
 Symbols
-    n points, M directions a point, d dimensions.
+    n points, M directions per point, d dimensions.
     v        (n, M, d)   directions
     g        (n, M, d)   standard normal vectors
     Q, R     (n, d, d)   orthonormal and triangular factors of a matrix of standard normals
@@ -14,32 +14,54 @@ Equations
     (4)  a frame:    v_r = sqrt(d) times row r of Q', M = d
     (5)  all signs:  the 2^d vectors of +1 and -1, M = 2^d
     (6)  the coordinate frame:  v_r = sqrt(d) e_r, M = d
+    the variance of 1/M sum_r v_r'A v_r around tr A, for a symmetric matrix A (d, d)
+    (7)  Gaussian:   2 |A|^2 / M,  |A|^2 the sum of all squared entries              [statement 29]
+    (8)  signs:      2 ( |A|^2 - sum_i A_ii^2 ) / M                                  [statement 29]
+    (9)  sphere:     2 d/(d + 2) ( |A|^2 - (tr A)^2 / d ) / M                        [statement 29]
+    (10) M vectors of one frame:  (9) times (d - M)/(d - 1)                          [statement 29]
 
 Derivation
     (1), (2)    entries are independent, of mean 0 and variance 1: E v_i v_k = delta_ik.
-    (3)         g / |g| is uniform on the unit sphere.  Its law does not change under rotations and reflections, so E v v' is a multiple of I;
-                its trace is E |v|^2 = d, so the multiple is 1.
-    (4)         Q is Haar distributed (uniform over orthogonal matrices) if the diagonal of R is made positive: of a matrix of normals
-                G the law of U G is that of G for any orthogonal U, and U G = (U Q) R is then the one factorisation of U G.
-                Without the sign the law depends on the routine that factors.  Exact, not in expectation only:
-                1/d sum_r v_r v_r' = Q Q' = I.
-    (5)         1/2^d sum over signs of v_i v_k = delta_ik: for i != k flip v_i, and the sum changes its sign.  Exact.
+    (3)         g / |g| is uniform on the unit sphere.  Its distribution does not change under
+                rotations and reflections, so E v v' is a multiple of I; its trace is E |v|^2 = d,
+                so the multiple is 1.
+    (4)         Q is Haar distributed (uniform over orthogonal matrices) if the diagonal of R is
+                made positive: for a matrix of normals G the distribution of U G is that of G for
+                any orthogonal U, and U G = (U Q) R is then the one factorisation of U G.  Without
+                the sign the distribution depends on the routine that factors.  Exact, not in
+                expectation only:  1/d sum_r v_r v_r' = Q Q' = I.
+    (5)         1/2^d sum over signs of v_i v_k = delta_ik: for i != k flip v_i, and the sum changes
+                its sign.  Exact.
     (6)         1/d sum_r d e_r e_r' = I.  Exact.
+    (7)         E v_i v_k v_l v_j = delta_ik delta_lj + delta_il delta_kj + delta_ij delta_kl, so
+                E (v'Av)^2 = (tr A)^2 + 2 |A|^2; subtract (tr A)^2.
+    (8)         v_i^2 = 1, so v'Av = tr A + 2 sum_{i<k} A_ik v_i v_k; the products v_i v_k, i < k,
+                are uncorrelated with variance 1:  4 sum_{i<k} A_ik^2.
+    (9)         g = (|g| / sqrt(d)) v, the factor independent of v, and E |g|^4 = d (d + 2):
+                E (v'Av)^2 = d^2 / (d (d + 2)) ( (tr A)^2 + 2 |A|^2 ); subtract (tr A)^2.
+    (10)        over a whole frame sum_r v_r'A v_r = d tr A has no variance: with V = (9) at M = 1
+                and the covariance K of two of the vectors, d V + d (d - 1) K = 0.  So
+                K = -V / (d - 1), and ( V + (M - 1) K ) / M = V / M (d - M) / (d - 1).
 
 Conventions
-    Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and a sliced loss comes out as 1/d of ours.  Signs are also called Rademacher
-    vectors.  The fourth moments differ: v'Jv varies most for Gaussian vectors, less on the sphere, least for signs where J is nearly diagonal,
-    and not at all over (4), (5), (6).  In exact rationals (`rational`) signs are integers, and (6) is rational where d is a
-    perfect square; (1), (3) and (4) become rationals that are exact copies of rounded numbers, so that E[v v'] = I holds to rounding only.
+    Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and a sliced loss comes out as 1/d of
+    ours.  Signs are also called Rademacher vectors.
+    Of (7) to (9) Gaussian vectors vary most.  Signs vary least where A is nearly diagonal (not at
+    all for a diagonal A), the sphere where A is nearly a multiple of I; (4), (5), (6) do not vary.
+    A matrix that is not symmetric enters by its symmetric part, (A + A')/2.
+    In exact rationals (`rational`) signs are integers, and (6) is rational where d is a perfect
+    square; (1), (3) and (4) become rationals that are exact copies of rounded numbers, so that
+    E[v v'] = I holds to rounding only.
 
 Sources
-    Hutchinson (1990): signs for traces.  Stewart, The efficient generation of random orthogonal matrices, SIAM Journal on Numerical
+    Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing
+    splines, Communications in Statistics: Simulation and Computation 19 (1990): signs, and (8).
+    Stewart, The efficient generation of random orthogonal matrices, SIAM Journal on Numerical
     Analysis 17 (1980): (4).
 """
 from __future__ import annotations
 
 import itertools
-import operator
 from fractions import Fraction
 
 import numpy as np
@@ -49,7 +71,7 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["all_signs", "coordinate_frame", "frames", "gaussian", "rational", "signs", "sphere"]
 
-WIDEST = 16          # dimensions whose 2^16 sign vectors are still listed
+WIDEST = 16          # dimensions; all 2^16 vectors of signs fit into memory
 
 
 def gaussian(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
@@ -58,7 +80,7 @@ def gaussian(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
     >>> gaussian(5, 2, 3, np.random.default_rng(0)).shape
     (5, 2, 3)
     """
-    return validation.generator(rng).standard_normal(_shape(n=n, M=M, d=d))                # (n, M, d)  (1)
+    return validation.generator(rng).standard_normal(_shape(n=n, M=M, d=d))     # (n, M, d)  (1)
 
 
 def signs(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
@@ -67,7 +89,8 @@ def signs(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
     >>> abs(signs(1, 1, 3, np.random.default_rng(0)))
     array([[[1., 1., 1.]]])
     """
-    return validation.generator(rng).choice([-1.0, 1.0], size=_shape(n=n, M=M, d=d))       # (n, M, d)  (2)
+    shape = _shape(n=n, M=M, d=d)
+    return validation.generator(rng).choice([-1.0, 1.0], size=shape)            # (n, M, d)  (2)
 
 
 def sphere(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
@@ -78,11 +101,13 @@ def sphere(n: int, M: int, d: int, rng: np.random.Generator) -> Array:
     3.0
     """
     g = gaussian(n, M, d, rng)
-    return np.sqrt(d) * g / np.linalg.norm(g, axis=-1, keepdims=True)                  # (n, M, d)  (3)
+    return np.sqrt(d) * g / np.linalg.norm(g, axis=-1, keepdims=True)           # (n, M, d)  (3)
 
 
 def frames(n: int, d: int, rng: np.random.Generator) -> Array:
-    """One orthonormal frame a point, uniformly distributed, times sqrt(d): shape (n, d, d), one direction a row, equation (4).
+    """One orthonormal frame per point, uniformly distributed, times sqrt(d), equation (4).
+
+    Shape (n, d, d), one direction per row.
 
     >>> v = frames(1, 3, np.random.default_rng(0))[0]
     >>> (v.T @ v / 3).round(12) + 0.0
@@ -93,11 +118,13 @@ def frames(n: int, d: int, rng: np.random.Generator) -> Array:
     _shape(n=n, d=d)
     Q, R = np.linalg.qr(gaussian(n, d, d, rng))
     Q = Q * np.sign(np.diagonal(R, axis1=1, axis2=2))[:, None, :]
-    return np.sqrt(d) * Q.transpose(0, 2, 1)                                           # (n, d, d)  (4)
+    return np.sqrt(d) * Q.transpose(0, 2, 1)                                    # (n, d, d)  (4)
 
 
 def all_signs(n: int, d: int) -> Array:
-    """All 2^d vectors of signs for each point, shape (n, 2^d, d), equation (5); the points share their memory.  d up to 16.
+    """All 2^d vectors of signs for each point, shape (n, 2^d, d), equation (5).
+
+    The points share their memory.  ValueError for d > 16.
 
     >>> all_signs(1, 2)
     array([[[-1., -1.],
@@ -107,23 +134,26 @@ def all_signs(n: int, d: int) -> Array:
     """
     _shape(n=n, d=d)
     if d > WIDEST:
-        raise ValueError(f"d must be at most {WIDEST}, whose sign vectors are {2**WIDEST}, but it is {d}")
+        raise ValueError(f"d must be at most {WIDEST}, which has {2**WIDEST} vectors of signs, "
+                         f"but it is {d}")
     v = np.array(list(itertools.product((-1.0, 1.0), repeat=d)))
-    return np.broadcast_to(v, (n, *v.shape))                                           # (n, 2^d, d)  (5)
+    return np.broadcast_to(v, (n, *v.shape))                                    # (n, 2^d, d)  (5)
 
 
 def coordinate_frame(n: int, d: int) -> Array:
-    """The coordinate directions times sqrt(d), shape (n, d, d), equation (6).  Whole numbers where d is a perfect square.
+    """The coordinate directions times sqrt(d), shape (n, d, d), equation (6).
+
+    Whole numbers where d is a perfect square.
 
     >>> coordinate_frame(1, 4)[0, 0]
     array([2., 0., 0., 0.])
     """
     _shape(n=n, d=d)
-    return np.broadcast_to(np.sqrt(d) * np.eye(d), (n, d, d))                          # (n, d, d)  (6)
+    return np.broadcast_to(np.sqrt(d) * np.eye(d), (n, d, d))                   # (n, d, d)  (6)
 
 
 def rational(v: ArrayLike) -> Array:
-    """The same numbers as exact rationals: for signs and other whole numbers E[v v'] = I stays exact.
+    """The same numbers as exact rationals: for signs E[v v'] = I stays exact.
 
     >>> rational([[2.0, 0.5]])
     array([[Fraction(2, 1), Fraction(1, 2)]], dtype=object)
@@ -135,12 +165,5 @@ def rational(v: ArrayLike) -> Array:
 
 
 def _shape(**sizes: int) -> tuple[int, ...]:
-    """The sizes as a shape, or one sentence about the first that is no whole number >= 1."""
-    for name, size in sizes.items():
-        try:
-            fits = operator.index(size) >= 1
-        except TypeError:
-            fits = False
-        if not fits:
-            raise ValueError(f"{name} must be a whole number >= 1, but it is {size}")
-    return tuple(sizes.values())
+    """The sizes as a shape, each a whole number >= 1."""
+    return tuple(validation.count(size, name) for name, size in sizes.items())

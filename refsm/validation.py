@@ -38,6 +38,9 @@ def widen(value: ArrayLike, name: str = "x") -> Array:
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise ValueError(f"{name} must have no missing entries, "
                          "but it is a masked array with masked ones")
+    if getattr(value, "requires_grad", False) is True:
+        raise TypeError(f"{name} must be numbers without a gradient, but it is a "
+                        f"{type(value).__name__} that requires one: give {name}.detach()")
     try:
         a = np.asarray(value)
     except ValueError:

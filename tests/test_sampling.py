@@ -1,4 +1,4 @@
-"""Langevin chains and the walk along the score: the chain's law is computed, not sampled."""
+"""Langevin chains and steps along the score: the chain's distribution is computed, not sampled."""
 import doctest
 import math
 
@@ -66,34 +66,44 @@ def test_a_chain_is_its_steps_one_after_the_other_with_fresh_noise():
     by_hand = x
     for xi in noise:
         by_hand = by_hand - STEP * (by_hand - MEAN) @ PRECISION + math.sqrt(2 * STEP) * xi
-    assert np.allclose(langevin(Gaussian(MEAN, PRECISION), x, STEP, 7, Dictated(noise)), by_hand, rtol=1e-13)
+    assert np.allclose(langevin(Gaussian(MEAN, PRECISION), x, STEP, 7, Dictated(noise)),
+                       by_hand,
+                       rtol=1e-13)
 
 
 def test_chains_of_a_generator_have_the_stationary_variance():
-    x = langevin(Gaussian(MEAN, PRECISION), np.zeros((20000, 3)), STEP, 60, np.random.default_rng(8))
+    x = langevin(Gaussian(MEAN, PRECISION), np.zeros((20000, 3)), STEP, 60,
+                 np.random.default_rng(8))
     p, Q = np.linalg.eigh(PRECISION)
     exact = 1 / (p * (1 - STEP * p / 2))
-    assert np.allclose(np.var((x - MEAN) @ Q, axis=0) / exact, 1, atol=5 * math.sqrt(2 / 20000))      # five standard deviations of a variance
+    # five standard deviations of a variance
+    assert np.allclose(np.var((x - MEAN) @ Q, axis=0) / exact, 1, atol=5 * math.sqrt(2 / 20000))
 
 
-def test_walk_is_the_chain_without_noise():
+def test_the_ascent_is_the_chain_without_noise():
     x = np.random.default_rng(5).standard_normal((5, 3))
     still = langevin(Gaussian(MEAN, PRECISION), x, STEP, 6, Dictated(np.zeros((6, 5, 3))))
     assert np.array_equal(ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 6), still)
 
 
 def test_one_step_of_the_noise_variance_is_the_posterior_mean():
-    """Data N(0, s^2) and noise sigma: the noisy density is N(0, s^2 + sigma^2), the posterior mean x s^2 / (s^2 + sigma^2)."""
+    """Data N(0, s^2), noisy density N(0, s^2 + sigma^2), posterior mean x s^2 / (s^2 + sigma^2)."""
     s, sigma = 1.7, 0.6
     noisy = Gaussian(np.zeros(3), np.eye(3) / (s**2 + sigma**2))
     x = np.random.default_rng(2).standard_normal((5, 3))
-    assert np.allclose(ascend_score(noisy, x, sigma**2, 1), x * s**2 / (s**2 + sigma**2), rtol=1e-14)
+    assert np.allclose(ascend_score(noisy, x, sigma**2, 1),
+                       x * s**2 / (s**2 + sigma**2),
+                       rtol=1e-14)
 
 
 def test_the_callback_sees_every_step_and_may_keep_it():
     x = np.ones((5, 3))
     path = []
-    end = ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 4, callback=lambda k, at: path.append((k, at)))
+    end = ascend_score(Gaussian(MEAN, PRECISION),
+                       x,
+                       STEP,
+                       4,
+                       callback=lambda k, at: path.append((k, at)))
     assert [k for k, _ in path] == [1, 2, 3, 4]
     assert np.array_equal(path[-1][1], end)
     assert np.array_equal(path[1][1], ascend_score(Gaussian(MEAN, PRECISION), x, STEP, 2))
@@ -101,7 +111,9 @@ def test_the_callback_sees_every_step_and_may_keep_it():
 
 
 def test_a_chain_that_leaves_the_finite_numbers_says_so():
-    with pytest.raises(FloatingPointError, match="^the walk left the finite numbers at step [0-9]+ of 900; with a smaller step than 1000.0 it may not$"):
+    with pytest.raises(FloatingPointError,
+                       match="^the chains left the finite numbers at step [0-9]+ of 900; "
+                       "with a smaller step than 1000.0 they may not$"):
         ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 1000, 900)
 
 
@@ -132,6 +144,8 @@ def test_bad_arguments_are_refused_in_one_sentence(step, steps, x, error, messag
 
 
 def test_what_has_no_score_is_refused():
+    with pytest.raises(TypeError, match="^callback must be a function, but it is a str$"):
+        ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, callback="x")
     with pytest.raises(TypeError, match="^model must have a score, but it is a dict$"):
         ascend_score({}, [[1.0]], 0.1, 3)
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):

@@ -349,3 +349,25 @@ def test_a_value_is_shown_on_one_line():
     with pytest.raises(TypeError) as caught:
         validation.widen(np.array([[1, "a\nb" * 50]], dtype=object))
     assert len(str(caught.value)) < 100
+
+
+class Tensor:
+    """What a framework's tensor looks like from outside: no array is made of it if it is tracked."""
+
+    def __init__(self, requires_grad):
+        self.requires_grad = requires_grad
+
+    def __array__(self, *_, **__):
+        if self.requires_grad:
+            raise RuntimeError("use tensor.detach().numpy() instead")
+        return np.ones((3, 5))
+
+
+def test_a_tensor_that_requires_a_gradient_is_refused_in_one_sentence():
+    sentence = ("score must be numbers without a gradient, but it is a Tensor that requires one: "
+                "give score.detach()")
+    for check in (validation.widen, lambda value, name: validation.array(value, name, ("n", "d"))):
+        with pytest.raises(TypeError) as caught:
+            check(Tensor(True), "score")
+        assert str(caught.value) == sentence
+    assert validation.widen(Tensor(False)).shape == (3, 5)

@@ -1,12 +1,12 @@
-"""The real data that ship: handwritten digits and penguins.  Sources, licences and checksums stand beside them in SOURCES.md.
+"""The real data that ship: handwritten digits and penguins.  SOURCES.md has licences and checksums.
 
     digits          (1797, 64)  pixels of 8x8 images, row after row, in [0, 1]
     digits_labels   (1797,)     the digit that each image shows, 0..9
     penguins        (342, 2)    bill length and bill depth in mm
     penguins_labels (342,)      species: Adelie, Chinstrap or Gentoo
 
-Both files are read inside the installed package and held against their SHA-256 each time; ValueError names a file that
-has changed.  Each call returns arrays of its own.
+Both files are read inside the installed package and compared with their SHA-256 each time;
+ValueError names a file that has changed.  Each call returns new arrays.
 """
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ GREY_LEVELS = 16     # the brightest pixel: how many of the 4x4 cells under it c
 
 
 def digits() -> Array:
-    """Pixels of 1,797 handwritten digits, shape (1797, 64): 8x8 images, row after row, in units of the brightest pixel.
+    """Pixels of 1,797 handwritten digits, shape (1797, 64): 8x8 images, row after row, in [0, 1].
 
-    0 is paper and 1 is ink.  Every value is k/16 with an integer k, so float64 holds it exactly.
-    Source: UCI Optical Recognition of Handwritten Digits, test set (Alpaydin & Kaynak 1998), CC BY 4.0.
+    The unit is the brightest pixel: 0 is paper and 1 is ink.  Every value is k/16 with an integer
+    k, so it is exact in float64.  Source: UCI Optical Recognition of Handwritten Digits, test set
+    (Alpaydin & Kaynak 1998), CC BY 4.0.
 
     >>> x = digits()
     >>> x.shape, float(x.min()), float(x.max())
@@ -54,8 +55,9 @@ def digits_labels() -> Array:
 def penguins() -> Array:
     """Bill length and bill depth in mm of 342 penguins, shape (342, 2).
 
-    Of the 344 birds in the file, number 4 (an Adelie) and number 272 (a Gentoo) were not measured and are left out.
-    Source: Palmer Station LTER (Gorman, Williams & Fraser 2014) by way of palmerpenguins (Horst, Hill & Gorman 2020), CC0.
+    Of the 344 birds in the file, number 4 (an Adelie) and number 272 (a Gentoo) were not measured
+    and are left out.  Source: Palmer Station LTER (Gorman, Williams & Fraser 2014) by way of
+    palmerpenguins (Horst, Hill & Gorman 2020), CC0.
 
     >>> penguins()[0]
     array([39.1, 18.7])
@@ -79,8 +81,9 @@ def _measured() -> list[list[str]]:
 
 
 def _read(name: str) -> bytes:
-    """The bytes of a file of this package.  ValueError if they are not those that were published."""
+    """The bytes of a file of this package.  ValueError if they are not the published ones."""
     content = resources.files("refsm.data").joinpath(name).read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != SHA256[name]:
-        raise ValueError(f"refsm/data/{name} must have the SHA-256 {SHA256[name]}, but it has {found}: the file has changed")
+        raise ValueError(f"refsm/data/{name} must have the SHA-256 {SHA256[name]}, "
+                         f"but it has {found}: the file has changed")
     return content

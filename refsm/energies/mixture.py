@@ -198,7 +198,8 @@ class GaussianMixture(Energy):
         return -self.energy(x)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n independent points of the density, shape (n, d)."""
+        """n >= 1 independent points of the density, shape (n, d)."""
+        n = validation.count(n, "n")
         x = validation.generator(rng).standard_normal((n, self.d))
         component = rng.choice(len(self.weights), size=n, p=self.weights)
         for k in range(len(self.weights)):

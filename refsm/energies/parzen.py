@@ -153,7 +153,8 @@ class Parzen(Energy):
         return self._over_row_blocks(x, lambda at: self.sigma**2 * at.V(), arrays_per_point=self.d)              # type: ignore[attr-defined]  # (15)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n independent points of the density, shape (n, d)."""
+        """n >= 1 independent points of the density, shape (n, d)."""
+        n = validation.count(n, "n")
         noise = validation.generator(rng).standard_normal((n, self.d))
         return self.centers[rng.integers(len(self.centers), size=n)] + self.sigma * noise
 

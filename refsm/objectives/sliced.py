@@ -1,14 +1,16 @@
-"""Sliced score matching (Song, Garg, Shi & Ermon 2019): compare scores along directions, so that no divergence is needed.
+"""Sliced score matching (Song, Garg, Shi & Ermon 2019): scores along directions, no divergence.
 
 Symbols
     n points, i and k dimensions (d), r directions (M).
     x             (n, d)      points, drawn from a density q
     directions    (n, M, d)   vectors v, with E[v v'] = I
-    score         (n, d)      psi at x;  J (n, d, d) is its Jacobian
+    psi           (n, d)      the model's score at x, `score` where it is an argument;
+                              J (n, d, d) is its Jacobian
     data_score    (n, d)      grad log q(x)
-    curvature     (n, M)      v' J v, one number a direction
-    along         (n, M)      v.psi, the score along each direction; v.(psi - grad log q) in the explicit form
-    weights       (n,)        w_n, 1/n unless given
+    curvature     (n, M)      v'Jv, one number per direction
+    along         (n, M)      v.psi, the score along each direction; v.(psi - data_score) in the
+                              explicit form
+    weights       (n,)        1/n unless given
     term          (n,)        the loss at one point; value = sum_n weights_n term_n
 
 Equations
@@ -25,35 +27,57 @@ Equations
     (8)  along_r = v_r.(psi - data_score)
     (9)  d value / d psi = weights / M sum_r along_r v_r
     in expectation
-    (10) E_v v'Jv = tr J,   E_v (v.psi)^2 = |psi|^2:   E_v (1) = E_v (5) = implicit score matching          [theorem 7]
-    (11) E_q (7) = E_q (1) + 1/(2 M) sum_r E_q (v_r.grad log q)^2                                           [theorem 8]
+    (10) E_v v'Jv = tr J,  E_v (v.psi)^2 = |psi|^2:
+         E_v (1) = E_v (5) = implicit score matching                                 [statement 7]
+    (11) E_q (7) = E_q (1) + 1/(2 M) sum_r E_q (v_r.grad log q)^2                    [statement 8]
+    (12) for N(0, I) and its own score, M = 1 and Gaussian v: the mean over q of the variance over v
+         is d (d + 2) / 2 for (1) and 2 d for (5)                                   [statement 29]
 
 Derivation
-    (1) -> (10)  Hutchinson's estimator:  E_v v'Jv = E_v sum_ik v_i J_ik v_k = sum_ik J_ik E_v[v_i v_k] = sum_ik J_ik delta_ik = tr J.
-                 With psi psi' in the place of J, E_v (v.psi)^2 = tr psi psi' = |psi|^2.  Only the second moment of v is used: a
-                 finite set with 1/M sum_r v_r v_r' = I gives both sums exactly.  Two such sets: all 2^d sign vectors (the mean of
-                 v_i v_k over independent fair signs is delta_ik), and an orthonormal frame times sqrt(d)
-                 (1/d sum_r sqrt(d) e_r sqrt(d) e_r' = I).
-    (7) -> (11)  Expand the square: 1/2 (v.psi)^2 - (v.psi)(v.grad log q) + 1/2 (v.grad log q)^2.  For v that does not depend on x
-                 E_q (v.psi)(v.grad log q) = integral (v.psi)(v.grad q) dx = -integral q v.grad(v.psi) dx = -E_q v'Jv,
-                 by parts along v; the boundary term vanishes where q psi -> 0 far away, as for implicit score matching.
-                 The last square has no theta.
+    (1) -> (10)  Hutchinson's estimate:
+                 E_v v'Jv = E_v sum_ik v_i J_ik v_k = sum_ik J_ik E_v[v_i v_k] = sum_i J_ii = tr J.
+                 With psi psi' in the place of J, E_v (v.psi)^2 = tr psi psi' = |psi|^2.  Only the
+                 second moment of v is used: a finite set with 1/M sum_r v_r v_r' = I gives both
+                 sums exactly.  Two such sets: all 2^d vectors of signs, and an orthonormal frame
+                 times sqrt(d).
+    (7) -> (11)  Expand the square:
+                 1/2 (v.psi)^2 - (v.psi)(v.grad log q) + 1/2 (v.grad log q)^2.
+                 For v that does not depend on x
+                 E_q (v.psi)(v.grad log q) = integral (v.psi)(v.grad q) dx
+                   = -integral q v.grad(v.psi) dx = -E_q v'Jv,
+                 by parts along v, under the conditions of `refsm.objectives.score_matching` along
+                 lines parallel to v.  The last square has no theta.
     (1) -> (3)   d (v.psi)^2 / 2 / d psi = (v.psi) v by (2).
     (1) -> (4)   each v_r' J v_r stands in the value with the factor weights / M; so it does in (5).
     (5) -> (6)   elementwise;   (7) -> (9) as (1) -> (3).
+    -> (12)      Given x, (1) is v'Av with A = J + 1/2 psi psi', and (5) is v'Jv + a constant.  For
+                 Gaussian v and symmetric A the variance of v'Av is 2 |A|^2, the sum of all squared
+                 entries (`refsm.directions`, (7)).  So
+                 Var (1) - Var (5) = 2 ( psi'J psi + |psi|^4 / 4 ).
+                 For psi = -x, J = -I:  psi'J psi = -|x|^2, with E |x|^2 = d and
+                 E |x|^4 = d (d + 2).  Hence 2 ( d - d + d (d + 2) / 4 ) and 2 d.
+    Whether (5) has the smaller variance depends on the sign of psi'J psi + |psi|^4 / 4.  Near a
+    mode, J < 0 and psi is small, and (1) has the smaller one: its two parts cancel.  By (12) the
+    plain form wins for d = 1, both are equal for d = 2, and (5) wins from d = 3 on.
 
 Conventions
-    E[v v'] = I: Gaussian vectors, sign vectors (Rademacher), the unit sphere times sqrt(d).  Directions of UNIT length have
-    E[v v'] = I/d, and every sum over directions comes out as 1/d of ours; with them (5) mixes tr J / d with the whole |psi|^2, which is
-    a different objective.  The mean over directions, not the sum.  Gaussian or signs: both give (10); the variance of v'Jv is
-    2 |J|_F^2 for Gaussian vectors and 2 (|J|_F^2 - sum_i J_ii^2) for signs, J symmetric, so signs are exact for a diagonal J.
-    v'Jv does not tell J from its transpose.  Fresh directions for every point, as here; code that draws one set for the
-    whole batch has the same expectation, and a larger variance wherever the Jacobians of the points resemble each other.
+    "Variance-reduced" is the name of (5) in the literature; (12) says when it is true.
+    E[v v'] = I is a normalisation.  In general, with E[v v'] = S, E_v (1) = tr(S J) +
+    1/2 psi'S psi, and E_q of it is E_q 1/2 (psi - grad log q)'S (psi - grad log q) + a constant:
+    the dimensions have other weights, and the minimiser is the same if S > 0 and the model contains
+    q.  Directions of UNIT length have S = I/d, and (1) and (7) come out as 1/d of ours; but (5)
+    then mixes tr J / d with the whole |psi|^2, and its minimiser is another.
+    The mean over directions, not the sum.  Gaussian vectors, signs (Rademacher), the sphere of
+    radius sqrt(d): all give (10); `refsm.directions` has the variances.
+    v'Jv does not distinguish J from its transpose.  Fresh directions for every point, as here;
+    code that draws one set for the whole batch has the same expectation, and a larger variance
+    wherever the Jacobians of the points resemble each other.
 
 Sources
-    Song, Garg, Shi & Ermon, Sliced score matching: a scalable approach to density and score estimation, UAI 2019: (1), (5), (7), (11).
-    Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines, Communications in
-    Statistics: Simulation and Computation 19 (1990): (10), and the variance for signs.
+    Song, Garg, Shi & Ermon, Sliced score matching: a scalable approach to density and score
+    estimation, UAI 2019: (1), (5), (7), (11).
+    Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing
+    splines, Communications in Statistics: Simulation and Computation 19 (1990): (10).
 """
 from __future__ import annotations
 
@@ -62,40 +86,28 @@ from typing import Any
 
 import numpy as np
 
-from refsm import validation
-from refsm.sums import row_dot
 from refsm.objectives.objective import LocalLoss, Objective
+from refsm.sums import row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["ExplicitSlicedScoreMatching", "SlicedScoreMatching"]
 
 
-class _Sliced(Objective):
-    """What the two forms share: points with M directions each."""
-
-    x: Given
-    directions: Given
-
-    def _set_directions(self) -> None:
-        n, d = self.x.shape
-        self._set(directions=validation.readonly_view(self.directions, "directions", (n, "M", d)))
-
-    @property
-    def points(self) -> Array:
-        """The points x."""
-        return self.x
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class SlicedScoreMatching(_Sliced):
-    """sum_n weights_n mean_r ( v_r' J v_r + 1/2 (v_r.psi)^2 ), equation (1); variance-reduced, mean_r v_r' J v_r + 1/2 |psi|^2, (5).
+class SlicedScoreMatching(Objective):
+    """sum_n weights_n mean_r ( v_r' J v_r + 1/2 (v_r.psi)^2 ), equation (1).
 
-    x (n, d); directions (n, M, d) with E[v v'] = I, from `refsm.directions`, without units: the value is in the units of 1 / x^2.
-    ValueError for shapes that disagree, TypeError if variance_reduced is no bool.  Source: Song et al. (2019).
+    Variance-reduced: sum_n weights_n ( mean_r v_r' J v_r + 1/2 |psi|^2 ), equation (5).
 
-    For N(0, I), psi = -x and v'Jv = -|v|^2: at x = (3, 1) along v = (1, 1) the term is -2 + 1/2 (-4)^2.
+    x (n, d); directions (n, M, d) with E[v v'] = I, from `refsm.directions`, without units: the
+    value is in the units of 1 / x^2.  ValueError for shapes that disagree, TypeError if
+    variance_reduced is not a bool.  Source: Song et al. (2019).
 
-    >>> SlicedScoreMatching([[3.0, 1.0]], [[[1.0, 1.0]]]).evaluate(score=[[-3.0, -1.0]], curvature=[[-2.0]])[0]
+    For N(0, I), psi = -x and v'Jv = -|v|^2: at x = (3, 1) along v = (1, 1) the term is
+    -2 + 1/2 (-4)^2.
+
+    >>> J = SlicedScoreMatching([[3.0, 1.0]], [[[1.0, 1.0]]])
+    >>> J.evaluate(score=[[-3.0, -1.0]], curvature=[[-2.0]])[0]
     array([6.])
     """
 
@@ -109,34 +121,37 @@ class SlicedScoreMatching(_Sliced):
 
     def __post_init__(self) -> None:
         if not isinstance(self.variance_reduced, bool):
-            raise TypeError(f"variance_reduced must be True or False, but it is a {type(self.variance_reduced).__name__}")
-        self._set_data(x=self.x)
-        self._set_directions()
+            raise TypeError("variance_reduced must be True or False, "
+                            f"but it is a {type(self.variance_reduced).__name__}")
+        super().__post_init__()
 
     def local_loss(self, score: Array, curvature: Array) -> LocalLoss:   # type: ignore[override]
-        """Terms and cotangents from the score (n, d) and the curvature (n, M); the cotangent on the curvature is a pair (directions, w)."""
+        """Terms and cotangents from the score (n, d) and the curvature (n, M)."""
+        psi, weights = score, self.weights[:, None]
         directions, M = self.directions, self.directions.shape[1]
-        weights = self.weights[:, None]
         if self.variance_reduced:
-            term = curvature.sum(axis=1) / M + row_dot(score, score) / 2             # (n,)  (5)
-            to_score = weights * score                                               # (n, d)  (6)
+            term = curvature.sum(axis=1) / M + row_dot(psi, psi) / 2       # (n,)  (5)
+            to_psi = weights * psi                                         # (n, d)  (6)
         else:
-            along = row_dot(directions, score[:, None, :])                           # (n, M)  (2)
-            term = (curvature.sum(axis=1) + row_dot(along, along) / 2) / M           # (n,)  (1)
-            to_score = _gathered(weights / M * along, directions)                    # (n, d)  (3)
-        to_curvature = np.broadcast_to(weights / M, curvature.shape)                 # (n, M)  (4)
-        return term, {"score": to_score, "curvature": to_curvature}
+            along = row_dot(directions, psi[:, None, :])                   # (n, M)  (2)
+            term = (curvature.sum(axis=1) + row_dot(along, along) / 2) / M    # (n,)  (1)
+            to_psi = _sum_along(weights / M * along, directions)           # (n, d)  (3)
+        to_curvature = np.broadcast_to(weights / M, curvature.shape)       # (n, M)  (4)
+        return term, {"score": to_psi, "curvature": to_curvature}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ExplicitSlicedScoreMatching(_Sliced):
-    """sum_n weights_n mean_r 1/2 (v_r.(psi - grad log q))^2, equation (7): the sliced Fisher divergence.
+class ExplicitSlicedScoreMatching(Objective):
+    """sum_n weights_n mean_r 1/2 (v_r.(psi - grad log q))^2, the sliced Fisher divergence (7).
 
-    x (n, d); data_score is grad log q at x as an (n, d) array, or a density with a `score`; directions (n, M, d) with E[v v'] = I.
-    ValueError for shapes that disagree.  Source: Song et al. (2019).
+    x (n, d); data_score is grad log q at x as an (n, d) array, or a density with a `score`;
+    directions (n, M, d) with E[v v'] = I.  ValueError for shapes that disagree.
+    Source: Song et al. (2019).
 
-    >>> J = ExplicitSlicedScoreMatching([[0.0, 0.0]], [[1.0, 1.0]], [[[1.0, 1.0], [1.0, -1.0]]])
-    >>> J.evaluate(score=[[3.0, 1.0]])[0]               # psi - grad log q = (2, 0): along both directions 2
+    psi - grad log q = (2, 0); along both directions it is 2, and half its square is 2.
+
+    >>> v = [[[1.0, 1.0], [1.0, -1.0]]]
+    >>> ExplicitSlicedScoreMatching([[0.0, 0.0]], [[1.0, 1.0]], v).evaluate(score=[[3.0, 1.0]])[0]
     array([2.])
     """
 
@@ -149,18 +164,20 @@ class ExplicitSlicedScoreMatching(_Sliced):
     per_point = ("x", "data_score", "directions", "weights")
 
     def __post_init__(self) -> None:
-        given = self.data_score
-        self._set_data(x=self.x, data_score=given.score(self.x) if hasattr(given, "score") else given)
-        self._set_directions()
+        if hasattr(self.data_score, "score"):
+            self._set(data_score=self.data_score.score(self.x))
+        super().__post_init__()
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d)."""
+        psi, weights = score, self.weights[:, None]
         directions, M = self.directions, self.directions.shape[1]
-        along = row_dot(directions, (score - self.data_score)[:, None, :])           # (n, M)  (8)
-        term = row_dot(along, along) / 2 / M                                         # (n,)  (7)
-        return term, {"score": _gathered(self.weights[:, None] / M * along, directions)}   # (n, d)  (9)
+        along = row_dot(directions, (psi - self.data_score)[:, None, :])   # (n, M)  (8)
+        term = row_dot(along, along) / 2 / M                               # (n,)  (7)
+        to_psi = _sum_along(weights / M * along, directions)               # (n, d)  (9)
+        return term, {"score": to_psi}
 
 
-def _gathered(factors: Array, directions: Array) -> Array:
+def _sum_along(factors: Array, directions: Array) -> Array:
     """sum_r factors_r v_r: (n, M), (n, M, d) -> (n, d)."""
     return (factors[:, None, :] @ directions)[:, 0]

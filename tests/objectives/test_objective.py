@@ -1,8 +1,10 @@
-"""The contract of every objective: weights, blocks, parts, types of numbers, memory maps, and refusals in one sentence."""
+"""The contract of every objective: weights, blocks, parts, types of numbers, memory maps."""
 import pathlib
 import pickle
 import re
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +12,16 @@ from oracles import relative_gap
 
 from refsm import directions
 from refsm.activations import RATIONAL
+from refsm.checks import check_objective
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
 from refsm.objectives.objective import Objective
-from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching, RegularizedScoreMatching
+from refsm.objectives.score_matching import (ExplicitScoreMatching, ImplicitScoreMatching,
+                                             RegularizedScoreMatching)
 from refsm.objectives.sliced import ExplicitSlicedScoreMatching, SlicedScoreMatching
+from refsm.objectives.streamed import StreamedObjective
 
 N, D, M, R = 7, 3, 5, 6          # points, dimensions, hidden units, directions
 SIGMA = 0.37
@@ -29,7 +34,8 @@ def data(n=N, seed=0):
 
 def energy(seed=1):
     rng = np.random.default_rng(seed)
-    return AutoencoderEnergy(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D), sigma=0.61)
+    W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
+    return AutoencoderEnergy(W, b, c, sigma=0.61)
 
 
 MAKE = {
@@ -39,7 +45,8 @@ MAKE = {
     "denoising": lambda x, y, v, **weights: DenoisingScoreMatching(x, y, SIGMA, **weights),
     "autoencoder": lambda x, y, v, **weights: DenoisingAutoencoderLoss(x, y, **weights),
     "sliced": lambda x, y, v, **weights: SlicedScoreMatching(x, v, **weights),
-    "variance-reduced": lambda x, y, v, **weights: SlicedScoreMatching(x, v, variance_reduced=True, **weights),
+    "variance-reduced": lambda x, y, v, **weights: SlicedScoreMatching(
+        x, v, variance_reduced=True, **weights),
     "explicit sliced": lambda x, y, v, **weights: ExplicitSlicedScoreMatching(x, y, v, **weights),
 }
 each_objective = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE.keys())
@@ -48,10 +55,13 @@ each_objective = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE.keys())
 def gaps(left, right):
     """Relative gaps of two (value, gradient) pairs, the gradients block by block."""
     (value, gradient), (value_, gradient_) = left, right
-    return [abs(value - value_) / abs(value_), *(relative_gap(g, g_) for g, g_ in zip(gradient, gradient_))]
+    return [
+        abs(value - value_) / abs(value_),
+        *(relative_gap(g, g_) for g, g_ in zip(gradient, gradient_))
+    ]
 
 
-# -- weights ------------------------------------------------------------------------------------------------------
+# -- weights ----------------------------------------------------------------------------------
 
 
 @each_objective
@@ -71,9 +81,11 @@ def test_the_value_is_the_weighted_sum_of_the_terms_and_the_default_weights_are_
 def test_partial_sums_add_up_to_the_whole(make):
     x, y, v = data()
     whole = make(x, y, v).value_and_gradient(energy())
-    parts = [make(x[rows], y[rows], v[rows], weights=np.full(len(x[rows]), 1 / N)).value_and_gradient(energy()) for rows in (slice(0, 3), slice(3, N))]
-    added = sum(value for value, _ in parts), [sum(blocks) for blocks in zip(*(gradient for _, gradient in parts))]
-    assert max(gaps(added, whole)) < 1e-14
+    parts = [make(x[rows], y[rows], v[rows], weights=np.full(len(x[rows]), 1 / N))
+             for rows in (slice(0, 3), slice(3, N))]
+    value = sum(part.value(energy()) for part in parts)
+    gradient = [sum(leaves) for leaves in zip(*(part.gradient(energy()) for part in parts))]
+    assert max(gaps((value, gradient), whole)) < 1e-14
 
 
 @each_objective
@@ -86,7 +98,8 @@ def test_a_part_keeps_its_weights(make):
     assert np.array_equal(part.weights, weights[rows])
     assert relative_gap(part.per_sample(energy()), J.per_sample(energy())[rows]) < 1e-14
     x, y, v = data()
-    assert max(gaps(part.value_and_gradient(energy()), make(x[rows], y[rows], v[rows], weights=weights[rows]).value_and_gradient(energy()))) < 1e-15
+    made = make(x[rows], y[rows], v[rows], weights=weights[rows])
+    assert max(gaps(part.value_and_gradient(energy()), made.value_and_gradient(energy()))) < 1e-15
     pieces = [J.take(slice(0, 2)), J.take(slice(2, N))]
     assert abs(sum(piece.value(energy()) for piece in pieces) / J.value(energy()) - 1) < 1e-14
 
@@ -100,7 +113,7 @@ def test_the_value_and_the_gradient_are_those_of_the_fused_pass(make):
     assert all(np.array_equal(g, g_) for g, g_ in zip(J.gradient(energy()), gradient))
 
 
-# -- blocks -------------------------------------------------------------------------------------------------------
+# -- blocks -----------------------------------------------------------------------------------
 
 
 @each_objective
@@ -118,9 +131,11 @@ def test_nothing_depends_on_the_size_of_the_blocks(make, monkeypatch):
 
 def test_a_block_is_as_wide_as_the_energy_and_has_a_copy_for_each_direction(monkeypatch):
     seen = []
-    monkeypatch.setattr("refsm.objectives.objective.row_blocks", lambda *sizes: seen.append(sizes) or iter([slice(0, N)]))
+    monkeypatch.setattr("refsm.objectives.objective.row_blocks",
+                        lambda *sizes: seen.append(sizes) or iter([slice(0, N)]))
     x, _, v = data()
-    for J in (ImplicitScoreMatching.__new__(ImplicitScoreMatching), SlicedScoreMatching.__new__(SlicedScoreMatching)):
+    for J in (ImplicitScoreMatching.__new__(ImplicitScoreMatching),
+              SlicedScoreMatching.__new__(SlicedScoreMatching)):
         J._set(x=x, directions=v, variance_reduced=False, weights=np.full(N, 1 / N))
         if isinstance(J, ImplicitScoreMatching):
             del J.__dict__["directions"]
@@ -128,7 +143,7 @@ def test_a_block_is_as_wide_as_the_energy_and_has_a_copy_for_each_direction(monk
     assert seen == [(N, M, 1), (N, M, R)]
 
 
-# -- types of numbers ---------------------------------------------------------------------------------------------
+# -- types of numbers -------------------------------------------------------------------------
 
 
 @each_objective
@@ -149,11 +164,14 @@ def test_memory_maps_are_read_where_they_lie(make, tmp_path):
         np.save(tmp_path / f"{k}.npy", a)
         maps.append(np.load(tmp_path / f"{k}.npy", mmap_mode="r"))
     J = make(*maps)
-    assert np.shares_memory(J.points, maps[1 if isinstance(J, (DenoisingScoreMatching, DenoisingAutoencoderLoss)) else 0])
-    assert max(gaps(J.value_and_gradient(energy()), make(*data()).value_and_gradient(energy()))) == 0
+    noisy = isinstance(J, (DenoisingScoreMatching, DenoisingAutoencoderLoss))
+    assert np.shares_memory(J.points, maps[1 if noisy else 0])
+    assert max(gaps(J.value_and_gradient(energy()),
+                    make(*data()).value_and_gradient(energy()))) == 0
 
 
-@pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+@pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(),
+                    reason="the memory of a process is read from /proc")
 def test_a_pass_over_memory_maps_keeps_none_of_them_in_memory(tmp_path):
     np.ones((2**16, 31)).tofile(tmp_path / "x")
     x = np.memmap(tmp_path / "x", float, "r", shape=(2**16, 31))
@@ -161,7 +179,8 @@ def test_a_pass_over_memory_maps_keeps_none_of_them_in_memory(tmp_path):
     J = DenoisingScoreMatching(x, np.memmap(tmp_path / "x", float, "r", shape=x.shape), SIGMA)
 
     def resident():
-        return 1024 * int(re.search(r"RssFile:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+        status = pathlib.Path("/proc/self/status").read_text()
+        return 1024 * int(re.search(r"RssFile:\s+(\d+)", status)[1])
 
     before = resident()
     J.value_and_gradient(model)
@@ -193,8 +212,10 @@ def test_a_complex_step_passes_through_the_points(make):
     x_down[2, 1] -= h
     y_up[3, 0] += h
     y_down[3, 0] -= h
-    difference = (make(x_up, y_up, v).value(energy()) - make(x_down, y_down, v).value(energy())) / (2 * h)
-    assert abs(value.imag / 1e-30 / difference - 1) < 1e-6             # what central differences are good for
+    difference = (make(x_up, y_up, v).value(energy()) -
+                  make(x_down, y_down, v).value(energy())) / (2 * h)
+    # what central differences are good for
+    assert abs(value.imag / 1e-30 / difference - 1) < 1e-6
 
 
 EXACT = {
@@ -217,16 +238,18 @@ def rational(a):
 def test_exact_rationals_stay_exact_and_are_the_floats(make):
     x, y, v = (rational(a) for a in data())
     theta = [rational(block) for block in energy().theta]
-    value, gradient = make(x, y, v).value_and_gradient(AutoencoderEnergy(*theta, sigma=Fraction(5, 8), activation=RATIONAL))
+    value, gradient = make(x, y, v).value_and_gradient(
+        AutoencoderEnergy(*theta, sigma=Fraction(5, 8), activation=RATIONAL))
     assert type(value) is Fraction
     assert all(type(entry) is Fraction for block in gradient for entry in block.ravel())
-    floats = AutoencoderEnergy(*(block.astype(float) for block in theta), sigma=0.625, activation=RATIONAL)
+    floats = [block.astype(float) for block in theta]
+    floats = AutoencoderEnergy(*floats, sigma=0.625, activation=RATIONAL)
     x, y, v = (a.astype(float) for a in (x, y, v))
     expected = make(x, y, v).value_and_gradient(floats)
     assert max(gaps((float(value), [block.astype(float) for block in gradient]), expected)) < 1e-13
 
 
-# -- what is held -------------------------------------------------------------------------------------------------
+# -- what is held -----------------------------------------------------------------------------
 
 
 @each_objective
@@ -242,7 +265,7 @@ def test_what_an_objective_holds_is_read_only_and_the_callers_arrays_are_not(mak
     assert all(np.array_equal(a, b) for a, b in zip(given, before))
     weights = np.full(N, 0.5)
     J = make(*data(), weights=weights)
-    weights[0] = 7                                                     # the caller's array is his own
+    weights[0] = 7                                   # the objective has a copy
     assert J.weights[0] == 0.5
     with pytest.raises(AttributeError):
         J.weights = weights
@@ -265,7 +288,7 @@ def test_an_objective_is_shown_with_its_size(make):
     assert repr(J) == f"{type(J).__name__}(n=7, d=3)"
 
 
-# -- evaluation from arrays ---------------------------------------------------------------------------------------
+# -- evaluation from arrays -------------------------------------------------------------------
 
 
 @each_objective
@@ -289,21 +312,32 @@ def test_evaluate_widens_what_it_holds_and_what_it_is_given():
     narrow = DenoisingScoreMatching(x.astype(np.float32), y.astype(np.float32), SIGMA)
     terms, cotangents = narrow.evaluate(score=y.astype(np.float32))
     assert terms.dtype == cotangents["score"].dtype == np.float64
-    wide = DenoisingScoreMatching(x.astype(np.float32).astype(float), y.astype(np.float32).astype(float), SIGMA)
-    assert np.array_equal(terms, wide.evaluate(score=y.astype(np.float32).astype(float))[0])
+    x, y = x.astype(np.float32).astype(float), y.astype(np.float32).astype(float)
+    wide = DenoisingScoreMatching(x, y, SIGMA)
+    assert np.array_equal(terms, wide.evaluate(score=y)[0])
 
 
 @pytest.mark.parametrize("make, local, error, sentence", [
-    ("implicit", {"score": np.ones((N, D))}, TypeError, "ImplicitScoreMatching.evaluate takes score, divergence, but it was given score"),
-    ("implicit", {}, TypeError, "ImplicitScoreMatching.evaluate takes score, divergence, but it was given nothing"),
-    ("explicit", {"score": np.ones((N, D)), "gap": 1}, TypeError, "ExplicitScoreMatching.evaluate takes score, but it was given gap, score"),
-    ("explicit", {"score": np.ones((D, N))}, ValueError, "score must have shape (7, 3), but its shape is (3, 7)"),
-    ("implicit", {"score": np.ones((N, D)), "divergence": np.ones((N, D))}, ValueError, "divergence must have shape (7,), but its shape is (7, 3)"),
-    ("regularized", {"score": np.ones((N, D)), "diagonal": np.ones(N)}, ValueError, "diagonal must have shape (7, 3), but its shape is (7,)"),
-    ("sliced", {"score": np.ones((N, D)), "curvature": np.ones(N)}, ValueError, "curvature must have shape (7, 6), but its shape is (7,)"),
-    ("sliced", {"score": np.ones(N), "curvature": np.ones((N, R))}, ValueError, "score must have shape (7, 3), but its shape is (7,)"),
-    ("explicit", {"score": np.full((N, D), np.nan)}, ValueError, "score must be finite, but it has nan at (0, 0)"),
-    ("autoencoder", {"reconstruction": np.ones(D)}, ValueError, "reconstruction must have shape (7, 3), but its shape is (3,)"),
+    ("implicit", {"score": np.ones((N, D))}, TypeError,
+     "ImplicitScoreMatching.evaluate takes score, divergence, but it was given score"),
+    ("implicit", {}, TypeError,
+     "ImplicitScoreMatching.evaluate takes score, divergence, but it was given nothing"),
+    ("explicit", {"score": np.ones((N, D)), "gap": 1}, TypeError,
+     "ExplicitScoreMatching.evaluate takes score, but it was given gap, score"),
+    ("explicit", {"score": np.ones((D, N))}, ValueError,
+     "score must have shape (7, 3), but its shape is (3, 7)"),
+    ("implicit", {"score": np.ones((N, D)), "divergence": np.ones((N, D))}, ValueError,
+     "divergence must have shape (7,), but its shape is (7, 3)"),
+    ("regularized", {"score": np.ones((N, D)), "diagonal": np.ones(N)}, ValueError,
+     "diagonal must have shape (7, 3), but its shape is (7,)"),
+    ("sliced", {"score": np.ones((N, D)), "curvature": np.ones(N)}, ValueError,
+     "curvature must have shape (7, 6), but its shape is (7,)"),
+    ("sliced", {"score": np.ones(N), "curvature": np.ones((N, R))}, ValueError,
+     "score must have shape (7, 3), but its shape is (7,)"),
+    ("explicit", {"score": np.full((N, D), np.nan)}, ValueError,
+     "score must be finite, but it has nan at (0, 0)"),
+    ("autoencoder", {"reconstruction": np.ones(D)}, ValueError,
+     "reconstruction must have shape (7, 3), but its shape is (3,)"),
 ])
 def test_evaluate_refuses_wrong_names_and_shapes_in_one_sentence(make, local, error, sentence):
     with pytest.raises(error) as caught:
@@ -322,17 +356,19 @@ def test_the_energy_of_a_point_is_one_number():
     assert abs(Energies(data()[0]).value(energy()) / energy().energy(data()[0]).mean() - 1) < 1e-14
 
 
-# -- models that an objective refuses -----------------------------------------------------------------------------
+# -- models that an objective refuses ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [make for name, make in MAKE.items() if name != "autoencoder"], ids=[name for name in MAKE if name != "autoencoder"])
+@pytest.mark.parametrize("make", [make for name, make in MAKE.items() if name != "autoencoder"],
+                         ids=[name for name in MAKE if name != "autoencoder"])
 def test_wrong_models_are_refused_in_one_sentence(make):
     J = make(*data())
     name = type(J).__name__
     binary = BernoulliRBM(np.ones((M, D)), np.ones(M), np.ones(D))
     wide = AutoencoderEnergy(np.ones((M, 9)), np.ones(M), np.ones(9), sigma=0.5)
     for model, error, sentence in [
-        (binary, TypeError, f"{name} reads the score of the energy, which BernoulliRBM does not have"),
+        (binary, TypeError,
+         f"{name} reads the score of the energy, which BernoulliRBM does not have"),
         (wide, ValueError, f"model must have d = 3 as the data of {name}, but it has d = 9"),
         ("a model", TypeError, "model must be an energy, but it is a str"),
     ]:
@@ -347,11 +383,12 @@ def test_a_missing_quantity_is_named():
         quantities = frozenset({"score"})
 
     model = ScoreOnly(np.ones((M, D)), np.ones(M), np.ones(D), sigma=0.5)
-    with pytest.raises(TypeError, match="^RegularizedScoreMatching reads the diagonal of the energy, which ScoreOnly does not have$"):
+    with pytest.raises(TypeError, match="^RegularizedScoreMatching reads the diagonal of the "
+                       "energy, which ScoreOnly does not have$"):
         RegularizedScoreMatching(data()[0], 0.1).value(model)
 
 
-# -- bad data -----------------------------------------------------------------------------------------------------
+# -- bad data ---------------------------------------------------------------------------------
 
 
 @each_objective
@@ -368,14 +405,87 @@ def test_bad_data_are_refused_in_one_sentence(make):
             make(*bad)
         assert str(caught.value) == sentence
     for weights, sentence in [(np.ones(5), "weights must have shape (7,), but its shape is (5,)"),
-                              (np.full(N, np.inf), "weights must be finite, but it has inf at (0,)")]:
+                              (np.full(N, np.inf),
+                               "weights must be finite, but it has inf at (0,)")]:
         with pytest.raises(ValueError) as caught:
             make(x, y, v, weights=weights)
         assert str(caught.value) == sentence
 
 
 def test_the_contract_itself_is_abstract():
-    J = Objective()
-    for ask in (lambda: J.points, J.local_loss):
-        with pytest.raises(NotImplementedError):
-            ask()
+    with pytest.raises(NotImplementedError):
+        Objective().local_loss()
+
+
+# -- an objective of the user's own -----------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TowardsNormal(Objective):
+    """Explicit score matching towards the score -x of N(0, I), as in the head of the room."""
+
+    x: Any
+    weights: Any = None
+
+    reads = ("score",)
+
+    def local_loss(self, score):
+        r = score + self.x
+        return (r * r).sum(axis=1) / 2, {"score": self.weights[:, None] * r}
+
+
+def test_an_objective_is_its_arrays_what_it_reads_and_its_local_loss():
+    x, _, _ = data()
+    J, same = TowardsNormal(x), ExplicitScoreMatching(x, -x)
+    assert max(gaps(J.value_and_gradient(energy()), same.value_and_gradient(energy()))) < 1e-14
+    assert relative_gap(J.per_sample(energy()), same.per_sample(energy())) < 1e-14
+    assert np.array_equal(J.evaluate(score=x)[1]["score"], same.evaluate(score=x)[1]["score"])
+    assert np.array_equal(J.take([5, 0]).x, x[[5, 0]])
+    assert repr(J) == "TowardsNormal(n=7, d=3)"
+    assert check_objective(J, energy()).verdict == "PASS"
+    assert not J.x.flags.writeable
+    with pytest.raises(ValueError, match=r"^x must have shape \(n, d\), but its shape is \(7,\)$"):
+        TowardsNormal(x[:, 0])
+    with pytest.raises(ValueError, match=r"^weights must have shape \(7,\)"):
+        TowardsNormal(x, np.ones(5))
+
+
+def test_directions_are_not_optional():
+    with pytest.raises(TypeError, match="directions"):
+        SlicedScoreMatching(data()[0])
+
+
+# -- parts ------------------------------------------------------------------------------------
+
+
+@each_objective
+def test_rows_are_a_slice_indices_or_a_mask(make):
+    J = make(*data())
+    terms = J.per_sample(energy())
+    mask = np.array([True, False, False, True, True, False, True])
+    for rows in (slice(5, 0, -2), [-1, 3, 3], np.array([6, 2], dtype=np.uint8), mask):
+        found = J.take(rows).per_sample(energy())
+        assert relative_gap(found, terms[rows]) < 1e-14      # another block size, another rounding
+
+
+@pytest.mark.parametrize("rows, sentence", [
+    (slice(5, 5),
+     r"rows must select at least one of 7 points, but slice\(5, 5, None\) selects none"),
+    ([], r"rows must be a slice or a one-dimensional array of at least one index, "
+     r"but it has shape \(0,\) and dtype float64"),
+    (3, r"rows must be .* at least one index, but it has shape \(\) and dtype int64"),
+    ([[1, 2, 3], [4, 5, 6]], r"rows must be .*, but it has shape \(2, 3\) and dtype int64"),
+    ([0.5], r"rows must be .*, but it has shape \(1,\) and dtype float64"),
+    ([[1], [2, 3]], "rows must be a slice or a one-dimensional array"),
+    ("abc", "rows must be a slice or a one-dimensional array"),
+    (None, r"rows must be .*, but it has shape \(\) and dtype object"),
+    ([True, False, True], r"rows must be .*, but it has shape \(3,\) and dtype bool"),
+    (np.zeros(7, bool), r"rows must be .* at least one index"),
+    ([3, 7], "rows must be indices of 7 points, but one of them is 7$"),
+    ([-8, 3], "rows must be indices of 7 points, but one of them is -8$"),
+])
+def test_rows_that_select_nothing_are_refused_in_one_sentence(rows, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        ImplicitScoreMatching(data()[0]).take(rows)
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        StreamedObjective([ImplicitScoreMatching(data()[0])]).take(rows)

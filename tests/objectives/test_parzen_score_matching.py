@@ -1,4 +1,4 @@
-"""Parzen explicit and implicit score matching: terms written out, the expectation that joins them, gradients by complex step."""
+"""Parzen explicit and implicit score matching: terms, gradients, and statement 3."""
 import pickle
 
 import numpy as np
@@ -8,7 +8,8 @@ from oracles import complex_gradient, relative_gap
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.mixture import GaussianMixture
 from refsm.energies.parzen import Parzen
-from refsm.objectives.parzen_score_matching import ParzenExplicitScoreMatching, ParzenImplicitScoreMatching
+from refsm.objectives.parzen_score_matching import (ParzenExplicitScoreMatching,
+                                                    ParzenImplicitScoreMatching)
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
 
 K, N, D, HIDDEN, SIGMA = 5, 9, 3, 6, 0.6
@@ -19,12 +20,18 @@ TIGHT = 2e-14
 def case():
     rng = np.random.default_rng(31)
     x, x_noisy, weights = rng.standard_normal((K, D)), rng.standard_normal((N, D)), rng.random(N)
-    model = AutoencoderEnergy(rng.standard_normal((HIDDEN, D)), rng.standard_normal(HIDDEN), rng.standard_normal(D), sigma=0.7)
+    model = AutoencoderEnergy(rng.standard_normal((HIDDEN, D)),
+                              rng.standard_normal(HIDDEN),
+                              rng.standard_normal(D),
+                              sigma=0.7)
     return x, x_noisy, weights, model
 
 
 def objectives(x, x_noisy, weights=None):
-    return [ParzenExplicitScoreMatching(x, x_noisy, SIGMA, weights=weights), ParzenImplicitScoreMatching(x_noisy, weights=weights)]
+    return [
+        ParzenExplicitScoreMatching(x, x_noisy, SIGMA, weights=weights),
+        ParzenImplicitScoreMatching(x_noisy, weights=weights)
+    ]
 
 
 def test_the_explicit_term_is_half_the_squared_distance_to_the_score_of_the_smoothed_data(case):
@@ -48,7 +55,10 @@ def test_the_implicit_term_is_half_the_squared_score_plus_the_divergence(case):
 
 def test_they_are_explicit_and_implicit_score_matching_at_the_noisy_points(case):
     x, x_noisy, weights, model = case
-    plain = [ExplicitScoreMatching(x_noisy, Parzen(x, SIGMA), weights=weights), ImplicitScoreMatching(x_noisy, weights=weights)]
+    plain = [
+        ExplicitScoreMatching(x_noisy, Parzen(x, SIGMA), weights=weights),
+        ImplicitScoreMatching(x_noisy, weights=weights)
+    ]
     for J, other in zip(objectives(x, x_noisy, weights), plain):
         assert J.value(model) == other.value(model)
         assert all(np.array_equal(a, b) for a, b in zip(J.gradient(model), other.gradient(model)))
@@ -147,5 +157,7 @@ def test_a_wrong_argument_is_refused_in_one_sentence(change, sentence):
 def test_a_model_of_another_dimension_is_refused(case):
     x, x_noisy, _, _ = case
     for J in objectives(x, x_noisy):
-        with pytest.raises(ValueError, match="^model must have d = 3 as the data of Parzen.*, but it has d = 7"):
+        with pytest.raises(
+                ValueError,
+                match="^model must have d = 3 as the data of Parzen.*, but it has d = 7"):
             J.value(Parzen(np.zeros((5, 7)), SIGMA))

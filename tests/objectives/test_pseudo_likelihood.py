@@ -1,4 +1,4 @@
-"""Pseudo-likelihood: exact conditionals by enumeration, its minimum, its gradient by complex steps."""
+"""Pseudo-likelihood: exact conditionals by enumeration, its minimum, its gradient."""
 import numpy as np
 import pytest
 from oracles import complex_gradient, relative_gap
@@ -45,7 +45,8 @@ def test_expected_loss_is_divergences_plus_entropies_of_the_conditionals(model):
     q = np.random.default_rng(2).dirichlet(np.ones(2**d))
     of_q, of_p = conditionals(q), conditionals(probabilities(model))
     divergences, entropies = q @ np.log(of_q / of_p), -(q @ np.log(of_q))
-    assert relative_gap(PseudoLikelihood(ALL, weights=q).value(model), sum(divergences + entropies)) < 1e-13
+    assert relative_gap(
+        PseudoLikelihood(ALL, weights=q).value(model), sum(divergences + entropies)) < 1e-13
 
 
 @pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
@@ -56,11 +57,13 @@ def test_the_gradient_vanishes_where_the_model_is_the_data(model):
 
 def test_with_independent_units_it_is_minus_the_log_likelihood():
     model = BernoulliRBM(np.zeros((m, d)), np.ones(m), np.random.default_rng(3).normal(size=d))
-    assert relative_gap(PseudoLikelihood(data()).per_sample(model), -log_likelihood(model, data())) < 1e-14
+    assert relative_gap(PseudoLikelihood(data()).per_sample(model),
+                        -log_likelihood(model, data())) < 1e-14
 
 
 @pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
-@pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)], ids=["uniform", "given"])
+@pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
+                         ids=["uniform", "given"])
 def test_gradient_by_complex_steps(model, weights):
     J = PseudoLikelihood(data(), weights=weights)
     stepped = complex_gradient(lambda vector: J.value(model.unravel(vector)), model.ravel())
@@ -87,8 +90,11 @@ def test_wrong_data_and_models_are_refused_by_a_sentence():
     x[3, 4] = 0.5
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(3, 4\) is 0.5"):
         PseudoLikelihood(x)
-    with pytest.raises(ValueError, match=r"weights must have shape \(7,\), but its shape is \(5,\)"):
+    with pytest.raises(ValueError,
+                       match=r"weights must have shape \(7,\), but its shape is \(5,\)"):
         PseudoLikelihood(data(), weights=np.ones(d))
-    with pytest.raises(TypeError, match="PseudoLikelihood reads the gap of the energy, which Gaussian does not have"):
+    with pytest.raises(
+            TypeError,
+            match="PseudoLikelihood reads the gap of the energy, which Gaussian does not have"):
         PseudoLikelihood(data()).value(Gaussian(np.zeros(d), np.eye(d)))
     assert PseudoLikelihood(data()).points.tolist() == data().tolist()
