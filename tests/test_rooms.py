@@ -100,7 +100,8 @@ def test_every_public_name_has_a_docstring_and_no_room_is_a_hall(path):
     nameless = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
                 and not node.name.startswith("_") and not ast.get_docstring(node)]
     assert not nameless
-    assert source.count("\n") <= 320
+    code = source.splitlines()[tree.body[0].end_lineno:]
+    assert sum(bool(line.strip()) for line in code) <= (280 if path.parent.name == "verify" else 250)
 
 
 def test_refsm_imports_nothing_but_numpy_and_scipy():

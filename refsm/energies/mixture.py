@@ -47,10 +47,9 @@ Equations
     (19) A_k     = r_k ( -e + p.delta_k + q_k - sum_l r_l q_l )
     (20) B_k     = r_k ( p + 2 C delta_k )
     (21) dL/dlogits_k = sum_n ( A_k + w_k e )
-    (22) dL/dmu_k     = P_k ( sum_n B_k ) - sum_n A_k s_k
-    (23) dL/dS_k      = ( sum_n A_k s_k s_k' - (sum_n A_k) P_k ) / 2
-                        - sym( P_k sum_n B_k s_k' ) + P_k ( sum_n r_k C ) P_k,
-                        sym(X) = (X + X') / 2
+    (22) dL/dmu_k     = sum_n ( P_k B_k - A_k s_k )
+    (23) dL/dS_k      = sym( sum_n (A_k s_k / 2 - P_k B_k) s_k' - (sum_n A_k) P_k / 2
+                             + P_k ( sum_n r_k C ) P_k ),   sym(X) = (X + X') / 2
     Accuracy: bounds on errors, to first order in eps, the unit of rounding, and whatever the order
     of products and sums.  kappa_k is the condition of S_k, |R_k| the largest singular value;
     tau the largest tau_k of the components that matter to x;  S^2 = sum_k r_k |delta_k|^2.
@@ -331,18 +330,18 @@ class GaussianMixtureAt(EnergyAt):
         p_delta, r_q = row_dot(p[:, None, :], delta), row_dot(r, q)
         A = r * (p_delta + q - r_q[:, None] - e[:, None])                # (n, K)     (19)
         B = r[:, :, None] * (p[:, None, :] + 2 * delta @ C)              # (n, K, d)  (20)
-        As, B_sum = np.einsum("nk,nki->ki", A, s), B.sum(axis=0)         # (K, d)
-        Ass, Bs = _outer_sum(A[:, :, None] * s, s, 0), _outer_sum(B, s, 0)           # (K, d, d)
+        As, PB = A[:, :, None] * s, _times(B, P)                         # (n, K, d)
         A_sum, rC = A.sum(axis=0), _contract(r.T, C, 1)                  # (K,), (K, d, d)
         dlogits = A_sum + w * e.sum()                                    # (K,)       (21)
-        dmu = (P @ B_sum[:, :, None])[:, :, 0] - As                      # (K, d)     (22)
-        dS = symmetric_part((Ass - A_sum[:, None, None] * P) / 2 - P @ Bs + P @ rC @ P)      # (23)
+        dmu = (PB - As).sum(axis=0)                                      # (K, d)     (22)
+        dS = symmetric_part(_outer_sum(As / 2 - PB, s, 0)
+                            - A_sum[:, None, None] * P / 2 + P @ rC @ P)     # (K, d, d)  (23)
         return MixtureTheta(dlogits, dmu, dS)
 
 
 def _times(u: Array, M: Array) -> Array:
     """u_nk M_k, a row times a matrix for each component: (n, K, d), (K, d, d) -> (n, K, d)."""
-    return (u.transpose(1, 0, 2) @ M).transpose(1, 0, 2)
+    return ZERO if u is ZERO else (u.transpose(1, 0, 2) @ M).transpose(1, 0, 2)
 
 
 def _outer_sum(u: Array, v: Array, axis: int) -> Array:
