@@ -151,7 +151,7 @@ def test_rounding_errors_are_within_the_bounds_for_several_blocks_of_centres(mon
 
 
 def test_the_bounds_on_rounding_errors_are_not_idle():
-    """Clusters far from the one origin, and points in them: a part of the bounds is reached."""
+    """Clusters far from the one origin, and points in them."""
     rng = np.random.default_rng(5)
     clusters = np.repeat(3 * np.eye(D), 7, axis=0)
     model = Parzen(clusters + rng.standard_normal((21, D)) / 30, 0.03)
