@@ -1,7 +1,25 @@
-"""Derivatives that know no formula of the project: complex steps and central differences."""
+"""What needs no formula of the project: complex steps, central differences, 60-digit decimals."""
+from decimal import Context, Decimal, localcontext
+
 import numpy as np
 
 H = 1e-30      # the complex step has no subtraction, so it may be as small as one likes
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640629")
+
+
+def to_60_digits():
+    """The context in which arithmetic of decimals has 60 digits."""
+    return localcontext(Context(prec=60))
+
+
+def decimals_of(f, a):
+    """f of each entry of an array, as an array of decimals."""
+    return np.vectorize(f, otypes=[object])(a)
+
+
+def decimals(a):
+    """The exact values of an array of floating-point numbers as decimals."""
+    return decimals_of(Decimal, a)
 
 
 def complex_gradient(f, x):

@@ -17,10 +17,12 @@ Symbols
     psi       (n, d)         score
     delta     (n, K, d)      component score minus score
     v         (n, M, d)      directions
-    e, p, t, g, c            cotangents on energy (n,), score (n, d), divergence (n,), diagonal (n, d), curvature (n, M)
-    C         (n, d, d)      what t, g and c amount to: one symmetric cotangent on the Jacobian
-    q         (n, K)         the part of component k in <C, J>
-    A, B      (n, K), (n, K, d)  cotangents on ell and on s
+    e, p, t, g, c            cotangents on energy (n,), score (n, d), divergence (n,),
+                             diagonal (n, d), curvature (n, M)
+    C         (n, d, d)      cotangent on the Jacobian that amounts to t, g and c; symmetric
+    q         (n, K)         the part of component k in <C, J> = sum_ij C_ij J_ij
+    A         (n, K)         cotangent on ell
+    B         (n, K, d)      cotangent on s
 
 Equations
     (1)  E       = -log_p,   log_p = log sum_k exp(ell_k)
@@ -41,40 +43,70 @@ Equations
     (16) w_k     = exp(logits_k) / sum_l exp(logits_l)
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_m c_m v_m'J v_m ):
     (17) C       = t I + diag(g) + sum_m c_m v_m v_m'
-    (18) q_k     = delta_k'C delta_k - sum_ij C_ij P_kij
+    (18) q_k     = delta_k'C delta_k - <C, P_k>
     (19) A_k     = r_k ( -e + p.delta_k + q_k - sum_l r_l q_l )
     (20) B_k     = r_k ( p + 2 C delta_k )
     (21) dL/dlogits_k = sum_n ( A_k + w_k e )
     (22) dL/dmu_k     = sum_n ( P_k B_k - A_k s_k )
-    (23) dL/dS_k      = sum_n ( A_k (s_k s_k' - P_k) / 2 - sym(P_k B_k s_k') + r_k P_k C P_k ),   sym(X) = (X + X') / 2
+    (23) dL/dS_k      = sym( sum_n (A_k s_k / 2 - P_k B_k) s_k' - (sum_n A_k) P_k / 2
+                             + P_k ( sum_n r_k C ) P_k ),   sym(X) = (X + X') / 2
+    Accuracy: bounds on errors, to first order in eps, the unit of rounding, and whatever the order
+    of products and sums.  kappa_k is the condition of S_k, |R_k| the largest singular value;
+    tau the largest tau_k of the components that matter to x;  S^2 = sum_k r_k |delta_k|^2.
+    (24) tau_k   = 2 (d + 1)^2 eps kappa_k ( |z_k|^2 + d )
+                   + (d + 4) eps ( |log w_k| + sum_i |log R_kii| + d ), the error of ell_k  [result]
+    (25) error of E   <= tau + (K + 8) eps                                                  [result]
+    (26) error of psi <= tau S + eps sum_k r_k (4 (d + 1)^2 kappa_k + K + 8) |R_k| |z_k|    [result]
 
 Derivation
-    (3) -> (2)   (mu_k - x)'P_k (mu_k - x) = |z_k|^2 by (5), and log det S_k = -2 log det R_k = -2 sum_i log R_kii by (4).
-    (4)          Gaussian elimination of [S_k, I] without exchange of rows: with S = L D L', L unit lower triangular and D the pivots,
-                 it leaves [D L', L^-1], and R = D^(-1/2) L^-1.  S is positive definite exactly if all pivots are > 0.
-    (1) -> (8)   grad ell_k = s_k by (2), and grad log sum exp is the mean of the gradients with weights (6).
+    (3) -> (2)   (mu_k - x)'P_k (mu_k - x) = |z_k|^2 by (5), and by (4)
+                 log det S_k = -2 log det R_k = -2 sum_i log R_kii.
+    (4)          Gaussian elimination of [S_k, I] without exchange of rows: with S = L D L', L unit
+                 lower triangular and D the pivots, it leaves [D L', L^-1], and R = D^(-1/2) L^-1.
+                 S is positive definite exactly if all pivots are > 0.
+    (1) -> (8)   grad ell_k = s_k by (2), and the gradient of log sum exp is the mean of the
+                 gradients with the weights (6).
     (8) -> (10)  grad r_k = r_k ( s_k - sum_l r_l s_l ) = r_k delta_k and ds_k/dx = -P_k:
-                 J = sum_k r_k ( s_k delta_k' - P_k ), and psi sum_k r_k delta_k' = 0 may be subtracted; a sum of squares does
-                 not cancel.  (11), (12) and (13) are its trace, its diagonal entries and a quadratic form.
-    -> (17)      t tr J + sum_i g_i J_ii + sum_m c_m v_m'J v_m = sum_ij C_ij J_ij = <C, J>, and <C, J> = sum_k r_k q_k by (10) and (18).
-    -> (19), (20)  what L gains when ell, s and P move, each alone.  dr_k = r_k ( dell_k - sum_l r_l dell_l ) by (6), and so
+                 J = sum_k r_k ( s_k delta_k' - P_k ), and psi sum_k r_k delta_k' = 0 may be
+                 subtracted; a sum of squares does not cancel.  (11), (12) and (13) are its trace,
+                 its diagonal entries and a quadratic form.
+    -> (17)      t tr J + sum_i g_i J_ii + sum_m c_m v_m'J v_m = <C, J>, and
+                 <C, J> = sum_k r_k q_k by (10) and (18).
+    -> (19), (20)  what L gains when ell, s and P move, each alone.
+                 dr_k = r_k ( dell_k - sum_l r_l dell_l ) by (6), and so
                  dE = -sum_k r_k dell_k
                  dpsi = sum_k dr_k s_k + r_k ds_k = sum_k r_k ( dell_k delta_k + ds_k )
                  d<C, J> = sum_k dr_k q_k + r_k ( 2 delta_k'C (ds_k - dpsi) - <C, dP_k> )
-                 where dpsi drops out because sum_k r_k delta_k = 0.  A, B and -r_k C are the factors of dell_k, ds_k and dP_k.
-    -> (21)      d ell_k / d logits_l = [k = l] - w_l by (16), so dL/dlogits_k = sum_n ( A_k - w_k sum_l A_l );  sum_l A_l = -e.
+                 where dpsi drops out because sum_k r_k delta_k = 0.  A, B and -r_k C are the
+                 factors of dell_k, ds_k and dP_k.
+    -> (21)      d ell_k / d logits_l = [k = l] - w_l by (16), so
+                 dL/dlogits_k = sum_n ( A_k - w_k sum_l A_l );  sum_l A_l = -e.
     -> (22)      d ell_k = -s_k.dmu_k by (2), ds_k = P_k dmu_k by (7), and P does not depend on mu.
-    -> (23)      dP_k = -P_k dS_k P_k;  d ell_k = ( s_k'dS_k s_k - <P_k, dS_k> ) / 2, because d log det S = <P, dS>;
-                 B_k.ds_k = -<P_k B_k s_k', dS_k>;  -r_k <C, dP_k> = r_k <P_k C P_k, dS_k>.  dS_k is symmetric, so only sym() of each counts.
+    -> (23)      dP_k = -P_k dS_k P_k;  d ell_k = ( s_k'dS_k s_k - <P_k, dS_k> ) / 2, because
+                 d log det S = <P, dS>;  B_k.ds_k = -<P_k B_k s_k', dS_k>;
+                 -r_k <C, dP_k> = r_k <P_k C P_k, dS_k>.  dS_k is symmetric: only sym() counts.
+    -> (24)      elimination is exact for S + dS with |dS| <= d (d + 1) eps/2 |S|; the columns of R
+                 solve systems whose entries are off by (d + 3) eps/2 of themselves; R (mu - x) and
+                 |z|^2 are sums of d products.  Together they move |z|^2 / 2 by at most
+                 (5 d^2 + 10 d) eps/4 kappa |z|^2, and log det S by d^2 (d + 1) eps/2 kappa.
+    -> (25), (26)  all ell_k off by at most tau shift log_p by at most tau, and psi by the
+                 covariance of that with s, at most tau S.  s_k = R_k'z_k is off by at most
+                 3 (d + 1)^2 eps kappa_k |R_k||z_k|, for the reasons of (24); then K are summed.
 
 Conventions
-    The density is normalised: E holds every constant, and log_density = -E.  The gradient for S is the symmetric one: L gains
-    sum_ij G_ij dS_ij for a symmetric dS; code that counts each pair i < j once has twice the entries off the diagonal.
-    A weight of 0 is allowed: its logit is -inf, and all gradients for that component are 0.  Logits are determined up to a constant;
-    `theta` gives log w.  Complex steps pass through the elimination (4), but not through numpy's slogdet (a modulus) and cholesky (conjugates).
+    The density is normalised: E holds every constant, and log_density = -E.  The gradient for S is
+    the symmetric one: L gains sum_ij G_ij dS_ij for a symmetric dS; code that counts each pair
+    i < j once has twice the entries off the diagonal.
+    A weight of 0 is allowed: its logit is -inf, and all gradients for that component are 0.  Logits
+    are determined up to a constant; `theta` gives log w.  Complex steps pass through the
+    elimination (4), but not through numpy's slogdet (a modulus) and cholesky (conjugates).
 
 Sources
-    Elementary; responsibilities as in the EM algorithm (Dempster, Laird & Rubin 1977).  (17)-(23) are derived here.
+    Mixtures of normal densities: Pearson, Contributions to the mathematical theory of evolution,
+    Phil. Trans. R. Soc. A 185 (1894).  Responsibilities as in the EM algorithm: Dempster, Laird and
+    Rubin, Maximum likelihood from incomplete data, J. R. Stat. Soc. B 39 (1977).  The errors of
+    elimination in (24): Higham, Accuracy and Stability of Numerical Algorithms (2002), chapters 8
+    and 10.  (10)-(13) and (17)-(26) are derived here.
 """
 from __future__ import annotations
 
@@ -85,9 +117,9 @@ from typing import NamedTuple
 import numpy as np
 
 from refsm import immutable, validation
-from refsm.sums import row_dot
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.stable import log_sum_exp
+from refsm.sums import row_dot
 from refsm.typing import Array, ArrayLike, Given
 from refsm.validation import symmetric_part
 from refsm.zero import ZERO
@@ -107,10 +139,11 @@ class MixtureTheta(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GaussianMixture(Energy):
-    """E(x) = -log sum_k w_k N(x; mu_k, S_k), equation (1): normalised, so that exp(-E) is the density.
+    """E(x) = -log sum_k w_k N(x; mu_k, S_k), equation (1): exp(-E) is the density.
 
-    weights (K,) >= 0 of sum 1 (to 2^-30; they are divided by their sum), means (K, d) in the units of x, covariances (K, d, d)
-    symmetric and positive definite.  All are learnable, the weights through `logits`.  ValueError where one is not as said.  Source: elementary.
+    weights (K,) >= 0 of sum 1 (to 2^-30; they are divided by their sum), means (K, d) in the units
+    of x, covariances (K, d, d) symmetric and positive definite.  All are learnable, the weights
+    through `logits`.  ValueError where one is not as said.  Source: Pearson (1894).
 
     One component is a Gaussian; with variance 1/4 its score at mean + 1 is -1 / 0.25:
 
@@ -132,41 +165,53 @@ class GaussianMixture(Energy):
             raise ValueError(f"weights must be >= 0, but the smallest is {weights.real.min()}")
         if abs(weights.sum() - 1) > WEIGHT_GAP:
             raise ValueError(f"weights must have the sum 1, but it is {weights.sum()}")
-        self._set(**immutable.common_dtype(weights=weights / weights.sum(), means=means, covariances=validation.symmetric(S, "covariances")))
+        self._set(**immutable.common_dtype(weights=weights / weights.sum(), means=means,
+                                           covariances=validation.symmetric(S, "covariances")))
         if not validation.all_finite(self.P):
-            raise ValueError("covariances must have finite inverses, but an entry of one of these is not")
+            raise ValueError("covariances must have finite inverses, "
+                             "but an entry of one of these is not")
 
     @cached_property
     def R(self) -> Array:
         """The whitening matrices (K, d, d) of equation (4): lower triangular, R S R' = I."""
-        rows = np.concatenate([self.covariances, np.broadcast_to(np.eye(self.d), self.covariances.shape)], axis=2)
+        I = np.broadcast_to(np.eye(self.d), self.covariances.shape)
+        rows = np.concatenate([self.covariances, I], axis=2)             # (K, d, 2d)
         for i in range(self.d):
             pivot = rows[:, i, i]
             if not (pivot.real > 0).all():
-                raise ValueError(f"covariances must be positive definite, but the one at {int(pivot.real.argmin())} is not")
-            rows[:, i + 1:] -= (rows[:, i + 1:, i] / pivot[:, None])[:, :, None] * rows[:, None, i]
+                raise ValueError("covariances must be positive definite, "
+                                 f"but the one at {int(pivot.real.argmin())} is not")
+            factor = rows[:, i + 1:, i] / pivot[:, None]
+            rows[:, i + 1:] -= factor[:, :, None] * rows[:, None, i]
             rows[:, i] /= np.sqrt(pivot)[:, None]
-        return immutable.readonly_copy(rows[:, :, self.d:])                        # (K, d, d)  (4)
+        return immutable.readonly_copy(rows[:, :, self.d:])              # (K, d, d)  (4)
 
     @cached_property
     def P(self) -> Array:
         """The precisions (K, d, d) of equation (5): the inverses of the covariances."""
         with np.errstate(over="ignore"):
-            return immutable.readonly_copy(self.R.transpose(0, 2, 1) @ self.R)     # (K, d, d)  (5)
+            P = self.R.transpose(0, 2, 1) @ self.R                       # (K, d, d)  (5)
+        return immutable.readonly_copy(P)
 
     @property
     def theta(self) -> MixtureTheta:
         """The learnable arrays (logits, means, covariances), with logits = log w."""
         with np.errstate(divide="ignore"):
-            return MixtureTheta(immutable.readonly_copy(np.log(self.weights)), self.means, self.covariances)
+            logits = immutable.readonly_copy(np.log(self.weights))
+        return MixtureTheta(logits, self.means, self.covariances)
 
     def with_theta(self, theta: MixtureTheta) -> GaussianMixture:
-        """The mixture with weights softmax(logits), other means and covariances; -inf is the logit of the weight 0."""
+        """The mixture with weights softmax(logits), other means and covariances.
+
+        -inf is the logit of the weight 0.
+        """
         logits, means, covariances = self._leaves(theta)
         logits = validation.widen(logits, "logits")
         if not (logits.real < np.inf).all() or not (logits.real > -np.inf).any():
-            raise ValueError(f"logits must be finite or -inf, and not all -inf, but they are {logits}")
-        return GaussianMixture(np.exp(logits - log_sum_exp(logits)), means, covariances)   # (K,)  (16)
+            raise ValueError("logits must be finite or -inf, and not all -inf, "
+                             f"but they are {logits}")
+        w = np.exp(logits - log_sum_exp(logits))                         # (K,)  (16)
+        return GaussianMixture(w, means, covariances)
 
     def projected(self, theta: MixtureTheta) -> MixtureTheta:
         """The parameters with each covariance replaced by its symmetric part."""
@@ -189,9 +234,9 @@ class GaussianMixture(Energy):
 
     @property
     def covariance(self) -> Array:
-        """The covariance of the whole density, shape (d, d), in the units of x squared, equation (15)."""
-        w, apart = self.weights, self.means - self.mean
-        return np.tensordot(w, self.covariances, 1) + w * apart.T @ apart                                # (d, d)  (15)
+        """The covariance of the whole density, (d, d), in the units of x squared, equation (15)."""
+        w, S, apart = self.weights, self.covariances, self.means - self.mean
+        return np.tensordot(w, S, 1) + w * apart.T @ apart               # (d, d)  (15)
 
     def log_density(self, x: ArrayLike) -> Array:
         """log p(x), shape (n,): minus the energy, which holds every constant."""
@@ -213,7 +258,7 @@ class GaussianMixture(Energy):
 
 
 class GaussianMixtureAt(EnergyAt):
-    """The energy at a block of points: the responsibilities, the local quantities, and their pullbacks."""
+    """The energy at a block of points: responsibilities, local quantities, and their pullbacks."""
 
     def __init__(self, model: GaussianMixture, x: Array, v: Array) -> None:
         self.model, self.x, self.v = model, x, v
@@ -221,13 +266,14 @@ class GaussianMixtureAt(EnergyAt):
 
     @cached_property
     def z(self) -> Array:
-        return _each(self.R, self.mu - self.x[:, None, :])               # (n, K, d)  (3)
+        R_T = self.R.transpose(0, 2, 1)
+        return _times(self.mu - self.x[:, None, :], R_T)                 # (n, K, d)  (3)
 
     @cached_property
     def ell(self) -> Array:
-        z, d = self.z, self.model.d
+        z, d, log_w = self.z, self.model.d, self.model.theta.logits
         log_R = np.log(np.diagonal(self.R, axis1=1, axis2=2)).sum(axis=1)
-        return self.model.theta.logits - row_dot(z, z) / 2 + log_R - d / 2 * np.log(2 * np.pi)           # (n, K)  (2)
+        return log_w - row_dot(z, z) / 2 + log_R - d / 2 * np.log(2 * np.pi)     # (n, K)  (2)
 
     @cached_property
     def log_p(self) -> Array:
@@ -239,7 +285,7 @@ class GaussianMixtureAt(EnergyAt):
 
     @cached_property
     def s(self) -> Array:
-        return _each(self.R.transpose(0, 2, 1), self.z)                  # (n, K, d)  (7)
+        return _times(self.z, self.R)                                    # (n, K, d)  (7)
 
     @cached_property
     def psi(self) -> Array:
@@ -257,59 +303,53 @@ class GaussianMixtureAt(EnergyAt):
 
     def jacobian(self) -> Array:
         r, delta, P = self.r, self.delta, self.P
-        return (r[:, :, None] * delta).transpose(0, 2, 1) @ delta - np.tensordot(r, P, 1)                # (n, d, d)  (10)
+        second = _outer_sum(r[:, :, None] * delta, delta, 1)
+        return second - np.tensordot(r, P, 1)                            # (n, d, d)  (10)
 
     def divergence(self) -> Array:
-        r, delta, P = self.r, self.delta, self.P
-        return row_dot(r, row_dot(delta, delta) - np.trace(P, axis1=1, axis2=2))                         # (n,)  (11)
+        r, delta, P_trace = self.r, self.delta, np.trace(self.P, axis1=1, axis2=2)
+        return row_dot(r, row_dot(delta, delta) - P_trace)               # (n,)  (11)
 
     def diagonal(self) -> Array:
-        r, delta, P = self.r, self.delta, self.P
-        return np.einsum("nk,nki->ni", r, delta * delta - np.diagonal(P, axis1=1, axis2=2))              # (n, d)  (12)
+        r, delta, P_ii = self.r, self.delta, np.diagonal(self.P, axis1=1, axis2=2)
+        return np.einsum("nk,nki->ni", r, delta**2 - P_ii)               # (n, d)  (12)
 
     def curvature(self) -> Array:
-        v, r, delta, R = self.v, self.r, self.delta, self.R
+        v, r, delta, R = self.v, self.r[:, None, :], self.delta, self.R
         v_delta = v @ delta.transpose(0, 2, 1)                           # (n, M, K)
-        R_v = np.tensordot(v, R, axes=(2, 2))                            # (n, M, K, d);  |R_k v|^2 = v'P_k v by (5)
-        return row_dot(r[:, None, :], v_delta * v_delta - row_dot(R_v, R_v))                             # (n, M)  (13)
+        R_v = np.tensordot(v, R, axes=(2, 2))                            # (n, M, K, d)
+        return row_dot(r, v_delta**2 - row_dot(R_v, R_v))                # (n, M)  (13), with (5)
 
     def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> MixtureTheta:
         e, p, t, g, c = energy, score, divergence, diagonal, curvature
         w, P, r, s, delta, v = self.w, self.P, self.r, self.s, self.delta, self.v
         I = np.eye(self.model.d)
-        C = t[:, None, None] * I + g[:, None, :] * I + _outer(c, v)      # (n, d, d)  (17)
-        q = row_dot(delta, delta @ C) - _inner(C, P)                     # (n, K)     (18)
-        A = r * (row_dot(p[:, None, :], delta) + q - row_dot(r, q)[:, None] - e[:, None])  # (n, K)  (19)
+        cvv = _outer_sum(c[:, :, None] * v, v, 1)
+        C = t[:, None, None] * I + g[:, None, :] * I + cvv               # (n, d, d)  (17)
+        q = row_dot(delta, delta @ C) - _contract(C, P.T, 2)             # (n, K)     (18)
+        p_delta, r_q = row_dot(p[:, None, :], delta), row_dot(r, q)
+        A = r * (p_delta + q - r_q[:, None] - e[:, None])                # (n, K)     (19)
         B = r[:, :, None] * (p[:, None, :] + 2 * delta @ C)              # (n, K, d)  (20)
-        A_s, P_B = A[:, :, None] * s, _each(P, B)                        # (n, K, d)
-        dlogits = A.sum(axis=0) + w * e.sum()                            # (K,)       (21)
-        dmu = (P_B - A_s).sum(axis=0)                                    # (K, d)     (22)
-        dS = symmetric_part(_sum_outer(A_s / 2 - P_B, s) - A.sum(axis=0)[:, None, None] * P / 2
-                            + P @ _weighted_sums(r, C) @ P)              # (K, d, d)  (23)
+        As, PB = A[:, :, None] * s, _times(B, P)                         # (n, K, d)
+        A_sum, rC = A.sum(axis=0), _contract(r.T, C, 1)                  # (K,), (K, d, d)
+        dlogits = A_sum + w * e.sum()                                    # (K,)       (21)
+        dmu = (PB - As).sum(axis=0)                                      # (K, d)     (22)
+        dS = symmetric_part(_outer_sum(As / 2 - PB, s, 0)
+                            - A_sum[:, None, None] * P / 2 + P @ rC @ P)     # (K, d, d)  (23)
         return MixtureTheta(dlogits, dmu, dS)
 
 
-def _each(M: Array, u: Array) -> Array:
-    """M_k u_nk for every point n and component k: (n, K, d)."""
-    return ZERO if u is ZERO else (u.transpose(1, 0, 2) @ M.transpose(0, 2, 1)).transpose(1, 0, 2)
+def _times(u: Array, M: Array) -> Array:
+    """u_nk M_k, a row times a matrix for each component: (n, K, d), (K, d, d) -> (n, K, d)."""
+    return ZERO if u is ZERO else (u.transpose(1, 0, 2) @ M).transpose(1, 0, 2)
 
 
-def _outer(c: Array, v: Array) -> Array:
-    """sum_m c_nm v_nm v_nm': (n, d, d)."""
-    return ZERO if c is ZERO else (c[:, :, None] * v).transpose(0, 2, 1) @ v
+def _outer_sum(u: Array, v: Array, axis: int) -> Array:
+    """The sum of the outer products u v' over an axis: 0, the points, or 1."""
+    return ZERO if u is ZERO else np.moveaxis(u, axis, -1) @ np.moveaxis(v, axis, -2)
 
 
-def _inner(C: Array, P: Array) -> Array:
-    """sum_ij C_nij P_kij: (n, K)."""
-    return ZERO if C is ZERO else np.tensordot(C, P, axes=([1, 2], [1, 2]))
-
-
-def _sum_outer(u: Array, s: Array) -> Array:
-    """sum_n u_nk s_nk': (K, d, d)."""
-    return u.transpose(1, 2, 0) @ s.transpose(1, 0, 2)
-
-
-def _weighted_sums(r: Array, C: Array) -> Array:
-    """sum_n r_nk C_n: (K, d, d)."""
-    return ZERO if C is ZERO else np.tensordot(r.T, C, 1)
+def _contract(a: Array, b: Array, axes: int) -> Array:
+    """The sum over the last axes of a and the first of b, so many of each."""
+    return ZERO if a is ZERO or b is ZERO else np.tensordot(a, b, axes)
