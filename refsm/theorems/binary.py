@@ -23,7 +23,7 @@ from refsm.objectives.ratio_matching import RatioMatching
 from refsm.theorems.statement import QUADRATURE, UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
+__all__ = ["GROUP", "MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
 
 D, M = 5, 3                 # visible and hidden units of the binary models: 2^5 points to enumerate
 ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of an enumeration
@@ -112,4 +112,5 @@ def normalised_score() -> list[Statement]:
     ]
 
 
+GROUP = "Binary data, and the partition function"
 MAKERS = [ratio_matching, normalised_gaps, normalised_score]

@@ -31,7 +31,7 @@ from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScore
 from refsm.theorems.statement import QUADRATURE, Statement, differs, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["MAKERS", "explicit_is_implicit", "denoising_chain", "small_noise", "density", "models", "nodes_of", "noisy_nodes", "SIGMA"]
+__all__ = ["GROUP", "MAKERS", "explicit_is_implicit", "denoising_chain", "small_noise", "density", "models", "nodes_of", "noisy_nodes", "SIGMA"]
 
 SIGMA = 0.61            # of the corruption
 ATOMS = 5               # clean points whose corruption is integrated
@@ -150,4 +150,5 @@ def _extrapolated(q: GaussianMixture) -> tuple[float, float, float]:
     return float(table[0]), float(error), float(exponents[0])
 
 
+GROUP = "The chain: J_ISMq_sigma ~ J_ESMq_sigma ~ J_DSM, constants apart"
 MAKERS = [explicit_is_implicit, denoising_chain, small_noise]

@@ -24,7 +24,7 @@ from refsm.theorems.chain import SIGMA, models, noisy_nodes
 from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["MAKERS", "posterior_moments", "best_reconstruction"]
+__all__ = ["GROUP", "MAKERS", "posterior_moments", "best_reconstruction"]
 
 K, N, D = 11, 7, 3          # clean points, noisy points, dimensions
 ROUNDINGS = 256.0           # units of rounding allowed on the sizes of posterior moments
@@ -80,4 +80,5 @@ def best_reconstruction() -> list[Statement]:
     return out
 
 
+GROUP = "Tweedie: a score is a denoiser"
 MAKERS = [posterior_moments, best_reconstruction]

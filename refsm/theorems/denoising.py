@@ -11,7 +11,7 @@ is an encoder, a decoder and backpropagation.  The bound is the running error an
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -22,39 +22,16 @@ from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
 from refsm.theorems.rounding import FUNCTION, autoencoder_bounds
+from refsm.theorems.setting import Setting, middle
 from refsm.theorems.statement import UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["Setting", "dsm_is_dae", "dsm_is_dae_exactly", "same_path", "rbm_is_autoencoder", "rbm_is_autoencoder_exactly"]
+__all__ = ["GROUP", "MAKERS", "ON_DATA", "EXACT_ON_DATA", "dsm_is_dae", "dsm_is_dae_exactly", "same_path", "rbm_is_autoencoder", "rbm_is_autoencoder_exactly"]
 
 STEPS = 10              # of the two descents
 AMPLIFIED = 2.0         # an error by the steps that follow it, at most: at the rate of `same_path` it hardly grows
 EXACT_POINTS = 3        # rows of the data in exact arithmetic: a rational number grows with every operation
 GRID = 64               # exact inputs are multiples of 1 / GRID
-
-
-class Setting(NamedTuple):
-    """Data, noise level, hidden units and seed that the statements on data are evaluated with."""
-
-    data: Array             # (n, d)
-    name: str               # what the data are, for the table
-    sigma: float
-    hidden: int
-    seed: int
-
-    @property
-    def where(self) -> str:
-        """The setting in words."""
-        n, d = self.data.shape
-        return f"{n} {self.name}, d={d}, m={self.hidden}, sigma={self.sigma:g}"
-
-    def draw(self) -> tuple[Array, Array, Array, Array]:
-        """x_noisy (n, d), W (m, d), b (m,), c (d,): the noise and a point theta, from the seed."""
-        n, d = self.data.shape
-        rng = np.random.default_rng(self.seed)
-        x_noisy = self.data + self.sigma * rng.standard_normal((n, d))
-        W = rng.standard_normal((self.hidden, d)) / np.sqrt(d)
-        return x_noisy, W, rng.standard_normal(self.hidden), self.data.mean(axis=0)
 
 
 def dsm_is_dae(setting: Setting) -> list[Statement]:
@@ -151,3 +128,15 @@ def rbm_is_autoencoder_exactly(setting: Setting) -> list[Statement]:
 def _rational(a: Array) -> Array:
     """The nearest multiples of 1 / 64, as exact rationals."""
     return np.vectorize(lambda value: Fraction(round(float(value) * GRID), GRID), otypes=[object])(a)
+
+
+def _dsm_is_dae_at_each_sigma(settings: Sequence[Setting]) -> list[Statement]:
+    return [statement for setting in settings for statement in dsm_is_dae(setting)]
+
+
+GROUP = "Denoising score matching is a denoising autoencoder: 2 sigma^4 J_DSM = J_DAE"
+MAKERS: list[Callable[[], list[Statement]]] = []
+ON_DATA = [_dsm_is_dae_at_each_sigma, lambda settings: same_path(middle(settings)),
+           lambda settings: rbm_is_autoencoder(middle(settings))]
+EXACT_ON_DATA = [lambda settings: dsm_is_dae_exactly(middle(settings)),
+                 lambda settings: rbm_is_autoencoder_exactly(middle(settings))]

@@ -23,7 +23,7 @@ from refsm.theorems.chain import density, models, nodes_of
 from refsm.theorems.statement import QUADRATURE, Statement, differs
 from refsm.typing import Array
 
-__all__ = ["MAKERS", "finite_sample", "untied", "sigma_inside", "cross_entropy", "masking"]
+__all__ = ["GROUP", "MAKERS", "finite_sample", "untied", "sigma_inside", "cross_entropy", "masking"]
 
 N, D, M = 200, 3, 5
 
@@ -92,4 +92,5 @@ def masking() -> list[Statement]:
     return [differs(1, "masking: E|psi|^2 at the optimum, and E|grad log q|^2", "untouched points, d=2", 0.0, information, QUADRATURE * information)]
 
 
+GROUP = "What does not hold, and by how much"
 MAKERS = [finite_sample, untied, sigma_inside, cross_entropy, masking]

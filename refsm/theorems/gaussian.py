@@ -12,6 +12,8 @@ eps / sigma is -tr P, plus d / (2 sigma^2).  The expectation over eps of a quadr
 """
 from __future__ import annotations
 
+from typing import Callable
+
 import numpy as np
 
 from refsm.energies.gaussian import Gaussian
@@ -20,7 +22,7 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["statements"]
+__all__ = ["GROUP", "MAKERS", "ON_DATA", "statements"]
 
 COLUMNS = 3             # as many of the data's columns as a covariance is taken of
 INDEPENDENT = 0.1       # a column is left out where less than this part of it (about) is no combination of the others
@@ -86,3 +88,8 @@ def columns(data: Array) -> Array:
 
 def _unit(count: int, C: Array) -> float:
     return (2 * count + 20 * len(C)) * UNIT * float(np.linalg.cond(C))
+
+
+GROUP = "The Gaussian in closed form"
+MAKERS: list[Callable[[], list[Statement]]] = []
+ON_DATA = [lambda settings: statements(settings[0].data, settings[0].name)]

@@ -24,7 +24,7 @@ from refsm.theorems.chain import density, models, nodes_of
 from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["MAKERS", "sliced_is_implicit", "explicit_sliced", "exactly"]
+__all__ = ["GROUP", "MAKERS", "EXACT", "sliced_is_implicit", "explicit_sliced", "exactly"]
 
 N, D, M = 7, 5, 3
 ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of a mean over directions
@@ -105,4 +105,6 @@ def _reflection(d: int) -> Array:
     return _exact(np.eye(d)) - 2 * np.outer(v, v) / (v @ v)
 
 
+GROUP = "Sliced score matching"
 MAKERS = [sliced_is_implicit, explicit_sliced]
+EXACT = [exactly]
