@@ -1,16 +1,24 @@
 """The statements of score matching, executable: two sides computed apart, their gap, its bound.
 
-    denoising     1, 6, 15    denoising score matching is a denoising autoencoder, on given data
-    chain         2 to 5, 14  explicit, implicit and denoising score matching in exact expectation
-    denoiser      11, 12      Tweedie's formula
-    gaussian      13          the Gaussian, where everything has a closed form
-    sliced        7, 8        random projections
-    binary        9, 10       ratio matching, and the partition function
-    finite                    what holds only in expectation, and what breaks statement 1
+    denoising         1, 6, 15        denoising score matching is a denoising autoencoder
+    decoder           22              what tying the decoder does
+    parametrisation   23, 24          one score, several parametrisations
+    chain             2 to 5          explicit, implicit and denoising score matching
+    small_noise       14, 19, 20, 21  bias and variance as the noise goes to zero
+    denoiser          11, 12, 16      Tweedie's formula
+    reconstruction    17, 18, 25      what a denoising loss can reach
+    gaussian          13, 31          the Gaussian, where everything has a closed form
+    sliced            7, 8            random projections
+    slice_variance    29, 32          how much they vary
+    binary            9, 10           ratio matching, and the partition function
+    conditions        26, 30          where a step by parts is allowed
+    blindness         27, 28          what score matching does not see
+    finite            2, 33           a finite sample, and masking noise
 
 [theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is
-and how exact each kind is; `rounding` computes the bounds of statement 1; `setting` is what the
-statements on data are evaluated with.
+and how exact each kind is, and which bounds are computed and which chosen; `rounding` computes
+those of statement 1; `limits` has extrapolation and the complex step; `setting` is what the
+statements on data are evaluated with, `rationals` the exact numbers.
 
 A room is a module of this package with
     GROUP           the heading under which its statements stand (rooms may share one)
@@ -36,13 +44,20 @@ from refsm.typing import ArrayLike
 __all__ = ["ROOMS", "all", "batches", "Statement"]
 
 ROOMS = [
-    "denoising",
-    "chain",
-    "denoiser",
-    "gaussian",
-    "sliced",
-    "binary",
-    "finite",
+    "denoising",            # 1, 6, 15
+    "decoder",              # 22
+    "parametrisation",      # 23, 24
+    "chain",                # 2, 3, 4, 5
+    "small_noise",          # 14, 19, 20, 21
+    "denoiser",             # 11, 12, 16
+    "reconstruction",       # 17, 18, 25
+    "gaussian",             # 13, 31
+    "sliced",               # 7, 8
+    "slice_variance",       # 29, 32
+    "binary",               # 9, 10
+    "conditions",           # 26, 30
+    "blindness",            # 27, 28
+    "finite",               # 2 on a finite sample, 33
 ]
 
 SIGMAS = (0.05, 0.3, 1.7)

@@ -1,14 +1,39 @@
-"""Ratio matching, and the partition function that nobody sees: statements 9 and 10, by enumeration and quadrature.
+"""Ratio matching, and the partition function that no objective needs: statements 9 and 10.
 
-    9   E_q sum_i (g(q/q_i) - g(p/p_i))^2 = J_RM - E_q sum_i a_i (1 - a_i),  a_i = g(q/q_i),  g(u) = 1 / (1 + u),
-        q_i the probability of x with bit i flipped; the definition with both ratios, q/q_i and q_i/q, is twice the left side
-    10  Z is invisible: gaps and scores are those of the normalised density
+Symbols
+    x             (2^d, d)  all binary points;  q, p probabilities of them, (2^d,)
+    q_i, p_i      (2^d, d)  the probability of x with bit i flipped
+    g(u)                    1 / (1 + u)
+    a, b          (2^d, d)  a_i = g(q / q_i), b_i = g(p / p_i)
+    E, Z                    energy and partition function: p = exp(-E) / Z
+    psi, J                  score and its Jacobian, of points in the plane
 
-Derivation of 9.  With b_i = g(p/p_i) = p_i / (p + p_i) = sigmoid(-gap_i), J_RM is E_q sum_i b_i^2, and the left side is
-J_RM + sum_x q sum_i (a_i^2 - 2 a_i b_i).  What is left to show is sum_x 2 q a_i b_i = sum_x q a_i.  Pair x with its neighbour: q a_i =
-q q_i / (q + q_i) is the same number s at both, and b_i at one is 1 - b_i at the other: 2 s b_i + 2 s (1 - b_i) = s + s.
-With the ratios upside down a_i and b_i become 1 - a_i and 1 - b_i: the same squares again, hence twice.
-Of 10.  log p = -E - log Z, and log Z depends on no x: it leaves differences between points, and derivatives at a point, as they are.
+Statements
+    9   E_q sum_i (a_i - b_i)^2 = J_RM - E_q sum_i a_i (1 - a_i)
+        the definition with both ratios, q / q_i and q_i / q, is twice the left side
+    10  Z is invisible: gaps and scores are those of the normalised density.  For binary points
+        log p(x) / p(flip_i x) = gap_i, with Z enumerated; in the plane, with Z integrated,
+        E_p psi = 0, E_p psi psi' = -E_p J, E_p x.psi = -d
+
+Derivation
+    9   b_i = p_i / (p + p_i) = sigmoid(-gap_i), so J_RM = E_q sum_i b_i^2, and the left side is
+        J_RM + sum_x q sum_i (a_i^2 - 2 a_i b_i).  What is left to show is sum_x 2 q a_i b_i = sum_x
+                                                   q a_i.
+        Pair x with its neighbour: q a_i = q q_i / (q + q_i) is the same number s at both, and b_i
+        at one is 1 - b_i at the other: 2 s b_i + 2 s (1 - b_i) = s + s.  With the ratios upside
+                                                                          down a_i and b_i
+        become 1 - a_i and 1 - b_i: the same squares again, hence twice.
+    10  log p = -E - log Z, and log Z does not depend on x: differences between points, and
+        derivatives at a point, are without it.  The three expectations are statement 30.
+
+Conditions
+    Where q = q_i = 0, a_i is 0 / 0; its weight q is 0, so that any number serves.  The three
+    expectations of 10 are integrations by parts, which need p, p psi and p x to vanish at infinity;
+    they are necessary for psi to be the score of p, and not sufficient: 30 has counterexamples.
+
+Sources
+    Hyvarinen, Some extensions of score matching, Computational Statistics & Data Analysis 51
+    (2007): ratio matching, defined with both ratios, and 9 up to its factor.
 """
 from __future__ import annotations
 
@@ -20,13 +45,12 @@ from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.energy import BinaryEnergy
 from refsm.enumeration import binary_points, log_partition
 from refsm.objectives.ratio_matching import RatioMatching
-from refsm.theorems.statement import QUADRATURE, UNIT, Statement, equal
+from refsm.theorems.statement import QUADRATURE, ROUNDINGS, UNIT, Statement, equal
 from refsm.typing import Array
 
 __all__ = ["GROUP", "MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
 
 D, M = 5, 3                 # visible and hidden units of the binary models: 2^5 points to enumerate
-ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of an enumeration
 NODES, REACH = 201, 12.0    # trapezoid rule in two dimensions: nodes along an axis, half its length
 
 
@@ -89,11 +113,7 @@ def normalised_gaps() -> list[Statement]:
 
 
 def normalised_score() -> list[Statement]:
-    """Statement 10 in the plane: psi belongs to the normalised p = exp(-E)/Z, with Z integrated.
-
-    For any p that vanishes at infinity, integration by parts gives E_p psi = 0, E_p psi psi' = -E_p J and E_p x.psi = -d.
-    All three would fail if psi were the score of another density.
-    """
+    """Statement 10 in the plane: three expectations under p = exp(-E)/Z, with Z integrated."""
     rng = np.random.default_rng(10)
     model = AutoencoderEnergy(rng.standard_normal((M, 2)), rng.standard_normal(M), rng.standard_normal(2), sigma=0.8)
     axis = np.linspace(-REACH, REACH, NODES)

@@ -1,12 +1,40 @@
-"""Denoising score matching is a denoising autoencoder: statements 1, 6 and 15, on the data that one gives.
+"""Denoising score matching is a denoising autoencoder: statements 1, 6 and 15, on given data.
 
-    1   J_DSM(theta) = J_DAE(theta) / (2 sigma^4)
-        value, every term, and the gradient for W, b and c, on the same noise; in floating point and in exact rationals
-    6   descent on J_DSM and descent on J_DAE with rates in the ratio 2 sigma^4 take the same path
-    15  with unit standard deviations the Gaussian-Bernoulli RBM is the autoencoder energy plus |c|^2 / 2
+Symbols
+    x, x_noisy    (n, d)   the data, and the data with noise of standard deviation sigma
+    theta                  W (m, d), b (m,), c (d,) of the autoencoder
+    J_DSM, J_DAE           the two losses, on the same noise
+    eta           number   the rate of the descent on J_DAE
 
-The two sides of statement 1 share nothing: the left is the energy's score, an objective on scores, and a pullback; the right
-is an encoder, a decoder and backpropagation.  The bound is the running error analysis of `refsm.theorems.rounding`.
+Statements
+    1   2 sigma^4 J_DSM(theta) = J_DAE(theta): value, every term, and the gradients for W, b and c
+    6   descent on J_DSM with rate 2 sigma^4 eta and descent on J_DAE with rate eta take the same
+        path
+    15  with sigma_i = sigma = 1 the Gaussian-Bernoulli RBM is the autoencoder energy plus |c|^2 / 2
+
+Derivation
+    1   psi - (x - x_noisy) / sigma^2 = (r - x) / sigma^2 for psi = (r - x_noisy) / sigma^2, point
+        by point.
+    6   by 1 the gradients differ by the factor 2 sigma^4, which the rates take out: each step is
+        the same.
+    15  |x - c|^2 / 2 = |x|^2 / 2 - c.x + |c|^2 / 2, and the activations are the same.
+
+What the two sides of statement 1 share
+    Each has its own forward and backward pass: a score, a target and a pullback on the left, an
+    encoder, a decoder and backpropagation on the right.  Both call `activation.first_two` for f'
+                                                          and
+    f''.  So a wrong sigmoid or slope is on both sides, and statement 1 still holds: it is algebra
+          for
+    every pair of functions in their place.  Statements 2 and 5 fail then, because f'' is not the
+    slope of f' in the divergence, and 10 and 15, because f' is not the slope of f in the energy.
+
+Conditions
+    Isotropic Gaussian noise of the energy's own sigma.  Any reconstruction would do: see 22.
+
+Sources
+    Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23
+    (2011): 1, its main result.  The bound is the running error analysis of
+                                 `refsm.theorems.rounding`.
 """
 from __future__ import annotations
 
@@ -21,6 +49,7 @@ from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.denoising_autoencoder import DenoisingAutoencoderLoss
+from refsm.theorems import rationals
 from refsm.theorems.rounding import FUNCTION, autoencoder_bounds
 from refsm.theorems.setting import Setting, middle
 from refsm.theorems.statement import UNIT, Statement, equal
@@ -45,9 +74,9 @@ def dsm_is_dae(setting: Setting) -> list[Statement]:
 
 def dsm_is_dae_exactly(setting: Setting) -> list[Statement]:
     """Statement 1 in exact rationals, on the first rows of the data rounded to multiples of 1/64: every gap is the number 0."""
-    rows = _rational(setting.data[:EXACT_POINTS])
-    x_noisy, W, b, c = map(_rational, setting.draw())
-    sigma = _rational(np.array(setting.sigma)).item() or Fraction(1, GRID)
+    rows = rationals.nearest(setting.data[:EXACT_POINTS], GRID)
+    x_noisy, W, b, c = (rationals.nearest(a, GRID) for a in setting.draw())
+    sigma = rationals.nearest(setting.sigma, GRID).item() or Fraction(1, GRID)
     model = AutoencoderEnergy(W, b, c, sigma=sigma, activation=RATIONAL)
     where = f"{len(rows)} {setting.name}, d={model.d}, m={setting.hidden}, sigma={sigma}"
     return _sides(where, model, rows, x_noisy[:EXACT_POINTS], sigma, 0, 0, (0, 0, 0), "exact")
@@ -111,10 +140,10 @@ def rbm_is_autoencoder(setting: Setting) -> list[Statement]:
 
 def rbm_is_autoencoder_exactly(setting: Setting) -> list[Statement]:
     """Statement 15 in exact rationals: the scores, and the gradients of J_DSM, are the same numbers."""
-    rows = _rational(setting.data[:EXACT_POINTS])
-    x_noisy, W, b, c = map(_rational, setting.draw())
+    rows = rationals.nearest(setting.data[:EXACT_POINTS], GRID)
+    x_noisy, W, b, c = (rationals.nearest(a, GRID) for a in setting.draw())
     x_noisy = x_noisy[:EXACT_POINTS]
-    zero = _rational(np.zeros(len(c)))
+    zero = rationals.whole(np.zeros(len(c)))
     rbm = GaussianBernoulliRBM(W, b, c, zero, activation=RATIONAL)
     autoencoder = AutoencoderEnergy(W, b, c, sigma=Fraction(1), activation=RATIONAL)
     J = DenoisingScoreMatching(rows, x_noisy, Fraction(1))
@@ -123,11 +152,6 @@ def rbm_is_autoencoder_exactly(setting: Setting) -> list[Statement]:
     for block, l, r in zip("Wbc", J.gradient(rbm), J.gradient(autoencoder)):
         statements.append(equal(15, f"gradient of J_DSM for {block}, RBM = autoencoder", where, l, r, 0, "exact"))
     return statements
-
-
-def _rational(a: Array) -> Array:
-    """The nearest multiples of 1 / 64, as exact rationals."""
-    return np.vectorize(lambda value: Fraction(round(float(value) * GRID), GRID), otypes=[object])(a)
 
 
 def _dsm_is_dae_at_each_sigma(settings: Sequence[Setting]) -> list[Statement]:

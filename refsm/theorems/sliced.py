@@ -1,11 +1,27 @@
-"""Sliced score matching: statements 7 and 8, exactly in rationals, to rounding, and in exact expectation.
+"""Sliced score matching: statements 7 and 8.
 
-    7   SSM over all 2^d sign vectors, or over one orthonormal frame times sqrt(d), is ISM: both forms, value and gradient
+Symbols
+    n points (N), i and k dimensions (D), r directions.
+    v             directions, with E[v v'] = I;  Q an orthonormal frame, its rows Q_r
+    psi, J        score and its Jacobian
+    q             the density of the points
+
+Statements
+    7   SSM over all 2^d sign vectors, or over one orthonormal frame times sqrt(d), is ISM: both forms,
+        value and gradient
     8   1/2 E_q E_v (v.psi - v.grad log q)^2 = E_q E_v SSM + 1/2 E_q E_v (v.grad log q)^2
 
-Derivation of 7.  The mean of v_i v_k is delta_ik: over all signs because v_i^2 = 1 and v_i v_k changes its sign with v_i; over an orthonormal frame
-(rows Q_r, v_r = sqrt(d) Q_r) because sum_r Q_ri Q_rk = delta_ik.  So the mean of v'Jv is tr J, and that of (v.psi)^2 is |psi|^2.
-Of 8.  Multiply out; integration by parts along v gives E_q (v.psi) (v.grad log q) = -E_q v'Jv.
+Derivation
+    7   the mean of v_i v_k is delta_ik: over all signs because v_i^2 = 1 and v_i v_k changes its sign with
+        v_i; over an orthonormal frame, v_r = sqrt(d) Q_r, because sum_r Q_ri Q_rk = delta_ik.  So the mean
+        of v'Jv is tr J, and that of (v.psi)^2 is |psi|^2.
+    8   multiply out; integration by parts along v gives E_q (v.psi)(v.grad log q) = -E_q v'Jv.
+
+Conditions
+    8 needs what statement 2 needs: q psi vanishes at infinity, finite expectations, no jumps.
+
+Sources
+    Song, Garg, Shi & Ermon, Sliced score matching, UAI 2019: 8, and 7 in expectation.
 """
 from __future__ import annotations
 
@@ -20,14 +36,15 @@ from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.energies.mixture import GaussianMixture
 from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.objectives.sliced import SlicedScoreMatching
+from refsm.theorems import rationals
 from refsm.theorems.chain import density, models, nodes_of
-from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
+from refsm.theorems.statement import ROUNDINGS, UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
 __all__ = ["GROUP", "MAKERS", "EXACT", "sliced_is_implicit", "explicit_sliced", "exactly"]
 
 N, D, M = 7, 5, 3
-ROUNDINGS = 64.0            # units of rounding allowed on the sum of absolute terms of a mean over directions
+GRID = 8                    # exact inputs are multiples of 1 / GRID
 
 
 def sliced_is_implicit() -> list[Statement]:
@@ -57,9 +74,9 @@ def exactly() -> list[Statement]:
     rng = np.random.default_rng(70)
     out = []
     for d, kind in ((3, "all 2^d signs"), (9, "a rotated frame times 3")):
-        x, W, b, c = (_rational(rng.standard_normal(shape)) for shape in ((N, d), (M, d), (M,), (d,)))
+        x, W, b, c = (rationals.nearest(rng.standard_normal(shape), GRID) for shape in ((N, d), (M, d), (M,), (d,)))
         model = AutoencoderEnergy(W, b, c, sigma=Fraction(3, 8), activation=RATIONAL)
-        v = _exact(directions.all_signs(1, d)) if d == 3 else 3 * _reflection(d)[None]
+        v = rationals.whole(directions.all_signs(1, d)) if d == 3 else 3 * _reflection(d)[None]
         right = ImplicitScoreMatching(x)
         for variance_reduced in (False, True):
             left = SlicedScoreMatching(x, np.repeat(v, N, axis=0), variance_reduced=variance_reduced)
@@ -89,20 +106,10 @@ def explicit_sliced() -> list[Statement]:
     return out
 
 
-def _rational(a: Array) -> Array:
-    """The nearest multiples of 1 / 8, as exact rationals."""
-    return np.vectorize(lambda value: Fraction(round(float(value) * 8), 8), otypes=[object])(a)
-
-
-def _exact(a: Array) -> Array:
-    """Whole numbers as exact rationals."""
-    return np.vectorize(lambda value: Fraction(int(value)), otypes=[object])(a)
-
-
 def _reflection(d: int) -> Array:
     """I - 2 v v' / v'v for v = (1, 2, ..., d): an orthonormal frame of rational numbers."""
-    v = _exact(np.arange(1, d + 1))
-    return _exact(np.eye(d)) - 2 * np.outer(v, v) / (v @ v)
+    v = rationals.whole(np.arange(1, d + 1))
+    return rationals.whole(np.eye(d)) - 2 * np.outer(v, v) / (v @ v)
 
 
 GROUP = "Sliced score matching"
