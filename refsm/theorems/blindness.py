@@ -62,7 +62,7 @@ N, D = 13, 3                    # points and dimensions of 27 (a)
 WEIGHT, OTHER = 0.5, 0.9        # w and w'
 APART = 8.0                     # a of 27 (b) and (c)
 CENTERS = 20                    # of 28, in the plane
-FRACTIONS = np.array([8.0, 16.0, 32.0, 64.0])   # least distance of two centres over h
+FRACTIONS = np.array([10.0, 20.0, 40.0, 80.0])   # least distance of two centres over h
 
 
 def logit(weight: float) -> float:
@@ -130,7 +130,7 @@ def parzen_without_bound() -> list[Statement]:
     rho = CENTERS * np.exp(-(nearest**2) / (2 * h**2))
     bound = 3 * rho * farthest**2 / (2 * h**2) + rounding_bound(d)
     rates = np.log2(losses[1:] / losses[:-1])
-    where = f"{CENTERS} points, d={d}, h = 1/8 to 1/64 of the least distance"
+    where = f"{CENTERS} points, d={d}, h = 1/10 to 1/80 of the least distance"
     return [equal(28, "h^2 J_ISM of a Parzen density on its points = -d", where, h**2 * losses,
                   -float(d), bound, "rounding"),
             equal(28, "J_ISM(h/2) / J_ISM(h) = 2^2: the exponent", where, rates, 2.0,

@@ -116,8 +116,8 @@ def denoising_chain() -> list[Statement]:
         J_DSM, J_ESM, J_ISM = (J.value(model) for J in (denoising, explicit, implicit))
         bound = relative_bound(J_DSM, J_ESM, J_ISM, d / SIGMA**2)
         where = f"{name}, d={d}, {len(clean)} points, sigma={SIGMA:g}"
-        out += [equal(3, "J_ESMq_sigma - J_ISMq_sigma = 1/2 E|s_sigma|^2", where, J_ESM - J_ISM, information, bound, "quadrature"),
-                equal(4, "J_DSM - J_ESMq_sigma = d/(2 s^2) - 1/2 E|s_sigma|^2", where, J_DSM - J_ESM, d / (2 * SIGMA**2) - information, bound, "quadrature"),
+        out += [equal(3, "J_ESMq_sigma - J_ISMq_sigma = I/2", where, J_ESM - J_ISM, information, bound, "quadrature"),
+                equal(4, "J_DSM - J_ESMq_sigma = d/(2 sigma^2) - I/2", where, J_DSM - J_ESM, d / (2 * SIGMA**2) - information, bound, "quadrature"),
                 equal(5, "J_DSM - J_ISMq_sigma = d/(2 sigma^2)", where, J_DSM - J_ISM, d / (2 * SIGMA**2), bound, "quadrature")]
     return out
 

@@ -89,7 +89,7 @@ def any_reconstruction() -> list[Statement]:
     left = DenoisingScoreMatching(t.x, t.x_noisy, SIGMA).evaluate(score=psi)[0]
     right = DenoisingAutoencoderLoss(t.x, t.x_noisy).evaluate(reconstruction=r)[0]
     size = (abs(r) + abs(t.x) + abs(t.x_noisy)).sum(axis=1) ** 2
-    return [equal(22, "2 sigma^4 J_DSM = J_DAE, decoder V != W, worst term", _where("decoder V"),
+    return [equal(22, "2 sigma^4 J_DSM = J_DAE, decoder V != W, terms", _where("decoder V"),
                   2 * SIGMA**4 * left, right, rounding_bound(size), "rounding")]
 
 
@@ -141,7 +141,7 @@ def exactly() -> list[Statement]:
     multiple = lam[:, None] * W
     J = np.stack([((s * multiple.T) @ W - np.eye(D, dtype=int)) / sigma**2 for s in s1])
     where = f"3 points, d={D}, m={M}, sigma={sigma}"
-    return [equal(22, "2 sigma^4 J_DSM = J_DAE, decoder V != W, worst term", where,
+    return [equal(22, "2 sigma^4 J_DSM = J_DAE, decoder V != W, terms", where,
                   2 * sigma**4 * left, right, 0, "exact"),
             equal(22, "J = J' where V_j = lambda_j W_j", where, J, J.transpose(0, 2, 1), 0,
                   "exact")]

@@ -73,7 +73,7 @@ def untouched_points() -> list[Statement]:
     x_noisy = best = x                                                   # no coordinate was set to 0
     psi = (best - x_noisy) / SIGMA**2
     information = float(w @ (q.score(x) ** 2).sum(axis=1))
-    return [differs(33, "masking: E|psi|^2 at the optimum, and E|grad log q|^2",
+    return [differs(33, "masking: E|psi|^2 at the optimum, and E|s|^2",
                     "untouched points, d=2", float(w @ (psi**2).sum(axis=1)), information,
                     QUADRATURE * information)]
 

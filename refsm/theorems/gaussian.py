@@ -105,7 +105,7 @@ def minimum(J: Any, mean: Array, C: Array, title: str, where: str) -> list[State
               bound.max(), "rounding"),
         equal(13, f"{title}(P + dP) - {title}(P) = 1/2 tr dP C dP", where, in_P, quadratic,
               unit * size, "rounding"),
-        equal(31, f"{title}: step in both = 1/2 tr dP C dP + 1/2 |P'dm|^2", where, in_both,
+        equal(31, f"{title}, both: 1/2 tr dP C dP + 1/2 |P'dm|^2", where, in_both,
               quadratic + shift, unit * (size + shift), "rounding")]
 
 
@@ -118,7 +118,7 @@ def likelihood(x: Array, mean: Array, S: Array, where: str) -> list[Statement]:
     l_best, l_other = best.log_density(x), other.log_density(x)
     divergence = (np.trace(R) - d - np.linalg.slogdet(R)[1]) / 2
     bound = _unit(n, S) * (np.abs(l_best) + np.abs(l_other)).mean()
-    return [equal(13, "loss of log-likelihood = 1/2 (tr R - d - log det R)", where,
+    return [equal(13, "lost log-likelihood = 1/2 (tr R - d - log det R)", where,
                   (l_best - l_other).mean(), divergence, bound, "rounding")]
 
 

@@ -1,8 +1,8 @@
 """Limits and slopes of a sequence, and derivatives without differences, for the statements.
 
 Symbols
-    h            number   the step of a sequence: h, h/2, h/4, ...
-    values       (L, ...) a function of h at these steps, the largest h first
+    h, h/2, ...           the steps of a sequence
+    values       (L, ...) a function of the step, the largest step first
     noise        number   how far rounding may move the last value
     table        (l, ...) the columns of Neville's scheme, one after the other
     f            function analytic, of points (n, d)
@@ -23,7 +23,9 @@ Derivation
 
 Conventions
     The error of a limit is the change that the last column makes, plus noise times 2^L, which
-    bounds the sum of the weights of (2) that the last values enter with.  It is an estimate.
+    bounds the sum of the weights of (2) that the last values enter with.  It is an estimate, and
+    only for whole powers as in (1): with sqrt(h) in the series it is far too small.  Where a
+    statement has a limit, (3) has the first power.
 
 Sources
     Press, Teukolsky, Vetterling & Flannery, Numerical Recipes (2007): Neville's algorithm.

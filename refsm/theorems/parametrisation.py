@@ -92,7 +92,7 @@ def sigma_inside() -> list[Statement]:
     where = f"{N} points, d={D}, m={M}, sigma={SIGMA:g}"
     return [equal(23, "psi with sigma inside = psi of the RBM", where, inside, rbm.score(x_noisy),
                   rounding_bound(size / SIGMA**4), "rounding"),
-            equal(23, "2 sigma^4 J_DSM = J_DAE, encoder W/sigma^2, worst term", where,
+            equal(23, "2 sigma^4 J_DSM = J_DAE, encoder W/sigma^2, terms", where,
                   2 * SIGMA**4 * J_DSM, J_DAE, rounding_bound((size**2).sum(axis=1) / SIGMA**2),
                   "rounding")]
 
@@ -109,7 +109,7 @@ def sigma_of_each_dimension() -> list[Statement]:
     right = ((r - x) ** 2 / (2 * sigma**4)).sum(axis=1)
     a_size = abs(x_noisy) @ abs(W / sigma**2).T + abs(b)
     size = ((1 + a_size) @ abs(W) + abs(x_noisy) + abs(c) + abs(x)) / sigma**2
-    return [equal(23, "J_DSM = sum_i (r_i - x_i)^2 / (2 sigma_i^4), worst term",
+    return [equal(23, "J_DSM = sum_i (r_i - x_i)^2/(2 sigma_i^4), terms",
                   f"GaussianBernoulliRBM, {N} points, d={D}, sigma_i from 0.5 to 1.6", left, right,
                   rounding_bound((size**2).sum(axis=1)), "rounding")]
 
@@ -126,7 +126,7 @@ def copies_of_units() -> list[Statement]:
     energy_size = COPIES * (((abs(x) + abs(c)) ** 2).sum(axis=1) + (1 + a_size).sum(axis=1))
     where = f"{COPIES} copies of m={M} units, d={D}, sigma^2=1/{COPIES}"
     constant = COPIES * (c * c).sum() / 2
-    return [equal(23, "psi of Vincent's energy = psi of an RBM with k copies", where,
+    return [equal(23, "psi_Vincent = psi of an RBM with k copies", where,
                   vincent.score(x), rbm.score(x), rounding_bound(score_size), "rounding"),
             equal(23, "E_Vincent + k |c|^2/2 = E of that RBM", where,
                   vincent.energy(x) + constant, rbm.energy(x), rounding_bound(energy_size),
@@ -174,7 +174,7 @@ def exactly() -> list[Statement]:
     scores = np.array([AutoencoderEnergy(*theta, sigma=sigma, activation=RATIONAL).score(x)
                        for theta in twins(W, b, c)])
     where = f"3 points, d={D}, m={M}, sigma={sigma}"
-    return [equal(23, "2 sigma^4 J_DSM = J_DAE, encoder W/sigma^2, worst term", where,
+    return [equal(23, "2 sigma^4 J_DSM = J_DAE, encoder W/sigma^2, terms", where,
                   2 * sigma**4 * J_DSM, J_DAE, 0, "exact"),
             equal(24, "psi at all 2^m m! twins of theta = psi at theta", where, scores,
                   np.broadcast_to(psi, scores.shape), 0, "exact")]

@@ -139,7 +139,7 @@ def stein() -> list[Statement]:
         left, estimate = (ATOMS * (w * part).reshape(ATOMS, -1).sum(axis=1) for part in (risk, term))
         size = ATOMS * (w * (psi**2).sum(axis=1)).reshape(ATOMS, -1).sum(axis=1)
         where = f"{name}, each of {ATOMS} points, sigma={SIGMA:g}"
-        out.append(equal(18, "E|r - x|^2 = d sigma^2 + 2 sigma^4 E J_ISM(x_noisy)", where, left,
+        out.append(equal(18, "E J_DAE = d sigma^2 + 2 sigma^4 E J_ISM(x_noisy)", where, left,
                          d * SIGMA**2 + 2 * SIGMA**4 * estimate,
                          QUADRATURE * (d * SIGMA**2 + SIGMA**4 * size), "quadrature"))
     return out

@@ -1,10 +1,12 @@
 """How far rounding can move the denoising losses and their gradients: a running error analysis.
 
-Every computed quantity is carried with a bound on its error, in the order of the computation.  The bounds hold for any
-order of summation, so they cover both computations of theorem 1, and twice the bound covers the gap between them.
+Every computed quantity is carried with a bound on its error, in the order of the computation.  The
+bounds hold for any order of summation, so they cover both computations of theorem 1, and twice the
+bound covers the gap between them.
 
 Symbols
-    u              unit roundoff, 2^-53; a sum of k products is off by at most k u times the sum of their sizes
+    u              unit roundoff, 2^-53; a sum of k products is off by at most k u times the sum of
+                   their sizes
     W, b, c        (m, d), (m,), (d,)  the tied autoencoder
     x, x_noisy     (n, d)  clean and corrupted points;  w (n,) their weights
     s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a
@@ -17,7 +19,8 @@ Equations, to first order in u
     (1)  d_a  = (d + 2) u ( |x_noisy| |W|' + |b| )
     (2)  d_s  = s1 d_a + FUNCTION u s,          d_s1 = |s2| d_a + FUNCTION u s1
     (3)  d_r  = d_s |W| + (m + 2) u ( s |W| + |c| ) + 4 u ( |y| + |x_noisy| + |x| )
-    (4)  d_term  = sum_i ( 2 |r_i| d_r_i + (d + 4) u r_i^2 )                             term = |r|^2
+    (4)  d_term  = sum_i ( 2 |r_i| d_r_i + (d + 4) u r_i^2 )                             term =
+         |r|^2
     (5)  d_value = sum_n ( w d_term + (n + 1) u w term )
     (6)  d_p  = w ( d_r + 2 u |r| )
     (7)  d_A  = s1 ( d_p |W|' + (d + 2) u |p| |W|' ) + |p W'| d_s1
@@ -25,15 +28,18 @@ Equations, to first order in u
     (9)  d_b  = sum_n ( d_A + (n + 3) u |A| ),  d_c = sum_n ( d_p + (n + 3) u |p| )
 
 Derivation
-    (1), (7), (8)  a computed sum of k products, in any order, is off by at most k u times the sum of the products' sizes, plus the
-                   errors of the factors times the sizes of the other factors.
+    (1), (7), (8)  a computed sum of k products, in any order, is off by at most k u times the sum
+                   of the products' sizes, plus the errors of the factors times the sizes of the
+                   other factors.
     (2)            first derivatives of f' and f'', and a few units for evaluating them.
-    (3)            the score forms ( y - x_noisy ) / sigma^2 - ( x - x_noisy ) / sigma^2, where x_noisy cancels only up to
-                   rounding: two differences, two divisions, each off by u times the sizes of its parts.
+    (3)            the score forms ( y - x_noisy ) / sigma^2 - ( x - x_noisy ) / sigma^2, where
+                   x_noisy cancels only up to rounding: two differences, two divisions, each off by
+                   u times the sizes of its parts.
     (4)-(6), (9)   as above.
 
 Sources
-    Higham, Accuracy and Stability of Numerical Algorithms (2002), sections on inner products and running error analysis.
+    Higham, Accuracy and Stability of Numerical Algorithms (2002), sections on inner products and
+    running error analysis.
 """
 from __future__ import annotations
 

@@ -20,27 +20,32 @@ Statements
             for every Sigma > 0 its least value is at psi = s
     32  (a) v'Jv = v.grad(v.psi) with v held fixed, the derivative of v.psi along v
         (b) (v.psi(x + h v) - v.psi(x)) / h = v'Jv exactly, if psi is affine
-        (c) the mean over directions of v'Jv, an estimate of tr J (Hutchinson), plus 1/2 |psi|^2 is the
-            term of variance-reduced sliced score matching
+        (c) the mean over directions of v'Jv, an estimate of tr J (Hutchinson), plus 1/2 |psi|^2 is
+            the term of variance-reduced sliced score matching
 
 Derivation
-    29  (a) v'Av + 1/2 |psi|^2 or 0.  For Gaussian v, E v_i v_j v_k v_l = d_ij d_kl + d_ik d_jl + d_il d_jk
-            gives E (v'Av)^2 = (tr A)^2 + 2 |A|^2.  For signs v_i^2 = 1, so v'Av = tr A + 2 sum_{i<k} A_ik v_i v_k,
-            of variance 4 sum_{i<k} A_ik^2.  On the sphere v = sqrt(d) g / |g|, where |g| does not depend on g / |g|
-            and E |g|^4 = d (d + 2): E (v'Av)^2 = d / (d + 2) times the Gaussian's.  A frame: statement 7.
-        (b) psi = -x, J = -I.  E_x 2 |-I + xx'/2|^2 = 2 (d - E|x|^2 + E|x|^4 / 4) = d (d + 2) / 2; and 2 |J|^2 = 2 d.
-            So "variance-reduced" is a name: the plain form varies less where psi'J psi < -|psi|^4 / 4.
+    29  (a) v'Av + 1/2 |psi|^2 or 0.  For Gaussian v, E v_i v_j v_k v_l = d_ij d_kl + d_ik d_jl +
+            d_il d_jk gives E (v'Av)^2 = (tr A)^2 + 2 |A|^2.  For signs v_i^2 = 1, so v'Av = tr A +
+            2 sum_{i<k} A_ik v_i v_k, of variance 4 sum_{i<k} A_ik^2.  On the sphere v = sqrt(d) g /
+              |g|, where |g| does not depend on g / |g|
+            and E |g|^4 = d (d + 2): E (v'Av)^2 = d / (d + 2) times the Gaussian's.  A frame:
+            statement 7.
+        (b) psi = -x, J = -I.  E_x 2 |-I + xx'/2|^2 = 2 (d - E|x|^2 + E|x|^4 / 4) = d (d + 2) / 2;
+            and 2 |J|^2 = 2 d. So "variance-reduced" is a name: the plain form varies less where
+            psi'J psi < -|psi|^4 / 4.
         (c) E v'Jv = tr(J E v v'); the second line is (7) -> (11) of `refsm.objectives.sliced`.
-    32  (a) v.grad(v.psi) = sum_ik v_k d(v_i psi_i)/dx_k, v a constant.  If v depends on x, the derivative of
-            v has to be left out by hand.
+    32  (a) v.grad(v.psi) = sum_ik v_k d(v_i psi_i)/dx_k, v a constant.  If v depends on x, the
+            derivative of v has to be left out by hand.
         (b) psi(x + h v) - psi(x) = h J v.
 
 Conditions
-    (a) is the variance over v at one point, for one direction; M independent directions divide it by M.
+    (a) is the variance over v at one point, for one direction; M independent directions divide it
+        by M.
 
 Sources
-    Hutchinson, Communications in Statistics: Simulation and Computation 19 (1990): the estimate, and
-    its variance for signs.  Song, Garg, Shi & Ermon, Sliced score matching, UAI 2019: both forms.
+    Hutchinson, Communications in Statistics: Simulation and Computation 19 (1990): the estimate,
+    and its variance for signs.  Song, Garg, Shi & Ermon, Sliced score matching, UAI 2019: both
+    forms.
 """
 from __future__ import annotations
 
@@ -104,7 +109,7 @@ def variance_of_a_slice() -> list[Statement]:
                              relative_bound(w @ term**2, square), "quadrature"))
         frames = directions.frames(N, D, rng).reshape(N * D, D)
         means = slices(model, x, frames, form).reshape(N, D).mean(axis=1)
-        out.append(equal(29, f"variance of the mean of {form} slices over a frame",
+        out.append(equal(29, f"variance of a mean over a frame, {form} slices",
                          f"AutoencoderEnergy, d={D}, {N} frames", means.var(), 0.0,
                          relative_bound(abs(means).max()) ** 2, "rounding"))
     return out
@@ -151,7 +156,7 @@ def any_second_moment() -> list[Statement]:
         left = w @ terms + w @ np.einsum("ni,ik,nk->n", s, Sigma, s) / 2
         right = w @ np.einsum("ni,ik,nk->n", psi - s, Sigma, psi - s) / 2
         size = np.trace(Sigma) * (w @ (psi**2 + s**2).sum(axis=1))
-        out.append(equal(29, "E SSM + 1/2 E s'Sigma s = 1/2 E(psi - s)'Sigma(psi - s)",
+        out.append(equal(29, "E SSM + E s'Sigma s/2 = E(psi-s)'Sigma(psi-s)/2",
                          f"{name}, E[v v'] = Sigma", left, right, QUADRATURE * size, "quadrature"))
     return out
 

@@ -7,14 +7,14 @@ Symbols
     q             the density of the points
 
 Statements
-    7   SSM over all 2^d sign vectors, or over one orthonormal frame times sqrt(d), is ISM: both forms,
-        value and gradient
+    7   SSM over all 2^d sign vectors, or over one orthonormal frame times sqrt(d), is ISM: both
+        forms, value and gradient
     8   1/2 E_q E_v (v.psi - v.grad log q)^2 = E_q E_v SSM + 1/2 E_q E_v (v.grad log q)^2
 
 Derivation
-    7   the mean of v_i v_k is delta_ik: over all signs because v_i^2 = 1 and v_i v_k changes its sign with
-        v_i; over an orthonormal frame, v_r = sqrt(d) Q_r, because sum_r Q_ri Q_rk = delta_ik.  So the mean
-        of v'Jv is tr J, and that of (v.psi)^2 is |psi|^2.
+    7   the mean of v_i v_k is delta_ik: over all signs because v_i^2 = 1 and v_i v_k changes its
+        sign with v_i; over an orthonormal frame, v_r = sqrt(d) Q_r, because sum_r Q_ri Q_rk =
+        delta_ik.  So the mean of v'Jv is tr J, and that of (v.psi)^2 is |psi|^2.
     8   multiply out; integration by parts along v gives E_q (v.psi)(v.grad log q) = -E_q v'Jv.
 
 Conditions
@@ -64,7 +64,7 @@ def sliced_is_implicit() -> list[Statement]:
                 left = SlicedScoreMatching(x, v, variance_reduced=variance_reduced)
                 form = "variance-reduced " if variance_reduced else ""
                 bound = ROUNDINGS * UNIT * np.sqrt(v.shape[1]) * size
-                out.append(equal(7, f"{form}SSM = ISM, worst term", f"{type(model).__name__}, {kind}", left.per_sample(model), right.per_sample(model),
+                out.append(equal(7, f"{form}SSM = ISM, terms", f"{type(model).__name__}, {kind}", left.per_sample(model), right.per_sample(model),
                                  bound, "rounding"))
     return out
 

@@ -9,8 +9,8 @@ Symbols
     R                       the coefficient of sigma^2 in statement 14
 
 Statements
-    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), where for a gradient field psi
-        2 R = E_q |J|^2 + E_q (psi - s).grad div psi
+    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), where for a gradient field
+        psi 2 R = E_q |J|^2 + E_q (psi - s).grad div psi
         For psi = s, R = 1/2 E_q |J|^2.  Kingma & LeCun's penalty with strength sigma^2 / 2 has
         1/2 E_q sum_i J_ii^2 there: the same where J is diagonal (independent dimensions), and
         not otherwise
@@ -23,15 +23,15 @@ Statements
         for affine psi, (psi(x + sigma eps) - psi(x)).eps / sigma = eps'J eps
 
 Derivation
-    14  by 5 the left side is E g(x + sigma eps), g = 1/2 |psi|^2 + div psi: E_q g + sigma^2/2 E_q lap g
-        + ....  For a gradient field lap psi = grad div psi, so lap(1/2 |psi|^2) = |J|^2 +
+    14  by 5 the left side is E g(x + sigma eps), g = 1/2 |psi|^2 + div psi: E_q g + sigma^2/2 E_q
+        lap g + ....  For a gradient field lap psi = grad div psi, so lap(1/2 |psi|^2) = |J|^2 +
         psi.grad div psi; and E_q lap div psi = -E_q s.grad div psi by parts.
     19  q_sigma = q + (sigma^2 / 2) lap q + O(sigma^4), and lap q / q = div s + |s|^2, because
         grad q = q s.  So log q_sigma = log q + (sigma^2 / 2)(div s + |s|^2) + O(sigma^4).
-    20  term = 1/2 |psi(x_noisy)|^2 + psi(x_noisy).eps / sigma + |eps|^2 / (2 sigma^2).  The variance of
-        the last is 2 d / (4 sigma^4).  Without it, and without psi(x).eps / sigma (both of known
-        mean), 1/2 |psi(x)|^2 + eps'J eps + O(sigma) is left, whose variance is 2 |sym J|^2.
-        The variances are even in sigma, since -eps is as probable as eps.
+    20  term = 1/2 |psi(x_noisy)|^2 + psi(x_noisy).eps / sigma + |eps|^2 / (2 sigma^2).  The
+        variance of the last is 2 d / (4 sigma^4).  Without it, and without psi(x).eps / sigma (both
+        of known mean), 1/2 |psi(x)|^2 + eps'J eps + O(sigma) is left, whose variance is 2 |sym
+        J|^2. The variances are even in sigma, since -eps is as probable as eps.
     21  add the two squares; the cross terms with psi(x) cancel.  Affine: psi(x_noisy) - psi(x) =
         sigma J eps.
 
@@ -40,9 +40,9 @@ Conditions
     s_sigma falls as sigma^2 (19) while the variance of the term grows as sigma^-4 (20).
 
 Sources
-    Kingma & LeCun, Regularized estimation of image statistics by score matching, NIPS 2010: the penalty.
-    Hyvarinen, Optimal approximation of signal priors, Neural Computation 20 (2008): small noise.
-    The other statements are derived here.
+    Kingma & LeCun, Regularized estimation of image statistics by score matching, NIPS 2010: the
+    penalty. Hyvarinen, Optimal approximation of signal priors, Neural Computation 20 (2008): small
+    noise. The other statements are derived here.
 """
 from __future__ import annotations
 
@@ -243,9 +243,9 @@ def _pair(energy: Any, gaussian: Gaussian, x: Array, eps: Array, sigma: Any,
         bounds = (rounding_bound(size.sum(axis=1) / sigma),
                   rounding_bound((y @ P * abs(eps)).sum(axis=1) / sigma))
     where = f"{len(x)} points, d={x.shape[1]}, sigma={sigma}"
-    return [equal(21, "term of J_DSM over the pair eps, -eps = its formula",
+    return [equal(21, "mean term of J_DSM over eps, -eps = its formula",
                   f"AutoencoderEnergy, {where}", mean, pair, bounds[0], how),
-            equal(21, "(psi(x + sigma eps) - psi(x)).eps/sigma = eps'J eps", f"Gaussian, {where}",
+            equal(21, "(psi(x_noisy) - psi(x)).eps/sigma = eps'J eps", f"Gaussian, {where}",
                   difference, curvature, bounds[1], how)]
 
 

@@ -34,7 +34,8 @@ import numpy as np
 
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["Statement", "differs", "equal", "relative_bound", "rounding_bound", "QUADRATURE", "UNIT"]
+__all__ = ["Statement", "differs", "equal", "relative_bound", "rounding_bound", "QUADRATURE",
+           "ROUNDINGS", "UNIT"]
 
 UNIT = 2.0 ** -53           # the unit roundoff of float64
 ROUNDINGS = 64.0            # chosen: roundings allowed on the sum of absolute terms
@@ -95,7 +96,8 @@ def equal(number: int, name: str, where: str, left: Any, right: Any, bound: Any,
         worst = int(np.argmax(gap))
     else:
         gap = np.where(np.isnan(gap), np.inf, gap)
-        worst = int(np.argmax(gap / np.maximum(bound, np.finfo(float).tiny)))
+        with np.errstate(over="ignore"):                                 # a gap where the bound is 0
+            worst = int(np.argmax(gap / np.maximum(bound, np.finfo(float).tiny)))
     l, r, g, b = (side.ravel()[worst] for side in (left, right, gap, bound))
     return Statement(number, name, where, l, r, g, float(b), how)
 

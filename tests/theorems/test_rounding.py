@@ -8,7 +8,7 @@ import refsm
 from refsm.theorems.rounding import autoencoder_bounds
 
 U = 2.0**-53
-FUNCTION = 8         # units for one evaluation of the activation or of its slope
+FUNCTION = 10        # roundings of one activation or slope
 N, D, M = 7, 3, 5
 
 

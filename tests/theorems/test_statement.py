@@ -4,7 +4,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from refsm.theorems.statement import FAR, QUADRATURE, UNIT, Statement, differs, equal, relative_bound
+from refsm.theorems.statement import (FAR, QUADRATURE, ROUNDINGS, UNIT, Statement, differs, equal,
+                                      relative_bound, rounding_bound)
 
 
 def test_the_worst_entry_is_the_largest_gap_in_units_of_its_bound():
@@ -22,6 +23,7 @@ def test_a_gap_beyond_the_bound_or_not_a_number_fails(gap, holds):
 def test_a_bound_of_zero_holds_only_for_a_gap_of_zero():
     assert equal(2, "name", "where", [0.0, 1.0], [0.0, 1.0], 0.0, "exact").holds
     assert not equal(2, "name", "where", [0.0, 1e-300], [0.0, 0.0], 0.0, "exact").holds
+    assert not equal(2, "name", "where", [0.0, 48.0], [0.0, 8.0], 0.0, "enumeration").holds
 
 
 def test_rationals_stay_exact():
@@ -48,5 +50,9 @@ def test_a_statement_is_data_with_a_readable_line():
 
 def test_the_units():
     assert UNIT == np.finfo(float).eps / 2
-    assert QUADRATURE == 1e-12 and FAR == 100
+    assert QUADRATURE == 1e-12
+    assert FAR == 100
+    assert ROUNDINGS == 64
+    np.testing.assert_allclose(rounding_bound([1.0, -2.0], 3), 64 * UNIT * np.array([4.0, 5.0]), rtol=1e-15)
+    assert rounding_bound(1.0, roundings=256.0) == 256 * UNIT
     assert relative_bound(np.array([1.0, -2.0]), -3.0) == pytest.approx(6e-12)

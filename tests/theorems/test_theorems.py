@@ -7,10 +7,10 @@ import pytest
 
 import refsm
 from refsm import theorems
-from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced
-from refsm.theorems.denoising import Setting
+from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced, small_noise
+from refsm.theorems.setting import Setting
 
-NUMBERS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+NUMBERS = set(range(1, 34))     # of the rooms that stand here; other rooms may add more
 
 
 def setting(sigma=0.3, n=40, d=7, hidden=6, seed=0):
@@ -24,16 +24,16 @@ def made():
 
 def on_data(data, **settings):
     """The statements on the data that one gives: the others are the same for all data."""
-    groups = theorems.batches(data, **settings)
-    first = [next(groups) for _ in range(1 if "sigma" in settings else 3)]
-    where = Setting(data, settings["name"], 0.3, settings["hidden"], settings["seed"])
-    return [s for _, batch in first for s in batch] + denoising.same_path(where) + denoising.rbm_is_autoencoder(where) + gaussian.statements(data, "points")
+    at_each = [Setting(data, settings["name"], sigma, settings["hidden"], settings["seed"])
+               for sigma in theorems.SIGMAS]
+    makers = [make for room in (denoising, gaussian) for make in room.ON_DATA]
+    return [s for make in makers for s in make(at_each)]
 
 
 def test_all_statements_hold_on_the_digits_and_none_is_missing(made):
     assert all(isinstance(s, theorems.Statement) for s in made)
     assert not [str(s) for s in made if not s.holds]
-    assert {s.number for s in made} == NUMBERS
+    assert {s.number for s in made} >= NUMBERS
     where = " ".join(s.where for s in made if s.number == 1)
     for sigma in ("0.05", "0.3", "1.7"):
         assert f"1797 digits, d=64, m=100, sigma={sigma}" in where
@@ -49,7 +49,7 @@ def test_the_gaps_are_a_few_roundings_and_the_bounds_are_not_idle(made):
 
 def test_in_exact_rationals_the_gap_is_the_number_zero():
     exact = [s for s in theorems.all(np.random.default_rng(1).random((5, 3)), exact=True, hidden=4) if s.how == "exact"]
-    assert {s.number for s in exact} == {1, 7, 15}
+    assert {s.number for s in exact} >= {1, 7, 15, 21, 22, 23, 24, 32}
     assert all(isinstance(s.gap, Fraction) and s.gap == 0 and s.holds for s in exact)
     assert {"2 sigma^4 J_DSM = J_DAE, value", *(f"2 sigma^4 J_DSM = J_DAE, gradient for {block}" for block in "Wbc")} <= {s.name for s in exact}
 
@@ -75,7 +75,7 @@ def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data,
     assert x.shape == (len(data), columns)
     assert np.allclose(x.mean(axis=0), 0, atol=1e-7) and np.allclose((x * x).mean(axis=0), 1, rtol=1e-6)
     made = gaussian.statements(data, "rows")
-    assert len(made) == 7 * (columns > 0) and all(s.holds and s.bound < 1e-6 for s in made)
+    assert len(made) == 9 * (columns > 0) and all(s.holds and s.bound < 1e-6 for s in made)
 
 
 def test_the_columns_of_largest_variance_come_first():
@@ -103,7 +103,8 @@ def test_nodes_are_as_many_as_they_should_be():
 def test_one_sigma_takes_the_place_of_three():
     groups = theorems.batches(np.random.default_rng(2).standard_normal((7, 3)), sigma=0.8, hidden=3)
     (_, first), (_, second) = next(groups), next(groups)
-    assert {s.where for s in first} == {"7 rows, d=3, m=3, sigma=0.8"} and {s.number for s in second} == {6}
+    assert {s.where for s in first} == {"7 rows, d=3, m=3, sigma=0.8"}
+    assert {s.number for s in second} == {6}
 
 
 @pytest.mark.parametrize(("settings", "sentence"), [
@@ -146,7 +147,7 @@ def test_a_planted_mistake_in_an_objective_makes_a_statement_fail(monkeypatch, r
 
 @pytest.mark.parametrize(("room", "objective", "maker"), [
     (chain, "DenoisingScoreMatching", chain.denoising_chain), (chain, "ParzenExplicitScoreMatching", chain.denoising_chain),
-    (chain, "ParzenImplicitScoreMatching", chain.denoising_chain), (chain, "ImplicitScoreMatching", chain.small_noise),
+    (chain, "ParzenImplicitScoreMatching", chain.denoising_chain), (small_noise, "ImplicitScoreMatching", small_noise.small_noise),
     (sliced, "SlicedScoreMatching", sliced.sliced_is_implicit), (sliced, "SlicedScoreMatching", sliced.explicit_sliced),
     (sliced, "ImplicitScoreMatching", sliced.exactly), (binary, "RatioMatching", binary.ratio_matching),
     (denoiser, "DenoisingAutoencoderLoss", denoiser.best_reconstruction),
@@ -160,7 +161,7 @@ def test_a_planted_factor_in_a_value_makes_a_statement_fail(monkeypatch, room, o
 
 def test_a_descent_with_another_rate_takes_another_path(monkeypatch):
     real = denoising.gradient_descent
-    monkeypatch.setattr(denoising, "gradient_descent", lambda J, model, steps, rate: real(
+    monkeypatch.setattr(denoising, "gradient_descent", lambda J, model, steps, rate, progress: real(
         J, model, steps=steps, rate=rate * (1 + 1e-7 * isinstance(J, refsm.DenoisingScoreMatching))))
     assert not all(s.holds for s in denoising.same_path(setting()))
 
@@ -170,7 +171,8 @@ def test_a_descent_at_this_rate_hardly_amplifies_a_change_of_its_start(monkeypat
     """The growth that the bound of statement 6 takes to be 2 at most; the descent is long enough to be one."""
     real, growth = denoising.gradient_descent, []
 
-    def followed(J, model, *, steps, rate):
+    def followed(J, model, *, steps, rate, progress):
+        assert progress is False
         end = real(J, model, steps=steps, rate=rate)
         for nudge in 2.0**-20 * np.random.default_rng(3).standard_normal((3, model.ravel().size)):
             moved = real(J, model.unravel(model.ravel() + nudge), steps=steps, rate=rate).model.ravel()
@@ -181,6 +183,18 @@ def test_a_descent_at_this_rate_hardly_amplifies_a_change_of_its_start(monkeypat
     monkeypatch.setattr(denoising, "gradient_descent", followed)
     denoising.same_path(where)
     assert 0.3 < min(growth) and max(growth) < 1.1
+
+
+def test_a_descent_that_is_interrupted_compares_nothing(monkeypatch):
+    real = denoising.gradient_descent
+
+    def stopped(J, model, *, steps, rate, progress):
+        end = real(J, model, steps=steps - 1, rate=rate)
+        return type(end)(end.model, end.history, interrupted=True)
+
+    monkeypatch.setattr(denoising, "gradient_descent", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        denoising.same_path(setting())
 
 
 def test_statements_on_the_data_hold_at_the_ends():
@@ -206,8 +220,10 @@ def test_a_wrong_denoiser_is_seen(monkeypatch):
 
 def test_what_differs_differs():
     made = [s for maker in finite.MAKERS for s in maker()]
-    assert len(made) == 5 and all(s.how == "differs" and s.holds for s in made)
-    assert abs(made[0].left - made[0].right) > 0.1 and made[4].left == 0.0
+    assert [s.how for s in made] == ["differs", "differs", "enumeration", "differs"]
+    assert all(s.holds for s in made)
+    assert abs(made[0].left - made[0].right) > 0.1
+    assert made[1].left == 0.0
 
 
 def test_the_rational_frame_is_orthonormal_and_rotated():
