@@ -60,17 +60,18 @@ def models() -> list[BinaryEnergy]:
     W = rng.standard_normal((D, D))
     W = W + W.T
     np.fill_diagonal(W, 0)
-    return [BernoulliRBM(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)), BoltzmannMachine(W, rng.standard_normal(D))]
+    rbm = BernoulliRBM(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D))
+    return [rbm, BoltzmannMachine(W, rng.standard_normal(D))]
 
 
 def normalised(model: BinaryEnergy) -> tuple[Array, Array]:
-    """The energy and the normalised probability of all 2^d points, in the order of `binary_points`."""
+    """Energy and normalised probability of all 2^d points, in the order of `binary_points`."""
     energy = model.energy(binary_points(D))
     return energy, np.exp(-energy - log_partition(model))
 
 
 def flipped(p: Array) -> Array:
-    """p_i(x) = p(x with bit i flipped), shape (2^d, d), for probabilities in the order of `binary_points`."""
+    """p_i(x) = p(x with bit i flipped), shape (2^d, d), for p in the order of `binary_points`."""
     x = binary_points(D)
     place = 2 ** np.arange(D)
     index = np.argsort(x @ place)                       # row of the point whose bits spell a number
@@ -83,24 +84,26 @@ def ratio_matching() -> list[Statement]:
     """Statement 9 for a random q on all points, and for each model."""
     x = binary_points(D)
     q = np.random.default_rng(90).dirichlet(np.ones(len(x)))
-    a = flipped(q) / (flipped(q) + q[:, None])                                       # g(q/q_i)
+    a = flipped(q) / (flipped(q) + q[:, None])                           # g(q/q_i)
     out = []
     for model in models():
         energy, p = normalised(model)
-        b = flipped(p) / (flipped(p) + p[:, None])                                   # g(p/p_i), from the normalised p
+        b = flipped(p) / (flipped(p) + p[:, None])                       # g(p/p_i)
         left = q @ ((a - b) ** 2).sum(axis=1)
-        other = q @ (((1 - a) - (1 - b)) ** 2).sum(axis=1)                           # the same with g(q_i/q), g(p_i/p)
+        other = q @ (((1 - a) - (1 - b)) ** 2).sum(axis=1)               # of g(q_i/q), g(p_i/p)
         J = RatioMatching(x, weights=q).value(model)
         offset = q @ (a * (1 - a)).sum(axis=1)
         bound = ROUNDINGS * UNIT * (J + offset) * (1 + np.abs(energy).max())
         where = f"{type(model).__name__}, all {len(x)} points, random q"
-        out += [equal(9, "E_q sum (g(q/q_i) - g(p/p_i))^2 = J_RM - const", where, left, J - offset, bound, "enumeration"),
-                equal(9, "two-term definition = twice the left side", where, left + other, 2 * left, bound, "enumeration")]
+        out += [equal(9, "E_q sum (g(q/q_i) - g(p/p_i))^2 = J_RM - const", where, left, J - offset,
+                      bound, "enumeration"),
+                equal(9, "two-term definition = twice the left side", where, left + other, 2 * left,
+                      bound, "enumeration")]
     return out
 
 
 def normalised_gaps() -> list[Statement]:
-    """Statement 10 on binary points: log p(x) / p(flip_i x) of the enumerated, normalised p is the energy gap."""
+    """Statement 10 on binary points: log p(x) / p(flip_i x) of the normalised p is the gap."""
     x = binary_points(D)
     out = []
     for model in models():
@@ -108,27 +111,32 @@ def normalised_gaps() -> list[Statement]:
         where = f"{type(model).__name__}, all {len(x)} points, Z enumerated"
         bound = ROUNDINGS * UNIT * (1 + np.abs(energy).max())
         out += [equal(10, "sum_x p(x) = 1", where, p.sum(), 1.0, bound, "enumeration"),
-                equal(10, "log p(x)/p(flip_i x) = gap_i", where, np.log(p[:, None] / flipped(p)), model.energy_gap(x), 2 * bound, "enumeration")]
+                equal(10, "log p(x)/p(flip_i x) = gap_i", where, np.log(p[:, None] / flipped(p)),
+                      model.energy_gap(x), 2 * bound, "enumeration")]
     return out
 
 
 def normalised_score() -> list[Statement]:
     """Statement 10 in the plane: three expectations under p = exp(-E)/Z, with Z integrated."""
     rng = np.random.default_rng(10)
-    model = AutoencoderEnergy(rng.standard_normal((M, 2)), rng.standard_normal(M), rng.standard_normal(2), sigma=0.8)
+    W, b, c = (rng.standard_normal(shape) for shape in ((M, 2), M, 2))
+    model = AutoencoderEnergy(W, b, c, sigma=0.8)
     axis = np.linspace(-REACH, REACH, NODES)
     x = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(NODES**2, 2)
     energy = model.energy(x)
     p = np.exp(energy.min() - energy)
-    p /= p.sum()                                                    # the trapezoid rule: its ends are below rounding
+    p /= p.sum()                                # the trapezoid rule: its ends are below rounding
     psi, J = model.score(x), model.score_jacobian(x)
     where = f"AutoencoderEnergy, d=2, Z by {NODES}^2 nodes on [-{REACH:g}, {REACH:g}]^2"
     size = p @ (psi * psi).sum(axis=1)
     second = np.einsum("n,ni,nk->ik", p, psi, psi)
     return [
-        equal(10, "E_p psi = 0", where, p @ psi, np.zeros(2), QUADRATURE * np.sqrt(size), "quadrature"),
-        equal(10, "E_p psi psi' = -E_p d psi/dx", where, second, -np.einsum("n,nik->ik", p, J), QUADRATURE * size, "quadrature"),
-        equal(10, "E_p x.psi = -d", where, p @ (x * psi).sum(axis=1), -2.0, QUADRATURE * (p @ np.abs(x * psi).sum(axis=1)), "quadrature"),
+        equal(10, "E_p psi = 0", where, p @ psi, np.zeros(2), QUADRATURE * np.sqrt(size),
+              "quadrature"),
+        equal(10, "E_p psi psi' = -E_p d psi/dx", where, second, -np.einsum("n,nik->ik", p, J),
+              QUADRATURE * size, "quadrature"),
+        equal(10, "E_p x.psi = -d", where, p @ (x * psi).sum(axis=1), -2.0,
+              QUADRATURE * (p @ np.abs(x * psi).sum(axis=1)), "quadrature"),
     ]
 
 

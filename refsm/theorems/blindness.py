@@ -85,8 +85,8 @@ def weights_of_two_components() -> list[Statement]:
     left = np.sqrt(((psi - psi_other) ** 2).sum(axis=1))
     right = np.sqrt(step @ step) * abs(r - r_other)
     size = (abs(x) + abs(means).max()) @ abs(P).max(axis=0) * (1 + abs(argument))
-    return [equal(27, "|psi_w - psi_w'| = |P(mu_1 - mu_2)| |r_w - r_w'|", f"{N} points, d={D}", left,
-                  right, rounding_bound(size * np.linalg.cond(P)), "rounding")]
+    return [equal(27, "|psi_w - psi_w'| = |P(mu_1 - mu_2)| |r_w - r_w'|", f"{N} points, d={D}",
+                  left, right, rounding_bound(size * np.linalg.cond(P)), "rounding")]
 
 
 def two_modes(weight: float) -> GaussianMixture:

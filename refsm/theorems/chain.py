@@ -44,12 +44,14 @@ from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.energies.mixture import GaussianMixture
 from refsm.energies.parzen import Parzen
 from refsm.objectives.denoising import DenoisingScoreMatching
-from refsm.objectives.parzen_score_matching import ParzenExplicitScoreMatching, ParzenImplicitScoreMatching
+from refsm.objectives.parzen_score_matching import (ParzenExplicitScoreMatching,
+                                                    ParzenImplicitScoreMatching)
 from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScoreMatching
 from refsm.theorems.statement import QUADRATURE, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "explicit_is_implicit", "denoising_chain", "density", "models", "nodes_of", "noisy_nodes", "SIGMA"]
+__all__ = ["GROUP", "MAKERS", "explicit_is_implicit", "denoising_chain", "density", "models",
+           "nodes_of", "noisy_nodes", "ATOMS", "SIGMA", "SIZE"]
 
 SIGMA = 0.61            # of the corruption
 ATOMS = 5               # clean points whose corruption is integrated
@@ -58,7 +60,8 @@ SIZE = 121              # nodes along each dimension of each Gaussian
 
 def density() -> GaussianMixture:
     """A density q in the plane with two correlated modes."""
-    return GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]], [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]])
+    covariances = [[[0.6, 0.2], [0.2, 0.5]], [[0.5, -0.3], [-0.3, 0.7]]]
+    return GaussianMixture([0.35, 0.65], [[-1.0, 0.5], [0.8, -0.4]], covariances)
 
 
 def models() -> dict[str, Any]:
@@ -68,8 +71,10 @@ def models() -> dict[str, Any]:
     for k in (1, 2):
         W, b, c = rng.standard_normal((3, 2)), rng.standard_normal(3), rng.standard_normal(2)
         A = rng.standard_normal((2, 2)) / 3
-        for model in (AutoencoderEnergy(W, b, c, sigma=0.8), GaussianBernoulliRBM(W, b, c, rng.standard_normal(2) / 4),
-                      GaussianMixture([0.5, 0.5], rng.standard_normal((2, 2)), np.stack([np.eye(2), np.eye(2) / 2 + A @ A.T]))):
+        rbm = GaussianBernoulliRBM(W, b, c, rng.standard_normal(2) / 4)
+        mixture = GaussianMixture([0.5, 0.5], rng.standard_normal((2, 2)),
+                                  np.stack([np.eye(2), np.eye(2) / 2 + A @ A.T]))
+        for model in (AutoencoderEnergy(W, b, c, sigma=0.8), rbm, mixture):
             out[f"{type(model).__name__}, theta_{k}"] = model
     return out
 
@@ -80,7 +85,7 @@ def nodes_of(q: GaussianMixture) -> expectations.Rule:
 
 
 def noisy_nodes() -> tuple[Array, expectations.NoisyPairs]:
-    """A few clean points, and every one of them with every node of its noise: x, x_noisy, weights."""
+    """A few clean points, and each with every node of its noise: x, x_noisy, weights."""
     clean = np.random.default_rng(4).standard_normal((ATOMS, 2))
     return clean, expectations.noisy_pairs(clean, SIGMA, SIZE)
 
@@ -90,21 +95,25 @@ def explicit_is_implicit() -> list[Statement]:
     q = density()
     x, w = nodes_of(q)
     target = q.score(x)
-    explicit, implicit = ExplicitScoreMatching(x, target, weights=w), ImplicitScoreMatching(x, weights=w)
+    explicit = ExplicitScoreMatching(x, target, weights=w)
+    implicit = ImplicitScoreMatching(x, weights=w)
     constant = w @ (target**2).sum(axis=1) / 2
     out = []
     for name, model in models().items():
-        (value_l, gradient_l), (value_r, gradient_r) = explicit.value_and_gradient(model), implicit.value_and_gradient(model)
+        value_l, gradient_l = explicit.value_and_gradient(model)
+        value_r, gradient_r = implicit.value_and_gradient(model)
         where = f"{name}, d=2"
         size = w @ (model.score(x) ** 2).sum(axis=1) + constant
-        out.append(equal(2, "E J_ESM - E J_ISM = 1/2 E|grad log q|^2", where, value_l - value_r, constant, QUADRATURE * size, "quadrature"))
+        out.append(equal(2, "E J_ESM - E J_ISM = 1/2 E|grad log q|^2", where, value_l - value_r,
+                         constant, QUADRATURE * size, "quadrature"))
         left, right = model.ravel(gradient_l), model.ravel(gradient_r)
-        out.append(equal(2, "gradient of E J_ESM = gradient of E J_ISM", where, left, right, relative_bound(left, size), "quadrature"))
+        out.append(equal(2, "gradient of E J_ESM = gradient of E J_ISM", where, left, right,
+                         relative_bound(left, size), "quadrature"))
     return out
 
 
 def denoising_chain() -> list[Statement]:
-    """Statements 3, 4 and 5: q is the law of a few points, q_sigma their Parzen density, and the noise is integrated."""
+    """Statements 3, 4 and 5: q is a few points, q_sigma their Parzen density."""
     clean, (x, x_noisy, w) = noisy_nodes()
     d = clean.shape[1]
     denoising = DenoisingScoreMatching(x, x_noisy, SIGMA, weights=w)
@@ -116,9 +125,12 @@ def denoising_chain() -> list[Statement]:
         J_DSM, J_ESM, J_ISM = (J.value(model) for J in (denoising, explicit, implicit))
         bound = relative_bound(J_DSM, J_ESM, J_ISM, d / SIGMA**2)
         where = f"{name}, d={d}, {len(clean)} points, sigma={SIGMA:g}"
-        out += [equal(3, "J_ESMq_sigma - J_ISMq_sigma = I/2", where, J_ESM - J_ISM, information, bound, "quadrature"),
-                equal(4, "J_DSM - J_ESMq_sigma = d/(2 sigma^2) - I/2", where, J_DSM - J_ESM, d / (2 * SIGMA**2) - information, bound, "quadrature"),
-                equal(5, "J_DSM - J_ISMq_sigma = d/(2 sigma^2)", where, J_DSM - J_ISM, d / (2 * SIGMA**2), bound, "quadrature")]
+        out += [equal(3, "J_ESMq_sigma - J_ISMq_sigma = I/2", where, J_ESM - J_ISM, information,
+                      bound, "quadrature"),
+                equal(4, "J_DSM - J_ESMq_sigma = d/(2 sigma^2) - I/2", where, J_DSM - J_ESM,
+                      d / (2 * SIGMA**2) - information, bound, "quadrature"),
+                equal(5, "J_DSM - J_ISMq_sigma = d/(2 sigma^2)", where, J_DSM - J_ISM,
+                      d / (2 * SIGMA**2), bound, "quadrature")]
     return out
 
 

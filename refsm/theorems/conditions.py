@@ -118,14 +118,15 @@ def at_a_boundary() -> list[Statement]:
     nothing = np.zeros(len(uniform))
     where = "exp(-x) on x > 0, d=1"
     return [differs(30, "E psi, and 0", where, float(w @ psi), 0.0, QUADRATURE),
-            differs(30, "E psi psi', and -E J", where, float(w @ psi**2), float(-w @ J), QUADRATURE),
+            differs(30, "E psi psi', and -E J", where, float(w @ psi**2), float(-w @ J),
+                    QUADRATURE),
             equal(30, "E x.psi = -d", where, w @ (x * psi), -1.0, QUADRATURE, "quadrature"),
             differs(30, "E x.psi, and -d", "1 on [0, 1], psi = 0",
                     float(lengths @ (uniform[:, 0] * nothing)), -1.0, QUADRATURE)]
 
 
 def other_fields() -> list[Statement]:
-    """Statement 30 for fields that are not the score of N(0, 1), each with what it does not satisfy."""
+    """Statement 30 for fields that are not the score of N(0, 1); each fails another one."""
     x, w = expectations.gauss_hermite((np.zeros(1), np.eye(1)), 5)       # exact to degree 9
     x = x[:, 0]
     double, cubic, third = -2 * x, -x + x**3 / 5, -x**3 / 3

@@ -13,8 +13,8 @@ Symbols
 
 Statements
     11  E[x | x_noisy] = (x_noisy + C s_sigma(x_noisy)) / alpha
-        Cov[x | x_noisy] = (C + C J C) / alpha^2;  sigma^2 I + sigma^4 J for C = sigma^2 I, alpha =
-                                                   1
+        Cov[x | x_noisy] = (C + C J C) / alpha^2
+        with C = sigma^2 I and alpha = 1:  x_noisy + sigma^2 s_sigma,  sigma^2 I + sigma^4 J
     12  J_DAE of the reconstruction x_noisy + sigma^2 psi(x_noisy) exceeds that of E[x | x_noisy] by
         sigma^4 E |psi - s_sigma|^2
     16  E[t | x_noisy] = s_sigma(x_noisy), for any corruption with a differentiable density
@@ -22,9 +22,9 @@ Statements
 Derivation
     16  q_sigma(y) = sum_k probability_k q(y | x_k), and grad q(y | x) = t q(y | x).  Divide by
         q_sigma: s_sigma(y) = sum_k [probability_k q(y | x_k) / q_sigma(y)] t_k, and the bracket is
-        the weight of Bayes' rule.  This is why regressing on t works: the minimiser of E
-                                    |psi(x_noisy) - t|^2 over
-        all functions psi is the conditional expectation of t, which is s_sigma.
+        the weight of Bayes' rule.  This is why regressing on t works: the minimiser of
+        E |psi(x_noisy) - t|^2 over all functions psi is the conditional expectation of t, which is
+        s_sigma.
     11  for Gaussian noise t = C^-1 (alpha x - x_noisy): solve 16 for E[x | x_noisy].  One more
         derivative gives the covariance: `refsm.denoiser`, (3) -> (4).
     12  with m = E[x | x_noisy], E |r - x|^2 = E |r - m|^2 + E |m - x|^2 for every r(x_noisy),
@@ -32,13 +32,11 @@ Derivation
 
 Conditions
     16 differentiates under the sum (or integral) over x.  The Laplace density has a kink and is
-                                                           left
-    out here; the logistic density is smooth and not Gaussian.
+    left out here; the logistic density is smooth and not Gaussian.
 
 Sources
     Robbins (1956) and Efron, Tweedie's formula and selection bias, JASA 106 (2011): 11.  Miyasawa,
-                                                                                          An
-    empirical Bayes estimator of the mean of a normal population (1961): 11.
+    An empirical Bayes estimator of the mean of a normal population (1961): 11.
     Vincent, Neural Computation 23 (2011): 16 is the step that makes denoising score matching work.
 """
 from __future__ import annotations
@@ -66,7 +64,7 @@ WIDTH = 0.6                 # of the logistic noise
 
 
 class Problem(NamedTuple):
-    """Clean points with probabilities, noisy points, and the posterior weights of one corruption."""
+    """Clean points, noisy points, and the posterior weights of one corruption."""
 
     name: str
     corruption: Any
@@ -93,7 +91,7 @@ def clean_and_noisy() -> tuple[Array, Array, Array, np.random.Generator]:
 
 
 def problems() -> list[Problem]:
-    """A clean distribution on K points, where Bayes' rule is a sum, and three Gaussian corruptions."""
+    """K clean points, where Bayes' rule is a sum, and three Gaussian corruptions."""
     x, probability, x_noisy, rng = clean_and_noisy()
     A = rng.standard_normal((D, D))
     C = A @ A.T / 4 + np.eye(D) / 5

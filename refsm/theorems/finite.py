@@ -62,15 +62,15 @@ def finite_sample() -> list[Statement]:
     explicit, implicit = ExplicitScoreMatching(x, q), ImplicitScoreMatching(x)
     at_two = [models()[f"AutoencoderEnergy, theta_{k}"] for k in (1, 2)]
     first, second = (explicit.value(model) - implicit.value(model) for model in at_two)
-    return [differs(2, "J_ESM - J_ISM at theta_1, and at theta_2", f"{N} points of a mixture", first,
-                    second, QUADRATURE * abs(first))]
+    return [differs(2, "J_ESM - J_ISM at theta_1, and at theta_2", f"{N} points of a mixture",
+                    first, second, QUADRATURE * abs(first))]
 
 
 def untouched_points() -> list[Statement]:
     """Statement 33 (a)."""
     q = density()
     x, w = nodes_of(q)
-    x_noisy = best = x                                                   # no coordinate was set to 0
+    x_noisy = best = x                          # no coordinate was set to 0
     psi = (best - x_noisy) / SIGMA**2
     information = float(w @ (q.score(x) ** 2).sum(axis=1))
     return [differs(33, "masking: E|psi|^2 at the optimum, and E|s|^2",
@@ -91,8 +91,8 @@ def best_linear_reconstruction() -> list[Statement]:
         size += probability * 2 * (abs(R) @ mask @ abs(S) @ mask + abs(S) @ mask)
     J = (R - np.eye(d)) / SIGMA**2
     where = f"Gaussian data, d={d}, nu={NU:g}"
-    return [equal(33, "masking: gradient of the loss at R = 0", f"{where}, all {2**d} masks", gradient,
-                  np.zeros((d, d)), rounding_bound(size), "enumeration"),
+    return [equal(33, "masking: gradient of the loss at R = 0", f"{where}, all {2**d} masks",
+                  gradient, np.zeros((d, d)), rounding_bound(size), "enumeration"),
             differs(33, "masking: d psi_1/d x_2, and d psi_2/d x_1", where, J[0, 1], J[1, 0],
                     UNIT * np.abs(J).max())]
 

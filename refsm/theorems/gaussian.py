@@ -21,8 +21,8 @@ Statements
 Derivation
     31  psi(x) = -P' (x - mean'), P' = P + dP, mean' = mean + dm.  The mean over the data of 1/2
         |psi|^2 is 1/2 tr(P' S P') + 1/2 |P' dm|^2, because x - mean' has second moment S + dm dm';
-        the divergence is -tr P'.  At P' = C^-1 + dP, C = S, the terms linear in dP are tr(dP C
-                                   C^-1) - tr dP = 0.
+        the divergence is -tr P'.  At P' = C^-1 + dP, C = S, the terms linear in dP are
+        tr(dP C C^-1) - tr dP = 0.
         For J_DSM at x + sigma eps, the mean of 1/2 |psi|^2 has S + sigma^2 I in the place of S, the
         cross term with eps / sigma is -tr P', and d / (2 sigma^2) is added.
     13  31 with dm = 0.  The expectation over eps of a quadratic is exact on the 2 d vectors
@@ -30,9 +30,8 @@ Derivation
 
 Conditions
     C > 0: S > 0 for J_ISM, always for J_DSM.  The bounds: a sum over N points and d columns may
-                                               lose
-    2 N + 20 d roundings of the sum of the sizes of its terms, and an inverse multiplies that by the
-    condition number of C.
+    lose 2 N + 20 d roundings of the sum of the sizes of its terms, and an inverse multiplies that
+    by the condition number of C.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005): the
@@ -62,7 +61,7 @@ def statements(data: Array, name: str) -> list[Statement]:
 
     None where all points are equal.
     """
-    x = 1 + columns(data)                                                # a mean of 0 would hide mistakes
+    x = 1 + columns(data)                       # a mean of 0 would hide mistakes
     n, d = x.shape
     if d == 0:
         return []
@@ -128,7 +127,7 @@ def columns(data: Array) -> Array:
     deviation = data.std(axis=0)
     x = np.empty((n, 0))
     for i in np.argsort(-deviation, kind="stable"):
-        varies = deviation[i] > n * UNIT * np.abs(data[:, i]).max()      # more than a mean's rounding
+        varies = deviation[i] > n * UNIT * np.abs(data[:, i]).max()     # more than a rounding
         if x.shape[1] < COLUMNS and varies:
             column = data[:, [i]] / deviation[i]
             wider = np.hstack([x, column - column.mean()])

@@ -35,11 +35,11 @@ KINDS = {
 }
 
 SYMBOLS = {
-    "x, x_noisy": "clean and corrupted points, in d dimensions; x_noisy = x + sigma eps, eps ~ N(0, I)",
+    "x, x_noisy": "clean and corrupted points of R^d; x_noisy = x + sigma eps, eps ~ N(0, I)",
     "t": "(x - x_noisy) / sigma^2, or the score of another corruption, grad log q(x_noisy|x)",
     "q, q_sigma": "densities of x and of x_noisy; s and s_sigma their scores; I = E|s_sigma|^2",
     "p, E, Z": "a model's density exp(-E) / Z, its energy, its partition function",
-    "psi, J": "the model's score grad log p, a vector field; its Jacobian d psi / d x; div psi = tr J",
+    "psi, J": "the model's score grad log p, or a field; its Jacobian d psi / d x; div psi = tr J",
     "theta": "the parameters of a model: W, b, c of an autoencoder with m hidden units",
     "r": "a reconstruction of x; E[x|x_noisy] is the best one",
     "v": "a direction, with E[v v'] = I unless Sigma is given",
@@ -54,7 +54,7 @@ SYMBOLS = {
 def worst(statements: Sequence[Statement]) -> list[tuple[Statement, int]]:
     """For each name the statement that is nearest to failing, and of how many, ascending."""
     groups: dict[tuple[int, str, str], list[Statement]] = {}
-    for s in sorted(statements, key=lambda s: s.number):                 # stable: in order of making
+    for s in sorted(statements, key=lambda s: s.number):     # stable: in order of making
         groups.setdefault((s.number, s.name, s.how), []).append(s)
     return [(min(same, key=_margin), len(same)) for same in groups.values()]
 
@@ -97,7 +97,8 @@ def _row(s: Statement, width: int) -> list[str]:
     if width < WIDEST:
         name = textwrap.wrap(s.name, width - INDENT)
         tail = textwrap.wrap(numbers, width - INDENT, drop_whitespace=True)
-        return [f"{s.number:2d}  {name[0]}", *(f"{'':{INDENT}}{part}" for part in [*name[1:], *tail])]
+        below = [f"{'':{INDENT}}{part}" for part in [*name[1:], *tail]]
+        return [f"{s.number:2d}  {name[0]}", *below]
     name = textwrap.wrap(s.name, NAME - 1)
     return [f"{s.number:2d}  {name[0]:{NAME}}{numbers}",
             *(f"{'':{INDENT + 2}}{part}" for part in name[1:])]
@@ -137,8 +138,8 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
     count = (f"{rows} rows show the worst of {len(made)}: {len(made) - len(failed)} of {len(made)} "
              "statements hold" + (f", {len(failed)} FAIL." if failed else "."))
     shown = ("What this shows: for these models, data and parameters the two sides of a statement, "
-             "computed in two ways by this code, differ by no more than its rounding and quadrature "
-             "allow, and by nothing at all where the numbers are rational. What it does not show: "
+             "computed in two ways by this code, differ by no more than its rounding and its "
+             "quadrature allow, and by nothing where the numbers are rational. What it does not show: "
              "that a statement holds for every model and all data. That is what the derivations in "
              "the heads of `refsm.theorems` are for.")
     lines = ["", *textwrap.wrap(count, width)]

@@ -16,8 +16,8 @@ def nearest(a: ArrayLike, grid: int) -> Array:
     >>> nearest([0.3], 8)
     array([Fraction(1, 4)], dtype=object)
     """
-    to_grid = np.vectorize(lambda value: Fraction(round(float(value) * grid), grid), otypes=[object])
-    return to_grid(a)
+    numerators = np.vectorize(lambda value: round(float(value) * grid), otypes=[object])(a)
+    return np.vectorize(lambda k: Fraction(k, grid), otypes=[object])(numerators)
 
 
 def whole(a: ArrayLike) -> Array:

@@ -114,7 +114,8 @@ class Untied:
 
     def __init__(self) -> None:
         rng = np.random.default_rng(18)
-        self.W, self.V, self.b, self.c = (rng.standard_normal(shape) for shape in ((M, 2), (M, 2), M, 2))
+        shapes = ((M, 2), (M, 2), M, 2)
+        self.W, self.V, self.b, self.c = (rng.standard_normal(shape) for shape in shapes)
 
     def score(self, x: Array) -> Array:
         return (sigmoid(x @ self.W.T + self.b) @ self.V + self.c - x) / SIGMA**2
@@ -136,8 +137,8 @@ def stein() -> list[Statement]:
         divergence = field.score_divergence(x_noisy)
         risk = loss.evaluate(reconstruction=x_noisy + SIGMA**2 * psi)[0]
         term = implicit.evaluate(score=psi, divergence=divergence)[0]
-        left, estimate = (ATOMS * (w * part).reshape(ATOMS, -1).sum(axis=1) for part in (risk, term))
-        size = ATOMS * (w * (psi**2).sum(axis=1)).reshape(ATOMS, -1).sum(axis=1)
+        left, estimate, size = (ATOMS * (w * part).reshape(ATOMS, -1).sum(axis=1)
+                                for part in (risk, term, (psi**2).sum(axis=1)))
         where = f"{name}, each of {ATOMS} points, sigma={SIGMA:g}"
         out.append(equal(18, "E J_DAE = d sigma^2 + 2 sigma^4 E J_ISM(x_noisy)", where, left,
                          d * SIGMA**2 + 2 * SIGMA**4 * estimate,
@@ -146,7 +147,7 @@ def stein() -> list[Statement]:
 
 
 def cross_entropy() -> list[Statement]:
-    """Statement 25 for a reconstruction sigmoid(y); and its gradient is not that of squared error."""
+    """Statement 25 for a reconstruction sigmoid(y); its gradient is not that of squared error."""
     clean = np.random.default_rng(25).random((ATOMS, 2))
     x, x_noisy, w = expectations.noisy_pairs(clean, SIGMA, SIZE)
     field = Untied()

@@ -19,8 +19,7 @@ Equations, to first order in u
     (1)  d_a  = (d + 2) u ( |x_noisy| |W|' + |b| )
     (2)  d_s  = s1 d_a + FUNCTION u s,          d_s1 = |s2| d_a + FUNCTION u s1
     (3)  d_r  = d_s |W| + (m + 2) u ( s |W| + |c| ) + 4 u ( |y| + |x_noisy| + |x| )
-    (4)  d_term  = sum_i ( 2 |r_i| d_r_i + (d + 4) u r_i^2 )                             term =
-         |r|^2
+    (4)  d_term  = sum_i ( 2 |r_i| d_r_i + (d + 4) u r_i^2 ),   term = |r|^2
     (5)  d_value = sum_n ( w d_term + (n + 1) u w term )
     (6)  d_p  = w ( d_r + 2 u |r| )
     (7)  d_A  = s1 ( d_p |W|' + (d + 2) u |p| |W|' ) + |p W'| d_s1
@@ -58,7 +57,7 @@ FUNCTION = 10.0         # chosen: roundings of one f' or f''; the largest measur
 
 
 class RoundingBounds(NamedTuple):
-    """Bounds on the gap between two computations of the autoencoder's loss, its terms and its gradient."""
+    """Bounds on the gaps between two computations of the autoencoder's loss."""
 
     value: float
     per_sample: Array                # (n,)
@@ -66,32 +65,38 @@ class RoundingBounds(NamedTuple):
 
 
 def autoencoder_bounds(model: AutoencoderEnergy, x: Array, x_noisy: Array) -> RoundingBounds:
-    """Bounds for sum_n |reconstruction - x|^2 / N and its gradient, each computed twice: twice (4), (5), (8), (9)."""
+    """Bounds for sum_n |reconstruction - x|^2 / N, its terms and its gradient.
+
+    Each is computed twice: twice (4), (5), (8), (9).
+    """
     u = UNIT
-    W, b, c = (np.abs(block) for block in model.theta)
+    W, b, c = (np.abs(leaf) for leaf in model.theta)
     m, d = W.shape
     n = len(x)
     w = 1 / n
     at = model.at(x_noisy)
     s, s1 = at.s_and_s1
-    s2 = -2 * model.activation.kappa(at.a, s) * s1
-    d_a = (d + 2) * u * (np.abs(x_noisy) @ W.T + b)                                     # (n, m)  (1)
-    d_s = s1 * d_a + FUNCTION * u * s                                                   # (n, m)  (2)
-    d_s1 = np.abs(s2) * d_a + FUNCTION * u * s1                                      # (n, m)  (2)
+    s2 = model.activation.third(at.a, s, s1)
+    x_size = np.abs(x_noisy)
+    d_a = (d + 2) * u * (x_size @ W.T + b)                               # (n, m)  (1)
+    d_s = s1 * d_a + FUNCTION * u * s                                    # (n, m)  (2)
+    d_s1 = np.abs(s2) * d_a + FUNCTION * u * s1                          # (n, m)  (2)
     y = s @ model.W + model.c
     r = y - x
-    d_r = d_s @ W + (m + 2) * u * (s @ W + c) + 4 * u * (np.abs(y) + np.abs(x_noisy) + np.abs(x))   # (n, d)  (3)
+    differences = np.abs(y) + x_size + np.abs(x)
+    d_r = d_s @ W + (m + 2) * u * (s @ W + c) + 4 * u * differences      # (n, d)  (3)
     term = (r * r).sum(axis=1)
-    d_term = (2 * np.abs(r) * d_r).sum(axis=1) + (d + 4) * u * term                     # (n,)  (4)
-    d_value = w * (d_term + (n + 1) * u * term).sum()                                   # ()  (5)
+    d_term = (2 * np.abs(r) * d_r).sum(axis=1) + (d + 4) * u * term      # (n,)    (4)
+    d_value = w * (d_term + (n + 1) * u * term).sum()                    # ()      (5)
     p = w * np.abs(r)
-    d_p = w * d_r + 2 * u * p                                                           # (n, d)  (6)
+    d_p = w * d_r + 2 * u * p                                            # (n, d)  (6)
     pW = np.abs((w * r) @ model.W.T)
     A = s1 * pW
-    d_A = s1 * (d_p @ W.T + (d + 2) * u * (p @ W.T)) + pW * d_s1                        # (n, m)  (7)
-    x_size = np.abs(x_noisy)
-    d_W = d_A.T @ x_size + d_s.T @ p + s.T @ d_p + (n + 4) * u * (A.T @ x_size + s.T @ p)   # (m, d)  (8)
-    d_b = (d_A + (n + 3) * u * A).sum(axis=0)                                           # (m,)  (9)
-    d_c = (d_p + (n + 3) * u * p).sum(axis=0)                                           # (d,)  (9)
-    # the gradient of |r|^2 carries a factor 2 that (6) to (9) leave out, and either computation may be off by the bound
-    return RoundingBounds(2 * d_value, 2 * d_term, AutoencoderTheta(*(4 * block for block in (d_W, d_b, d_c))))
+    d_A = s1 * (d_p @ W.T + (d + 2) * u * (p @ W.T)) + pW * d_s1         # (n, m)  (7)
+    products = A.T @ x_size + s.T @ p
+    d_W = d_A.T @ x_size + d_s.T @ p + s.T @ d_p + (n + 4) * u * products    # (m, d)  (8)
+    d_b = (d_A + (n + 3) * u * A).sum(axis=0)                            # (m,)    (9)
+    d_c = (d_p + (n + 3) * u * p).sum(axis=0)                            # (d,)    (9)
+    # (6) to (9) leave out the factor 2 of the gradient; and each computation may be off by a bound
+    gradient = AutoencoderTheta(4 * d_W, 4 * d_b, 4 * d_c)
+    return RoundingBounds(2 * d_value, 2 * d_term, gradient)

@@ -26,12 +26,11 @@ Statements
 Derivation
     29  (a) v'Av + 1/2 |psi|^2 or 0.  For Gaussian v, E v_i v_j v_k v_l = d_ij d_kl + d_ik d_jl +
             d_il d_jk gives E (v'Av)^2 = (tr A)^2 + 2 |A|^2.  For signs v_i^2 = 1, so v'Av = tr A +
-            2 sum_{i<k} A_ik v_i v_k, of variance 4 sum_{i<k} A_ik^2.  On the sphere v = sqrt(d) g /
-              |g|, where |g| does not depend on g / |g|
-            and E |g|^4 = d (d + 2): E (v'Av)^2 = d / (d + 2) times the Gaussian's.  A frame:
-            statement 7.
+            2 sum_{i<k} A_ik v_i v_k, of variance 4 sum_{i<k} A_ik^2.  On the sphere
+            v = sqrt(d) g / |g|, where |g| and g / |g| are independent and E |g|^4 = d (d + 2), so
+            E (v'Av)^2 is d / (d + 2) times the Gaussian's.  A frame: statement 7.
         (b) psi = -x, J = -I.  E_x 2 |-I + xx'/2|^2 = 2 (d - E|x|^2 + E|x|^4 / 4) = d (d + 2) / 2;
-            and 2 |J|^2 = 2 d. So "variance-reduced" is a name: the plain form varies less where
+            and 2 |J|^2 = 2 d.  So "variance-reduced" is a name: the plain form varies less where
             psi'J psi < -|psi|^4 / 4.
         (c) E v'Jv = tr(J E v v'); the second line is (7) -> (11) of `refsm.objectives.sliced`.
     32  (a) v.grad(v.psi) = sum_ik v_k d(v_i psi_i)/dx_k, v a constant.  If v depends on x, the

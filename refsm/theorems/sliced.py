@@ -52,9 +52,12 @@ def sliced_is_implicit() -> list[Statement]:
     rng = np.random.default_rng(7)
     x = rng.standard_normal((N, D))
     W, b, c = rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D)
-    energies = [AutoencoderEnergy(W, b, c, sigma=0.6), GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3),
-                GaussianMixture([0.3, 0.7], rng.standard_normal((2, D)), np.stack([np.eye(D), 0.4 * np.eye(D)]))]
-    kinds = {"all 2^d signs": directions.all_signs(N, D), "one frame times sqrt(d)": directions.frames(N, D, rng)}
+    energies = [AutoencoderEnergy(W, b, c, sigma=0.6),
+                GaussianBernoulliRBM(W, b, c, rng.standard_normal(D) / 3),
+                GaussianMixture([0.3, 0.7], rng.standard_normal((2, D)),
+                                np.stack([np.eye(D), 0.4 * np.eye(D)]))]
+    kinds = {"all 2^d signs": directions.all_signs(N, D),
+             "one frame times sqrt(d)": directions.frames(N, D, rng)}
     out = []
     for model in energies:
         right = ImplicitScoreMatching(x)
@@ -64,28 +67,33 @@ def sliced_is_implicit() -> list[Statement]:
                 left = SlicedScoreMatching(x, v, variance_reduced=variance_reduced)
                 form = "variance-reduced " if variance_reduced else ""
                 bound = ROUNDINGS * UNIT * np.sqrt(v.shape[1]) * size
-                out.append(equal(7, f"{form}SSM = ISM, terms", f"{type(model).__name__}, {kind}", left.per_sample(model), right.per_sample(model),
-                                 bound, "rounding"))
+                out.append(equal(7, f"{form}SSM = ISM, terms", f"{type(model).__name__}, {kind}",
+                                 left.per_sample(model), right.per_sample(model), bound,
+                                 "rounding"))
     return out
 
 
 def exactly() -> list[Statement]:
-    """Statement 7 in exact rationals: value and every gradient, all 2^3 signs and a rotated frame times sqrt(9)."""
+    """Statement 7 in rationals: value and gradients, all 2^3 signs, a rotated frame times 3."""
     rng = np.random.default_rng(70)
     out = []
     for d, kind in ((3, "all 2^d signs"), (9, "a rotated frame times 3")):
-        x, W, b, c = (rationals.nearest(rng.standard_normal(shape), GRID) for shape in ((N, d), (M, d), (M,), (d,)))
+        shapes = ((N, d), (M, d), (M,), (d,))
+        x, W, b, c = (rationals.nearest(rng.standard_normal(shape), GRID) for shape in shapes)
         model = AutoencoderEnergy(W, b, c, sigma=Fraction(3, 8), activation=RATIONAL)
         v = rationals.whole(directions.all_signs(1, d)) if d == 3 else 3 * _reflection(d)[None]
         right = ImplicitScoreMatching(x)
         for variance_reduced in (False, True):
-            left = SlicedScoreMatching(x, np.repeat(v, N, axis=0), variance_reduced=variance_reduced)
+            along = np.repeat(v, N, axis=0)
+            left = SlicedScoreMatching(x, along, variance_reduced=variance_reduced)
             form = "variance-reduced " if variance_reduced else ""
-            (value_l, gradient_l), (value_r, gradient_r) = left.value_and_gradient(model), right.value_and_gradient(model)
+            value_l, gradient_l = left.value_and_gradient(model)
+            value_r, gradient_r = right.value_and_gradient(model)
             where = f"AutoencoderEnergy, d={d}, {kind}"
             out.append(equal(7, f"{form}SSM = ISM, value", where, value_l, value_r, 0, "exact"))
             for block, l, r in zip("Wbc", gradient_l, gradient_r):
-                out.append(equal(7, f"{form}SSM = ISM, gradient for {block}", where, l, r, 0, "exact"))
+                out.append(equal(7, f"{form}SSM = ISM, gradient for {block}", where, l, r, 0,
+                                 "exact"))
     return out
 
 
@@ -93,16 +101,18 @@ def explicit_sliced() -> list[Statement]:
     """Statement 8: the same constant for every model, with q and E_v exact."""
     q = density()
     x, w = nodes_of(q)
-    v = np.array([[np.sqrt(2), 0], [0, np.sqrt(2)], [1, 1], [1, -1]])                      # (M, d)  any finite law with E v v' = I
-    target = q.score(x) @ v.T                                                              # (n, M)  v.grad log q
+    v = np.array([[np.sqrt(2), 0], [0, np.sqrt(2)], [1, 1], [1, -1]])    # (M, d)  E[v v'] = I
+    target = q.score(x) @ v.T                                            # (n, M)  v.grad log q
     constant = w @ (target**2).mean(axis=1) / 2
     out = []
     for name, model in models().items():
         along = model.score(x) @ v.T
         explicit = w @ ((along - target) ** 2).mean(axis=1) / 2
-        sliced = SlicedScoreMatching(x, np.broadcast_to(v, (len(x), *v.shape)), weights=w).value(model)
+        along_all = np.broadcast_to(v, (len(x), *v.shape))
+        sliced = SlicedScoreMatching(x, along_all, weights=w).value(model)
         bound = relative_bound(explicit, w @ (along**2).mean(axis=1), constant)
-        out.append(equal(8, "sliced Fisher divergence - SSM = const", f"{name}, d=2", explicit - sliced, constant, bound, "quadrature"))
+        out.append(equal(8, "sliced Fisher divergence - SSM = const", f"{name}, d=2",
+                         explicit - sliced, constant, bound, "quadrature"))
     return out
 
 

@@ -9,8 +9,8 @@ Symbols
     R                       the coefficient of sigma^2 in statement 14
 
 Statements
-    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), where for a gradient field
-        psi 2 R = E_q |J|^2 + E_q (psi - s).grad div psi
+    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), with, where psi is a gradient,
+        2 R = E_q |J|^2 + E_q (psi - s).grad div psi
         For psi = s, R = 1/2 E_q |J|^2.  Kingma & LeCun's penalty with strength sigma^2 / 2 has
         1/2 E_q sum_i J_ii^2 there: the same where J is diagonal (independent dimensions), and
         not otherwise
@@ -30,8 +30,8 @@ Derivation
         grad q = q s.  So log q_sigma = log q + (sigma^2 / 2)(div s + |s|^2) + O(sigma^4).
     20  term = 1/2 |psi(x_noisy)|^2 + psi(x_noisy).eps / sigma + |eps|^2 / (2 sigma^2).  The
         variance of the last is 2 d / (4 sigma^4).  Without it, and without psi(x).eps / sigma (both
-        of known mean), 1/2 |psi(x)|^2 + eps'J eps + O(sigma) is left, whose variance is 2 |sym
-        J|^2. The variances are even in sigma, since -eps is as probable as eps.
+        of known mean), 1/2 |psi(x)|^2 + eps'J eps + O(sigma) is left, whose variance is
+        2 |sym J|^2.  The variances are even in sigma, since -eps is as probable as eps.
     21  add the two squares; the cross terms with psi(x) cancel.  Affine: psi(x_noisy) - psi(x) =
         sigma J eps.
 
@@ -41,8 +41,8 @@ Conditions
 
 Sources
     Kingma & LeCun, Regularized estimation of image statistics by score matching, NIPS 2010: the
-    penalty. Hyvarinen, Optimal approximation of signal priors, Neural Computation 20 (2008): small
-    noise. The other statements are derived here.
+    penalty.  Hyvarinen, Optimal approximation of signal priors, Neural Computation 20 (2008): small
+    noise.  The other statements are derived here.
 """
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def equal(number: int, name: str, where: str, left: Any, right: Any, bound: Any,
         worst = int(np.argmax(gap))
     else:
         gap = np.where(np.isnan(gap), np.inf, gap)
-        with np.errstate(over="ignore"):                                 # a gap where the bound is 0
+        with np.errstate(over="ignore"):                # a gap where the bound is 0
             worst = int(np.argmax(gap / np.maximum(bound, np.finfo(float).tiny)))
     l, r, g, b = (side.ravel()[worst] for side in (left, right, gap, bound))
     return Statement(number, name, where, l, r, g, float(b), how)
