@@ -8,11 +8,11 @@ Symbols
     level_weights  (L,)        lambda_l
     weights        (n,)        w_n, 1/n unless given
     score          (L, n, d)   psi_l, the score of the model of level l at x_noisy_l
-    target         (n, d)      grad log q_l(x_noisy_l | x) with respect to x_noisy_l
     term           (n,)        the loss at one clean point and its L noisy ones
 
 Equations
-    (1)  term  = sum_l lambda_l 1/2 |psi_l(x_noisy_l) - target_l|^2
+    (1)  term  = sum_l lambda_l 1/2 |psi_l(x_noisy_l) - target_l|^2,
+         target_l = grad log q_l(x_noisy_l | x) with respect to x_noisy_l
     (2)  value = sum_n w_n term_n = sum_l lambda_l J_l,  J_l the denoising loss at level l
     (3)  d value / d psi_l = lambda_l w (psi_l - target_l)
     one theta for all levels, psi_l the score of the model's corrupted density:
@@ -140,6 +140,7 @@ class MultiLevelDenoising(Objective):
         if not hasattr(model, "corrupted"):
             raise TypeError("model must be a density that can be corrupted or a sequence of "
                             f"{L} energies, but it is a {type(model).__name__}")
+        self.levels[0].check_model(model)
         return [model.corrupted(process) for process in self.corruptions]
 
     def evaluate(self, **local: Any) -> LocalLoss:

@@ -183,7 +183,7 @@ def test_a_model_that_is_none_for_these_levels_is_refused_in_one_sentence():
             read(energies()[0])
         with pytest.raises(ValueError, match="^model must have one energy for each of the 3 levels, but it has 2$"):
             read(energies()[:2])
-    with pytest.raises(ValueError, match="but it has d = 3"):
+    with pytest.raises(ValueError, match="^model must have d = 5 as the data of DenoisingScoreMatching, but it has d = 3$"):
         J.check_model(refsm.Gaussian(np.zeros(3), np.eye(3)))
     with pytest.raises(TypeError, match="^MultiLevelDenoising.evaluate takes score, but it was given nothing$"):
         J.evaluate()
