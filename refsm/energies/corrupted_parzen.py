@@ -121,7 +121,7 @@ class WhitenedParzenAt(EnergyAt):
         return self.at_u.score() @ self.A                                            # (n, d)  (6)
 
     def jacobian(self) -> Array:
-        return self.A.T @ self.at_u.jacobian() @ self.A                              # (n, d, d)  (7)
+        return self.A.T @ self.at_u.jacobian() @ self.A                             # (n, d, d)  (7)
 
     def divergence(self) -> Array:
         return np.trace(self.jacobian(), axis1=1, axis2=2)                           # (n,)
