@@ -40,11 +40,14 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm import enumeration as enumeration
     from refsm import expectations as expectations
     from refsm import objectives as objectives
+    from refsm import predictions as predictions
     from refsm import quantities as quantities
+    from refsm import schedules as schedules
     from refsm import stable as stable
     from refsm import theorems as theorems
     from refsm import validation as validation
     from refsm import verify as verify
+    from refsm.annealed import annealed_langevin as annealed_langevin
     from refsm.checks import check_gradient as check_gradient
     from refsm.checks import check_jacobian as check_jacobian
     from refsm.checks import check_model as check_model
@@ -67,16 +70,19 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM as GaussianBernoulliRBM
     from refsm.energies.mixture import GaussianMixture as GaussianMixture
     from refsm.energies.parzen import Parzen as Parzen
+    from refsm.flow import probability_flow as probability_flow
     from refsm.gibbs_sampling import block_gibbs as block_gibbs
     from refsm.gibbs_sampling import gibbs as gibbs
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
+    from refsm.objectives.multi_level import MultiLevelDenoising as MultiLevelDenoising
     from refsm.objectives.objective import Objective as Objective
     from refsm.objectives.parzen_score_matching import (
         ParzenExplicitScoreMatching as ParzenExplicitScoreMatching)
     from refsm.objectives.parzen_score_matching import (
         ParzenImplicitScoreMatching as ParzenImplicitScoreMatching)
+    from refsm.objectives.prediction import PredictionLoss as PredictionLoss
     from refsm.objectives.pseudo_likelihood import PseudoLikelihood as PseudoLikelihood
     from refsm.objectives.ratio_matching import RatioMatching as RatioMatching
     from refsm.objectives.score_matching import ExplicitScoreMatching as ExplicitScoreMatching
@@ -92,6 +98,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.verify import assert_conforms as assert_conforms
 
 _NAMES = {
+    "annealed": ["annealed_langevin"],
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
     "corruption": ["CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",
                    "ScaledCorruption"],
@@ -105,12 +112,15 @@ _NAMES = {
     "energies.gaussian_bernoulli_rbm": ["GaussianBernoulliRBM"],
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
+    "flow": ["probability_flow"],
     "gibbs_sampling": ["block_gibbs", "gibbs"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
+    "objectives.multi_level": ["MultiLevelDenoising"],
     "objectives.objective": ["Objective"],
     "objectives.parzen_score_matching": ["ParzenExplicitScoreMatching",
                                          "ParzenImplicitScoreMatching"],
+    "objectives.prediction": ["PredictionLoss"],
     "objectives.pseudo_likelihood": ["PseudoLikelihood"],
     "objectives.ratio_matching": ["RatioMatching"],
     "objectives.score_matching": ["ExplicitScoreMatching", "ImplicitScoreMatching",
@@ -124,7 +134,8 @@ _NAMES = {
 }
 _ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}
 _ROOMS = ["activations", "data", "directions", "energies", "enumeration", "expectations",
-          "objectives", "quantities", "stable", "theorems", "validation", "verify"]
+          "objectives", "predictions", "quantities", "schedules", "stable", "theorems",
+          "validation", "verify"]
 
 __all__ = [*_ROOM_OF, *_ROOMS]
 

@@ -209,10 +209,10 @@ def test_a_cycle_would_be_found():
 
 FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities",
            "activations", "saving", "data", "tables"],
-          ["energies", "corruption"],
+          ["energies", "corruption", "predictions", "schedules"],
           ["objectives", "directions", "denoiser"],
           ["expectations", "enumeration", "checks", "run_record", "descent", "sampling",
-           "gibbs_sampling"],
+           "gibbs_sampling", "annealed", "flow"],
           ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
 
 

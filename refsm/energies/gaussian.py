@@ -70,12 +70,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
 from refsm import immutable, validation
+from refsm.energies.corrupted import Corrupted, CorruptedGaussian
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.sums import column, outer_sum, row_dot, sum_rows
 from refsm.typing import Array, ArrayLike, Given
@@ -178,6 +179,10 @@ class Gaussian(Energy):
         eps = validation.generator(rng).standard_normal((validation.count(n, "n"), self.d))
         x = self.mean + solve_triangular(C, eps.T, trans="T", lower=True).T       # (n, d)  (13)
         return validation.widen(x)
+
+    def corrupted(self, corruption: Any) -> Corrupted:
+        """The exact density of alpha x + noise with x from this one: `energies.corrupted`."""
+        return CorruptedGaussian(self, corruption)
 
     @property
     def covariance(self) -> Array:

@@ -112,11 +112,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refsm import immutable, validation
+from refsm.energies.corrupted import Corrupted, CorruptedMixture
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.stable import log_sum_exp
 from refsm.sums import row_dot
@@ -251,6 +252,10 @@ class GaussianMixture(Energy):
             rows = component == k
             x[rows] = self.means[k] + x[rows] @ np.linalg.cholesky(self.covariances[k]).T
         return x
+
+    def corrupted(self, corruption: Any) -> Corrupted:
+        """The exact density of alpha x + noise with x from this one: `energies.corrupted`."""
+        return CorruptedMixture(self, corruption)
 
     def at(self, x: Array, v: Array = ZERO) -> GaussianMixtureAt:
         """The energy at a block of points x (n, d), along directions v (n, M, d)."""

@@ -110,6 +110,8 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm import immutable, validation
+from refsm.energies.corrupted import Corrupted
+from refsm.energies.corrupted_parzen import corrupted_parzen
 from refsm.energies.energy import Energy, EnergyAt, NoTheta
 from refsm.sums import row_dot
 from refsm.typing import Array, ArrayLike, Given
@@ -207,6 +209,10 @@ class Parzen(Energy):
         n = validation.count(n, "n")
         noise = validation.generator(rng).standard_normal((n, self.d))
         return self.centers[rng.integers(len(self.centers), size=n)] + self.sigma * noise
+
+    def corrupted(self, corruption: Any) -> Corrupted:
+        """The exact density of alpha x + noise with x from this one: `energies.corrupted_parzen`."""
+        return corrupted_parzen(self, corruption)
 
     def at(self, x: Array, v: Array = ZERO) -> ParzenAt:
         """The energy at a block of points x (n, d), along directions v (n, M, d)."""
