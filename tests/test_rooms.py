@@ -211,8 +211,8 @@ FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation"
            "activations", "saving", "data", "tables"],
           ["energies", "corruption"],
           ["objectives", "directions", "denoiser"],
-          ["expectations", "enumeration", "checks", "run_record", "descent", "sampling",
-           "gibbs_sampling"],
+          ["expectations", "closed_forms", "enumeration", "checks", "run_record", "descent",
+           "sampling", "gibbs_sampling"],
           ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
 
 
