@@ -191,12 +191,12 @@ def test_the_information_is_the_covariance_of_the_terms():
 
 
 def test_the_covariance_is_that_of_estimates_from_many_samples():
-    """150 samples of 200 points of N(0, 1), two terms: variances within 4 standard errors, 4 sqrt(2 / 150)."""
+    """100 samples of 500 points of N(0, 1), two terms: variances within 4 standard errors, 4 sqrt(2 / 100)."""
     model, rng = PolynomialEnergy([0.0, 0.0], [[2], [4]]), np.random.default_rng(6)
-    found = [closed_form(refsm.ImplicitScoreMatching(rng.normal(size=(200, 1))), model) for _ in range(150)]
+    found = [closed_form(refsm.ImplicitScoreMatching(rng.normal(size=(500, 1))), model) for _ in range(100)]
     empirical = np.var([one.model.ravel() for one in found], axis=0)
     stated = np.mean([np.diag(one.covariance) for one in found], axis=0)
-    assert empirical == pytest.approx(stated, rel=0.46)
+    assert empirical == pytest.approx(stated, rel=0.57)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,6 +7,10 @@
     binary         9, 10      ratio matching, and the partition function that nobody sees
     denoiser       11, 12     Tweedie's formula
     gaussian       13         the Gaussian, where everything has a closed form
+    positive       44, 45     generalised score matching, its boundary term, published variances
+    linear         46         energies that are linear in their parameters
+    components     47         independent components
+    binary_flow    48         minimum probability flow
 
 [theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is and how exact each
 kind is; `rounding` computes the bounds of statement 1.
@@ -18,7 +22,8 @@ from typing import Callable, Iterator
 import numpy as np
 
 from refsm import validation
-from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced
+from refsm.theorems import (binary, binary_flow, chain, components, denoiser, denoising, finite, gaussian,
+                            linear, positive, sliced)
 from refsm.theorems.denoising import Setting
 from refsm.theorems.statement import Statement
 from refsm.typing import ArrayLike
@@ -55,11 +60,13 @@ def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "
         ("Tweedie: a score is a denoiser", denoiser.MAKERS),
         ("The Gaussian in closed form", [lambda: gaussian.statements(x, name)]),
         ("Sliced score matching", sliced.MAKERS),
-        ("Binary data, and the partition function", binary.MAKERS),
+        ("Binary data, and the partition function", binary.MAKERS + binary_flow.MAKERS),
+        ("Generalised score matching, and linear models", positive.MAKERS + linear.MAKERS),
+        ("Independent components", components.MAKERS),
         ("What does not hold, and by how much", finite.MAKERS),
     ]
     if exact:
-        rational = [lambda: denoising.dsm_is_dae_exactly(middle), lambda: denoising.rbm_is_autoencoder_exactly(middle), sliced.exactly]
+        rational = [lambda: denoising.dsm_is_dae_exactly(middle), lambda: denoising.rbm_is_autoencoder_exactly(middle), sliced.exactly, *linear.EXACT]
         groups.insert(1, ("The same in exact rational numbers: the gap is the number 0", rational))
     for group, makers in groups:
         for make in makers:

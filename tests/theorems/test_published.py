@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from refsm.data import digits
-from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced, statement
+from refsm.theorems import binary, binary_flow, chain, components, denoiser, denoising, finite, gaussian, linear, positive, sliced, statement
 from refsm.theorems.denoising import Setting
 
 TABLE = pathlib.Path(__file__).with_name("published.tsv")
@@ -20,8 +20,9 @@ ON_DATA = [(denoising, denoising.dsm_is_dae, FEW), (denoising, denoising.same_pa
 LARGE = Setting(7 * digits()[:13, 20:31], "digits, seven times as large", 0.3, 3, 5)
 COMPUTATIONS = {maker.__name__: (room, lambda maker=maker, data=data: maker(data)) for room, maker, data in ON_DATA} | {
     "same_path of large data": (denoising, lambda: denoising.same_path(LARGE)), "exactly": (sliced, sliced.exactly),
+    "exactly, linear": (linear, linear.exactly),
     "statements": (gaussian, lambda: gaussian.statements(FEW.data, "digits")),
-    **{maker.__name__: (room, maker) for room in (chain, denoiser, sliced, binary, finite) for maker in room.MAKERS}}
+    **{maker.__name__: (room, maker) for room in (chain, denoiser, sliced, binary, finite, positive, linear, components, binary_flow) for maker in room.MAKERS}}
 SHARP = {"small_noise": 0.02}       # its bound is itself a difference of nearly equal numbers
 
 
