@@ -81,6 +81,9 @@ Conventions
     f = 2 log cosh(pi a / (2 sqrt 3)), the logistic density of variance 1; others fix |W_j| = 1 and
     learn alpha.  The Student expert's f'' is 0 at a^2 = 2 and negative beyond, where f''' is not 0:
     no ratio f'''/f'' exists, and the code uses f''' itself.
+    On a finite sample the implicit loss of these energies has no minimum over W and alpha together:
+    with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that point falls like
+    -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, or use a loss that bounds J.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the

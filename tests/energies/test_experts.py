@@ -8,6 +8,7 @@ from oracles import complex_jacobian, pullback_gap, relative_gap
 from scipy import stats
 
 from refsm.energies.experts import EXPERTS, ProductOfExperts
+from refsm.objectives.score_matching import ImplicitScoreMatching
 
 n, d, m, M = 7, 3, 5, 6
 KINDS = ["logcosh", "student"]
@@ -151,6 +152,16 @@ def test_far_away_the_logcosh_expert_is_the_absolute_value():
     assert relative_gap(model.energy(x), (np.abs(a) - np.log(2)) @ alpha) < 1e-15
     assert relative_gap(model.score(x), -(np.sign(a) * alpha) @ W) < 1e-14
     assert all(np.isfinite(part).all() for part in model.pullback(x, **cotangents()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_implicit_loss_of_a_finite_sample_falls_without_bound_as_the_conventions_say(kind):
+    """W orthogonal to one of 7 points, alpha = 1 / |W| = 1 / r: the loss is -r / 7, up to a bounded rest."""
+    x = data()
+    across = np.array([x[0, 1], -x[0, 0], 0.0]) / np.hypot(x[0, 0], x[0, 1])
+    for r in (1e3, 1e5):
+        model = ProductOfExperts([r * across], [-np.log(r)], expert=kind)
+        assert abs(ImplicitScoreMatching(x).value(model) + r / n) < 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
