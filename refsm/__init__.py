@@ -52,6 +52,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.checks import check_jacobian as check_jacobian
     from refsm.checks import check_model as check_model
     from refsm.checks import check_objective as check_objective
+    from refsm.closed_forms import closed_form as closed_form
     from refsm.corruption import CovarianceCorruption as CovarianceCorruption
     from refsm.corruption import DiagonalCorruption as DiagonalCorruption
     from refsm.corruption import GaussianCorruption as GaussianCorruption
@@ -66,16 +67,21 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.energies.energy import BinaryEnergy as BinaryEnergy
     from refsm.energies.energy import Energy as Energy
     from refsm.energies.energy import EnergyAt as EnergyAt
+    from refsm.energies.experts import ProductOfExperts as ProductOfExperts
     from refsm.energies.gaussian import Gaussian as Gaussian
     from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM as GaussianBernoulliRBM
     from refsm.energies.mixture import GaussianMixture as GaussianMixture
     from refsm.energies.parzen import Parzen as Parzen
+    from refsm.energies.polynomial import PolynomialEnergy as PolynomialEnergy
     from refsm.flow import probability_flow as probability_flow
     from refsm.gibbs_sampling import block_gibbs as block_gibbs
     from refsm.gibbs_sampling import gibbs as gibbs
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
+    from refsm.objectives.generalized import GeneralizedScoreMatching as GeneralizedScoreMatching
+    from refsm.objectives.minimum_probability_flow import (
+        MinimumProbabilityFlow as MinimumProbabilityFlow)
     from refsm.objectives.multi_level import MultiLevelDenoising as MultiLevelDenoising
     from refsm.objectives.objective import Objective as Objective
     from refsm.objectives.parzen_score_matching import (
@@ -100,6 +106,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
 _NAMES = {
     "annealed": ["annealed_langevin"],
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
+    "closed_forms": ["closed_form"],
     "corruption": ["CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",
                    "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
@@ -108,14 +115,18 @@ _NAMES = {
     "energies.bernoulli_rbm": ["BernoulliRBM"],
     "energies.boltzmann_machine": ["BoltzmannMachine"],
     "energies.energy": ["BinaryEnergy", "Energy", "EnergyAt"],
+    "energies.experts": ["ProductOfExperts"],
     "energies.gaussian": ["Gaussian"],
     "energies.gaussian_bernoulli_rbm": ["GaussianBernoulliRBM"],
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
+    "energies.polynomial": ["PolynomialEnergy"],
     "flow": ["probability_flow"],
     "gibbs_sampling": ["block_gibbs", "gibbs"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
+    "objectives.generalized": ["GeneralizedScoreMatching"],
+    "objectives.minimum_probability_flow": ["MinimumProbabilityFlow"],
     "objectives.multi_level": ["MultiLevelDenoising"],
     "objectives.objective": ["Objective"],
     "objectives.parzen_score_matching": ["ParzenExplicitScoreMatching",

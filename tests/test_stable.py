@@ -28,7 +28,11 @@ def in_longdouble(name, a):
     return {"softplus": lambda: np.log1p(np.exp(a)),
             "sigmoid": lambda: 1 / (1 + np.exp(-a)),
             "sigmoid_slope": lambda: e / (1 + e) ** 2,
-            "sigmoid_bend": lambda: np.sign(a) * np.expm1(-abs(a)) * e / (1 + e) ** 3}[name]()
+            "sigmoid_bend": lambda: np.sign(a) * np.expm1(-abs(a)) * e / (1 + e) ** 3,
+            "log_cosh": lambda: np.where(
+                abs(a) < 1, np.log1p(2 * np.sinh(np.clip(a / 2, -1, 1)) ** 2),
+                abs(a) - np.log(LD(2)) + np.log1p(e * e)),
+            "tanh": lambda: np.tanh(a), "tanh_slope": lambda: 4 * e * e / (1 + e * e) ** 2}[name]()
 
 
 def units(got, true):
@@ -36,7 +40,7 @@ def units(got, true):
 
 
 # twice what was measured: libraries differ
-BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8}
+BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8, "log_cosh": 6}
 
 
 @has_longdouble
@@ -56,6 +60,33 @@ def test_numbers_without_dimension_and_longdouble_are_taken(name):
         assert float(function(np.float64(a))) == pytest.approx(float(in_longdouble(name, a)),
                                                                rel=1e-14)
         assert function(LD([a])).dtype == LD
+
+
+@has_longdouble
+@pytest.mark.parametrize("largest", [1e4, 700])
+def test_tanh_and_its_slope_are_right_to_a_few_units_in_the_last_place(largest):
+    a = everywhere()
+    s, slope = stable.tanh_and_slope(a[abs(a) <= largest])
+    assert units(s, in_longdouble("tanh", a[abs(a) <= largest])) < 3
+    assert units(slope, in_longdouble("tanh_slope", a[abs(a) <= largest])) < 9
+
+
+def test_tanh_and_its_slope_at_the_ends_without_dimension_and_in_longdouble():
+    s, slope = stable.tanh_and_slope(np.float64(-801.0))
+    assert (float(s), float(slope)) == (-1.0, 0.0)
+    s, slope = stable.tanh_and_slope(LD([0.3, 801]))
+    assert s.dtype == slope.dtype == LD
+    assert float(slope[0]) == pytest.approx(1 - np.tanh(0.3) ** 2, rel=1e-15)
+    assert [part.shape for part in stable.tanh_and_slope(np.zeros((0, 3)))] == [(0, 3), (0, 3)]
+
+
+@pytest.mark.parametrize(("largest", "h"), [(30, 1e-200), (330, 1e-20)])
+def test_a_complex_step_through_tanh_is_its_slope(largest, h):
+    a = np.linspace(-largest, largest, 30)
+    s, slope = stable.tanh_and_slope(a + 1j * h)
+    expected, expected_slope = stable.tanh_and_slope(a)
+    assert np.allclose(s.imag / h, expected_slope, rtol=1e-13, atol=0 if largest < 100 else 1e-280)
+    assert np.allclose(slope.imag / h, -2 * expected * expected_slope, rtol=1e-13, atol=1e-280)
 
 
 @has_longdouble
@@ -98,6 +129,7 @@ def test_inputs_are_not_modified():
     kept = a.copy()
     for name in BOUND:
         getattr(stable, name)(a)
+    stable.tanh_and_slope(a)
     stable.sigmoid_bend(a, slope := stable.sigmoid_slope(a))
     stable.log_sum_exp(a)
     stable.exp(a[a < 700])
@@ -106,7 +138,7 @@ def test_inputs_are_not_modified():
 
 
 @pytest.mark.parametrize("name, derivative",
-                         [("softplus", stable.sigmoid), ("sigmoid", stable.sigmoid_slope),
+                         [("softplus", stable.sigmoid), ("log_cosh", np.tanh), ("sigmoid", stable.sigmoid_slope),
                           ("sigmoid_slope", stable.sigmoid_bend)])
 @pytest.mark.parametrize("largest, h", [(30, 1e-200), (330, 1e-150), (9e3, 1e-20)])
 def test_a_complex_step_through_each_function_is_its_derivative(name, derivative, largest, h):

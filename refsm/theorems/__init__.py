@@ -14,6 +14,18 @@
     conditions        26, 30          where a step by parts is allowed
     blindness         27, 28          what score matching does not see
     finite            2, 33           a finite sample, and masking noise
+    prediction_factors  34 to 38      predictions in the place of a score
+    levels            39, 40          the density at every noise level, and all levels at once
+    diffusion         41, 42          how a density changes with the noise
+    transport         43              the probability flow
+    positive          44, 45          generalised score matching, its boundary term, variances
+    linear            46              energies that are linear in their parameters
+    components        47              independent components
+    binary_flow       48              minimum probability flow
+    contrastive       49              contrastive divergence with one Langevin step
+    stein             50              Stein's identity, and the kernel Stein discrepancy
+    posterior_moments 51              third-order Tweedie
+    langevin_steps    52              the stationary density of Langevin steps
 
 [theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is
 and how exact each kind is, and which bounds are computed and which chosen; `rounding` computes
@@ -58,6 +70,18 @@ ROOMS = [
     "conditions",           # 26, 30
     "blindness",            # 27, 28
     "finite",               # 2 on a finite sample, 33
+    "prediction_factors",   # 34, 35, 36, 37, 38
+    "levels",               # 39, 40
+    "diffusion",            # 41, 42
+    "transport",            # 43
+    "positive",             # 44, 45
+    "linear",               # 46
+    "components",           # 47
+    "binary_flow",          # 48
+    "contrastive",          # 49
+    "stein",                # 50
+    "posterior_moments",    # 51
+    "langevin_steps",       # 52
 ]
 
 SIGMAS = (0.05, 0.3, 1.7)

@@ -10,7 +10,7 @@ from refsm import theorems
 from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced, small_noise
 from refsm.theorems.setting import Setting
 
-NUMBERS = set(range(1, 34))     # of the rooms that stand here; other rooms may add more
+NUMBERS = set(range(1, 53))
 
 
 def setting(sigma=0.3, n=40, d=7, hidden=6, seed=0):

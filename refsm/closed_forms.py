@@ -1,0 +1,247 @@
+"""The exact minimiser of score matching where the energy is linear in its parameters, and its covariance.
+
+Symbols
+    n points, k and l parameters (K); a dot is a sum over the entries of a local quantity at a point.
+    theta       (K,)       parameters of the energy E = -sum_k theta_k F_k(x)
+    J                      an objective;  weights (n,) its weights, not negative
+    c           (K,)       gradient of J at theta = 0
+    A           (K, K)     the Hessian of J: one matrix for all theta
+    phi                    local quantities of the energy -F_k, for each k, as rows (K, ...)
+    cotangent              derivative of J with respect to each local quantity
+    u           (n, K)     weights times the gradient of each term, at the minimiser
+    total       number     sum_n weights_n
+    B           (K, K)     second moment of the gradient of a term
+    V           (K, K)     asymptotic variance;  covariance (K, K) of the estimate
+    p           (n,)       probabilities of the nodes of a quadrature rule, under the model
+    F           (n, K)     the functions that theta multiplies
+    information (K, K)     Fisher information of one point
+
+Equations
+    (1)  J(theta) = J(0) + c.theta + 1/2 theta'A theta                                  [definition]
+    (2)  c_k   = sum_n cotangent_n(0) . phi_nk
+    (3)  A_kl  = sum_n ( cotangent_n(phi_k) - cotangent_n(0) ) . phi_nl
+    (4)  A theta = -c
+    (5)  u_nk  = cotangent_n(theta) . phi_nk
+    (6)  covariance = A^-1 ( sum_n u_n u_n' ) A^-1
+    (7)  B     = sum_n u_n u_n' / (weights_n total)
+    (8)  V     = total^2 A^-1 B A^-1
+    (9)  information = sum_n p_n (F_n - mean) (F_n - mean)',  mean = sum_n p_n F_n
+    (10) p_n   = volumes_n exp(-E(x_n)) / sum of these
+    what (2) and (3) are, E for the weighted sum and F_k,i for dF_k/dx_i
+    (11) implicit      A = E sum_i F_k,i F_l,i             c = E sum_i F_k,ii               [result]
+    (12) explicit      A as (11)                           c = -E sum_i F_k,i data_score_i  [result]
+    (13) denoising     A as (11), at x_noisy               c = -E sum_i F_k,i target_i      [result]
+    (14) regularised   A = (11) + 2 strength E sum_i F_k,ii F_l,ii         c as (11)        [result]
+    (15) generalised   A = E sum_i h_i F_k,i F_l,i,  c = E sum_i (h_slope_i F_k,i + h_i F_k,ii)
+                                                                                            [result]
+    (16) sliced        A = E mean_r (v_r.grad F_k)(v_r.grad F_l),  c = E mean_r v_r'(Hessian of F_k) v_r
+                                                                                            [result]
+
+Derivation
+    (1)          every local quantity is linear in theta: sum_k theta_k phi_k.  The terms of these objectives
+                 are at most quadratic in score, divergence, diagonal and curvature.
+    (1) -> (2)   the chain rule at theta = 0: the pullback of a cotangent onto theta_k is its product with
+                 phi_k.
+    (1) -> (3)   a cotangent is affine in the local quantities.  Without its constant part it is
+                 linear, and sum_l theta_l times (3) is the gradient without c.
+    (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other minimiser.
+    (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the theta of the
+                 expected loss:  estimate - theta = -A^-1 sum_n u_n, to first order.  The u_n are
+                 independent where the points are, so the covariance of their sum is estimated by
+                 sum_n u_n u_n' (each has mean 0 at theta).
+    (5) -> (7)   u_n / weights_n is the gradient of the term; its square has the mean (7) under weights / total.
+    (7) -> (8)   for weights 1/n, (6) is V / n.  With the weights of a quadrature rule (8) is n times the
+                 variance of the estimate from n points drawn from the density that the rule stands for.
+    (9)          the gradient of log p for theta_k is F_k - E_p F_k; its covariance.  No unbiased estimate has
+                 a variance below the inverse of n times (9).
+    (11)-(16)    (2) and (3) for psi_i = sum_k theta_k F_k,i and J_ii = sum_k theta_k F_k,ii.
+
+Conventions
+    Which energies: those that say `linear = True`, as PolynomialEnergy does.  A Gaussian is linear in (P mean, P),
+    not in the (mean, P) that refsm.Gaussian learns: write it as a PolynomialEnergy of degree 2.
+    Nothing keeps exp(-E) integrable: the estimate may be a theta without a density, when points are few.
+    (6) takes the points for independent: several noisy copies of one x are not.
+    Where theta and the points are exact rationals, so is all of this.
+
+Sources
+    Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential families: (4)
+    with (11).  Huber, The behavior of maximum likelihood estimates under nonstandard conditions, Berkeley
+    Symposium 5 (1967): (6).  Yu, Drton & Shojaie, Generalized score matching for non-negative data,
+    JMLR 20 (2019): (4) with (15).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from refsm import validation
+from refsm.objectives.objective import Objective
+from refsm.rows import row_blocks
+from refsm.typing import Array, ArrayLike
+
+__all__ = ["ClosedForm", "closed_form", "fisher_information"]
+
+REFINEMENTS = 2          # steps of theta <- theta - A^-1 gradient: each removes what rounding left of it
+QUADRATIC = 1e-9         # part of its terms that may remain of a gradient which rounding alone moves from 0
+NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
+                       "terms must not repeat or be constant, and points must outnumber them")
+SINGULAR = 16            # units of rounding per parameter: an eigenvalue below is 0 (A scaled to diagonal 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """A minimiser in closed form, and what its accuracy follows from.
+
+    Parameters are in the order of `model.ravel()`.
+    """
+
+    model: Any                   # the minimiser
+    covariance: Array            # (K, K), equation (6): of the estimate, for independent points
+    asymptotic_variance: Array   # (K, K), equation (8): n times that of an estimate from n points
+    hessian: Array               # (K, K), A of equation (3)
+    gradient_moment: Array       # (K, K), B of equation (7)
+
+
+def closed_form(J: Objective, model: Any) -> ClosedForm:
+    """The parameters that minimise J, for a model that is linear in them, equation (4).
+
+    J is an objective that is quadratic in theta: implicit, explicit, regularised, generalised, denoising,
+    sliced or Parzen score matching.  Of `model` only the terms count, not its present theta.  TypeError for
+    another objective or model, ValueError where J has no single minimiser or negative weights.
+
+    A Gaussian of mean 0 on the points 1 and 3: E = -theta x^2, theta = -1 / (2 * mean of x^2).
+
+    >>> from refsm import ImplicitScoreMatching, PolynomialEnergy
+    >>> found = closed_form(ImplicitScoreMatching([[1.0], [3.0]]), PolynomialEnergy([0.0], [[2]]))
+    >>> found.model.theta.coefficients
+    array([-0.1])
+    """
+    if not isinstance(J, Objective):
+        raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
+    if not getattr(model, "linear", False):
+        raise TypeError("model must be linear in its parameters, as a PolynomialEnergy is, "
+                        f"but it is a {type(model).__name__}")
+    J.check_model(model)
+    if (J.weights < 0).any():
+        raise ValueError(f"weights of J must be >= 0, but the smallest is {J.weights.min()}")
+    A, c = _normal_equations(J, model)
+    theta = -_solve(A, c)                                                                # (K,)  (4)
+    for refined in range(REFINEMENTS + 1):
+        gradient = model.ravel(J.gradient(model.unravel(theta)))
+        if (abs(gradient) > QUADRATIC * (abs(A) @ abs(theta) + abs(c))).any():
+            raise TypeError(f"J must be quadratic in theta, but {type(J).__name__} is not: "
+                            "its gradient is not 0 where A theta = -c")
+        if refined < REFINEMENTS:
+            theta = theta - _solve(A, gradient)
+    model = model.unravel(theta)
+    outer, B, total = _moments(J, model)
+    covariance = _sandwich(A, outer)                                                     # (K, K)  (6)
+    V = total**2 * _sandwich(A, B)                                                       # (K, K)  (8)
+    return ClosedForm(model, covariance, V, A, B)
+
+
+def fisher_information(model: Any, nodes: ArrayLike, volumes: ArrayLike) -> Array:
+    """The Fisher information of one point about theta, (K, K), equation (9), by a quadrature rule.
+
+    nodes (n, d) and volumes (n,) integrate over the domain of the density, as `refsm.expectations.box` does.
+
+    N(0, 1) as E = x^2 / 2, theta = -1/2: F = x^2 has the variance 2.
+
+    >>> from refsm import PolynomialEnergy, expectations
+    >>> model = PolynomialEnergy([-0.5], [[2]])
+    >>> fisher_information(model, *expectations.box([-9.0], [9.0], 81)).round(9)
+    array([[2.]])
+    """
+    x = model.points(nodes, "nodes")
+    volumes = validation.array(volumes, "volumes", (len(x),))
+    F = np.stack([-unit.energy(x) for unit in _units(model)], axis=1)                    # (n, K)
+    energy = model.energy(x)
+    p = volumes * np.exp(energy.min() - energy)
+    p /= p.sum()                                                                         # (n,)  (10)
+    F -= p @ F
+    information = (p[:, None] * F).T @ F                                                 # (K, K)  (9)
+    return information
+
+
+def _units(model: Any) -> list[Any]:
+    """The model with each of its parameters 1 and all others 0."""
+    K = len(model.ravel())
+    one = Fraction(1) if model.ravel().dtype == object else 1.0
+    return [model.unravel(one * row) for row in np.eye(K, dtype=int)]
+
+
+def _blocks(J: Objective, model: Any) -> Any:
+    """Parts of J, with the local quantities phi of each: {name: (K, n, ...)}."""
+    units = _units(model)
+    for rows in row_blocks(len(J.points), model.width, len(units) * J.arrays_per_point):
+        part = J.take(rows)
+        read = [part.read(part.at(unit)) for unit in units]
+        yield part, {name: np.stack([local[name] for local in read]) for name in J.reads}
+
+
+def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
+    """A and c of equation (1)."""
+    A: Any = 0
+    c: Any = 0
+    for part, phi in _blocks(J, model):
+        _, constant = part.local_loss(**{name: 0 * rows[0] for name, rows in phi.items()})
+        linear = [part.local_loss(**{name: rows[k] for name, rows in phi.items()})[1]
+                  for k in range(len(next(iter(phi.values()))))]
+        for name, rows in phi.items():
+            flat = rows.reshape(len(rows), -1)
+            c = c + flat @ constant[name].reshape(-1)                                    # (K,)  (2)
+            slopes = np.stack([cotangent[name] - constant[name] for cotangent in linear])
+            A = A + slopes.reshape(flat.shape) @ flat.T                                  # (K, K)  (3)
+    return (A + A.T) / 2, c
+
+
+def _moments(J: Objective, model: Any) -> tuple[Array, Array, Any]:
+    """sum_n u_n u_n', B, and the sum of the weights, at the minimiser."""
+    outer: Any = 0
+    B: Any = 0
+    total = J.weights.sum()
+    for part, phi in _blocks(J, model):
+        _, cotangent = part.local_loss(**part.read(part.at(model)))
+        products = [(rows * cotangent[name]).reshape(*rows.shape[:2], -1).sum(axis=2)
+                    for name, rows in phi.items()]
+        u = sum(products[1:], products[0]).T                                             # (n, K)  (5)
+        seen = part.weights != 0
+        u, weights = u[seen], part.weights[seen]
+        outer = outer + u.T @ u
+        B = B + (u / (weights * total)[:, None]).T @ u                                   # (K, K)  (7)
+    return outer, B, total
+
+
+def _sandwich(A: Array, middle: Array) -> Array:
+    """A^-1 middle A^-1, for symmetric matrices."""
+    out = _solve(A, _solve(A, middle).T)
+    return (out + out.T) / 2
+
+
+def _solve(A: Array, right: Array) -> Array:
+    """A^-1 right for a symmetric positive definite A; ValueError where it is not."""
+    if A.dtype == object:
+        return _solve_exactly(A, right)
+    K = len(A)
+    scale = np.sqrt(np.where(np.diag(A) > 0, np.diag(A), 1))
+    scaled = A / scale[:, None] / scale
+    if np.linalg.eigvalsh(scaled)[0] <= SINGULAR * K * np.finfo(A.dtype).eps:
+        raise ValueError(NO_SINGLE_MINIMISER)
+    return (np.linalg.solve(scaled, (right.T / scale).T).T / scale).T
+
+
+def _solve_exactly(A: Array, right: Array) -> Array:
+    """The same in rationals, by elimination: a pivot of a positive definite matrix is never 0."""
+    K = len(A)
+    rows = np.concatenate([A, right.reshape(K, -1)], axis=1)
+    for k in range(K):
+        if rows[k, k] <= 0:
+            raise ValueError(NO_SINGLE_MINIMISER)
+        rows[k] = rows[k] / rows[k, k]
+        for other in range(K):
+            if other != k:
+                rows[other] = rows[other] - rows[other, k] * rows[k]
+    return rows[:, K:].reshape(right.shape)

@@ -1,0 +1,269 @@
+"""A product of experts: heavy-tailed functions of projections, and independent components among them.
+
+Symbols
+    n points, i and k visible dimensions (d), j experts (m), r directions (M).
+    W         (m, d)      filters, one row per expert; m may exceed d (overcomplete)
+    log_alpha (m,)        logarithms of the experts' weights
+    alpha     (m,)        weights
+    x         (n, d)      points
+    a         (n, m)      projections
+    f                     log cosh, or the Student expert's log(1 + a^2 / 2)
+    s, s1, s2 (n, m)      f'(a), f''(a), f'''(a)
+    psi       (n, d)      score
+    v         (n, M, d)   directions;  u (n, M, m) their projections
+    q         (m,)        squared lengths of the rows of W
+    h         (n, m)      1 / (1 + a^2 / 2)
+    e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
+                          diagonal (n, d), curvature (n, M)
+    C, B      (n, m)      what multiplies -alpha s in p.psi, and -alpha s1 in the terms after it
+    A         (n, m)      minus the cotangent on a, without alpha
+    S, T      (m, d)      sum_n of s C and of s1 B, before W is multiplied and summed over i
+
+Equations
+    (1)  E(x)    = sum_j alpha_j f(a_j)
+    (2)  a_j     = sum_i W_ji x_i
+    (3)  alpha_j = exp(log_alpha_j)
+    (4)  psi_i   = -sum_j alpha_j s_j W_ji
+    (5)  J_ik    = -sum_j alpha_j s1_j W_ji W_jk
+    (6)  tr J    = -sum_j alpha_j s1_j q_j
+    (7)  q_j     = sum_i W_ji^2
+    (8)  J_ii    = -sum_j alpha_j s1_j W_ji^2
+    (9)  v'Jv    = -sum_j alpha_j s1_j u_j^2
+    (10) u_j     = sum_i W_ji v_i
+    Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
+    (11) C_j     = sum_i W_ji p_i
+    (12) B_j     = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
+    (13) A_j     = s1_j C_j + s2_j B_j - e s_j
+    (14) S_ji    = sum_n s_j p_i
+    (15) T_ji    = sum_n ( s1_j (t + g_i) W_ji + sum_r w_r s1_j u_rj v_ri )
+    (16) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
+    (17) dL/dW_ji = -alpha_j ( sum_n A_j x_i + S_ji + 2 T_ji )
+    the expert "logcosh"
+    (18) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
+    (19) s2 = -2 s s1
+    the expert "student"
+    (20) f = log(1 + a^2 / 2),     s = a h,        s1 = (1 - a^2 / 2) h^2
+    (21) h = 1 / (1 + a^2 / 2)
+    (22) s2 = a h^2 (1 - 4 h)
+
+Derivation
+    (1) -> (4)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2).
+    (4) -> (5)    ds_j/dx_k = s1_j W_jk by (2).
+    (5) -> (6)    set k = i and sum over i; sum_i W_ji^2 is (7).
+    (5) -> (8)    set k = i.
+    (5) -> (9)    sum_ik v_i W_ji W_jk v_k = u_j^2 by (10).
+    -> (11)       p.psi = -sum_j alpha_j s_j sum_i W_ji p_i.
+    -> (12)       what multiplies -alpha_j s1_j in t (6), sum_i g_i (8) and sum_r w_r (9).
+    -> (13)       what L gains when a_j alone moves by da_j:  alpha_j e s_j from the energy,
+                  -alpha_j s1_j C_j from the score, -alpha_j s2_j B_j from the rest.  alpha_j A_j is
+                  minus their sum.
+    -> (16)       every quantity is linear in alpha:  dL/dalpha_j = sum_n ( e f - s_j C_j - s1_j B_j ),
+                  and dalpha_j/dlog_alpha_j = alpha_j.  By (11) and (14) sum_n s_j C_j is
+                  sum_i S_ji W_ji; by (12), (7), (10) and (15) sum_n s1_j B_j is sum_i T_ji W_ji.
+    -> (17)       W enters through a, where da_j/dW_ji = x_i:  -alpha_j A_j x_i.  It enters explicitly
+                  in (4):  -alpha_j s_j p_i
+                  in (6), through dq_j/dW_ji = 2 W_ji:  -2 alpha_j s1_j t W_ji
+                  in (8):  -2 alpha_j s1_j g_i W_ji
+                  in (9), through du_rj/dW_ji = v_ri:  -2 alpha_j w_r s1_j u_rj v_ri
+                  The first is -alpha_j S_ji, the others are -2 alpha_j T_ji.
+    (18) -> (19)  d(cosh^-2)/da = -2 cosh^-3 sinh.
+    (20)          df/da = a / (1 + a^2 / 2);  d(a h)/da = h - a^2 h^2 = h^2 (1 + a^2 / 2 - a^2), since
+                  dh/da = -a h^2.
+    (20) -> (22)  s1 = 2 h^2 - h, because 1 - a^2 / 2 = 2 - 1 / h;  its derivative is
+                  (4 h - 1) dh/da.
+
+Conventions
+    With m = d and W invertible, p(x) = |det W| prod_j p_j(W_j.x): the components W x are
+    independent, and W is the unmixing matrix of independent component analysis.  p_j is then
+    proportional to cosh^-alpha_j, or is Student's t with 2 alpha_j - 1 degrees of freedom, scaled.
+    The length of a row of W is the inverse scale of its component: it is not fixed here, and
+    neither are the order and the signs of the rows, which E does not show.  Hyvarinen (2005) uses
+    f = 2 log cosh(pi a / (2 sqrt 3)), the logistic density of variance 1; others fix |W_j| = 1 and
+    learn alpha.  The Student expert's f'' is 0 at a^2 = 2 and negative beyond, where f''' is not 0:
+    no ratio f'''/f'' exists, and the code uses f''' itself.
+    On a finite sample the implicit loss of these energies has no minimum over W and alpha together:
+    with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that point falls like
+    -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, or use a loss that bounds J.
+
+Sources
+    Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the
+    section on independent component analysis.  Koster & Hyvarinen, A two-layer model of natural
+    stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton & Osindero,
+    Learning sparse topographic representations with products of Student-t distributions, NIPS 2002:
+    (1) with (20).  The pullbacks are derived here.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from refsm import immutable, stable, validation
+from refsm.activations import Activation
+from refsm.energies.energy import Energy, EnergyAt
+from refsm.sums import column, outer_sum, row_dot, sum_directions, weighted_sum
+from refsm.typing import Array, Given
+from refsm.zero import ZERO
+
+__all__ = ["ProductOfExperts", "ExpertsTheta", "EXPERTS"]
+
+
+class ExpertsTheta(NamedTuple):
+    """The learnable arrays of `ProductOfExperts`."""
+
+    W: Array              # (m, d)
+    log_alpha: Array      # (m,)
+
+
+def _logcosh_third(a: Array, s: Array, s1: Array) -> Array:
+    s2 = -2 * s * s1                                                     # (19)
+    return s2
+
+
+def _student(a: Array) -> Array:
+    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (20)
+
+
+def _student_first_two(a: Array) -> tuple[Array, Array]:
+    half_square = a * a / 2
+    h = 1 / (1 + half_square)                                            # (21)
+    s = a * h                                                            # (20)
+    s1 = (1 - half_square) * h**2                                        # (20)
+    return s, s1
+
+
+def _student_third(a: Array, s: Array, s1: Array) -> Array:
+    h = 1 / (1 + a * a / 2)                                              # (21)
+    s2 = s * h * (1 - 4 * h)                                             # (22)
+    return s2
+
+
+EXPERTS = {
+    "logcosh": Activation("logcosh", f=stable.log_cosh, first_two=stable.tanh_and_slope,    # (18)
+                          third=_logcosh_third),
+    "student": Activation("student", f=_student, first_two=_student_first_two,
+                          third=_student_third),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProductOfExperts(Energy):
+    """E(x) = sum_j exp(log_alpha_j) f(W_j.x), equation (1).
+
+    W (m, d) in the units of 1 / x and log_alpha (m,) are learnable; `expert` is "logcosh" (f = log
+    cosh) or "student"
+    (f = log(1 + a^2 / 2)).  ValueError where shapes disagree, an entry is not finite, or the expert
+    is another.  Source: Hyvarinen (2005).
+
+    One Student expert of weight 2: psi = -2 x / (1 + x^2 / 2).
+
+    >>> ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student").score([[2.0]]).round(9)
+    array([[-1.33333333]])
+    """
+
+    W: Given
+    log_alpha: Given
+    expert: str = "logcosh"
+
+    def __post_init__(self) -> None:
+        W = validation.array(self.W, "W", ("m", "d"))
+        log_alpha = validation.array(self.log_alpha, "log_alpha", (len(W),))
+        if not isinstance(self.expert, str) or self.expert not in EXPERTS:
+            raise ValueError(f"expert must be one of {', '.join(EXPERTS)}, but it is {self.expert!r}")
+        self._set(**immutable.common_dtype(W=W, log_alpha=log_alpha))
+
+    @property
+    def theta(self) -> ExpertsTheta:
+        """The learnable arrays (W, log_alpha)."""
+        return ExpertsTheta(self.W, self.log_alpha)
+
+    def with_theta(self, theta: ExpertsTheta) -> ProductOfExperts:
+        """The same energy with other parameters."""
+        return ProductOfExperts(*self._leaves(theta), expert=self.expert)
+
+    @property
+    def d(self) -> int:
+        """The number of visible dimensions."""
+        return self.W.shape[1]
+
+    @property
+    def width(self) -> int:
+        """The number of experts or of dimensions, whichever is larger."""
+        return max(self.W.shape)
+
+    def at(self, x: Array, v: Array = ZERO) -> ExpertsAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return ExpertsAt(self, x, v)
+
+
+class ExpertsAt(EnergyAt):
+    """The energy at a block of points: the projections, the local quantities, their pullbacks."""
+
+    def __init__(self, model: ProductOfExperts, x: Array, v: Array) -> None:
+        self.W, self.x, self.v = model.W, x, v
+        self.alpha = stable.exp(model.log_alpha)                         # (m,)  (3)
+        self.f, self.first_two, self.third = EXPERTS[model.expert][1:]
+
+    @cached_property
+    def a(self) -> Array:
+        return self.x @ self.W.T                                         # (n, m)  (2)
+
+    @cached_property
+    def s_s1(self) -> tuple[Array, Array]:
+        return self.first_two(self.a)                                    # (n, m) each
+
+    @cached_property
+    def q(self) -> Array:
+        return row_dot(self.W, self.W)                                   # (m,)  (7)
+
+    @cached_property
+    def u(self) -> Array:
+        return ZERO if self.v is ZERO else np.tensordot(self.v, self.W, axes=(2, 1))  # (n, M, m)  (10)
+
+    @cached_property
+    def s1_u(self) -> Array:
+        _, s1 = self.s_s1
+        return s1[:, None, :] * self.u                                   # (n, M, m)
+
+    def energy(self) -> Array:
+        return self.f(self.a) @ self.alpha                               # (n,)  (1)
+
+    def score(self) -> Array:
+        W, alpha, (s, _) = self.W, self.alpha[:, None], self.s_s1
+        psi = s @ (-alpha * W)                                           # (n, d)  (4)
+        return psi
+
+    def jacobian(self) -> Array:
+        W, alpha, (_, s1) = self.W, self.alpha, self.s_s1
+        J = -((s1 * alpha)[:, None, :] * W.T) @ W                        # (n, d, d)  (5)
+        return J
+
+    def divergence(self) -> Array:
+        q, alpha, (_, s1) = self.q, self.alpha, self.s_s1
+        return s1 @ (-alpha * q)                                         # (n,)  (6)
+
+    def diagonal(self) -> Array:
+        W, alpha, (_, s1) = self.W, self.alpha[:, None], self.s_s1
+        return s1 @ (-alpha * W**2)                                      # (n, d)  (8)
+
+    def curvature(self) -> Array:
+        return -((self.s1_u * self.u) @ self.alpha)                      # (n, M)  (9)
+
+    def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
+                 diagonal: Array = ZERO, curvature: Array = ZERO) -> ExpertsTheta:
+        e, p, t, g, w = energy, score, divergence, diagonal, curvature
+        W, q, x, v, u, s1_u, alpha = self.W, self.q, self.x, self.v, self.u, self.s1_u, self.alpha
+        s, s1 = self.s_s1
+        f = ZERO if e is ZERO else self.f(self.a)
+        C = p @ W.T                                                      # (n, m)  (11)
+        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (12)
+        s2 = ZERO if B is ZERO else self.third(self.a, s, s1)
+        A = s1 * C + s2 * B - column(e) * s                              # (n, m)  (13)
+        S = s.T @ p                                                      # (m, d)  (14)
+        T = ((weighted_sum(t, s1)[:, None] + s1.T @ g) * W
+             + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (15)
+        dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (16)
+        dW = -alpha[:, None] * (A.T @ x + S + 2 * T)                     # (m, d)  (17)
+        return ExpertsTheta(dW, dlog_alpha)

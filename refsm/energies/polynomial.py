@@ -1,0 +1,230 @@
+"""A polynomial energy: linear in its parameters, so that score matching has a closed form.
+
+Symbols
+    n points, i and l dimensions (d), k terms (K), r directions (M).
+    coefficients (K,)     theta, one factor per term
+    exponents (K, d)      whole numbers >= 0: the powers of each term
+    x         (n, d)      points
+    F         (n, K)      the terms without their factors: monomials
+    psi       (n, d)      score
+    J         (n, d, d)   its Jacobian
+    v         (n, M, d)   directions
+    e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
+                          diagonal (n, d), curvature (n, M)
+    c         (K,)        what differentiating each term puts before it
+
+Equations
+    (1)  F_k    = prod_i x_i^exponents_ki
+    (2)  E(x)   = -sum_k theta_k F_k
+    (3)  dF_k/dx_i         = exponents_ki x_i^(exponents_ki - 1) prod_(l != i) x_l^exponents_kl
+    (4)  d^2 F_k/dx_i dx_l = what (3) makes of dF_k/dx_i, along x_l
+    (5)  psi_i  = sum_k theta_k dF_k/dx_i
+    (6)  J_il   = sum_k theta_k d^2 F_k/dx_i dx_l
+    (7)  tr J   = sum_i J_ii
+    (8)  v'Jv   = sum_i v_i^2 J_ii + 2 sum_(i < l) v_i v_l J_il
+    Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
+    (9)  dL/dtheta_k = sum_n ( -e F_k + sum_i p_i dF_k/dx_i
+                               + sum_i (t + g_i + sum_r w_r v_ri^2) d^2 F_k/dx_i^2
+                               + 2 sum_(i < l) sum_r w_r v_ri v_rl d^2 F_k/dx_i dx_l )
+
+Derivation
+    (1) -> (3)   only the factor x_i^exponents_ki varies along x_i.  The derivative of a monomial is
+                 a number times a monomial, with the exponent of x_i less by 1; where that exponent
+                 was 0 the number is 0.
+    (3) -> (4)   the same once more.  The order of i and l does not matter.
+    (2) -> (5)   psi = -grad E, term by term.
+    (5) -> (6)   psi is linear in the dF_k/dx_i.
+    (6) -> (7)   the trace is the sum over i = l.
+    (6) -> (8)   the sum over i = l, and twice the sum over i < l, because J is symmetric.
+    -> (9)       each quantity is linear in theta: the pullback is what multiplies theta_k in
+                 (2), (5), (6) for l = i with the cotangents t and g_i, and (8).
+
+Conventions
+    E is MINUS the polynomial: p is proportional to exp(sum_k theta_k F_k), as exponential families
+    are written.  A Gaussian of precision P and mean m has the terms x_i with theta_i = (P m)_i,
+    x_i^2 with -P_ii / 2, and x_i x_l with -P_il for each pair i < l.  A term without x (all
+    exponents 0) changes E by a constant, which no score shows.  Whether exp(-E) can be normalised
+    is the caller's question: every local quantity exists without Z.
+
+Sources
+    Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential
+    families.  (1)-(9) are elementary.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from refsm import immutable, validation
+from refsm.energies.energy import Energy, EnergyAt
+from refsm.sums import column, sum_directions, weighted_sum
+from refsm.typing import Array, Given
+from refsm.zero import ZERO
+
+__all__ = ["PolynomialEnergy", "PolynomialTheta"]
+
+
+class PolynomialTheta(NamedTuple):
+    """The learnable array of `PolynomialEnergy`."""
+
+    coefficients: Array      # (K,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PolynomialEnergy(Energy):
+    """E(x) = -sum_k theta_k prod_i x_i^exponents_ki, equation (2).
+
+    theta (K,) is learnable: an array, or the tuple that the attribute `theta` is; exponents (K, d)
+    are whole numbers >= 0.  Everything is exact where theta and x are `fractions.Fraction`.
+    ValueError where shapes disagree, an entry of theta is not finite, or an exponent is not a whole
+    number >= 0.  Source: Hyvarinen (2007).
+
+    E = -(3 x_1 - x_1 x_2^2) at x = (2, 1):
+
+    >>> model = PolynomialEnergy(theta=[3.0, -1.0], exponents=[[1, 0], [1, 2]])
+    >>> model.energy([[2.0, 1.0]]), model.score([[2.0, 1.0]])
+    (array([-4.]), array([[ 2., -4.]]))
+    """
+
+    theta: Given
+    exponents: Given
+
+    linear: ClassVar[bool] = True           # in its parameters: `refsm.closed_form` asks for this
+
+    def __post_init__(self) -> None:
+        theta, exponents = self.theta, validation.widen(self.exponents, "exponents")
+        if isinstance(theta, PolynomialTheta):
+            theta = theta.coefficients
+        coefficients = validation.array(theta, "theta", ("K",))
+        _check_exponents(validation.array(exponents, "exponents", (len(coefficients), "d")))
+        self._set(theta=PolynomialTheta(immutable.readonly_copy(coefficients)),
+                  exponents=immutable.readonly_copy(exponents.astype(int)))
+
+    def with_theta(self, theta: PolynomialTheta) -> PolynomialEnergy:
+        """The same energy with other parameters."""
+        return PolynomialEnergy(*self._leaves(theta), self.exponents)
+
+    @property
+    def d(self) -> int:
+        """The number of dimensions."""
+        return self.exponents.shape[1]
+
+    @property
+    def width(self) -> int:
+        """The number of terms or of dimensions, whichever is larger."""
+        return max(self.exponents.shape)
+
+    def at(self, x: Array, v: Array = ZERO) -> PolynomialEnergyAt:
+        """The energy at a block of points x (n, d), along directions v (n, M, d)."""
+        return PolynomialEnergyAt(self, x, v)
+
+    def __repr__(self) -> str:
+        K, d = self.exponents.shape
+        return f"PolynomialEnergy(theta: ({K},), exponents: ({K}, {d}))"
+
+
+class PolynomialEnergyAt(EnergyAt):
+    """The energy at a block of points: monomials, the local quantities, their pullback.
+
+    A derivative of F is held as a pair: which terms have one, and its values for these.
+    """
+
+    def __init__(self, model: PolynomialEnergy, x: Array, v: Array) -> None:
+        self.theta, self.exponents = model.theta.coefficients, model.exponents
+        self.x, self.v, self.d = x, v, model.d
+        stands = (self.exponents > 0).astype(int)
+        self.pairs = np.argwhere(np.triu(stands.T @ stands, k=1))        # i < l in a common term
+
+    def derivative(self, *along: int) -> tuple[Array, Array]:
+        """The derivative of F along some dimensions, for the terms in which they all stand."""
+        c, exponents = np.ones(len(self.theta), dtype=int), self.exponents.copy()
+        for i in along:
+            c *= exponents[:, i]                                         # (K,)  (3), (4) once more
+            exponents[:, i] -= 1
+        terms = np.flatnonzero(c)
+        return terms, c[terms] * _monomials(self.x, exponents[terms])
+
+    @cached_property
+    def F(self) -> Array:
+        return _monomials(self.x, self.exponents)                        # (n, K)  (1)
+
+    @cached_property
+    def slopes(self) -> list[tuple[Array, Array]]:
+        return [self.derivative(i) for i in range(self.d)]               # d of (n, .)  (3)
+
+    @cached_property
+    def bends(self) -> list[tuple[Array, Array]]:
+        return [self.derivative(i, i) for i in range(self.d)]            # d of (n, .)  (4)
+
+    @cached_property
+    def twists(self) -> list[tuple[Array, Array]]:
+        return [self.derivative(i, l) for i, l in self.pairs]            # one per pair  (4)
+
+    def energy(self) -> Array:
+        return -(self.F @ self.theta)                                    # (n,)  (2)
+
+    def score(self) -> Array:
+        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]
+        return np.stack(psi, axis=1)                                     # (n, d)  (5)
+
+    def diagonal(self) -> Array:
+        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]
+        return np.stack(J_ii, axis=1)                                    # (n, d)  (6)
+
+    def jacobian(self) -> Array:
+        J = self.diagonal()[:, :, None] * np.eye(self.d, dtype=int)
+        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+            J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n, d, d)  (6)
+        return J
+
+    def divergence(self) -> Array:
+        return self.diagonal().sum(axis=1)                               # (n,)  (7)
+
+    def curvature(self) -> Array:
+        v = self.v
+        out = (v**2 @ self.diagonal()[:, :, None])[:, :, 0]
+        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+            J_il = F_il @ self.theta[terms]
+            out = out + 2 * v[:, :, i] * v[:, :, l] * J_il[:, None]      # (n, M)  (8)
+        return out
+
+    def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
+                 diagonal: Array = ZERO, curvature: Array = ZERO) -> PolynomialTheta:
+        e, p, t, g, w, v = energy, score, divergence, diagonal, curvature, self.v
+        i, l = self.pairs.T
+        on_bends = column(t) + g + sum_directions(w, v**2)               # (n, d), or broadcast to it
+        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # (n, pairs)
+        dtheta = (-weighted_sum(e, self.F) + self.gather(p, "slopes")
+                  + self.gather(on_bends, "bends") + self.gather(on_twists, "twists"))
+        return PolynomialTheta(dtheta)                                   # (K,)  (9)
+
+    def gather(self, cotangents: Array, name: str) -> Array:
+        """sum_n of the derivatives `name`, each times its column of the cotangents: (K,)."""
+        if cotangents is ZERO:
+            return ZERO
+        derivatives = getattr(self, name)
+        columns = np.broadcast_to(cotangents, (len(self.x), len(derivatives))).T
+        out = np.zeros(len(self.theta), dtype=np.result_type(cotangents, self.x))
+        for w, (terms, values) in zip(columns, derivatives):
+            out[terms] += weighted_sum(w, values)
+        return out
+
+
+def _monomials(x: Array, exponents: Array) -> Array:
+    """prod_i x_i^exponents_ki, one column per row of the exponents."""
+    out = np.ones((len(x), len(exponents)), dtype=x.dtype)
+    for i, powers in enumerate(exponents.T):
+        terms = np.flatnonzero(powers)
+        out[:, terms] *= x[:, [i]] ** powers[terms]
+    return out
+
+
+def _check_exponents(exponents: Array) -> None:
+    wrong = (exponents.real % 1 != 0) | (exponents.real < 0) | (exponents.imag != 0)
+    if wrong.any():
+        k, i = np.argwhere(wrong)[0]
+        raise ValueError("exponents must be whole numbers >= 0, "
+                         f"but entry ({k}, {i}) is {exponents[k, i]}")
