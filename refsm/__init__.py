@@ -55,7 +55,6 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.denoiser import tweedie as tweedie
     from refsm.denoiser import tweedie_covariance as tweedie_covariance
     from refsm.descent import gradient_descent as gradient_descent
-    from refsm.descent import minimize as minimize
     from refsm.energies.autoencoder import AutoencoderEnergy as AutoencoderEnergy
     from refsm.energies.bernoulli_rbm import BernoulliRBM as BernoulliRBM
     from refsm.energies.boltzmann_machine import BoltzmannMachine as BoltzmannMachine
@@ -66,6 +65,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM as GaussianBernoulliRBM
     from refsm.energies.mixture import GaussianMixture as GaussianMixture
     from refsm.energies.parzen import Parzen as Parzen
+    from refsm.minimization import minimize as minimize
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
@@ -83,6 +83,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.objectives.streamed import StreamedObjective as StreamedObjective
     from refsm.run_record import Descent as Descent
     from refsm.run_record import DescentError as DescentError
+    from refsm.run_record import DescentInterrupted as DescentInterrupted
     from refsm.sampling import ascend_score as ascend_score
     from refsm.sampling import langevin as langevin
     from refsm.verify import assert_conforms as assert_conforms
@@ -91,7 +92,7 @@ _NAMES = {
     "checks": ["check_gradient", "check_jacobian", "check_model", "check_objective"],
     "corruption": ["CovarianceCorruption", "GaussianCorruption", "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
-    "descent": ["gradient_descent", "minimize"],
+    "descent": ["gradient_descent"],
     "energies.autoencoder": ["AutoencoderEnergy"],
     "energies.bernoulli_rbm": ["BernoulliRBM"],
     "energies.boltzmann_machine": ["BoltzmannMachine"],
@@ -100,6 +101,7 @@ _NAMES = {
     "energies.gaussian_bernoulli_rbm": ["GaussianBernoulliRBM"],
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
+    "minimization": ["minimize"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
     "objectives.objective": ["Objective"],
@@ -111,7 +113,7 @@ _NAMES = {
                                   "RegularizedScoreMatching"],
     "objectives.sliced": ["SlicedScoreMatching"],
     "objectives.streamed": ["StreamedObjective"],
-    "run_record": ["Descent", "DescentError"],
+    "run_record": ["Descent", "DescentError", "DescentInterrupted"],
     "sampling": ["ascend_score", "langevin"],
     "verify": ["assert_conforms"],
 }

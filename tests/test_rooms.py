@@ -15,7 +15,7 @@ FORMULA_ROOMS = sorted(path for folder in ("energies", "objectives") for path in
                        if path.name not in ("__init__.py", "energy.py", "objective.py", "streamed.py"))
 ALL_ROOMS = sorted(ROOT.rglob("*.py"))
 WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify" and re.search(r"^ {4}\(1\) ", ast.get_docstring(ast.parse(path.read_text()), clean=False) or "", re.M)]
-GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "sampling.py")]     # those speak of a caller's names
+GLOSSARIES = [path for path in WITH_EQUATIONS if path.relative_to(ROOT).parts[0] not in ("checks", "descent.py", "scaling.py", "newton.py", "unbounded.py", "barrier.py", "minimization.py", "sampling.py")]     # those speak of a caller's names
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
 NOT_COMPUTED = re.compile(r"\[(definition|result|theorems? [\d, ]+)\]")
 
@@ -114,7 +114,10 @@ def test_refsm_imports_nothing_but_numpy_and_scipy():
 
 
 FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities", "activations", "data", "tables"], ["energies", "corruption"],
-          ["objectives", "directions", "denoiser"], ["expectations", "enumeration", "checks", "run_record", "descent", "sampling"], ["theorems"], ["verify"],
+          ["objectives", "directions", "denoiser"],
+          ["expectations", "enumeration", "checks", "run_record", "descent", "scaling", "newton",
+           "unbounded", "barrier", "fit_options", "minimization", "sampling"],
+          ["theorems"], ["verify"],
           ["figures", "cli", "__main__"]]
 
 
