@@ -60,7 +60,6 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.denoiser import tweedie as tweedie
     from refsm.denoiser import tweedie_covariance as tweedie_covariance
     from refsm.descent import gradient_descent as gradient_descent
-    from refsm.descent import minimize as minimize
     from refsm.energies.autoencoder import AutoencoderEnergy as AutoencoderEnergy
     from refsm.energies.bernoulli_rbm import BernoulliRBM as BernoulliRBM
     from refsm.energies.boltzmann_machine import BoltzmannMachine as BoltzmannMachine
@@ -76,6 +75,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.flow import probability_flow as probability_flow
     from refsm.gibbs_sampling import block_gibbs as block_gibbs
     from refsm.gibbs_sampling import gibbs as gibbs
+    from refsm.minimization import minimize as minimize
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
@@ -98,6 +98,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.objectives.streamed import StreamedObjective as StreamedObjective
     from refsm.run_record import Descent as Descent
     from refsm.run_record import DescentError as DescentError
+    from refsm.run_record import DescentInterrupted as DescentInterrupted
     from refsm.sampling import ascend_score as ascend_score
     from refsm.sampling import langevin as langevin
     from refsm.saving import load as load
@@ -110,7 +111,7 @@ _NAMES = {
     "corruption": ["CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",
                    "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
-    "descent": ["gradient_descent", "minimize"],
+    "descent": ["gradient_descent"],
     "energies.autoencoder": ["AutoencoderEnergy"],
     "energies.bernoulli_rbm": ["BernoulliRBM"],
     "energies.boltzmann_machine": ["BoltzmannMachine"],
@@ -123,6 +124,7 @@ _NAMES = {
     "energies.polynomial": ["PolynomialEnergy"],
     "flow": ["probability_flow"],
     "gibbs_sampling": ["block_gibbs", "gibbs"],
+    "minimization": ["minimize"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
     "objectives.generalized": ["GeneralizedScoreMatching"],
@@ -138,7 +140,7 @@ _NAMES = {
                                   "RegularizedScoreMatching"],
     "objectives.sliced": ["SlicedScoreMatching"],
     "objectives.streamed": ["StreamedObjective"],
-    "run_record": ["Descent", "DescentError"],
+    "run_record": ["Descent", "DescentError", "DescentInterrupted"],
     "sampling": ["ascend_score", "langevin"],
     "saving": ["load"],
     "verify": ["assert_conforms"],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from refsm import descent
-from refsm.descent import DescentError, gradient_descent, minimize
+from refsm.descent import DescentError, gradient_descent
+from refsm.minimization import minimize
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian import Gaussian
 from refsm.objectives.denoising import DenoisingScoreMatching
@@ -234,7 +235,7 @@ def test_a_first_model_that_is_not_good_has_no_history():
 
 def test_parameters_that_the_energy_refuses_end_the_run():
     J, start = float_bowl(barrier=-0.5)
-    message = r"^the next step leaves what Point takes \(p must be below -0.5\); the last good model, after 1 steps, is in .result$"
+    message = r"^the next step leaves what Point takes \(p must be below -0.5\); the last good model, after 1 step, is in .result$"
     with pytest.raises(DescentError, match=message) as caught:
         gradient_descent(J, start, steps=9, rate=0.1)
     assert np.allclose(caught.value.result.model.ravel(), by_hand(J, start, 1, lambda k: 0.1, 0)[-1], rtol=1e-14)

@@ -89,5 +89,5 @@ def test_an_error_carries_the_last_good_model():
     kept.add("third", 0.5, (np.ones(3),))
     error = kept.error("too steep")
     assert isinstance(error, DescentError) and error.result.model == "third" and error.result.steps == 1
-    assert str(error) == "too steep; the last good model, after 1 steps, is in .result"
+    assert str(error) == "too steep; the last good model, after 1 step, is in .result"
     assert np.array_equal(error.result.history.value, [1.0, 0.5])

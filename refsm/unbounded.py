@@ -1,0 +1,103 @@
+"""Whether an objective falls without end: along a straight path, or onto a few points.
+
+Symbols
+    J       the objective, as a function of theta (N,), NaN where it refuses theta
+    p (N,)  a direction
+    t       numbers, how far along p
+    c (n,)  the contributions w_n term_n of the points to the value
+
+Equations
+    (1)  t_k = 2^k,                  k = 0, 1, ..., 59
+    (2)  t_k = T (1 - 2^-k),         k = 1, 2, ..., 40;  J is defined for t < T and refused at T
+    (3)  share = sum of the m least c_n / sum_n c_n,      m = n / 20
+
+Method
+    Along (1) and (2) J falls without end, as far as can be seen, if it falls at the first steps,
+    more than half of all, and no step is smaller than a quarter of the one before: so falls a power
+    of t, or of the distance to the edge T of what the energy takes, and a logarithm, but no
+    function that levels off.
+    (3) is for densities that collapse onto points or lines of the data.  There implicit score
+    matching tends to minus infinity on a curved path, on which means and covariances move together;
+    rounding ends it at some large negative value, nearly all of it the contributions of few points.
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable
+
+import numpy as np
+
+from refsm.typing import Array
+
+__all__ = ["fall", "collapse"]
+
+DOUBLINGS = 60
+HALVINGS = 40
+SHRINKS = 0.25           # a fall that is smaller than this times the last one levels off
+FEW = 20                 # one point in 20
+SHARE = 0.99
+GROWTH = 1e4             # times the contributions at the start
+
+
+def fall(J: Callable[[Array], float], theta: Array, directions: Iterable[Array],
+         edges: bool = True) -> str:
+    """A sentence on how J falls from theta along one of the directions, empty where it does not.
+
+    >>> fall(lambda theta: -theta[0], np.array([1.0]), [np.array([1.0])])
+    'unbounded below: along a line the value falls from -1 to -5.8e+17'
+    >>> fall(lambda theta: theta[0] ** 2, np.array([1.0]), [np.array([-1.0])])
+    ''
+    """
+    here = J(theta)
+    for p in directions:
+        if not np.any(p) or not np.isfinite(p).all():
+            continue
+        paths = [2.0 ** np.arange(DOUBLINGS)]                                           # (60,)  (1)
+        paths += [_to_the_edge(J, theta, p)] if edges else []
+        for t in paths:
+            last = _last_of_endless(J, theta, p, t, here)
+            if last < here:
+                return ("unbounded below: along a line the value falls "
+                        f"from {here:.3g} to {last:.2g}")
+    return ""
+
+
+def collapse(contributions: Array, at_start: Array) -> str:
+    """A sentence where few points have nearly all of a large negative value, else empty."""
+    n, value = len(contributions), contributions.sum()
+    m = max(n // FEW, 1)
+    if not value < -GROWTH * abs(at_start).sum():
+        return ""
+    share = np.sort(contributions)[:m].sum() / value                                    # ()  (3)
+    if not share >= SHARE:
+        return ""
+    return (f"unbounded below, as far as can be seen: the energy collapses onto {m} or fewer "
+            f"of the {n} points, which have {min(share, 1):.0%} of the value {value:.3g}")
+
+
+def _to_the_edge(J: Callable[[Array], float], theta: Array, p: Array) -> Array:
+    """The t of (2), or none where J is defined along the whole ray."""
+    inside, beyond = 0.0, 1.0
+    while np.isfinite(J(theta + beyond * p)):
+        inside, beyond = beyond, 2 * beyond
+        if beyond > 2.0 ** DOUBLINGS:
+            return np.zeros(0)
+    for _ in range(DOUBLINGS):
+        middle = (inside + beyond) / 2
+        if np.isfinite(J(theta + middle * p)):
+            inside = middle
+        else:
+            beyond = middle
+    return inside * (1 - 2.0 ** -np.arange(1, HALVINGS + 1))                            # (40,)  (2)
+
+
+def _last_of_endless(J: Callable[[Array], float], theta: Array, p: Array, t: Array,
+                     here: float) -> Any:
+    """The last value of a fall over more than half of the path, else the first value."""
+    values = [here]
+    for step in t:
+        value = J(theta + step * p)
+        falls = values[-1] - value
+        if not falls > 0 or (len(values) > 1 and falls < SHRINKS * (values[-2] - values[-1])):
+            break
+        values.append(value)
+    return values[-1] if len(values) > 1 + len(t) / 2 else here
