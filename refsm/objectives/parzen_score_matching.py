@@ -50,6 +50,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from refsm import immutable, validation
 from refsm.energies.parzen import Parzen
@@ -65,8 +66,8 @@ class ParzenExplicitScoreMatching(Objective):
     """sum_n weights_n 1/2 |psi(x_noisy_n) - grad log q_sigma(x_noisy_n)|^2, equation (3).
 
     x (N, d) are the centres of the Parzen density q_sigma, x_noisy (n, d) the points, sigma > 0 its
-    bandwidth in the units of x.  The score of q_sigma is computed once, here.  ValueError for
-    shapes that disagree or sigma <= 0.  Source: Vincent (2011).
+    bandwidth in the units of x.  The score of q_sigma is computed once, for the first value.
+    ValueError for shapes that disagree or sigma <= 0.  Source: Vincent (2011).
 
     One clean point: q_sigma = N(1, 1/4), whose score at 2 is (1 - 2) / 0.25 = -4; psi = -1 misses
     it by 3.
@@ -87,9 +88,13 @@ class ParzenExplicitScoreMatching(Objective):
     def __post_init__(self) -> None:
         q_sigma = Parzen(validation.points(self.x), self.sigma)
         self._set(x=q_sigma.centers, sigma=q_sigma.sigma)
-        x_noisy = validation.readonly_view(self.x_noisy, "x_noisy", ("n", q_sigma.d))
-        data_score = immutable.readonly_copy(q_sigma.score(x_noisy))       # (n, d)  (2)
-        self._set_data(x_noisy=x_noisy, data_score=data_score)
+        self._set_data(x_noisy=validation.readonly_view(self.x_noisy, "x_noisy", ("n", q_sigma.d)))
+
+    @cached_property
+    def data_score(self) -> Array:
+        """The score of q_sigma at x_noisy, shape (n, d), equation (2)."""
+        q_sigma = Parzen(self.x, self.sigma)
+        return immutable.readonly_copy(q_sigma.score(self.x_noisy))        # (n, d)  (2)
 
     @property
     def points(self) -> Array:

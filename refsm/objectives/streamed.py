@@ -112,7 +112,7 @@ class StreamedObjective(Objective):
         index = np.arange(sum(sizes))[_rows(rows, sum(sizes))]
         ends = np.cumsum(sizes)
         home = np.searchsorted(ends, index, side="right")       # the part of each row
-        starts = np.flatnonzero(np.diff(home, prepend=-1))      # where a run of rows begins
+        starts = np.flatnonzero(np.diff(home, prepend=-1)).tolist()    # where a run of rows begins
         runs: list[list[tuple[int, Array]]] = [[] for _ in sizes]
         for start, run in zip(starts, np.split(index, starts[1:])):
             runs[home[start]].append((start, run))
