@@ -84,14 +84,14 @@ Computation
     One origin serves all points, the mean of the centres, while eps |y_k|^2 <= ROUNDING for all k:
     then tau <= ROUNDING (d + 8) (1 + |u|/R) / 2.  For a smaller bandwidth those products only find
     the centres that can matter to a point, up to twice (16); for these the same formulas are
-    computed from an origin of its own, the nearest centre.  There R is some 15 for a point within a
-    few sigma of a centre, whatever the spread of the centres.
+    computed from an origin of its own, the nearest centre.  There b is 0 for that centre, and so
+    R <= |u| + sqrt(|u|^2 + 2 NEGLIGIBLE), whatever the spread of the centres.
 
 Conventions
     The density is normalised: E holds every constant.  sigma is a standard deviation, not a
     variance and not a multiple of one ("bandwidth factor" in scipy.stats.gaussian_kde).  Nothing is
-    learned: `theta` is empty.  x and the centres are taken as exact numbers: where they are rounded
-    measurements of size |x|, (16) is small beside eps |x| R / sigma, what that rounding does.
+    learned: `theta` is empty.  (16)-(20) take x and the centres as exact numbers; where x is a
+    measurement that was rounded, this alone moves an exponent by up to eps |x| R / (2 sigma).
 
 Sources
     Rosenblatt, Remarks on some nonparametric estimates of a density function, Ann. Math. Statist.

@@ -40,6 +40,11 @@ def local(model, x, v):
             "curvature": model.score_curvature(x, v)}
 
 
+def of_inverses(model):
+    """The error of inverses of the covariances relative to their size, as in (24)."""
+    return 2 * (model.d + 1) ** 2 * EPS * np.linalg.cond(model.covariances).max()
+
+
 def paired(model, x, cotangents):
     """sum over points of <cotangent, quantity>, for the given cotangents."""
     v = cotangents["curvature"][0] if "curvature" in cotangents else np.ones_like(x)
@@ -138,7 +143,7 @@ def test_log_density_is_the_weighted_sum_of_scipys_normal_densities(case):
     model, x, _ = case
     p = sum(w * stats.multivariate_normal(mean, covariance).pdf(x)
             for w, mean, covariance in zip(model.weights, model.means, model.covariances))
-    assert relative_gap(model.log_density(x), np.log(p)) < TIGHT
+    assert relative_gap(model.log_density(x), np.log(p)) < of_inverses(model)
     assert np.array_equal(model.energy(x), -model.log_density(x))
 
 
@@ -189,7 +194,7 @@ def test_each_pullback_on_each_parameter_is_the_complex_step(case, quantity, blo
         return paired(model.with_theta(model.theta._replace(**{block: a})), x, one)
 
     expected = complex_gradient(f, getattr(model.theta, block))
-    assert relative_gap(getattr(model.pullback(x, **one), block), expected) < TIGHT
+    assert relative_gap(getattr(model.pullback(x, **one), block), expected) < of_inverses(model)
 
 
 def test_pullbacks_add_up(case):
@@ -211,7 +216,8 @@ def test_the_ravelled_gradient_is_the_gradient_of_the_ravelled_function(case):
     model, x, cotangents = case
     vector = model.ravel()
     expected = complex_gradient(lambda a: paired(model.unravel(a), x, cotangents), vector)
-    assert relative_gap(model.ravel(model.pullback(x, **cotangents)), expected) < TIGHT
+    pulled = model.ravel(model.pullback(x, **cotangents))
+    assert relative_gap(pulled, expected) < of_inverses(model)
     assert relative_gap(model.unravel(vector).ravel(), vector) < TIGHT
     moved = model.unravel(vector + np.arange(len(vector)) / 5000)      # asymmetric covariances
     assert np.array_equal(moved.covariances, moved.covariances.transpose(0, 2, 1))
