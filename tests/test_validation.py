@@ -1,14 +1,12 @@
 """Checks of arguments: what passes, in which precision, and what is refused in which words."""
-import mmap
 import pathlib
-import re
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from refsm import immutable, rows, sums, validation
+from refsm import validation
 
 X = np.random.default_rng(0).normal(size=(7, 5))
 needs_proc = pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(),
