@@ -211,7 +211,8 @@ FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation"
            "activations", "saving", "data", "tables"],
           ["energies", "corruption", "predictions", "schedules"],
           ["objectives", "directions", "denoiser"],
-          ["expectations", "closed_forms", "enumeration", "checks", "run_record", "descent", "minimization", "sampling",
+          ["expectations", "closed_forms", "enumeration", "checks", "run_record", "barrier",
+           "fit_options", "newton", "scaling", "unbounded", "descent", "minimization", "sampling",
            "gibbs_sampling", "annealed", "flow"],
           ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
 
