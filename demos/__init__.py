@@ -11,6 +11,10 @@
     python -m demos.09_verify        verify your own loss: planted mistakes and their diagnosis
     python -m demos.10_sample        explicit and implicit losses on a sample and in expectation
     python -m demos.11_dask          a descent over Dask blocks, with the numbers of one machine
+    python -m demos.12_diffusion     a diffusion model with exact scores: flow and log density
+    python -m demos.13_levels        a tied autoencoder at each of eight noise levels, and samples
+    python -m demos.14_positive      positive data: what h does at the boundary
+    python -m demos.15_sources       separating mixed sources
     python -m demos.16_checkers      what a derivative checker can see, and what not
     python -m demos.17_small_noise   bias of the smoothed score, variance of the loss
     python -m demos.18_your_own      an energy and an objective of your own, checked
