@@ -151,6 +151,14 @@ def arrays_of(value: Any) -> list[Any]:
     return [value] if isinstance(value, (np.ndarray, np.generic, float, complex)) else []
 
 
+def holds(value: Any, part: Any) -> bool:
+    """Whether a value is, or is a tuple, list or dict that holds, a certain object."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return value is part or isinstance(value, (tuple, list)) and any(holds(one, part)
+                                                                     for one in value)
+
+
 def length(word, letters):
     """The length that a letter, 2d or 2^d stands for; None for a letter without a meaning."""
     if word in letters:
