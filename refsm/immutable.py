@@ -1,6 +1,7 @@
 """Immutable data: read-only arrays, and frozen dataclasses that check their fields."""
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Immutable", "rebuilt", "readonly_copy", "common_dtype"]
+__all__ = ["Immutable", "fields_of", "rebuilt", "readonly_copy", "common_dtype"]
 
 
 class Immutable:
@@ -21,8 +22,15 @@ class Immutable:
 
     def __reduce__(self) -> tuple:
         """Pickle as the constructor's arguments, so that a copy is checked and read-only again."""
-        names = [f.name for f in dataclasses.fields(self)]                 # type: ignore[arg-type]
-        return rebuilt, (type(self), {name: getattr(self, name) for name in names})
+        if not dataclasses.is_dataclass(self):
+            return copyreg.__newobj__, (type(self),), vars(self)           # type: ignore[attr-defined]
+        return rebuilt, (type(self), fields_of(self))
+
+
+def fields_of(of: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name; none for an object of another class."""
+    fields = dataclasses.fields(of) if dataclasses.is_dataclass(of) else ()
+    return {field.name: getattr(of, field.name) for field in fields}
 
 
 def rebuilt(kind: type, fields: dict[str, Any]) -> Any:

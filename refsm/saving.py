@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from refsm.activations import ACTIVATIONS, Activation
-from refsm.immutable import Immutable, rebuilt
+from refsm.immutable import Immutable, fields_of, rebuilt
 
 __all__ = ["save", "load"]
 
@@ -29,20 +29,23 @@ EXACT, BY_NAME = ".exact", ".activation"    # endings of entries: rationals as t
 def save(model: Immutable, path: str | os.PathLike[str]) -> None:
     """Write a model to a file, under exactly this path.
 
-    TypeError where a field is neither an array, a number, a string nor an activation.
+    TypeError for an object that is no dataclass, or a field that is neither an array, a number, a
+    string nor an activation.
     """
-    entries: dict[str, Any] = {CLASS: np.array(type(model).__name__)}
-    for field in dataclasses.fields(model):                                # type: ignore[arg-type]
-        value = getattr(model, field.name)
+    kind = type(model).__name__
+    if not dataclasses.is_dataclass(model):
+        raise TypeError(f"{kind} cannot be saved, because it is no dataclass")
+    entries: dict[str, Any] = {CLASS: np.array(kind)}
+    for name, value in fields_of(model).items():
         if isinstance(value, Activation):
-            entries[field.name + BY_NAME] = np.array(value.name)
+            entries[name + BY_NAME] = np.array(value.name)
         elif isinstance(value, Fraction) or getattr(value, "dtype", None) == object:
-            entries[field.name + EXACT] = np.array(np.vectorize(str, otypes=["U"])(value))
+            entries[name + EXACT] = np.array(np.vectorize(str, otypes=["U"])(value))
         elif np.asarray(value).dtype.kind in "biufcU":
-            entries[field.name] = np.asarray(value)
+            entries[name] = np.asarray(value)
         else:
-            raise TypeError(f"{type(model).__name__} cannot be saved, because {field.name} is "
-                            f"a {type(value).__name__}, which is no array, number or string")
+            raise TypeError(f"{kind} cannot be saved, because {name} is a "
+                            f"{type(value).__name__}, which is no array, number or string")
     buffer = io.BytesIO()
     np.savez(buffer, **entries)
     pathlib.Path(path).write_bytes(buffer.getvalue())

@@ -133,6 +133,14 @@ def test_what_is_no_number_array_or_string_cannot_be_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_energy_that_is_no_dataclass_cannot_be_saved(tmp_path):
+    class Plain(Energy):
+        pass
+
+    with pytest.raises(TypeError, match="^Plain cannot be saved, because it is no dataclass$"):
+        Plain().save(tmp_path / "model.npz")
+
+
 # -- files that are no models ----------------------------------------------------------------------
 
 def one_line(error):

@@ -4,7 +4,8 @@ A first reading may leave out what stands under "Pullback" in each section: `ref
 says what a cotangent and a pullback are.
 
 Symbols
-    n points, i and k visible dimensions (d), j hidden units (m), r directions (M).
+    n points, i and k visible dimensions (d), j hidden units (m), r directions (M);
+    ' is the transpose.
     W         (m, d)      weights, one row per hidden unit, shared by encoder and decoder
     b         (m,)        hidden offsets
     c         (d,)        visible offsets

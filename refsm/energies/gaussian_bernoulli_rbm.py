@@ -1,7 +1,8 @@
 """The Gaussian-Bernoulli restricted Boltzmann machine, its binary hidden units summed out.
 
 Symbols
-    n points, i and k visible dimensions (d), j hidden units (m), r directions (M).
+    n points, i and k visible dimensions (d), j hidden units (m), r directions (M);
+    ' is the transpose.
     W         (m, d)      weights, one row per hidden unit
     b         (m,)        hidden offsets
     c         (d,)        visible offsets

@@ -5,14 +5,13 @@ the same type.  Optimisers want one vector instead: `ravel` and `unravel` go the
 """
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any
 
 import numpy as np
 
 from refsm import saving, validation
-from refsm.immutable import Immutable
+from refsm.immutable import Immutable, fields_of
 from refsm.typing import Array, ArrayLike
 
 __all__ = ["Parametric"]
@@ -81,10 +80,8 @@ class Parametric(Immutable):
 
     def __repr__(self) -> str:
         """The constructor's call, with shapes in the place of arrays."""
-        names = [f.name for f in dataclasses.fields(self)]   # type: ignore[arg-type]
-        fields = [(name, getattr(self, name)) for name in names]
         shown = [f"{name}: {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value}"
-                 for name, value in fields]
+                 for name, value in fields_of(self).items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def save(self, path: str | os.PathLike[str]) -> None:

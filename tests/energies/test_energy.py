@@ -556,6 +556,12 @@ def test_a_pullback_of_another_shape_or_number_of_leaves_is_refused():
         Off(SLOPE).pullback(X, energy=X[:, 0])
 
 
+def test_an_energy_that_is_no_dataclass_reads_as_its_name_and_pickles():
+    again = pickle.loads(pickle.dumps(Field([0.3, -1.2, 2.5])))
+    assert repr(again) == "Field()"
+    assert again.b.tolist() == [0.3, -1.2, 2.5]
+
+
 # -- what a cotangent and a pullback are -----------------------------------------------------------
 
 def test_the_example_of_the_head():
