@@ -91,8 +91,8 @@ class Recorder:
 
     def _call(self, frame, event, argument):
         path = frame.f_code.co_filename
-        if path not in self.statement:
-            return None
+        if path not in self.statement or frame.f_code.co_name.startswith("<"):
+            return None                          # <genexpr> and its like are parts of a statement
         of_line, current = self.statement[path], None
 
         def trace(frame, event, argument):

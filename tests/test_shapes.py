@@ -12,7 +12,8 @@ from test_rooms import FORMULA_ROOMS, name
 import refsm
 from refsm.zero import ZERO
 
-LETTERS = {"n": N, "d": D, "m": M, "M": K, "K": S}       # the sizes of the grid: all different
+LEVELS = 9
+LETTERS = {"n": N, "d": D, "m": M, "M": K, "K": S, "L": LEVELS}
 
 
 def all_quantities(model):
@@ -50,7 +51,43 @@ def far_centres():
     all_quantities(parzen)
 
 
+def other_energies():
+    """Energies and densities that are not in the grid."""
+    rng = np.random.default_rng(5)
+    for expert in ("logcosh", "student"):
+        all_quantities(refsm.ProductOfExperts(rng.standard_normal((M, D)), rng.random(M), expert))
+    exponents = [[1, 0, 0], [0, 3, 1], [2, 2, 0], [1, 1, 1], [0, 0, 3], [5, 0, 2]]
+    all_quantities(refsm.PolynomialEnergy(rng.standard_normal(S), exponents))
+    A = rng.standard_normal((D, D))
+    noises = refsm.ScaledCorruption(0.8, 0.37), refsm.CovarianceCorruption(A @ A.T + np.eye(D))
+    parzen = refsm.Parzen(rng.standard_normal((11, D)), 0.61)
+    for noise in noises:
+        for base in (energy("Gaussian"), energy("GaussianMixture"), parzen):
+            model = base.corrupted(noise)
+            all_quantities(model), model.log_density(rng.standard_normal((N, D)))
+
+
+def other_objectives():
+    """Objectives that are not in the grid."""
+    rng = np.random.default_rng(6)
+    x, x_noisy = rng.random((N, D)) + 0.1, rng.standard_normal((LEVELS, N, D))
+    w = {"weights": rng.random(N)}
+    levels = refsm.MultiLevelDenoising(x, x_noisy, np.linspace(0.3, 3, LEVELS),
+                                       level_weights=rng.random(LEVELS), **w)
+    levels.value_and_gradient(energy("Gaussian")), levels.per_sample(energy("Gaussian"))
+    levels.evaluate(score=x_noisy)
+    refsm.GeneralizedScoreMatching(x, x, x**2, **w).value_and_gradient(energy("Gaussian"))
+    bits = (x > 0.6) * 1.0
+    refsm.MinimumProbabilityFlow(bits, **w).value_and_gradient(energy("BernoulliRBM"))
+    for predict in ("score", "noise", "clean", "velocity", "flow", "edm"):
+        noise = refsm.ScaledCorruption(1.0 if predict == "edm" else 0.8, 0.37)
+        J = refsm.PredictionLoss(x, x_noisy[0], noise, predict=predict,
+                                 **({"data_sd": 0.7} if predict == "edm" else {}), **w)
+        J.value_and_gradient(energy("Gaussian"))
+
+
 def run_every_formula():
+    other_energies(), other_objectives()
     for which in [*CONTINUOUS, *BINARY]:
         all_quantities(energy(which))
     densities()
@@ -144,7 +181,8 @@ def f(x, y, choose):
 def h(x):
     for row in x:
         yield row, 3         # (d,)  (9)
-    k = x.sum()              # ()  (10)
+    k = sum(one.sum()
+            for one in x)    # ()  (10)
     z = x, x                 # (n, d) each  (11)
     with open(__file__):
         return k             # ()  (12)
