@@ -75,7 +75,7 @@ def other_objectives():
     levels = refsm.MultiLevelDenoising(x, x_noisy, np.linspace(0.3, 3, LEVELS),
                                        level_weights=rng.random(LEVELS), **w)
     levels.value_and_gradient(energy("Gaussian")), levels.per_sample(energy("Gaussian"))
-    levels.evaluate(score=x_noisy)
+    levels.value(energy("Gaussian")), levels.evaluate(score=x_noisy)
     refsm.GeneralizedScoreMatching(x, x, x**2, **w).value_and_gradient(energy("Gaussian"))
     bits = (x > 0.6) * 1.0
     refsm.MinimumProbabilityFlow(bits, **w).value_and_gradient(energy("BernoulliRBM"))

@@ -177,7 +177,7 @@ class PolynomialEnergyAt(EnergyAt):
     def jacobian(self) -> Array:
         J = self.diagonal()[:, :, None] * np.eye(self.d, dtype=int)
         for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
-            J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n, d, d)  (6)
+            J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n,)    (6)
         return J
 
     def divergence(self) -> Array:
