@@ -57,3 +57,9 @@ def test_a_value_of_another_shape_is_refused_with_its_name_and_the_expected_shap
         check_quantity(np.zeros((7, 11)), name, 7, 3, 5, of="MyEnergy")
     assert str(caught.value) == (f"{name} of MyEnergy must have shape {SHAPES[name]}, "
                                  "but its shape is (7, 11)")
+
+
+def test_there_is_one_direction_unless_it_is_said_how_many():
+    assert shape_of("curvature", n=7, d=3) == (7, 1)
+    value = np.zeros((7, 1))
+    assert check_quantity(value, "curvature", 7, 3, of="MyEnergy") is value
