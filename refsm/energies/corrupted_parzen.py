@@ -2,7 +2,7 @@
 
 Symbols
     n points, i dimensions (d), k centres (N), r directions (M).
-    base                    the Parzen density of clean points: its centers (N, d) and bandwidth sigma
+    base                    the Parzen density of clean points
     alpha     number        what a clean point is scaled by
     C         (d, d)        covariance of the noise
     centers   (N, d)        the centres
@@ -132,7 +132,7 @@ class WhitenedParzenAt(EnergyAt):
     def curvature(self) -> Array:
         return self.at_u.curvature()                                                 # (n, M)  (8)
 
-    def pullback(self, **cotangents: Array) -> Any:
+    def pullback(self, *_: Any, **cotangents: Array) -> Any:
         return self.model.theta
 
 

@@ -43,8 +43,8 @@ Conventions
     a divergence of densities (theorem 42).
 
 Sources
-    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS 2019,
-    for (1) with weights sigma_l^2.  Each J_l: Vincent 2011.
+    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS
+    2019, for (1) with weights sigma_l^2.  Each J_l: Vincent 2011.
 """
 from __future__ import annotations
 
@@ -57,11 +57,10 @@ import numpy as np
 
 from refsm import validation
 from refsm.corruption import corruption
-from refsm.energies.energy import Energy
 from refsm.immutable import readonly_copy
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array, Given
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["MultiLevelDenoising"]
 
@@ -70,8 +69,8 @@ __all__ = ["MultiLevelDenoising"]
 class MultiLevelDenoising(Objective):
     """sum_l lambda_l J_DSM at level l, equation (2).
 
-    x (n, d); x_noisy (L, n, d); `corruptions` L processes of `refsm.corruption`, or numbers sigma > 0;
-    `level_weights` (L,), >= 0.  The model is a density that can be corrupted (Gaussian,
+    x (n, d); x_noisy (L, n, d); `corruptions` L processes of `refsm.corruption`, or numbers
+    sigma > 0; `level_weights` (L,), >= 0.  The model is a density that can be corrupted (Gaussian,
     GaussianMixture, Parzen), whose gradient is of the type of its theta; or a sequence of L
     energies, whose gradient is a list of L gradients.  ValueError for shapes that disagree.
     Source: Song & Ermon (2019).
@@ -94,7 +93,8 @@ class MultiLevelDenoising(Objective):
 
     def __post_init__(self) -> None:
         given = self.corruptions
-        if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str) or len(given) == 0:
+        sequence = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
+        if not sequence or len(given) == 0:
             raise TypeError("corruptions must be a sequence of processes, one per level, "
                             f"but it is {given!r}")
         self._set(corruptions=tuple(corruption(one) for one in given))
@@ -114,15 +114,12 @@ class MultiLevelDenoising(Objective):
         return tuple(DenoisingScoreMatching(self.x, x_noisy, process, weights=self.weights)
                      for x_noisy, process in zip(self.x_noisy, self.corruptions))
 
-    @property
-    def points(self) -> Array:
-        """The clean points: there is one term for each."""
-        return self.x
-
-    def take(self, rows: slice | Array) -> MultiLevelDenoising:
+    def take(self, rows: slice | ArrayLike) -> MultiLevelDenoising:
         """The same objective on some of its points, each with the weight that it has here."""
-        return MultiLevelDenoising(self.x[rows], self.x_noisy[:, rows], self.corruptions,
-                                   self.level_weights, weights=self.weights[rows])
+        part = super().take(rows)                       # checks the rows
+        chosen = rows if isinstance(rows, slice) else np.asarray(rows)
+        return MultiLevelDenoising(part.x, self.x_noisy[:, chosen], self.corruptions,
+                                   self.level_weights, weights=part.weights)
 
     def check_model(self, model: Any) -> None:
         """TypeError or ValueError, in one sentence, if the model is none for these levels."""
@@ -154,7 +151,7 @@ class MultiLevelDenoising(Objective):
         """Terms and cotangents from the scores (L, n, d) at x_noisy."""
         parts = [level.evaluate(score=psi) for level, psi in zip(self.levels, score)]
         term = sum(lam * part[0] for lam, part in zip(self.level_weights, parts))       # (n,)  (1)
-        cotangent = np.stack([lam * part[1]["score"]                                    # (L, n, d)  (3)
+        cotangent = np.stack([lam * part[1]["score"]                                # (L, n, d)  (3)
                               for lam, part in zip(self.level_weights, parts)])
         return term, {"score": cotangent}
 
