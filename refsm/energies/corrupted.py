@@ -161,6 +161,7 @@ class CorruptedAt(EnergyAt):
         return self.model.base_gradient(self.density_at.pullback(**cotangents))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedGaussian(Corrupted):
     """A Gaussian in noise, equation (3).  ValueError if the precision is not positive definite.
 
@@ -199,6 +200,7 @@ class CorruptedGaussian(Corrupted):
         return type(self.theta)(dmean, dP)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedMixture(Corrupted):
     """A mixture of Gaussians in noise, equation (5): the same weights.
 

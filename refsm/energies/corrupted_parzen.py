@@ -44,6 +44,7 @@ Sources
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,7 @@ from refsm.zero import ZERO
 __all__ = ["CorruptedParzen", "WhitenedParzen", "corrupted_parzen"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedParzen(Corrupted):
     """A Parzen density in isotropic noise, equation (1): a Parzen density again."""
 
@@ -73,6 +75,7 @@ class CorruptedParzen(Corrupted):
         return self.theta
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class WhitenedParzen(Corrupted):
     """A Parzen density in noise of any covariance, equations (2) to (8).
 

@@ -289,3 +289,12 @@ def test_the_blocks_of_points_are_small_where_a_point_needs_a_whole_jacobian():
     model = base("Parzen").corrupted(NOISE["any covariance"])
     assert model.width == d * base("Parzen").width
     assert base("Parzen").corrupted(0.3).width == base("Parzen").width
+
+
+@pairs
+def test_it_cannot_be_changed(which, noise):
+    noisy = base(which).corrupted(NOISE[noise])
+    with pytest.raises(AttributeError, match="cannot assign"):
+        noisy.other = 3
+    with pytest.raises(AttributeError, match="cannot assign"):
+        noisy.base = 3
