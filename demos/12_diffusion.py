@@ -119,7 +119,8 @@ if plt := pyplot():
     figure, axes = plt.subplots(1, 3, figsize=(15, 5.2))
     low, high = x.min(axis=0) - 0.7, x.max(axis=0) + 0.7
     frame = {"xlim": centre[0] + unit[0] * np.array([low[0], high[0]]),
-             "ylim": centre[1] + unit[1] * np.array([low[1], high[1]]), "xlabel": "bill length  (mm)"}
+             "ylim": centre[1] + unit[1] * np.array([low[1], high[1]]),
+             "xlabel": "bill length  (mm)"}
     eps = rng.standard_normal((n, d))
     for s, shade, size in ((3.0, "0.75", 3), (0.6, "#5b9bd0", 3.5), (0.0, "#000000", 2.5)):
         axes[0].plot(*(centre + unit * (x + s * eps)).T, "o", color=shade, markersize=size,

@@ -10,23 +10,24 @@ Symbols
     steps    int      how many steps at each level
 
 Equations
-    (1)  for l = 0, ..., L - 1:  x <- `steps` Langevin steps of size step_l along the score of model l
+    (1)  for l = 0, ..., L - 1:  `steps` Langevin steps of size step_l along the score of model l
     (2)  step_l = smallest (sigma_l / sigma_(L-1))^2
 
 Derivation
-    (1)  each level starts where the one before has ended, at points of nearly the right density; the
-         noisy levels join the modes that the last one has apart.
+    (1)  each level starts where the one before has ended, at points of nearly the right density;
+         the noisy levels join the modes that the last one has apart.
     (2)  the score at level l is of the size of 1 / sigma_l.  With a step proportional to sigma_l^2
          drift and noise of a step are the same fraction of sigma_l at every level.
 
 Conventions
     A step is x + step psi + sqrt(2 step) xi, as in `refsm.sampling`.  Song & Ermon write
-    x + (a / 2) psi + sqrt(a) xi with a_l = 2 step_l.  Nothing is rejected: each level keeps the bias
-    of its step (statement 52).  The chains end at the least noisy level, not at the clean points:
-    `refsm.tweedie` takes the last noise away.
+    x + (a / 2) psi + sqrt(a) xi with a_l = 2 step_l.  Nothing is rejected: each level keeps the
+    bias of its step (statement 52).  The chains end at the least noisy level, not at the clean
+    points: `refsm.tweedie` takes the last noise away.
 
 Sources
-    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS 2019.
+    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS
+    2019.
 """
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def annealed_langevin(models: Sequence[Any], x: ArrayLike, step: ArrayLike, step
 
     `models` one per level, from most noise to least, each with a score; `step` (L,), or one number
     for all levels; `callback(level, k, x)` after each step.  ValueError or TypeError for bad
-    arguments; FloatingPointError where a chain leaves the finite numbers.  Source: Song & Ermon (2019).
+    arguments; FloatingPointError where a chain leaves the finite numbers.  Source: Song & Ermon
+    (2019).
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> models = [Gaussian([2.0], [[1 / (1 + sigma**2)]]) for sigma in (3.0, 1.0)]

@@ -66,9 +66,10 @@ def probability_flow(model: Any, levels: Sequence[Corruption | float], x: ArrayL
     """The points x (n, d) of levels[0], carried to every other level without noise, equation (2).
 
     `model` is the density of the clean points (Gaussian, GaussianMixture or Parzen); a level is a
-    number sigma, 0 for the clean points themselves, a GaussianCorruption or a ScaledCorruption.  The
-    tolerances are those of scipy.integrate.solve_ivp, for all points together.  ValueError or
-    TypeError for bad arguments, RuntimeError where the solver gives up.  Source: Song et al. (2021).
+    number sigma, 0 for the clean points themselves, a GaussianCorruption or a ScaledCorruption.
+    The tolerances are those of scipy.integrate.solve_ivp, for all points together.  ValueError or
+    TypeError for bad arguments, RuntimeError where the solver gives up.  Source: Song et al.
+    (2021).
 
     N(0, 9) in noise of standard deviation 4 is N(0, 25): the point 3 goes to 5.
 

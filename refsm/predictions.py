@@ -22,7 +22,7 @@ Equations
     (8)  "edm"       A = c_out / data_sd^2   B = sigma^2 / c_out,   alpha = 1
     (9)  c_skip = data_sd^2 / (sigma^2 + data_sd^2)
     (10) c_out  = sigma data_sd / sqrt(sigma^2 + data_sd^2)
-    (11) from one kind to another: B_target ( value - A_source x_noisy ) / B_source + A_target x_noisy
+    (11) of another kind:  B_target ( value - A_source x_noisy ) / B_source + A_target x_noisy
     (12) factor = 2 B^2
 
 Derivation
@@ -33,8 +33,8 @@ Derivation
                  noise eps;  clean x;  velocity alpha eps - sigma x;  flow eps - x;
                  edm (x - c_skip x_noisy) / c_out.
                  In the velocity psi has the factor -alpha sigma - sigma^3 / alpha, in the flow
-                 -sigma - sigma^2 / alpha.  In edm x_noisy has the factor (1 - c_skip) / c_out, which
-                 is c_out / data_sd^2 by (9) and (10), without the cancellation.
+                 -sigma - sigma^2 / alpha.  In edm x_noisy has the factor (1 - c_skip) / c_out,
+                 which is c_out / data_sd^2 by (9) and (10), without the cancellation.
     (2) -> (11)  psi = (value - A x_noisy) / B, and no B is 0.
     (2) -> (12)  with psi = t (2) is the target of the prediction, so the difference of prediction
                  and target is B (psi - t): |B (psi - t)|^2 = 2 B^2 times 1/2 |psi - t|^2.
@@ -49,10 +49,12 @@ Conventions
     Exact rationals stay exact; "edm" too, where sqrt(sigma^2 + data_sd^2) is rational.
 
 Sources
-    Ho, Jain & Abbeel, Denoising diffusion probabilistic models, NeurIPS 2020: noise.  Salimans & Ho,
-    Progressive distillation, ICLR 2022: velocity.  Lipman et al., Flow matching, ICLR 2023, and Liu,
-    Gong & Liu, Flow straight and fast, ICLR 2023: flow.  Karras et al., Elucidating the design space
-    of diffusion-based generative models, NeurIPS 2022: (8) to (10).
+    Ho, Jain & Abbeel, Denoising diffusion probabilistic models, NeurIPS 2020: noise.
+    Salimans & Ho, Progressive distillation, ICLR 2022: velocity.
+    Lipman et al., Flow matching, ICLR 2023, and Liu, Gong & Liu, Flow straight and fast, ICLR 2023:
+    flow.
+    Karras et al., Elucidating the design space of diffusion-based generative models, NeurIPS 2022:
+    (8) to (10).
 """
 from __future__ import annotations
 
@@ -110,7 +112,8 @@ def factor(kind: str, corruption: Corruption | float, data_sd: float | None = No
     return 2 * B**2                                                      # ()  (12)
 
 
-def linear_map(kind: str, corruption: Corruption | float, data_sd: float | None = None) -> LinearMap:
+def linear_map(kind: str, corruption: Corruption | float,
+               data_sd: float | None = None) -> LinearMap:
     """A and B of equation (2) for one kind of prediction.
 
     >>> linear_map("clean", 0.5)             # x_noisy + sigma^2 psi: Tweedie's formula
@@ -129,7 +132,7 @@ def linear_map(kind: str, corruption: Corruption | float, data_sd: float | None 
         return LinearMap(-1 / alpha, -sigma * (alpha + sigma) / alpha)   # (7)
     if kind == "edm":
         _, c_out = preconditioning(corruption, data_sd)
-        return LinearMap(c_out / data_sd**2, sigma**2 / c_out)           # type: ignore[operator]  # (8)
+        return LinearMap(c_out / data_sd**2, sigma**2 / c_out)       # type: ignore[operator]  # (8)
     raise ValueError(f"a prediction must be one of {', '.join(KINDS)}, but it is {kind!r}")
 
 
@@ -163,8 +166,7 @@ def scales(corruption: Corruption | float) -> tuple[Any, Any]:
         raise TypeError("corruption must be isotropic for a prediction (a number sigma, a "
                         "GaussianCorruption or a ScaledCorruption), but it is a "
                         f"{type(noise).__name__}")
-    one = type(sigma)(1)
-    return one * noise.alpha, sigma
+    return sigma / sigma * noise.alpha, sigma                           # alpha of sigma's kind
 
 
 def _sqrt(value: Any) -> Any:

@@ -16,9 +16,10 @@ Equations
 
 Derivation
     (1)          levels of a constant ratio.
-    (3) -> (2)   dx = -(beta / 2) x dt + sqrt(beta) dB with beta(t) = beta_min + (beta_max - beta_min) t
-                 and b its integral: E[x | x_0] = exp(-b / 2) x_0, and the variance v has
-                 v' = -beta v + beta, v(0) = 0, so v = 1 - exp(-b): alpha^2 + sigma^2 = 1.
+    (3) -> (2)   dx = -(beta / 2) x dt + sqrt(beta) dB with
+                 beta(t) = beta_min + (beta_max - beta_min) t and b its integral:
+                 E[x | x_0] = exp(-b / 2) x_0, and the variance v has v' = -beta v + beta,
+                 v(0) = 0, so v = 1 - exp(-b): alpha^2 + sigma^2 = 1.
     (4)          x_noisy = (1 - t) x + t eps: the straight line from a point to its noise.
 
 Conventions

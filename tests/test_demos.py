@@ -16,8 +16,9 @@ from refsm.objectives.objective import Objective
 FOLDER = pathlib.Path(demos.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
 QUICK = {"01_energy", "10_sample"}
-WITH_PROGRESS = ["02_objectives", "06_slices", "07_binary", "08_langevin", "09_verify", "10_sample"]
-WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits"]
+WITH_PROGRESS = ["02_objectives", "06_slices", "07_binary", "08_langevin", "09_verify", "10_sample",
+                 "13_levels"]
+WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits", "12_diffusion", "13_levels"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

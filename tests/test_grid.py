@@ -13,13 +13,15 @@ from refsm.activations import RATIONAL
 
 N, D, M, K, S = 7, 3, 5, 8, 6          # points, visible, hidden, directions, mixture components
 
-CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture"]
+CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture",
+              "CorruptedGaussian", "CorruptedMixture"]
 BINARY = ["BernoulliRBM", "BoltzmannMachine"]
 OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density",
               "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
               "ParzenImplicitScoreMatching", "DenoisingScoreMatching",
               "DenoisingScoreMatching, any covariance", "DenoisingScoreMatching, scaled",
-              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
+              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced",
+              "PredictionLoss, clean", "PredictionLoss, velocity", "PredictionLoss, edm"]
 BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
 
 
@@ -40,6 +42,11 @@ def energy(name, seed=0):
     if name == "GaussianMixture":
         covariances = np.stack([symmetric(rng, D, 0.5) for _ in range(S)])
         return refsm.GaussianMixture(np.arange(1, 7) / 21, rng.standard_normal((S, D)), covariances)
+    if name == "CorruptedGaussian":
+        return energy("Gaussian", seed).corrupted(refsm.ScaledCorruption(0.8, 0.61))
+    if name == "CorruptedMixture":
+        noise = refsm.CovarianceCorruption(symmetric(rng, D, 0.2))
+        return energy("GaussianMixture", seed).corrupted(noise)
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))
@@ -72,6 +79,14 @@ def objective(name, seed=1):
         "SlicedScoreMatching": lambda: refsm.SlicedScoreMatching(x, v, **w),
         "SlicedScoreMatching, variance reduced":
             lambda: refsm.SlicedScoreMatching(x, v, variance_reduced=True, **w),
+        "PredictionLoss, clean":
+            lambda: refsm.PredictionLoss(x, x_noisy, scaled, predict="clean", **w),
+        "PredictionLoss, velocity":
+            lambda: refsm.PredictionLoss(x, x_noisy, scaled, predict="velocity", **w),
+        "PredictionLoss, edm":
+            lambda: refsm.PredictionLoss(x, x_noisy, 0.37, predict="edm", data_sd=0.61, **w),
+        "MultiLevelDenoising": lambda: refsm.MultiLevelDenoising(
+            x, np.stack([x_noisy, x + noise]), [0.37, of_any_covariance], [0.3, 1.7], **w),
         "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, **w),
         "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, **w),
         "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, **w),
@@ -80,7 +95,8 @@ def objective(name, seed=1):
 
 GRID = ([(e, o) for e in CONTINUOUS for o in OBJECTIVES]
         + [(e, o) for e in BINARY for o in BINARY_OBJECTIVES]
-        + [("AutoencoderEnergy", "DenoisingAutoencoderLoss")])
+        + [("AutoencoderEnergy", "DenoisingAutoencoderLoss")]
+        + [("Gaussian", "MultiLevelDenoising"), ("GaussianMixture", "MultiLevelDenoising")])
 
 
 @pytest.mark.parametrize(("which", "of"), GRID)
@@ -105,11 +121,17 @@ def test_terms_and_cotangents_from_arrays_alone_give_the_value_and_the_gradient(
     model, J = energy(which), objective(of)
     if of == "DenoisingAutoencoderLoss":
         local = {"reconstruction": J.points + model.sigma**2 * model.score(J.points)}
+    elif of == "MultiLevelDenoising":
+        local = {"score": np.stack([level.score(y) for level, y in zip(J.models(model), J.x_noisy)])}
+    elif of.startswith("PredictionLoss"):
+        psi = model.score(J.points)
+        local = {"prediction": refsm.predictions.convert(psi, J.points, J.corruption, source="score",
+                                                         target=J.predict, data_sd=J.data_sd)}
     else:
         local = J.read(J.at(model))
     terms, cotangents = J.evaluate(**local)
     np.testing.assert_allclose(terms, J.per_sample(model), rtol=1e-12, atol=1e-13)
-    if of != "DenoisingAutoencoderLoss":
+    if set(J.reads) <= model.quantities and of != "MultiLevelDenoising":
         pulled = model.pullback(J.points, **cotangents)
         assert relative_gap(model.ravel(pulled), model.ravel(J.gradient(model))) < 1e-13
 

@@ -237,6 +237,9 @@ def test_a_model_of_another_dimension_is_refused(which, of):
                                                            np.zeros(6)),
         "GaussianMixture": refsm.GaussianMixture([1.0], np.ones((1, 6)),
                                                  np.eye(6)[None]),
+        "CorruptedGaussian": refsm.Gaussian(np.ones(6), np.eye(6)).corrupted(0.5),
+        "CorruptedMixture": refsm.GaussianMixture([1.0], np.ones((1, 6)),
+                                                  np.eye(6)[None]).corrupted(0.5),
         "BernoulliRBM": refsm.BernoulliRBM(np.ones((M, 6)), np.ones(M), np.ones(6)),
         "BoltzmannMachine": refsm.BoltzmannMachine(np.zeros((6, 6)), np.ones(6))
     }[which]

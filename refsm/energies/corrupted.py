@@ -137,15 +137,31 @@ class CorruptedAt(EnergyAt):
     """The noisy density at a block of points; its pullback goes on to the base's parameters."""
 
     def __init__(self, model: Corrupted, at: EnergyAt) -> None:
-        self.model = model
-        self.energy, self.score, self.jacobian = at.energy, at.score, at.jacobian
-        self.divergence, self.diagonal, self.curvature = at.divergence, at.diagonal, at.curvature
-        self.density_pullback = at.pullback
+        self.model, self.density_at = model, at
 
-    def pullback(self, **cotangents: Array) -> Any:
-        return self.model.base_gradient(self.density_pullback(**cotangents))
+    def energy(self) -> Array:
+        return self.density_at.energy()
+
+    def score(self) -> Array:
+        return self.density_at.score()
+
+    def jacobian(self) -> Array:
+        return self.density_at.jacobian()
+
+    def divergence(self) -> Array:
+        return self.density_at.divergence()
+
+    def diagonal(self) -> Array:
+        return self.density_at.diagonal()
+
+    def curvature(self) -> Array:
+        return self.density_at.curvature()
+
+    def pullback(self, *_: Any, **cotangents: Array) -> Any:
+        return self.model.base_gradient(self.density_at.pullback(**cotangents))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedGaussian(Corrupted):
     """A Gaussian in noise, equation (3).  ValueError if the precision is not positive definite.
 
@@ -184,6 +200,7 @@ class CorruptedGaussian(Corrupted):
         return type(self.theta)(dmean, dP)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedMixture(Corrupted):
     """A mixture of Gaussians in noise, equation (5): the same weights.
 

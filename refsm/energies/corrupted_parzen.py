@@ -2,7 +2,7 @@
 
 Symbols
     n points, i dimensions (d), k centres (N), r directions (M).
-    base                    the Parzen density of clean points: its centers (N, d) and bandwidth sigma
+    base                    the Parzen density of clean points
     alpha     number        what a clean point is scaled by
     C         (d, d)        covariance of the noise
     centers   (N, d)        the centres
@@ -44,6 +44,7 @@ Sources
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,7 @@ from refsm.zero import ZERO
 __all__ = ["CorruptedParzen", "WhitenedParzen", "corrupted_parzen"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CorruptedParzen(Corrupted):
     """A Parzen density in isotropic noise, equation (1): a Parzen density again."""
 
@@ -73,6 +75,7 @@ class CorruptedParzen(Corrupted):
         return self.theta
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class WhitenedParzen(Corrupted):
     """A Parzen density in noise of any covariance, equations (2) to (8).
 
@@ -132,7 +135,7 @@ class WhitenedParzenAt(EnergyAt):
     def curvature(self) -> Array:
         return self.at_u.curvature()                                                 # (n, M)  (8)
 
-    def pullback(self, **cotangents: Array) -> Any:
+    def pullback(self, *_: Any, **cotangents: Array) -> Any:
         return self.model.theta
 
 

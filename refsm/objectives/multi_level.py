@@ -20,13 +20,13 @@ Equations
     one energy for each level, with parameters theta_l:
     (5)  d value / d theta_l = lambda_l d J_l / d theta_l
     (6)  if the family contains q, the expected value is least where the model is q, for any
-         lambda_l >= 0, and only there if some lambda_l > 0                        [theorem 40]
+         lambda_l >= 0, and only there if some lambda_l > 0                        [statement 40]
 
 Derivation
     -> (2)        exchange of two finite sums.
     (1) -> (3)    elementwise derivative of the term, times w.
     (2) -> (4), (5)  the derivative of a sum; in (5) only J_l depends on theta_l.
-    -> (6)        E J_l = 1/2 E |psi_l - grad log q_l|^2 + a constant (theorem 4), which is least
+    -> (6)        E J_l = 1/2 E |psi_l - grad log q_l|^2 + a constant (statement 4), which is least
                   where psi_l is the score of q_l, the density of the noisy points.  With the model
                   at q this holds at all levels at once, so it is least for every choice of the
                   weights.  Equal scores at one level are equal densities there, and a density is
@@ -40,11 +40,11 @@ Conventions
     lambda_l is the weight of the level times its probability.  Weights in use: sigma_l^2 (Song &
     Ermon 2019; with the noise as prediction this is 1/2 |eps_hat - eps|^2, Ho et al. 2020), and
     the step of sigma^2 from one level to the next, with which the sum tends to the integral that is
-    a divergence of densities (theorem 42).
+    a divergence of densities (statement 42).
 
 Sources
-    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS 2019,
-    for (1) with weights sigma_l^2.  Each J_l: Vincent 2011.
+    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS
+    2019, for (1) with weights sigma_l^2.  Each J_l: Vincent 2011.
 """
 from __future__ import annotations
 
@@ -57,11 +57,10 @@ import numpy as np
 
 from refsm import validation
 from refsm.corruption import corruption
-from refsm.energies.energy import Energy
 from refsm.immutable import readonly_copy
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.typing import Array, Given
+from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["MultiLevelDenoising"]
 
@@ -70,8 +69,8 @@ __all__ = ["MultiLevelDenoising"]
 class MultiLevelDenoising(Objective):
     """sum_l lambda_l J_DSM at level l, equation (2).
 
-    x (n, d); x_noisy (L, n, d); `corruptions` L processes of `refsm.corruption`, or numbers sigma > 0;
-    `level_weights` (L,), >= 0.  The model is a density that can be corrupted (Gaussian,
+    x (n, d); x_noisy (L, n, d); `corruptions` L processes of `refsm.corruption`, or numbers
+    sigma > 0; `level_weights` (L,), >= 0.  The model is a density that can be corrupted (Gaussian,
     GaussianMixture, Parzen), whose gradient is of the type of its theta; or a sequence of L
     energies, whose gradient is a list of L gradients.  ValueError for shapes that disagree.
     Source: Song & Ermon (2019).
@@ -94,7 +93,8 @@ class MultiLevelDenoising(Objective):
 
     def __post_init__(self) -> None:
         given = self.corruptions
-        if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str) or len(given) == 0:
+        sequence = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
+        if not sequence or len(given) == 0:
             raise TypeError("corruptions must be a sequence of processes, one per level, "
                             f"but it is {given!r}")
         self._set(corruptions=tuple(corruption(one) for one in given))
@@ -114,15 +114,12 @@ class MultiLevelDenoising(Objective):
         return tuple(DenoisingScoreMatching(self.x, x_noisy, process, weights=self.weights)
                      for x_noisy, process in zip(self.x_noisy, self.corruptions))
 
-    @property
-    def points(self) -> Array:
-        """The clean points: there is one term for each."""
-        return self.x
-
-    def take(self, rows: slice | Array) -> MultiLevelDenoising:
+    def take(self, rows: slice | ArrayLike) -> MultiLevelDenoising:
         """The same objective on some of its points, each with the weight that it has here."""
-        return MultiLevelDenoising(self.x[rows], self.x_noisy[:, rows], self.corruptions,
-                                   self.level_weights, weights=self.weights[rows])
+        part = super().take(rows)                       # checks the rows
+        chosen = rows if isinstance(rows, slice) else np.asarray(rows)
+        return MultiLevelDenoising(part.x, self.x_noisy[:, chosen], self.corruptions,
+                                   self.level_weights, weights=part.weights)
 
     def check_model(self, model: Any) -> None:
         """TypeError or ValueError, in one sentence, if the model is none for these levels."""
@@ -154,7 +151,7 @@ class MultiLevelDenoising(Objective):
         """Terms and cotangents from the scores (L, n, d) at x_noisy."""
         parts = [level.evaluate(score=psi) for level, psi in zip(self.levels, score)]
         term = sum(lam * part[0] for lam, part in zip(self.level_weights, parts))       # (n,)  (1)
-        cotangent = np.stack([lam * part[1]["score"]                                    # (L, n, d)  (3)
+        cotangent = np.stack([lam * part[1]["score"]                                # (L, n, d)  (3)
                               for lam, part in zip(self.level_weights, parts)])
         return term, {"score": cotangent}
 

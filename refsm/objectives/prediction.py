@@ -34,14 +34,14 @@ Equations
              edm -(sigma / c_out) delta
     (9)  d value / d psi = -sigma d value / d eps_hat
     the statement
-    (10) term = factor 1/2 |psi - (x alpha - x_noisy) / sigma^2|^2   [theorems 34, 35, 36, 37, 38]
+    (10) term = factor 1/2 |psi - (x alpha - x_noisy) / sigma^2|^2   [statements 34, 35, 36, 37, 38]
 
 Derivation
     (6) -> (7)   elementwise derivative of the term, times w.
     (7) -> (8)   (4) is linear; along eps_hat it has its own slope and, times -sigma / alpha, that
                  along x_hat.
     (2) -> (9)   slope -sigma.
-    -> (10)      `refsm.predictions` has the factors; each is 2 B^2 for a prediction A x_noisy + B psi.
+    -> (10)      `refsm.predictions` has the factors: 2 B^2 for a prediction A x_noisy + B psi.
 
 Conventions
     No 1/2: the sum over dimensions and the mean over points of a plain square.  Training scripts
@@ -95,27 +95,20 @@ class PredictionLoss(Objective):
     def __post_init__(self) -> None:
         self._set(corruption=corruption(self.corruption))
         predictions.linear_map(self.predict, self.corruption, self.data_sd)      # checks all three
-        self._set_data(x=self.x, x_noisy=self.x_noisy)
+        super().__post_init__()
 
     @property
     def points(self) -> Array:
         """The noisy points, where the model's score is read."""
         return self.x_noisy
 
-    def _shape_of(self, name: str) -> tuple[int, ...]:
-        return self.x.shape
-
-    def check_model(self, model: Any) -> None:
-        """TypeError or ValueError, in one sentence, if the model has no score at these points."""
-        if not isinstance(model, Energy) or "score" not in model.quantities:
-            raise TypeError("model must be an energy with a score, "
-                            f"but it is a {type(model).__name__}")
-        if model.d != self.x.shape[1]:
-            raise ValueError(f"model must have d = {self.x.shape[1]} as the data of "
-                             f"PredictionLoss, but it has d = {model.d}")
+    def _check_quantities(self, model: Energy) -> None:
+        if "score" not in model.quantities:
+            raise TypeError("PredictionLoss reads the score of the energy, "
+                            f"which {type(model).__name__} does not have")
 
     def combination(self, eps: Array, x: Array) -> Array:
-        """What the kind of prediction names, of noise and clean points (n, d) each, equation (4)."""
+        """What the kind of prediction names, of noise and clean points (n, d), equation (4)."""
         alpha, sigma = predictions.scales(self.corruption)
         if self.predict == "score":
             return -eps / sigma                                               # (n, d)  (4)
@@ -146,7 +139,7 @@ class PredictionLoss(Objective):
         _, c_out = predictions.preconditioning(self.corruption, self.data_sd)
         return -(sigma / c_out) * delta
 
-    def local_loss(self, prediction: Array) -> LocalLoss:                     # type: ignore[override]
+    def local_loss(self, prediction: Array) -> LocalLoss:                   # type: ignore[override]
         """Terms and cotangents from the prediction (n, d)."""
         alpha, sigma = predictions.scales(self.corruption)
         eps = (self.x_noisy - alpha * self.x) / sigma                         # (n, d)  (1)

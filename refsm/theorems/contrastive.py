@@ -16,8 +16,8 @@ Derivation
     dE/dP = y y' / 2, hence CD / step = (P M + M P) / 2 - I - (step / 2) P M P.  And
     J_ISM = 1/2 tr(P M P) - tr P has the symmetric gradient (P M + M P) / 2 - I.
     dE/dm = -P y, hence CD = -P E y + P (I - step P) E y = -step P^2 E y; and dJ_ISM/dm = -P^2 E y.
-    As step -> 0 the two agree for P too: the direction of contrastive divergence is that of implicit
-    score matching.
+    As step -> 0 the two agree for P too: the direction of contrastive divergence is that of
+    implicit score matching.
 
 Conditions
     E over xi of a quadratic is the mean over all sign vectors.  For other energies the two agree up
@@ -57,12 +57,12 @@ def setting() -> tuple[Gaussian, Array]:
 
 
 def sides(model: Gaussian, x: Array, root: Any) -> tuple[Array, Array, Array]:
-    """CD / step and the right side, as vectors, for step = 2 root^2; and the size of their terms."""
+    """CD / step and the right side, as vectors, for step = 2 root^2; the size of their terms."""
     step, n = 2 * root**2, len(x)
     xi = np.array(list(product([-1, 1], repeat=D)))                                  # (2^d, d)
     moved = (x + step * model.score(x))[:, None, :] + 2 * root * xi                  # sqrt(2 step)
     moved = moved.reshape(-1, D)
-    one = x[:, 0] * 0 + root / root                                                  # ones, as exact
+    one = x[:, 0] * 0 + root / root                                                 # ones, as exact
     data = model.pullback(x, energy=one / n)
     chain = model.pullback(moved, energy=np.repeat(one, len(xi)) / len(moved))
     left = (model.ravel(data) - model.ravel(chain)) / step
@@ -84,8 +84,8 @@ def one_step() -> list[Statement]:
         where = f"Gaussian, d={D}, step={2 * root**2:g}"
         out += [equal(49, "CD / step = dJ_ISM for the mean", where, left[:D], right[:D], bound,
                       "rounding"),
-                equal(49, "CD / step = dJ_ISM - step/2 P M P for P", where, left[D:], right[D:], bound,
-                      "rounding")]
+                equal(49, "CD / step = dJ_ISM - step/2 P M P for P", where, left[D:], right[D:],
+                      bound, "rounding")]
     return out
 
 
@@ -96,7 +96,8 @@ def exactly() -> list[Statement]:
     left, right, _ = sides(Gaussian(*map(exact, model.theta)), exact(x), Fraction(2, 5))
     where = f"Gaussian, d={D}, step=8/25"
     return [equal(49, "CD / step = dJ_ISM for the mean", where, left[:D], right[:D], 0, "exact"),
-            equal(49, "CD / step = dJ_ISM - step/2 P M P for P", where, left[D:], right[D:], 0, "exact")]
+            equal(49, "CD / step = dJ_ISM - step/2 P M P for P", where, left[D:], right[D:], 0,
+                  "exact")]
 
 
 MAKERS = [one_step]

@@ -26,7 +26,8 @@ Derivation
     42  dH/dt = -integral (log q_t + 1) dq_t/dt = -1/2 integral log q_t lap q_t = 1/2 E|psi|^2 by 41
         and parts.  In the same way
         d KL/dt = integral (dq/dt log(q/p) - (q/p) dp/dt)
-                = -1/2 integral (grad q.grad log(q/p) - grad p.grad(q/p)) = -1/2 E_q |psi_q - psi_p|^2,
+                = -1/2 integral (grad q.grad log(q/p) - grad p.grad(q/p))
+                = -1/2 E_q |psi_q - psi_p|^2,
         because grad(q/p) = (q/p) (psi_q - psi_p).  As t grows both densities become the same wide
         Gaussian, and KL -> 0.
 
@@ -39,6 +40,8 @@ Sources
     of score matching, UAI 2009: the second part of 42.
 """
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +123,7 @@ def times(start: float, end: float) -> tuple[Array, Array]:
 def entropy() -> list[Statement]:
     """Statement 42, de Bruijn's, integrated over t."""
     start, end = 0.2, 1.7
-    H_t = []
+    H_t: list[Any] = []
     for t in (start, end):
         q_t, _, x, w = noisy_pair(t)
         H_t.append(-(w @ q_t.log_density(x)))
@@ -136,14 +139,14 @@ def entropy() -> list[Statement]:
 
 def divergence() -> list[Statement]:
     """Statement 42, Lyu's: between two times, and from 0 to infinity with t = r / (1 - r)."""
-    KL = {}
+    KL: dict[float, Any] = {}
     for t in (0.0, 0.2, 1.7):
         q_t, p_t, x, w = noisy_pair(t)
         KL[t] = w @ (q_t.log_density(x) - p_t.log_density(x))
-    t, weights = times(0.2, 1.7)
-    between = weights @ [explicit(float(one)) for one in t]
+    nodes, weights = times(0.2, 1.7)
+    between = weights @ np.array([explicit(float(one)) for one in nodes])
     r, weights = times(0.0, 1.0)
-    whole = weights @ [explicit(float(one / (1 - one))) / (1 - one) ** 2 for one in r]
+    whole = weights @ np.array([explicit(float(one / (1 - one))) / (1 - one) ** 2 for one in r])
     where = "two mixtures, d=2"
     bound = relative_bound(abs(KL[0.0]) + 1, between)
     return [equal(42, "KL(q_t0, p_t0) - KL(q_t1, p_t1) = integral of J_ESM dt",

@@ -25,8 +25,9 @@ Conditions
 
 Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23
-    (2011), for the minimiser.  Song & Ermon, Generative modeling by estimating gradients of the data
-    distribution, NeurIPS 2019, for several levels.
+    (2011), for the minimiser.
+    Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS
+    2019, for several levels.
 """
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ SIZE = 61               # nodes along each dimension
 POINTS = 7
 ROUNDINGS = 64.0        # chosen: more than the operations on the longest path of a term
 COVARIANCE = [[0.5, 0.2], [0.2, 0.3]]
-CORRUPTIONS = {"scaled": ScaledCorruption(0.8, 0.61), "any covariance": CovarianceCorruption(COVARIANCE)}
+CORRUPTIONS = {"scaled": ScaledCorruption(0.8, 0.61),
+               "any covariance": CovarianceCorruption(COVARIANCE)}
 WEIGHTS = [[1.0, 1.0, 1.0], [0.2, 3.0, 0.7], [0.0, 0.5, 0.0]]
 
 
@@ -144,7 +146,8 @@ def sums_over_levels() -> list[Statement]:
         got, slope = J.value_and_gradient(q)
         out += [equal(40, "multi-level value = sum of lambda_l J_l", where, got, value, bound,
                       "rounding"),
-                equal(40, "... and its gradient", where, q.ravel(slope), gradient, bound, "rounding")]
+                equal(40, "... and its gradient", where, q.ravel(slope), gradient, bound,
+                      "rounding")]
     return out
 
 
@@ -155,7 +158,8 @@ def same_minimiser() -> list[Statement]:
     eps, w_eps = expectations.trapezoid(([0.0], [[1.0]]), 81)
     corruptions = [GaussianCorruption(0.37), ScaledCorruption(0.8, 0.61), GaussianCorruption(1.3)]
     every, nodes = np.repeat(x, len(eps), axis=0), np.tile(eps, (len(x), 1))
-    cases = [("GaussianMixture, d=1", mixture, corruptions, every, nodes, np.outer(w, w_eps).ravel())]
+    both = np.outer(w, w_eps).ravel()
+    cases: list[Any] = [("GaussianMixture, d=1", mixture, corruptions, every, nodes, both)]
     q = densities()["Gaussian"]
     x, eps = signs(2)
     x = q.mean + x @ np.linalg.cholesky(q.covariance).T
@@ -190,14 +194,16 @@ def exactly() -> list[Statement]:
     q = Gaussian(mean, root.T @ root)
     z, eps = signs(3)
     x = mean + z @ L.T
-    corruptions = [GaussianCorruption(Fraction(2, 5)), ScaledCorruption(Fraction(3, 4), Fraction(1, 2))]
+    sigma: Any = Fraction(2, 5)
+    alpha: Any = Fraction(3, 4)
+    corruptions = [GaussianCorruption(sigma), ScaledCorruption(alpha, 2 * sigma)]
     x_noisy = np.stack([c.noisy(x, eps * Fraction(1)) for c in corruptions])
     out = []
     for lam in ([Fraction(1), Fraction(1)], [Fraction(1, 7), Fraction(9)]):
         J = MultiLevelDenoising(x, x_noisy, corruptions, lam)
         where = f"Gaussian, d=3, weights {', '.join(map(str, lam))}"
-        out.append(equal(40, "expected gradient at q = 0", where, q.ravel(J.gradient(q)), Fraction(0),
-                         0, "exact"))
+        out.append(equal(40, "expected gradient at q = 0", where, q.ravel(J.gradient(q)),
+                         Fraction(0), 0, "exact"))
     return out
 
 

@@ -15,17 +15,18 @@ Derivation
     q(x | x_noisy) is proportional to q(x) exp(x.x_noisy / sigma^2 - |x|^2 / (2 sigma^2)): an
     exponential family in x_noisy / sigma^2, whose log normaliser is
     log q_sigma(x_noisy) + |x_noisy|^2 / (2 sigma^2) + constant.  Its derivatives with respect to
-    x_noisy / sigma^2 are the cumulants of x: the first two are statement 11; in the third the square
-    is gone, and each derivative brings a factor sigma^2.
-    Differentiate q_sigma = E N(x_noisy; x, sigma^2 I) twice: grad grad q_sigma = E (t t' - I / sigma^2) N,
-    and grad grad q / q = J + psi psi'.
+    x_noisy / sigma^2 are the cumulants of x: the first two are statement 11; in the third the
+    square is gone, and each derivative brings a factor sigma^2.
+    Differentiate q_sigma = E N(x_noisy; x, sigma^2 I) twice:
+    grad grad q_sigma = E (t t' - I / sigma^2) N, and grad grad q / q = J + psi psi'.
 
 Conditions
     None on the density of x: here it is a finite set of points, and Bayes' rule a sum.
 
 Sources
-    Efron, Tweedie's formula and selection bias, JASA 106 (2011): posterior cumulants.  Meng, Song, Li
-    & Ermon, Estimating high order gradients of the data distribution by denoising, NeurIPS 2021.
+    Efron, Tweedie's formula and selection bias, JASA 106 (2011): posterior cumulants.
+    Meng, Song, Li & Ermon, Estimating high order gradients of the data distribution by denoising,
+    NeurIPS 2021.
 """
 from __future__ import annotations
 

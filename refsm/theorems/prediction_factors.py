@@ -110,14 +110,16 @@ def inverses() -> list[Statement]:
     rng = np.random.default_rng(38)
     value, x_noisy = rng.standard_normal((POINTS, 3)), rng.standard_normal((POINTS, 3))
     corruption = GaussianCorruption(SIGMA)
-    back = [there_and_back(value, x_noisy, corruption, a, b, DATA_SD) for a, b in product(KINDS, KINDS)]
+    back = [there_and_back(value, x_noisy, corruption, a, b, DATA_SD)
+            for a, b in product(KINDS, KINDS)]
     bound = ROUNDINGS * UNIT * (abs(value) + abs(x_noisy)) * (1 + 1 / SIGMA) ** 2
     where = f"{len(KINDS)} kinds, each to each, sigma={SIGMA:g}"
     return [equal(38, "there and back again is the same prediction", where, np.array(back), value,
                   bound, "rounding")]
 
 
-def there_and_back(value: Array, x_noisy: Array, corruption: Any, a: str, b: str, s_d: Any) -> Array:
+def there_and_back(value: Array, x_noisy: Array, corruption: Any, a: str, b: str,
+                   s_d: Any) -> Array:
     """A prediction of kind a, as kind b, as kind a."""
     there = convert(value, x_noisy, corruption, source=a, target=b, data_sd=s_d)
     return convert(there, x_noisy, corruption, source=b, target=a, data_sd=s_d)
@@ -125,7 +127,9 @@ def there_and_back(value: Array, x_noisy: Array, corruption: Any, a: str, b: str
 
 def exactly() -> list[Statement]:
     """Statements 34 to 38 in rational numbers."""
-    alpha, sigma, s_d = Fraction(5, 7), Fraction(3, 5), Fraction(4, 5)
+    alpha: Any = Fraction(5, 7)
+    sigma: Any = Fraction(3, 5)
+    s_d: Any = Fraction(4, 5)
     grid = np.random.default_rng(35).integers(-8, 9, size=(2, 5, 3))
     x, x_noisy = np.vectorize(lambda k: Fraction(int(k), 8), otypes=[object])(grid)
     precision = np.array([[Fraction(2), Fraction(1, 3), Fraction(0)],
@@ -146,7 +150,8 @@ def exactly() -> list[Statement]:
     back = [there_and_back(x, x_noisy, GaussianCorruption(sigma), a, b, s_d)
             for a, b in product(KINDS, KINDS)]
     out.append(equal(38, "there and back again is the same prediction",
-                     f"{len(KINDS)} kinds, each to each, sigma={sigma}", np.array(back), x, 0, "exact"))
+                     f"{len(KINDS)} kinds, each to each, sigma={sigma}", np.array(back), x, 0,
+                     "exact"))
     return out
 
 

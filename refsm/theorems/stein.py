@@ -14,9 +14,10 @@ Statements
 
 Derivation
     q s = grad q, so E_q s.f = integral grad q.f = -E_q div f, by parts.
-    For each x' the field f = (psi(x') - s(x')) k(x, x') has E_q (s.f + div f) = 0.  Expand the right
-    side, and replace E_q s(x) g(x) by -E_q grad g(x), in x and in x':
-    E E' s's' k = E E' tr grad_x grad_x' k,  -E E' s(x)'psi(x') k = E E' psi(x').grad_x k, and so on.
+    For each x' the field f = (psi(x') - s(x')) k(x, x') has E_q (s.f + div f) = 0.  Expand the
+    right side, and replace E_q s(x) g(x) by -E_q grad g(x), in x and in x':
+    E E' s(x)'s(x') k = E E' tr grad_x grad_x' k,
+    -E E' s(x)'psi(x') k = E E' psi(x').grad_x k, and so on.
     k is positive definite, so the right side is a squared norm of q (s - psi).
 
 Conditions
@@ -49,7 +50,7 @@ WIDTH = 1.7             # of the kernel
 
 
 def identity() -> list[Statement]:
-    """Statement 50, Stein's identity, for the scores of two energies and a field that is no score."""
+    """Statement 50, Stein's identity, for two scores and a field that is no score."""
     q = density()
     x, w = expectations.trapezoid(q, SIZE)
     a = np.array([0.7, -1.1])
@@ -59,9 +60,10 @@ def identity() -> list[Statement]:
         fields[f"f = score, {name.split(',')[0]}"] = (model.score(x), model.score_divergence(x))
     out = []
     for name, (f, div) in fields.items():
-        left = w @ row_dot(q.score(x), f)
-        out.append(equal(50, "E_q s.f = -E_q div f", f"{name}, d=2", left, -(w @ div),
-                         relative_bound(w @ abs(row_dot(q.score(x), f)), w @ abs(div)), "quadrature"))
+        along = row_dot(q.score(x), f)
+        bound = relative_bound(w @ abs(along), w @ abs(div))
+        out.append(equal(50, "E_q s.f = -E_q div f", f"{name}, d=2", w @ along, -(w @ div), bound,
+                         "quadrature"))
     return out
 
 
@@ -73,7 +75,7 @@ def stein_kernel(x: Array, psi: Array, h: float) -> Array:
     along = row_dot(psi, x)
     psi_x = psi @ x.T                                                    # psi(x).x'
     # grad_x' k = (x - x') k / h^2 and grad_x k = -(x - x') k / h^2
-    cross = (along[:, None] - psi_x) + (along - psi_x.T)                 # psi.(x - x') + psi'.(x' - x)
+    cross = (along[:, None] - psi_x) + (along - psi_x.T)              # psi.(x - x') + psi'.(x' - x)
     return k * (psi @ psi.T + cross / h**2 + d / h**2 - distance / h**4)
 
 
@@ -87,7 +89,7 @@ def discrepancy() -> list[Statement]:
     square = row_dot(x, x)
     k = np.exp(-(square[:, None] + square - 2 * x @ x.T) / (2 * WIDTH**2))
     out = []
-    W = np.array([[0.4, -0.3], [0.2, 0.5], [-0.6, 0.1]])                 # small: a coarse rule is exact
+    W = np.array([[0.4, -0.3], [0.2, 0.5], [-0.6, 0.1]])             # small: a coarse rule is exact
     cases = {"Gaussian": Gaussian([0.2, -0.3], [[0.7, 0.4], [0.4, 1.6]]),
              "AutoencoderEnergy": AutoencoderEnergy(W, np.ones(3) / 3, np.ones(2) / 2, sigma=1.2),
              "the density itself": q}

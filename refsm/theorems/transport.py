@@ -11,8 +11,8 @@ Statements
         for any schedule alpha x + sigma eps, x_t is alpha times the point at t = (sigma / alpha)^2
 
 Derivation
-    By statement 41 dq_t/dt = 1/2 lap q_t = -div(q_t f) with f = -psi / 2: points with the velocity f
-    have the density q_t at every t.  Along a moving point d log q_t / dt = -div f = tr J / 2.
+    By statement 41 dq_t/dt = 1/2 lap q_t = -div(q_t f) with f = -psi / 2: points with the velocity
+    f have the density q_t at every t.  Along a moving point d log q_t / dt = -div f = tr J / 2.
     For a Gaussian f = (S + t I)^-1 (x - m) / 2, and d/dt (S + t I)^(1/2) = (S + t I)^(-1/2) / 2.
 
 Conditions
@@ -51,8 +51,9 @@ def log_density() -> list[Statement]:
     exact = np.array([q.log_density(x), *(q.corrupted(level).log_density(points)
                                           for level, points in zip(LEVELS[1:], tight.x[1:]))])
     error = abs(loose.log_density - tight.log_density).max()
-    return [equal(43, "log density by the flow = log density", f"mixture, d=2, {len(LEVELS)} levels",
-                  tight.log_density, exact, error, "limit")]
+    where = f"mixture, d=2, {len(LEVELS)} levels"
+    return [equal(43, "log density by the flow = log density", where, tight.log_density, exact,
+                  error, "limit")]
 
 
 def gaussian_points() -> list[Statement]:
@@ -67,8 +68,9 @@ def gaussian_points() -> list[Statement]:
     expected = [alpha * (m + white * np.sqrt(value + t) @ vector.T)
                 for alpha, t in ((1.0, 0.0), (1.0, 0.8**2), (0.6, (1.2 / 0.6) ** 2))]
     error = abs(loose.x - tight.x).max()
-    return [equal(43, "x_t = m + (S + t I)^(1/2) S^(-1/2) (x_0 - m)",
-                  f"Gaussian, d=3, {len(LEVELS)} levels", tight.x, np.array(expected), error, "limit")]
+    where = f"Gaussian, d=3, {len(LEVELS)} levels"
+    return [equal(43, "x_t = m + (S + t I)^(1/2) S^(-1/2) (x_0 - m)", where, tight.x,
+                  np.array(expected), error, "limit")]
 
 
 MAKERS = [log_density, gaussian_points]

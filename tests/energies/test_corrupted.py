@@ -1,4 +1,5 @@
-"""Densities of noisy points: the convolution by quadrature, complex steps, exact rationals, and the way back to theta."""
+"""Densities of noisy points: quadrature, complex steps, exact rationals, the way back to theta."""
+
 import pickle
 from fractions import Fraction
 
@@ -13,8 +14,11 @@ from refsm.expectations import trapezoid
 
 n, d, M, N, K = 7, 3, 5, 11, 2
 C = np.array([[0.5, 0.2, -0.1], [0.2, 0.7, 0.3], [-0.1, 0.3, 0.9]])
-NOISE = {"isotropic": refsm.GaussianCorruption(0.37), "scaled": refsm.ScaledCorruption(0.8, 0.61),
-         "any covariance": refsm.CovarianceCorruption(C)}
+NOISE = {
+    "isotropic": refsm.GaussianCorruption(0.37),
+    "scaled": refsm.ScaledCorruption(0.8, 0.61),
+    "any covariance": refsm.CovarianceCorruption(C),
+}
 
 
 def symmetric(rng, size=d):
@@ -52,7 +56,11 @@ def as_mixture(model):
     if isinstance(model, refsm.Gaussian):
         return [1.0], model.mean[None], model.covariance[None]
     if isinstance(model, refsm.Parzen):
-        return np.full(N, 1 / N), model.centers, np.repeat(model.sigma**2 * np.eye(d)[None], N, axis=0)
+        return (
+            np.full(N, 1 / N),
+            model.centers,
+            np.repeat(model.sigma**2 * np.eye(d)[None], N, axis=0),
+        )
     return model.weights, model.means, model.covariances
 
 
@@ -60,21 +68,34 @@ def as_mixture(model):
 def test_the_density_is_that_of_scaled_components_with_the_noise_added(which, noise):
     model, process = base(which), NOISE[noise]
     covariance = process.covariance_times(np.eye(d))
-    expected = sum(w * multivariate_normal(process.alpha * mu, process.alpha**2 * S + covariance).pdf(data())
-                   for w, mu, S in zip(*as_mixture(model)))
+    expected = sum(
+        w * multivariate_normal(process.alpha * mu, process.alpha**2 * S + covariance).pdf(data())
+        for w, mu, S in zip(*as_mixture(model))
+    )
     assert relative_gap(np.exp(model.corrupted(process).log_density(data())), expected) < 1e-12
 
 
 @pytest.mark.parametrize("which", BASES)
-@pytest.mark.parametrize("process", [refsm.ScaledCorruption(0.8, 0.61), refsm.CovarianceCorruption(C[:2, :2])],
-                         ids=["scaled", "any covariance"])
+@pytest.mark.parametrize(
+    "process",
+    [refsm.ScaledCorruption(0.8, 0.61), refsm.CovarianceCorruption(C[:2, :2])],
+    ids=["scaled", "any covariance"],
+)
 def test_the_density_is_the_convolution_by_quadrature(which, process):
     model, x = base(which, 2), data(size=2)
-    nodes, weights = trapezoid(model, 61)                     # 61 nodes along 18 standard deviations: exact to rounding
+    nodes, weights = trapezoid(
+        model, 61
+    )  # 61 nodes along 18 standard deviations: exact to rounding
     kernel = multivariate_normal(np.zeros(2), process.covariance_times(np.eye(2)))
     q = np.array([weights @ kernel.pdf(point - process.alpha * nodes) for point in x])
-    target = np.array([weights * kernel.pdf(point - process.alpha * nodes) @ process.score(np.tile(point, (len(nodes), 1)), nodes)
-                       for point in x])
+    target = np.array(
+        [
+            weights
+            * kernel.pdf(point - process.alpha * nodes)
+            @ process.score(np.tile(point, (len(nodes), 1)), nodes)
+            for point in x
+        ]
+    )
     noisy = model.corrupted(process)
     assert relative_gap(np.exp(noisy.log_density(x)), q) < 1e-12
     assert relative_gap(noisy.score(x), target / q[:, None]) < 1e-12
@@ -94,11 +115,18 @@ def test_every_local_quantity_is_a_complex_step_of_the_one_before(which, noise):
 
 def cotangents():
     rng = np.random.default_rng(5)
-    return {"energy": rng.normal(size=n), "score": rng.normal(size=(n, d)), "divergence": rng.normal(size=n),
-            "diagonal": rng.normal(size=(n, d)), "curvature": (rng.normal(size=(n, M, d)), rng.normal(size=(n, M)))}
+    return {
+        "energy": rng.normal(size=n),
+        "score": rng.normal(size=(n, d)),
+        "divergence": rng.normal(size=n),
+        "diagonal": rng.normal(size=(n, d)),
+        "curvature": (rng.normal(size=(n, M, d)), rng.normal(size=(n, M))),
+    }
 
 
-@pytest.mark.parametrize("names", [[name] for name in cotangents()] + [list(cotangents())], ids="+".join)
+@pytest.mark.parametrize(
+    "names", [[name] for name in cotangents()] + [list(cotangents())], ids="+".join
+)
 @pytest.mark.parametrize("which", BASES[:2])
 @pytest.mark.parametrize("noise", NOISE)
 def test_the_pullback_to_the_parameters_of_the_base_is_a_complex_step(which, noise, names):
@@ -121,7 +149,9 @@ def test_theta_is_that_of_the_base_and_so_is_the_vector(which, noise):
     moved = noisy.with_theta(noisy.theta)
     assert type(moved) is type(noisy)
     np.testing.assert_allclose(moved.energy(data()), noisy.energy(data()), rtol=1e-14)
-    np.testing.assert_allclose(noisy.unravel(noisy.ravel()).score(data()), noisy.score(data()), rtol=1e-13)
+    np.testing.assert_allclose(
+        noisy.unravel(noisy.ravel()).score(data()), noisy.score(data()), rtol=1e-13
+    )
     assert isinstance(noisy.pullback(data()), type(model.theta))
 
 
@@ -157,15 +187,22 @@ def test_noise_after_noise_is_the_sum_of_the_variances(which):
 
 
 def test_in_exact_rationals_the_noisy_precision_is_the_inverse_of_the_sum():
-    P = np.array([[Fraction(2, 3), Fraction(1, 7), Fraction(0)], [Fraction(1, 7), Fraction(5, 3), Fraction(1, 4)],
-                  [Fraction(0), Fraction(1, 4), Fraction(1, 9)]])
+    P = np.array(
+        [
+            [Fraction(2, 3), Fraction(1, 7), Fraction(0)],
+            [Fraction(1, 7), Fraction(5, 3), Fraction(1, 4)],
+            [Fraction(0), Fraction(1, 4), Fraction(1, 9)],
+        ]
+    )
     mean = np.array([Fraction(1, 3), Fraction(2), Fraction(-1, 5)])
     alpha, sigma = Fraction(3, 4), Fraction(2, 5)
     noisy = refsm.Gaussian(mean, P).corrupted(refsm.ScaledCorruption(alpha, sigma))
     mean_noisy, P_noisy = noisy.density.theta
     S = corrupted._inverse(P)
     assert (P @ S == np.eye(3, dtype=int)).all()
-    assert ((alpha**2 * S + sigma**2 * np.eye(3, dtype=int)) @ P_noisy == np.eye(3, dtype=int)).all()
+    assert (
+        (alpha**2 * S + sigma**2 * np.eye(3, dtype=int)) @ P_noisy == np.eye(3, dtype=int)
+    ).all()
     assert (mean_noisy == alpha * mean).all()
     x = np.array([[Fraction(3), Fraction(1, 2), Fraction(7, 11)]])
     assert (noisy.score(x) == -(x - mean_noisy) @ P_noisy).all()
@@ -178,8 +215,13 @@ def test_in_exact_rationals_the_noisy_precision_is_the_inverse_of_the_sum():
 
 
 def test_elimination_exchanges_rows_where_a_pivot_is_zero():
-    M = np.array([[Fraction(0), Fraction(2), Fraction(1)], [Fraction(1, 2), Fraction(0), Fraction(0)],
-                  [Fraction(5), Fraction(4), Fraction(3)]])
+    M = np.array(
+        [
+            [Fraction(0), Fraction(2), Fraction(1)],
+            [Fraction(1, 2), Fraction(0), Fraction(0)],
+            [Fraction(5), Fraction(4), Fraction(3)],
+        ]
+    )
     assert (M @ corrupted._inverse(M) == np.eye(3, dtype=int)).all()
     W = M.astype(float).astype(np.longdouble)
     assert np.abs(W @ corrupted._inverse(W) - np.eye(3)).max() < 1e-17
@@ -201,7 +243,9 @@ def test_samples_have_the_mean_of_the_density_and_are_those_of_the_generator(whi
     model, count = base(which).corrupted(NOISE[noise]), 20_000
     x = model.sample(count, np.random.default_rng(6))
     assert x.shape == (count, d)
-    assert abs(model.score(x).mean(axis=0)).max() < 5 * abs(model.score(x)).max() / np.sqrt(count)     # E psi = 0
+    assert abs(model.score(x).mean(axis=0)).max() < 5 * abs(model.score(x)).max() / np.sqrt(
+        count
+    )  # E psi = 0
     np.testing.assert_array_equal(x, model.sample(count, np.random.default_rng(6)))
 
 
@@ -209,23 +253,35 @@ def test_a_copy_by_pickle_is_the_same_and_the_name_says_what_it_is():
     noisy = base("Gaussian").corrupted(0.37)
     copy = pickle.loads(pickle.dumps(noisy))
     np.testing.assert_array_equal(copy.score(data()), noisy.score(data()))
-    assert repr(noisy) == ("CorruptedGaussian(base=Gaussian(mean: (3,), precision: (3, 3)), "
-                           "corruption=GaussianCorruption(sigma=0.37))")
+    assert repr(noisy) == (
+        "CorruptedGaussian(base=Gaussian(mean: (3,), precision: (3, 3)), "
+        "corruption=GaussianCorruption(sigma=0.37))"
+    )
 
 
 def test_what_cannot_be_corrupted_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^precision must be positive definite for a density, but its smallest eigenvalue is -0\.5$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^precision must be positive definite .* but its smallest eigenvalue is -0\.5$",
+    ):
         refsm.Gaussian(np.zeros(2), [[0.5, 1.0], [1.0, 0.5]]).corrupted(0.3)
     with pytest.raises(ValueError, match="but its smallest eigenvalue is 0$"):
         refsm.Gaussian(np.zeros(3), np.diag([1.0, 2.0, 0.0])).corrupted(0.3)
     for which in BASES:
-        with pytest.raises(ValueError, match=r"^corruption must be finite and > 0, but it is 0\.0$"):
+        with pytest.raises(
+            ValueError, match=r"^corruption must be finite and > 0, but it is 0\.0$"
+        ):
             base(which).corrupted(0)
         with pytest.raises(TypeError, match="^corruption must be a number sigma > 0 or a process"):
             base(which).corrupted("0.3")
-        with pytest.raises(ValueError, match="^corruption must be of points with d = 3 as the data, but it has d = 2$"):
+        with pytest.raises(
+            ValueError,
+            match="^corruption must be of points with d = 3 as the data, but it has d = 2$",
+        ):
             base(which).corrupted(refsm.CovarianceCorruption(C[:2, :2]))
-        with pytest.raises(ValueError, match=r"x must have shape \(n, 3\), but its shape is \(7, 5\)"):
+        with pytest.raises(
+            ValueError, match=r"x must have shape \(n, 3\), but its shape is \(7, 5\)"
+        ):
             base(which).corrupted(0.3).score(np.zeros((7, 5)))
 
 
@@ -233,3 +289,12 @@ def test_the_blocks_of_points_are_small_where_a_point_needs_a_whole_jacobian():
     model = base("Parzen").corrupted(NOISE["any covariance"])
     assert model.width == d * base("Parzen").width
     assert base("Parzen").corrupted(0.3).width == base("Parzen").width
+
+
+@pairs
+def test_it_cannot_be_changed(which, noise):
+    noisy = base(which).corrupted(NOISE[noise])
+    with pytest.raises(AttributeError, match="cannot assign"):
+        noisy.other = 3
+    with pytest.raises(AttributeError, match="cannot assign"):
+        noisy.base = 3

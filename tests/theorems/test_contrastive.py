@@ -1,4 +1,5 @@
 """Statement 49 holds, in rationals too, and a mistake in either side makes it fail."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -38,8 +39,13 @@ def test_a_wrong_implicit_gradient_is_seen(monkeypatch):
 
 def test_a_wrong_gradient_of_the_energy_is_seen(monkeypatch):
     real = Gaussian.pullback
-    monkeypatch.setattr(Gaussian, "pullback", lambda self, x, **cotangents: type(self.theta)(*(
-        leaf * (1 + 1e-8) for leaf in real(self, x, **cotangents))))
+    monkeypatch.setattr(
+        Gaussian,
+        "pullback",
+        lambda self, x, **cotangents: type(self.theta)(
+            *(leaf * (1 + 1e-8) for leaf in real(self, x, **cotangents))
+        ),
+    )
     assert not [str(s) for s in room.one_step() if s.holds]
 
 

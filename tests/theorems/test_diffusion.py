@@ -1,4 +1,5 @@
 """Statements 41 and 42 hold, and a mistake in either side makes them fail."""
+
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ def test_they_hold_and_none_is_missing():
 @pytest.mark.parametrize("quantity", ["score", "score_divergence"])
 def test_a_wrong_score_or_divergence_is_seen(monkeypatch, maker, quantity):
     from refsm.energies.corrupted import Corrupted
+
     for kind in (GaussianMixture, Corrupted):
         real = getattr(kind, quantity)
         monkeypatch.setattr(kind, quantity, lambda self, x, real=real: real(self, x) * (1 + 1e-9))
@@ -26,7 +28,11 @@ def test_a_wrong_score_or_divergence_is_seen(monkeypatch, maker, quantity):
 
 def test_a_rate_that_is_off_is_seen(monkeypatch):
     real = room.scaled
-    monkeypatch.setattr(room, "scaled", lambda q, a, t: real(q, a, t.real + 1j * (1 + 1e-9) * t.imag if np.iscomplexobj(t) else t))
+    monkeypatch.setattr(
+        room,
+        "scaled",
+        lambda q, a, t: real(q, a, t.real + 1j * (1 + 1e-9) * t.imag if np.iscomplexobj(t) else t),
+    )
     assert not [str(s) for s in room.heat() if s.holds]
     assert not [str(s) for s in room.fokker_planck() if s.holds]
 

@@ -1,4 +1,5 @@
 """Statement 52 holds, and a mistake in either side makes it fail."""
+
 from refsm.energies.gaussian import Gaussian
 from refsm.energies.mixture import GaussianMixture
 from refsm.theorems import langevin_steps as room
@@ -15,6 +16,7 @@ def test_they_hold_and_none_is_missing():
 
 def test_a_wrong_score_is_seen(monkeypatch):
     from refsm.energies.corrupted import Corrupted
+
     for kind in (Gaussian, GaussianMixture, Corrupted):
         real = kind.score
         monkeypatch.setattr(kind, "score", lambda self, x, real=real: real(self, x) * (1 + 1e-9))
@@ -24,7 +26,9 @@ def test_a_wrong_score_is_seen(monkeypatch):
 
 def test_a_wrong_step_is_seen(monkeypatch):
     real = room.ascend_score
-    monkeypatch.setattr(room, "ascend_score", lambda model, x, step, steps: real(model, x, step * (1 + 1e-9), steps))
+    monkeypatch.setattr(
+        room, "ascend_score", lambda model, x, step, steps: real(model, x, step * (1 + 1e-9), steps)
+    )
     assert not [str(s) for s in room.finite_step() if s.name.startswith("covariance") and s.holds]
 
 

@@ -1,4 +1,5 @@
 """Statement 51 holds, and a mistake in either side makes it fail."""
+
 import numpy as np
 import pytest
 
@@ -17,7 +18,9 @@ def test_they_hold():
 @pytest.mark.parametrize("maker", room.MAKERS, ids=lambda maker: maker.__name__)
 def test_a_wrong_jacobian_is_seen(monkeypatch, maker):
     real = GaussianMixture.score_jacobian
-    monkeypatch.setattr(GaussianMixture, "score_jacobian", lambda self, x: real(self, x) * (1 + 1e-9))
+    monkeypatch.setattr(
+        GaussianMixture, "score_jacobian", lambda self, x: real(self, x) * (1 + 1e-9)
+    )
     assert not maker()[0].holds
 
 
@@ -25,7 +28,9 @@ def test_a_wrong_jacobian_is_seen(monkeypatch, maker):
 def test_wrong_posterior_weights_are_seen(monkeypatch, maker):
     x, x_noisy, weight, q_sigma = room.setting()
     moved = weight * (1 + 1e-8 * np.arange(room.K))
-    monkeypatch.setattr(room, "setting", lambda: (x, x_noisy, moved / moved.sum(axis=1, keepdims=True), q_sigma))
+    monkeypatch.setattr(
+        room, "setting", lambda: (x, x_noisy, moved / moved.sum(axis=1, keepdims=True), q_sigma)
+    )
     assert not maker()[0].holds
 
 

@@ -1,4 +1,5 @@
 """Statements 34 to 38 hold, and a mistake in either side makes them fail."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +27,11 @@ def test_in_exact_rationals_the_gap_is_the_number_zero():
 @pytest.mark.parametrize("kind", room.NUMBERS)
 def test_a_wrong_factor_is_seen_in_the_terms_and_in_the_gradient(monkeypatch, kind):
     real = room.written_factor
-    monkeypatch.setattr(room, "written_factor", lambda which, *scales: real(which, *scales) * (1 + 1e-9 * (which == kind)))
+    monkeypatch.setattr(
+        room,
+        "written_factor",
+        lambda which, *scales: real(which, *scales) * (1 + 1e-9 * (which == kind)),
+    )
     made = [s for s in room.factors() if s.number == room.NUMBERS[kind]]
     assert not [str(s) for s in made if s.holds]
 
@@ -57,8 +62,14 @@ def test_a_wrong_denoising_loss_is_seen(monkeypatch):
 
 def test_a_map_that_is_no_inverse_is_seen(monkeypatch):
     real = room.convert
-    monkeypatch.setattr(room, "convert", lambda value, *given, source, target, **more: real(
-        value, *given, source=source, target=target, **more) * (1 + 1e-9 * (target == "flow")))
+    monkeypatch.setattr(
+        room,
+        "convert",
+        lambda value, *given, source, target, **more: real(
+            value, *given, source=source, target=target, **more
+        )
+        * (1 + 1e-9 * (target == "flow")),
+    )
     assert not room.inverses()[0].holds
 
 

@@ -1,4 +1,5 @@
 """Statement 50 holds, and a mistake in either side makes it fail."""
+
 import numpy as np
 import pytest
 from oracles import complex_jacobian
@@ -25,11 +26,19 @@ def test_the_kernel_is_its_definition_by_complex_steps():
 
     for n in range(5):
         for m in range(5):
-            grad = complex_jacobian(lambda moved: k(moved, x[m]), x[[n]])[0]            # noqa: B023
-            second = complex_jacobian(lambda moved: (x[[n]] - moved) / h**2 * k(x[[n]], moved)[:, None], x[[m]])[0]      # noqa: B023
+            grad = complex_jacobian(lambda moved: k(moved, x[m]), x[[n]])[0]  # noqa: B023
+            second = complex_jacobian(
+                lambda moved: (x[[n]] - moved) / h**2 * k(x[[n]], moved)[:, None], x[[m]]
+            )[
+                0
+            ]  # noqa: B023
             # grad_x' k = (x - x') k / h^2 = -grad_x k, and grad_x grad_x' k = -d/dx' grad_x k
-            expected = psi[n] @ psi[m] * k(x[n], x[m]) - psi[n] @ grad + psi[m] @ grad - np.trace(second)
-            assert room.stein_kernel(x, psi, h)[n, m] == pytest.approx(expected, rel=1e-12, abs=1e-13)
+            expected = (
+                psi[n] @ psi[m] * k(x[n], x[m]) - psi[n] @ grad + psi[m] @ grad - np.trace(second)
+            )
+            assert room.stein_kernel(x, psi, h)[n, m] == pytest.approx(
+                expected, rel=1e-12, abs=1e-13
+            )
 
 
 def test_a_wrong_score_of_the_density_is_seen(monkeypatch):
@@ -38,7 +47,10 @@ def test_a_wrong_score_of_the_density_is_seen(monkeypatch):
         monkeypatch.setattr(kind, "score", lambda self, x, real=real: real(self, x) * (1 + 1e-9))
     assert not [str(s) for s in room.identity() if s.holds]
     failed = [s.where for s in room.discrepancy() if not s.holds]
-    assert failed == ["Gaussian, d=2", "AutoencoderEnergy, d=2"]        # the density itself is compared with itself
+    assert failed == [
+        "Gaussian, d=2",
+        "AutoencoderEnergy, d=2",
+    ]  # the density itself is compared with itself
 
 
 def test_a_wrong_kernel_is_seen(monkeypatch):
@@ -50,5 +62,7 @@ def test_a_wrong_kernel_is_seen(monkeypatch):
 def test_a_wrong_divergence_is_seen(monkeypatch):
     for model in {type(model) for model in room.models().values()}:
         real = model.score_divergence
-        monkeypatch.setattr(model, "score_divergence", lambda self, x, real=real: real(self, x) * (1 + 1e-9))
+        monkeypatch.setattr(
+            model, "score_divergence", lambda self, x, real=real: real(self, x) * (1 + 1e-9)
+        )
     assert not [str(s) for s in room.identity()[1:] if s.holds]

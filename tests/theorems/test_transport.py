@@ -1,4 +1,5 @@
 """Statement 43 holds, and a flow that is off makes it fail."""
+
 import pytest
 
 from refsm.theorems import transport as room
@@ -10,7 +11,7 @@ def test_it_holds_with_a_bound_that_sees_a_mistake():
     for s in made:
         assert s.holds, str(s)
         assert s.bound < 1e-6
-        assert s.gap < s.bound / 10                # the bound is the error of the looser flow
+        assert s.gap < s.bound / 10  # the bound is the error of the looser flow
 
 
 @pytest.mark.parametrize("part", ["x", "log_density"])
@@ -22,6 +23,6 @@ def test_a_flow_that_is_off_is_seen(monkeypatch, part):
         return flow._replace(**{part: getattr(flow, part) * (1 + 1e-6)})
 
     monkeypatch.setattr(room, "probability_flow", wrong)
-    assert not room.log_density()[0].holds         # a point that is off has another density
+    assert not room.log_density()[0].holds  # a point that is off has another density
     if part == "x":
         assert not room.gaussian_points()[0].holds
