@@ -34,6 +34,8 @@ def save(model: Immutable, path: str | os.PathLike[str]) -> None:
     entries: dict[str, Any] = {CLASS: np.array(type(model).__name__)}
     for field in dataclasses.fields(model):                                # type: ignore[arg-type]
         value = getattr(model, field.name)
+        if isinstance(value, tuple) and len(value) == 1:
+            value, = value                                  # theta as a field, its only leaf
         if isinstance(value, Activation):
             entries[field.name + BY_NAME] = np.array(value.name)
         elif isinstance(value, Fraction) or getattr(value, "dtype", None) == object:

@@ -16,7 +16,7 @@ Equations
     (2)  d value / d psi_i = weights (h_slope_i + h_i psi_i);    d value / d diagonal_i = weights h_i
     what it estimates
     (3)  E_q 1/2 sum_i h_i (psi_i - s_i)^2
-         = E_q (1) + 1/2 E_q sum_i h_i s_i^2 - sum_i integral [ h_i psi_i q ] dx_rest     [theorem 44]
+         = E_q (1) + 1/2 E_q sum_i h_i s_i^2 - sum_i integral [ h_i psi_i q ] dx_rest     [statement 44]
     (4)  [ h_i psi_i q ] = its value at the upper end of x_i minus that at the lower end    [definition]
 
 Derivation

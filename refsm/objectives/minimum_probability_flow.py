@@ -15,7 +15,7 @@ Equations
     what it estimates
     (4)  p flow_i = sqrt(p p_i)                                                                [result]
     (5)  E_q (1) = sum_x sum_i sqrt(q q_i)
-                   + 1/2 sum_x sum_i ( sqrt(q) exp(-gap_i / 4) - sqrt(q_i) exp(gap_i / 4) )^2  [theorem 48]
+                   + 1/2 sum_x sum_i ( sqrt(q) exp(-gap_i / 4) - sqrt(q_i) exp(gap_i / 4) )^2  [statement 48]
 
 Derivation
     (2) -> (4)  exp(-gap_i / 2) = sqrt(p_i / p).  (4) is the same number at x and at flip_i x: in the process

@@ -8,6 +8,7 @@ from oracles import complex_jacobian, pullback_gap, relative_gap
 
 from refsm.energies.gaussian import Gaussian
 from refsm.energies.polynomial import PolynomialEnergy, PolynomialTheta
+from refsm.saving import load
 
 n, d, K, M = 7, 3, 6, 5
 EXPONENTS = np.array([[1, 0, 0], [2, 0, 3], [0, 1, 0], [4, 0, 0], [1, 2, 1], [0, 0, 2]])
@@ -147,6 +148,16 @@ def test_sizes_theta_and_pickles():
     assert model.theta._fields == ("coefficients",)
     with pytest.raises(ValueError, match="read-only"):
         model.exponents[0, 0] = 3
+
+
+@pytest.mark.parametrize("theta", [[0.7, -1.5], [Fraction(2, 3), Fraction(-1, 7)]])
+def test_a_file_keeps_the_terms(tmp_path, theta):
+    model = PolynomialEnergy(theta, [[1, 2], [0, 3]])
+    model.save(tmp_path / "model.npz")
+    again = load(tmp_path / "model.npz")
+    assert isinstance(again, PolynomialEnergy)
+    assert again.theta.coefficients.tolist() == theta
+    assert again.exponents.tolist() == [[1, 2], [0, 3]]
 
 
 def test_many_points_are_taken_in_blocks():

@@ -125,7 +125,7 @@ def test_h_is_refused_where_it_is_negative_and_allowed_where_it_is_zero():
     x = np.random.default_rng(3).exponential(size=(200000, d))
     x[5, 1] = 0
     GeneralizedScoreMatching(x, x, np.ones_like(x))
-    x[150001, 2] = -0.25
+    x[150000, 0], x[150001, 2] = 0, -0.25
     with pytest.raises(ValueError, match=r"h must be >= 0, .* but entry \(150001, 2\) is -0.25"):
         GeneralizedScoreMatching(x, x, np.ones_like(x))
 
