@@ -13,14 +13,17 @@ from refsm.activations import RATIONAL
 
 N, D, M, K, S = 7, 3, 5, 8, 6          # points, visible, hidden, directions, mixture components
 
-CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture"]
+CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture",
+              "PolynomialEnergy", "ProductOfExperts", "ProductOfExperts, student"]
 BINARY = ["BernoulliRBM", "BoltzmannMachine"]
 OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density",
               "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
               "ParzenImplicitScoreMatching", "DenoisingScoreMatching",
               "DenoisingScoreMatching, any covariance", "DenoisingScoreMatching, scaled",
-              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced"]
-BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
+              "SlicedScoreMatching", "SlicedScoreMatching, variance reduced",
+              "GeneralizedScoreMatching"]
+BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood", "MinimumProbabilityFlow"]
+TERMS = [[1, 0, 0], [0, 2, 0], [2, 0, 1], [0, 1, 1], [0, 3, 2], [4, 0, 0]]
 
 
 def symmetric(rng, d, least):
@@ -40,6 +43,10 @@ def energy(name, seed=0):
     if name == "GaussianMixture":
         covariances = np.stack([symmetric(rng, D, 0.5) for _ in range(S)])
         return refsm.GaussianMixture(np.arange(1, 7) / 21, rng.standard_normal((S, D)), covariances)
+    if name == "PolynomialEnergy":
+        return refsm.PolynomialEnergy(rng.standard_normal(len(TERMS)) / 3, TERMS)
+    if name.startswith("ProductOfExperts"):
+        return refsm.ProductOfExperts(W, b / 2, "student" if name.endswith("student") else "logcosh")
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))
@@ -72,6 +79,9 @@ def objective(name, seed=1):
         "SlicedScoreMatching": lambda: refsm.SlicedScoreMatching(x, v, **w),
         "SlicedScoreMatching, variance reduced":
             lambda: refsm.SlicedScoreMatching(x, v, variance_reduced=True, **w),
+        "GeneralizedScoreMatching":
+            lambda: refsm.GeneralizedScoreMatching(abs(x), x**2, 2 * abs(x), **w),
+        "MinimumProbabilityFlow": lambda: refsm.MinimumProbabilityFlow((x > 0) * 1, **w),
         "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, **w),
         "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, **w),
         "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, **w),

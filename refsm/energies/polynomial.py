@@ -198,8 +198,8 @@ class PolynomialEnergyAt(EnergyAt):
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> PolynomialTheta:
         e, p, t, g, w, v = energy, score, divergence, diagonal, curvature, self.v
         i, l = self.pairs.T
-        on_bends = column(t) + g + sum_directions(w, v**2)               # (n, d), or broadcast
-        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # (n, pairs)
+        on_bends = column(t) + g + sum_directions(w, v**2)               # a column per i, or one
+        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # a column per pair
         dtheta = (-weighted_sum(e, self.F) + self.gather(p, "slopes")
                   + self.gather(on_bends, "bends")
                   + self.gather(on_twists, "twists"))                    # (K,)    (10)
