@@ -46,7 +46,8 @@ def energy(name, seed=0):
     if name == "PolynomialEnergy":
         return refsm.PolynomialEnergy(rng.standard_normal(len(TERMS)) / 3, TERMS)
     if name.startswith("ProductOfExperts"):
-        return refsm.ProductOfExperts(W, b / 2, "student" if name.endswith("student") else "logcosh")
+        expert = "student" if name.endswith("student") else "logcosh"
+        return refsm.ProductOfExperts(W, b / 2, expert)
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))

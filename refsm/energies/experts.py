@@ -1,4 +1,4 @@
-"""A product of experts: heavy-tailed functions of projections, and independent components among them.
+"""A product of experts: heavy-tailed functions of projections; independent components.
 
 Symbols
     n points, i and k visible dimensions (d), j experts (m), r directions (M).
@@ -99,9 +99,9 @@ Conventions
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the
     section on independent component analysis.  Koster & Hyvarinen, A two-layer model of natural
-    stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton & Osindero,
-    Learning sparse topographic representations with products of Student-t distributions, NIPS 2002:
-    (1) with (22).  The pullbacks are derived here.
+    stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton &
+    Osindero, Learning sparse topographic representations with products of Student-t distributions,
+    NIPS 2002: (1) with (22).  The pullbacks are derived here.
 """
 from __future__ import annotations
 
@@ -170,7 +170,8 @@ class ProductOfExperts(Energy):
 
     One Student expert of weight 2: psi = -2 x / (1 + x^2 / 2).
 
-    >>> ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student").score([[2.0]]).round(9)
+    >>> model = ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student")
+    >>> model.score([[1.0]])
     array([[-1.33333333]])
     """
 
@@ -193,7 +194,8 @@ class ProductOfExperts(Energy):
 
     def with_theta(self, theta: ExpertsTheta) -> ProductOfExperts:
         """The same energy with other parameters."""
-        return ProductOfExperts(*self._leaves(theta), expert=self.expert)
+        W, log_alpha = self._leaves(theta)
+        return ProductOfExperts(W, log_alpha, self.expert)
 
     @property
     def d(self) -> int:

@@ -106,7 +106,8 @@ class PolynomialEnergy(Energy):
 
     def with_theta(self, theta: PolynomialTheta) -> PolynomialEnergy:
         """The same energy with other parameters."""
-        return PolynomialEnergy(*self._leaves(theta), self.exponents)
+        coefficients, = self._leaves(theta)
+        return PolynomialEnergy(coefficients, self.exponents)
 
     @property
     def d(self) -> int:

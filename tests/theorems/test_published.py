@@ -13,8 +13,9 @@ import pytest
 
 from refsm.data import digits
 from refsm.theorems import (binary, binary_flow, blindness, chain, components, conditions, decoder,
-                            denoiser, denoising, finite, gaussian, linear, parametrisation, positive,
-                            reconstruction, slice_variance, sliced, small_noise, statement)
+                            denoiser, denoising, finite, gaussian, linear, parametrisation,
+                            positive, reconstruction, slice_variance, sliced, small_noise,
+                            statement)
 from refsm.theorems.setting import Setting
 
 TABLE = pathlib.Path(__file__).with_name("published.tsv")
