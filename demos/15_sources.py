@@ -155,7 +155,8 @@ if plt := pyplot():
     signs, order = correlations(found)
     shown = {"three sources ...": sources, "... mixed ...": x,
              "... and separated by score matching": np.sign(signs) * found[:, order]}
-    for column, ((title, signals), color) in enumerate(zip(shown.items(), [INK[0], INK[5], INK[1]])):
+    for column, (title, signals) in enumerate(shown.items()):
+        color = [INK[0], INK[5], INK[1]][column]
         axes[0, column].set_title(title)
         for row in range(d):
             axis = axes[row, column]

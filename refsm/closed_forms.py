@@ -1,7 +1,8 @@
-"""The exact minimiser of score matching where the energy is linear in its parameters, and its covariance.
+"""The exact minimiser of score matching for energies that are linear in their parameters.
 
 Symbols
-    n points, k and l parameters (K); a dot is a sum over the entries of a local quantity at a point.
+    n points, k and l parameters (K); a dot is a sum over the entries of a local quantity at a
+    point.
     theta       (K,)       parameters of the energy E = -sum_k theta_k F_k(x)
     J                      an objective;  weights (n,) its weights, not negative
     c           (K,)       gradient of J at theta = 0
@@ -17,7 +18,7 @@ Symbols
     information (K, K)     Fisher information of one point
 
 Equations
-    (1)  J(theta) = J(0) + c.theta + 1/2 theta'A theta                                  [definition]
+    (1)  J(theta) = J(0) + c.theta + 1/2 theta'A theta                                 [definition]
     (2)  c_k   = sum_n cotangent_n(0) . phi_nk
     (3)  A_kl  = sum_n ( cotangent_n(phi_k) - cotangent_n(0) ) . phi_nl
     (4)  A theta = -c
@@ -25,49 +26,52 @@ Equations
     (6)  covariance = A^-1 ( sum_n u_n u_n' ) A^-1
     (7)  B     = sum_n u_n u_n' / (weights_n total)
     (8)  V     = total^2 A^-1 B A^-1
-    (9)  information = sum_n p_n (F_n - mean) (F_n - mean)',  mean = sum_n p_n F_n
-    (10) p_n   = volumes_n exp(-E(x_n)) / sum of these
+    (9)  p_n   = volumes_n exp(-E(x_n)) / sum of these
+    (10) information = sum_n p_n (F_n - mean) (F_n - mean)',  mean = sum_n p_n F_n
     what (2) and (3) are, E for the weighted sum and F_k,i for dF_k/dx_i
-    (11) implicit      A = E sum_i F_k,i F_l,i             c = E sum_i F_k,ii               [result]
-    (12) explicit      A as (11)                           c = -E sum_i F_k,i data_score_i  [result]
-    (13) denoising     A as (11), at x_noisy               c = -E sum_i F_k,i target_i      [result]
-    (14) regularised   A = (11) + 2 strength E sum_i F_k,ii F_l,ii         c as (11)        [result]
-    (15) generalised   A = E sum_i h_i F_k,i F_l,i,  c = E sum_i (h_slope_i F_k,i + h_i F_k,ii)
-                                                                                            [result]
-    (16) sliced        A = E mean_r (v_r.grad F_k)(v_r.grad F_l),  c = E mean_r v_r'(Hessian of F_k) v_r
-                                                                                            [result]
+    (11) implicit      A = E sum_i F_k,i F_l,i             c = E sum_i F_k,ii              [result]
+    (12) explicit      A as (11)                           c = -E sum_i F_k,i data_score_i [result]
+    (13) denoising     A as (11), at x_noisy               c = -E sum_i F_k,i target_i     [result]
+    (14) regularised   A = (11) + 2 strength E sum_i F_k,ii F_l,ii         c as (11)       [result]
+    (15) generalised   A = E sum_i h_i F_k,i F_l,i
+                       c = E sum_i (h_slope_i F_k,i + h_i F_k,ii)                          [result]
+    (16) sliced        A = E mean_r (v_r.grad F_k)(v_r.grad F_l)
+                       c = E mean_r v_r'(Hessian of F_k) v_r                               [result]
 
 Derivation
-    (1)          every local quantity is linear in theta: sum_k theta_k phi_k.  The terms of these objectives
-                 are at most quadratic in score, divergence, diagonal and curvature.
-    (1) -> (2)   the chain rule at theta = 0: the pullback of a cotangent onto theta_k is its product with
-                 phi_k.
+    (1)          every local quantity is linear in theta: sum_k theta_k phi_k.  The terms of these
+                 objectives are at most quadratic in score, divergence, diagonal and curvature.
+    (1) -> (2)   the chain rule at theta = 0: the pullback of a cotangent onto theta_k is its
+                 product with phi_k.
     (1) -> (3)   a cotangent is affine in the local quantities.  Without its constant part it is
                  linear, and sum_l theta_l times (3) is the gradient without c.
-    (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other minimiser.
-    (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the theta of the
-                 expected loss:  estimate - theta = -A^-1 sum_n u_n, to first order.  The u_n are
-                 independent where the points are, so the covariance of their sum is estimated by
-                 sum_n u_n u_n' (each has mean 0 at theta).
-    (5) -> (7)   u_n / weights_n is the gradient of the term; its square has the mean (7) under weights / total.
-    (7) -> (8)   for weights 1/n, (6) is V / n.  With the weights of a quadrature rule (8) is n times the
-                 variance of the estimate from n points drawn from the density that the rule stands for.
-    (9)          the gradient of log p for theta_k is F_k - E_p F_k; its covariance.  No unbiased estimate has
-                 a variance below the inverse of n times (9).
-    (11)-(16)    (2) and (3) for psi_i = sum_k theta_k F_k,i and J_ii = sum_k theta_k F_k,ii.
+    (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other
+                 minimiser.
+    (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the
+                 theta of the expected loss:  estimate - theta = -A^-1 sum_n u_n, to first order.
+                 The u_n are independent where the points are, and have mean 0 at that theta, so
+                 that sum_n u_n u_n' estimates the covariance of their sum.
+    (5) -> (7)   u_n / weights_n is the gradient of the term; its square has the mean (7) under
+                 weights / total.
+    (7) -> (8)   for weights 1/n, (6) is V / n.  With the weights of a quadrature rule (8) is n
+                 times the covariance of the estimate from n points drawn from its density.
+    (9) -> (10)  the gradient of log p for theta_k is F_k - E_p F_k; (10) is its covariance.  No
+                 unbiased estimate from n points has a smaller covariance than the inverse of
+                 n times (10).
+    -> (11)-(16) (2) and (3) for psi_i = sum_k theta_k F_k,i and J_ii = sum_k theta_k F_k,ii.
 
 Conventions
-    Which energies: those that say `linear = True`, as PolynomialEnergy does.  A Gaussian is linear in (P mean, P),
-    not in the (mean, P) that refsm.Gaussian learns: write it as a PolynomialEnergy of degree 2.
-    Nothing keeps exp(-E) integrable: the estimate may be a theta without a density, when points are few.
-    (6) takes the points for independent: several noisy copies of one x are not.
-    Where theta and the points are exact rationals, so is all of this.
+    Which energies: those that say `linear = True`, as PolynomialEnergy does.  A Gaussian is linear
+    in (P mean, P), not in the (mean, P) that refsm.Gaussian learns: write it as a PolynomialEnergy
+    of degree 2.  The estimate need not have a density: nothing keeps exp(-E) integrable when points
+    are few.  (6) takes the points for independent; several noisy copies of one x are not.  Where
+    theta and the points are exact rationals, so is the minimiser with its covariance.
 
 Sources
-    Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential families: (4)
-    with (11).  Huber, The behavior of maximum likelihood estimates under nonstandard conditions, Berkeley
-    Symposium 5 (1967): (6).  Yu, Drton & Shojaie, Generalized score matching for non-negative data,
-    JMLR 20 (2019): (4) with (15).
+    Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential
+    families: (4) with (11).  Huber, The behavior of maximum likelihood estimates under nonstandard
+    conditions, Berkeley Symposium 5 (1967): (6).  Yu, Drton & Shojaie, Generalized score matching
+    for non-negative data, JMLR 20 (2019): (4) with (15).
 """
 from __future__ import annotations
 
@@ -84,11 +88,11 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["ClosedForm", "closed_form", "fisher_information"]
 
-REFINEMENTS = 2          # steps of theta <- theta - A^-1 gradient: each removes what rounding left of it
-QUADRATIC = 1e-9         # part of its terms that may remain of a gradient which rounding alone moves from 0
+REFINEMENTS = 2          # steps of theta <- theta - A^-1 gradient, for what rounding has left
+QUADRATIC = 1e-9         # of the sizes of its terms: a larger gradient is no effect of rounding
 NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
                        "terms must not repeat or be constant, and points must outnumber them")
-SINGULAR = 16            # units of rounding per parameter: an eigenvalue below is 0 (A scaled to diagonal 1)
+SINGULAR = 16            # roundings per parameter: a smaller eigenvalue, at unit diagonal, is 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +112,10 @@ class ClosedForm:
 def closed_form(J: Objective, model: Any) -> ClosedForm:
     """The parameters that minimise J, for a model that is linear in them, equation (4).
 
-    J is an objective that is quadratic in theta: implicit, explicit, regularised, generalised, denoising,
-    sliced or Parzen score matching.  Of `model` only the terms count, not its present theta.  TypeError for
-    another objective or model, ValueError where J has no single minimiser or negative weights.
+    J is an objective that is quadratic in theta: implicit, explicit, regularised, generalised,
+    denoising, sliced or Parzen score matching.  Of `model` only the terms count, not its theta.
+    TypeError for another objective or model, ValueError where J has no single minimiser or negative
+    weights.
 
     A Gaussian of mean 0 on the points 1 and 3: E = -theta x^2, theta = -1 / (2 * mean of x^2).
 
@@ -138,15 +143,16 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
             theta = theta - _solve(A, gradient)
     model = model.unravel(theta)
     outer, B, total = _moments(J, model)
-    covariance = _sandwich(A, outer)                                                     # (K, K)  (6)
-    V = total**2 * _sandwich(A, B)                                                       # (K, K)  (8)
+    covariance = _sandwich(A, outer)                                     # (K, K)  (6)
+    V = total**2 * _sandwich(A, B)                                       # (K, K)  (8)
     return ClosedForm(model, covariance, V, A, B)
 
 
 def fisher_information(model: Any, nodes: ArrayLike, volumes: ArrayLike) -> Array:
-    """The Fisher information of one point about theta, (K, K), equation (9), by a quadrature rule.
+    """The Fisher information of one point about theta, (K, K), equation (10), by quadrature.
 
-    nodes (n, d) and volumes (n,) integrate over the domain of the density, as `refsm.expectations.box` does.
+    nodes (n, d) and volumes (n,) integrate over the domain of the density, as those of
+    `refsm.expectations.box` do.
 
     N(0, 1) as E = x^2 / 2, theta = -1/2: F = x^2 has the variance 2.
 
@@ -160,9 +166,9 @@ def fisher_information(model: Any, nodes: ArrayLike, volumes: ArrayLike) -> Arra
     F = np.stack([-unit.energy(x) for unit in _units(model)], axis=1)                    # (n, K)
     energy = model.energy(x)
     p = volumes * np.exp(energy.min() - energy)
-    p /= p.sum()                                                                         # (n,)  (10)
+    p /= p.sum()                                                         # (n,)    (9)
     F -= p @ F
-    information = (p[:, None] * F).T @ F                                                 # (K, K)  (9)
+    information = (p[:, None] * F).T @ F                                 # (K, K)  (10)
     return information
 
 
@@ -194,7 +200,7 @@ def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
             flat = rows.reshape(len(rows), -1)
             c = c + flat @ constant[name].reshape(-1)                                    # (K,)  (2)
             slopes = np.stack([cotangent[name] - constant[name] for cotangent in linear])
-            A = A + slopes.reshape(flat.shape) @ flat.T                                  # (K, K)  (3)
+            A = A + slopes.reshape(flat.shape) @ flat.T                  # (K, K)  (3)
     return (A + A.T) / 2, c
 
 
@@ -207,11 +213,11 @@ def _moments(J: Objective, model: Any) -> tuple[Array, Array, Any]:
         _, cotangent = part.local_loss(**part.read(part.at(model)))
         products = [(rows * cotangent[name]).reshape(*rows.shape[:2], -1).sum(axis=2)
                     for name, rows in phi.items()]
-        u = sum(products[1:], products[0]).T                                             # (n, K)  (5)
+        u = sum(products[1:], products[0]).T                             # (n, K)  (5)
         seen = part.weights != 0
         u, weights = u[seen], part.weights[seen]
         outer = outer + u.T @ u
-        B = B + (u / (weights * total)[:, None]).T @ u                                   # (K, K)  (7)
+        B = B + (u / (weights * total)[:, None]).T @ u                   # (K, K)  (7)
     return outer, B, total
 
 

@@ -41,7 +41,9 @@ def rebuilt(kind: type, fields: dict[str, Any]) -> Any:
     """
     new = kind(**fields)
     for name, value in fields.items():
-        if isinstance(value, np.ndarray) and value.dtype == getattr(new, name).dtype:
+        made = getattr(new, name)
+        if (isinstance(value, np.ndarray) and isinstance(made, np.ndarray)
+                and value.dtype == made.dtype):
             new._set(**{name: readonly_copy(value)})
     return new
 

@@ -37,6 +37,8 @@ def save(model: Immutable, path: str | os.PathLike[str]) -> None:
         raise TypeError(f"{kind} cannot be saved, because it is no dataclass")
     entries: dict[str, Any] = {CLASS: np.array(kind)}
     for name, value in fields_of(model).items():
+        if isinstance(value, tuple) and len(value) == 1:
+            value, = value                                  # theta as a field, its only leaf
         if isinstance(value, Activation):
             entries[name + BY_NAME] = np.array(value.name)
         elif isinstance(value, Fraction) or getattr(value, "dtype", None) == object:

@@ -190,7 +190,7 @@ def _beyond_exp(a: Array) -> Array:
     """Where exp(|a|) overflows, or nearly; one False where no entry is so large."""
     largest = np.log(np.finfo(a.dtype).max) - 1
     if a.size == 0 or max(a.real.max(), -a.real.min()) <= largest:
-        return np.False_
+        return np.zeros((), dtype=bool)
     return np.abs(a.real) > largest
 
 

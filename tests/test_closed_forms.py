@@ -1,4 +1,4 @@
-"""Closed forms: the minimiser against sums by hand, a descent, rationals; its covariance against samples."""
+"""Closed forms: the minimiser against sums by hand and rationals, its covariance by samples."""
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -24,7 +24,7 @@ def data(seed=0):
 
 
 def features(x):
-    """The terms' first derivatives (n, K, d) and second ones along one axis (n, K, d), factor by factor."""
+    """The terms' first derivatives (n, K, d), and second ones along one axis (n, K, d)."""
     first, second = np.zeros((len(x), K, d)), np.zeros((len(x), K, d))
     for k, powers in enumerate(EXPONENTS):
         for i in range(d):
@@ -51,7 +51,7 @@ def objectives():
 
 
 def by_hand(name, J):
-    """A, and the gradient of each term as g0 + G theta: (K, K), (n, K), (n, K, K), from the features."""
+    """A (K, K), and the gradient of each term as g0 + G theta, (n, K) and (n, K, K)."""
     x = J.points
     first, second = features(x)
     G = np.einsum("nki,nli->nkl", first, first)
@@ -171,7 +171,7 @@ def test_a_gaussian_is_found_with_its_mean_and_inverse_covariance():
 
 
 def test_a_gaussian_of_known_mean_is_as_efficient_as_maximum_likelihood():
-    """Under N(0, 1), E = -theta x^2: the variance of theta is the inverse of the information, 1 / 2."""
+    """N(0, 1), E = -theta x^2: the variance of theta is 1 / 2, the information 2."""
     model = PolynomialEnergy([-0.5], [[2]])
     x, w = box([-12.0], [12.0], 201)
     p = w * np.exp(-x[:, 0]**2 / 2) / np.sqrt(2 * np.pi)
@@ -191,9 +191,10 @@ def test_the_information_is_the_covariance_of_the_terms():
 
 
 def test_the_covariance_is_that_of_estimates_from_many_samples():
-    """100 samples of 500 points of N(0, 1), two terms: variances within 4 standard errors, 4 sqrt(2 / 100)."""
+    """100 samples of 500 points of N(0, 1): within 4 standard errors, 4 sqrt(2 / 100)."""
     model, rng = PolynomialEnergy([0.0, 0.0], [[2], [4]]), np.random.default_rng(6)
-    found = [closed_form(refsm.ImplicitScoreMatching(rng.normal(size=(500, 1))), model) for _ in range(100)]
+    found = [closed_form(refsm.ImplicitScoreMatching(rng.normal(size=(500, 1))), model)
+             for _ in range(100)]
     empirical = np.var([one.model.ravel() for one in found], axis=0)
     stated = np.mean([np.diag(one.covariance) for one in found], axis=0)
     assert empirical == pytest.approx(stated, rel=0.57)
@@ -220,7 +221,7 @@ class Robust(Objective):
 
 
 def test_a_loss_that_is_not_quadratic_is_refused():
-    with pytest.raises(TypeError, match="J must be quadratic in theta, but Robust is not: its gradient"):
+    with pytest.raises(TypeError, match="J must be quadratic in theta, but Robust is not"):
         closed_form(Robust(data()), PolynomialEnergy([0.0, 0.0, 0.0], 2 * np.eye(3)))
 
 
@@ -230,7 +231,7 @@ def test_terms_that_no_score_tells_apart_are_refused(exponents):
         x = np.full((5, d), one) * np.arange(1, 6)[:, None]
         x[0] = [one, 2 * one, -one]
         model = PolynomialEnergy([0 * one] * len(exponents), exponents)
-        with pytest.raises(ValueError, match="single minimiser, but its Hessian is not positive definite"):
+        with pytest.raises(ValueError, match="its Hessian is not positive definite"):
             closed_form(refsm.ImplicitScoreMatching(x), model)
 
 
@@ -243,9 +244,9 @@ def test_what_has_no_closed_form_is_refused_by_a_sentence():
     J = refsm.ImplicitScoreMatching(data())
     with pytest.raises(TypeError, match="J must be an objective, but it is a ndarray"):
         closed_form(data(), MODEL)
-    with pytest.raises(TypeError, match="linear in its parameters, as a PolynomialEnergy is, but it is a Gaussian"):
+    with pytest.raises(TypeError, match="as a PolynomialEnergy is, but it is a Gaussian"):
         closed_form(J, refsm.Gaussian(np.zeros(d), np.eye(d)))
-    with pytest.raises(ValueError, match="model must have d = 3 as the data of ImplicitScoreMatching"):
+    with pytest.raises(ValueError, match="model must have d = 3 as the data of Implicit"):
         closed_form(J, PolynomialEnergy([1.0], [[1, 2]]))
     with pytest.raises(TypeError, match="RatioMatching reads the gap of the energy"):
         closed_form(refsm.RatioMatching((data() > 0) * 1), MODEL)
@@ -253,5 +254,5 @@ def test_what_has_no_closed_form_is_refused_by_a_sentence():
         closed_form(refsm.ImplicitScoreMatching(data(), weights=np.r_[-0.5, np.ones(n - 1)]), MODEL)
     with pytest.raises(TypeError, match="model must be an AutoencoderEnergy"):
         closed_form(refsm.DenoisingAutoencoderLoss(data(), data()), MODEL)
-    with pytest.raises(ValueError, match=r"volumes must have shape \(53,\), but its shape is \(3,\)"):
+    with pytest.raises(ValueError, match=r"volumes must have shape \(53,\), but"):
         fisher_information(MODEL, data(), np.ones(3))

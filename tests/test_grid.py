@@ -14,15 +14,18 @@ from refsm.activations import RATIONAL
 N, D, M, K, S = 7, 3, 5, 8, 6          # points, visible, hidden, directions, mixture components
 
 CONTINUOUS = ["Gaussian", "GaussianBernoulliRBM", "AutoencoderEnergy", "GaussianMixture",
-              "CorruptedGaussian", "CorruptedMixture"]
+              "CorruptedGaussian", "CorruptedMixture", "PolynomialEnergy", "ProductOfExperts",
+              "ProductOfExperts, student"]
 BINARY = ["BernoulliRBM", "BoltzmannMachine"]
 OBJECTIVES = ["ExplicitScoreMatching", "ExplicitScoreMatching of a density",
               "ImplicitScoreMatching", "RegularizedScoreMatching", "ParzenExplicitScoreMatching",
               "ParzenImplicitScoreMatching", "DenoisingScoreMatching",
               "DenoisingScoreMatching, any covariance", "DenoisingScoreMatching, scaled",
               "SlicedScoreMatching", "SlicedScoreMatching, variance reduced",
-              "PredictionLoss, clean", "PredictionLoss, velocity", "PredictionLoss, edm"]
-BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood"]
+              "PredictionLoss, clean", "PredictionLoss, velocity", "PredictionLoss, edm",
+              "GeneralizedScoreMatching"]
+BINARY_OBJECTIVES = ["RatioMatching", "PseudoLikelihood", "MinimumProbabilityFlow"]
+TERMS = [[1, 0, 0], [0, 2, 0], [2, 0, 1], [0, 1, 1], [0, 3, 2], [4, 0, 0]]
 
 
 def symmetric(rng, d, least):
@@ -47,6 +50,11 @@ def energy(name, seed=0):
     if name == "CorruptedMixture":
         noise = refsm.CovarianceCorruption(symmetric(rng, D, 0.2))
         return energy("GaussianMixture", seed).corrupted(noise)
+    if name == "PolynomialEnergy":
+        return refsm.PolynomialEnergy(rng.standard_normal(len(TERMS)) / 3, TERMS)
+    if name.startswith("ProductOfExperts"):
+        expert = "student" if name.endswith("student") else "logcosh"
+        return refsm.ProductOfExperts(W, b / 2, expert)
     if name == "BernoulliRBM":
         return refsm.BernoulliRBM(W, b, c)
     W = rng.standard_normal((D, D))
@@ -87,6 +95,9 @@ def objective(name, seed=1):
             lambda: refsm.PredictionLoss(x, x_noisy, 0.37, predict="edm", data_sd=0.61, **w),
         "MultiLevelDenoising": lambda: refsm.MultiLevelDenoising(
             x, np.stack([x_noisy, x + noise]), [0.37, of_any_covariance], [0.3, 1.7], **w),
+        "GeneralizedScoreMatching":
+            lambda: refsm.GeneralizedScoreMatching(abs(x), x**2, 2 * abs(x), **w),
+        "MinimumProbabilityFlow": lambda: refsm.MinimumProbabilityFlow((x > 0) * 1, **w),
         "RatioMatching": lambda: refsm.RatioMatching((x > 0) * 1, **w),
         "PseudoLikelihood": lambda: refsm.PseudoLikelihood((x > 0) * 1, **w),
         "DenoisingAutoencoderLoss": lambda: refsm.DenoisingAutoencoderLoss(x, x_noisy, **w),

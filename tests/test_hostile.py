@@ -36,6 +36,8 @@ def functions():
             "DenoisingAutoencoderLoss": lambda x: refsm.DenoisingAutoencoderLoss(
                 x, np.asarray(x, dtype=float) + 0.5),
             "SlicedScoreMatching": lambda x: refsm.SlicedScoreMatching(x, np.ones((len(x), K, D))),
+            "GeneralizedScoreMatching": lambda x: refsm.GeneralizedScoreMatching(
+                x, np.ones((N, D)), np.zeros((N, D))),
     }.items():
         out[name] = lambda x, make=make: make(x).value(model)
     out["Parzen centers"] = lambda x: refsm.Parzen(x, SIGMA).score(np.zeros((2, D)))
@@ -240,9 +242,11 @@ def test_a_model_of_another_dimension_is_refused(which, of):
         "CorruptedGaussian": refsm.Gaussian(np.ones(6), np.eye(6)).corrupted(0.5),
         "CorruptedMixture": refsm.GaussianMixture([1.0], np.ones((1, 6)),
                                                   np.eye(6)[None]).corrupted(0.5),
+        "PolynomialEnergy": refsm.PolynomialEnergy([1.0], [[1] * 6]),
+        "ProductOfExperts": refsm.ProductOfExperts(np.ones((M, 6)), np.ones(M)),
         "BernoulliRBM": refsm.BernoulliRBM(np.ones((M, 6)), np.ones(M), np.ones(6)),
         "BoltzmannMachine": refsm.BoltzmannMachine(np.zeros((6, 6)), np.ones(6))
-    }[which]
+    }[which.removesuffix(", student")]
     with pytest.raises(ValueError, match="model must have d = 3 as the data"):
         J.value(wide)
 

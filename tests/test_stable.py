@@ -138,7 +138,8 @@ def test_inputs_are_not_modified():
 
 
 @pytest.mark.parametrize("name, derivative",
-                         [("softplus", stable.sigmoid), ("log_cosh", np.tanh), ("sigmoid", stable.sigmoid_slope),
+                         [("softplus", stable.sigmoid), ("log_cosh", np.tanh),
+                          ("sigmoid", stable.sigmoid_slope),
                           ("sigmoid_slope", stable.sigmoid_bend)])
 @pytest.mark.parametrize("largest, h", [(30, 1e-200), (330, 1e-150), (9e3, 1e-20)])
 def test_a_complex_step_through_each_function_is_its_derivative(name, derivative, largest, h):

@@ -1,21 +1,26 @@
-"""A product of experts: heavy-tailed functions of projections, and independent components among them.
+"""A product of experts: heavy-tailed functions of projections; independent components.
 
 Symbols
     n points, i and k visible dimensions (d), j experts (m), r directions (M).
     W         (m, d)      filters, one row per expert; m may exceed d (overcomplete)
     log_alpha (m,)        logarithms of the experts' weights
-    alpha     (m,)        weights
     x         (n, d)      points
     a         (n, m)      projections
+    alpha     (m,)        weights of the experts
     f                     log cosh, or the Student expert's log(1 + a^2 / 2)
-    s, s1, s2 (n, m)      f'(a), f''(a), f'''(a)
+    s, s1     (n, m)      df/da and ds/da
     psi       (n, d)      score
-    v         (n, M, d)   directions;  u (n, M, m) their projections
+    J         (n, d, d)   score Jacobian
     q         (m,)        squared lengths of the rows of W
+    v         (n, M, d)   directions
+    u         (n, M, m)   their projections on the rows of W
+    s1_u      (n, M, m)   s1_j u_rj
     h         (n, m)      1 / (1 + a^2 / 2)
+    Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
     C, B      (n, m)      what multiplies -alpha s in p.psi, and -alpha s1 in the terms after it
+    s2        (n, m)      ds1/da
     A         (n, m)      minus the cotangent on a, without alpha
     S, T      (m, d)      sum_n of s C and of s1 B, before W is multiplied and summed over i
 
@@ -23,53 +28,59 @@ Equations
     (1)  E(x)    = sum_j alpha_j f(a_j)
     (2)  a_j     = sum_i W_ji x_i
     (3)  alpha_j = exp(log_alpha_j)
-    (4)  psi_i   = -sum_j alpha_j s_j W_ji
-    (5)  J_ik    = -sum_j alpha_j s1_j W_ji W_jk
-    (6)  tr J    = -sum_j alpha_j s1_j q_j
-    (7)  q_j     = sum_i W_ji^2
-    (8)  J_ii    = -sum_j alpha_j s1_j W_ji^2
-    (9)  v'Jv    = -sum_j alpha_j s1_j u_j^2
-    (10) u_j     = sum_i W_ji v_i
+    (4)  s_j     = df(a_j)/da_j,  s1_j = ds_j/da_j
+    (5)  psi_i   = -sum_j alpha_j s_j W_ji
+    (6)  J_ik    = -sum_j alpha_j s1_j W_ji W_jk
+    (7)  tr J    = -sum_j alpha_j s1_j q_j
+    (8)  q_j     = sum_i W_ji^2
+    (9)  J_ii    = -sum_j alpha_j s1_j W_ji^2
+    (10) v_r'J v_r = -sum_j alpha_j s1_j u_rj^2
+    (11) u_rj    = sum_i W_ji v_ri
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (11) C_j     = sum_i W_ji p_i
-    (12) B_j     = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
-    (13) A_j     = s1_j C_j + s2_j B_j - e s_j
-    (14) S_ji    = sum_n s_j p_i
-    (15) T_ji    = sum_n ( s1_j (t + g_i) W_ji + sum_r w_r s1_j u_rj v_ri )
-    (16) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
-    (17) dL/dW_ji = -alpha_j ( sum_n A_j x_i + S_ji + 2 T_ji )
+    (12) C_j     = sum_i W_ji p_i
+    (13) B_j     = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
+    (14) s2_j    = ds1_j/da_j
+    (15) A_j     = s1_j C_j + s2_j B_j - e s_j
+    (16) S_ji    = sum_n s_j p_i
+    (17) T_ji    = sum_n ( s1_j (t + g_i) W_ji + sum_r w_r s1_j u_rj v_ri )
+    (18) dL/dW_ji = -alpha_j ( sum_n A_j x_i + S_ji + 2 T_ji )
+    (19) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
     the expert "logcosh"
-    (18) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
-    (19) s2 = -2 s s1
+    (20) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
+    (21) s2 = -2 s s1
     the expert "student"
-    (20) f = log(1 + a^2 / 2),     s = a h,        s1 = (1 - a^2 / 2) h^2
-    (21) h = 1 / (1 + a^2 / 2)
-    (22) s2 = a h^2 (1 - 4 h)
+    (22) f = log(1 + a^2 / 2),     s = a h,        s1 = (1 - a^2 / 2) h^2
+    (23) h = 1 / (1 + a^2 / 2)
+    (24) s2 = a h^2 (1 - 4 h)
 
 Derivation
-    (1) -> (4)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2).
-    (4) -> (5)    ds_j/dx_k = s1_j W_jk by (2).
-    (5) -> (6)    set k = i and sum over i; sum_i W_ji^2 is (7).
-    (5) -> (8)    set k = i.
-    (5) -> (9)    sum_ik v_i W_ji W_jk v_k = u_j^2 by (10).
-    -> (11)       p.psi = -sum_j alpha_j s_j sum_i W_ji p_i.
-    -> (12)       what multiplies -alpha_j s1_j in t (6), sum_i g_i (8) and sum_r w_r (9).
-    -> (13)       what L gains when a_j alone moves by da_j:  alpha_j e s_j from the energy,
-                  -alpha_j s1_j C_j from the score, -alpha_j s2_j B_j from the rest.  alpha_j A_j is
-                  minus their sum.
-    -> (16)       every quantity is linear in alpha:  dL/dalpha_j = sum_n ( e f - s_j C_j - s1_j B_j ),
-                  and dalpha_j/dlog_alpha_j = alpha_j.  By (11) and (14) sum_n s_j C_j is
-                  sum_i S_ji W_ji; by (12), (7), (10) and (15) sum_n s1_j B_j is sum_i T_ji W_ji.
-    -> (17)       W enters through a, where da_j/dW_ji = x_i:  -alpha_j A_j x_i.  It enters explicitly
-                  in (4):  -alpha_j s_j p_i
-                  in (6), through dq_j/dW_ji = 2 W_ji:  -2 alpha_j s1_j t W_ji
-                  in (8):  -2 alpha_j s1_j g_i W_ji
-                  in (9), through du_rj/dW_ji = v_ri:  -2 alpha_j w_r s1_j u_rj v_ri
+    (1) -> (5)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2) and (4).
+    (5) -> (6)    ds_j/dx_k = s1_j W_jk by (2) and (4).
+    (6) -> (7)    set k = i and sum over i; sum_i W_ji^2 is (8).
+    (6) -> (9)    set k = i.
+    (6) -> (10)   sum_ik v_ri W_ji W_jk v_rk = u_rj^2 by (11).
+    Pullback
+    -> (12)       p.psi = -sum_j alpha_j s_j sum_i W_ji p_i.
+    -> (13)       what multiplies -alpha_j s1_j in t tr J, sum_i g_i J_ii and sum_r w_r v_r'J v_r.
+    -> (15)       what L gains when a_j alone moves by da_j, W and x fixed where they stand outside
+                  a:  alpha_j e s_j da_j from the energy, -alpha_j s1_j C_j da_j from the score,
+                  -alpha_j s2_j B_j da_j from the rest.  Their sum is -alpha_j A_j da_j.
+    -> (18)       W enters through a, where da_j/dW_ji = x_i:  -alpha_j A_j x_i.  It enters
+                  explicitly
+                  in psi:   -alpha_j s_j p_i
+                  in tr J, through dq_j/dW_ji = 2 W_ji:  -2 alpha_j s1_j t W_ji
+                  in J_ii:  -2 alpha_j s1_j g_i W_ji
+                  in v_r'J v_r, through du_rj/dW_ji = v_ri:  -2 alpha_j w_r s1_j u_rj v_ri
                   The first is -alpha_j S_ji, the others are -2 alpha_j T_ji.
-    (18) -> (19)  d(cosh^-2)/da = -2 cosh^-3 sinh.
-    (20)          df/da = a / (1 + a^2 / 2);  d(a h)/da = h - a^2 h^2 = h^2 (1 + a^2 / 2 - a^2), since
-                  dh/da = -a h^2.
-    (20) -> (22)  s1 = 2 h^2 - h, because 1 - a^2 / 2 = 2 - 1 / h;  its derivative is
+    -> (19)       every quantity is linear in alpha:
+                  dL/dalpha_j = sum_n ( e f(a_j) - s_j C_j - s1_j B_j ),  dalpha_j/dlog_alpha_j =
+                  alpha_j.  By (12) and (16) sum_n s_j C_j is sum_i S_ji W_ji; by (13), (8), (11)
+                  and (17) sum_n s1_j B_j is sum_i T_ji W_ji.
+    the experts
+    (20) -> (21)  d(cosh^-2)/da = -2 cosh^-3 sinh.
+    (22), (23)    df/da = a / (1 + a^2 / 2);  dh/da = -a h^2, so that
+                  d(a h)/da = h - a^2 h^2 = h^2 (1 + a^2 / 2 - a^2).
+    (22) -> (24)  s1 = 2 h^2 - h, because 1 - a^2 / 2 = 2 - 1 / h;  its derivative is
                   (4 h - 1) dh/da.
 
 Conventions
@@ -88,9 +99,9 @@ Conventions
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the
     section on independent component analysis.  Koster & Hyvarinen, A two-layer model of natural
-    stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton & Osindero,
-    Learning sparse topographic representations with products of Student-t distributions, NIPS 2002:
-    (1) with (20).  The pullbacks are derived here.
+    stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton &
+    Osindero, Learning sparse topographic representations with products of Student-t distributions,
+    NIPS 2002: (1) with (22).  The pullbacks are derived here.
 """
 from __future__ import annotations
 
@@ -103,7 +114,7 @@ import numpy as np
 from refsm import immutable, stable, validation
 from refsm.activations import Activation
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.sums import column, outer_sum, row_dot, sum_directions, weighted_sum
+from refsm.sums import column, outer_sum, project, row_dot, sum_directions, weighted_sum
 from refsm.typing import Array, Given
 from refsm.zero import ZERO
 
@@ -118,31 +129,31 @@ class ExpertsTheta(NamedTuple):
 
 
 def _logcosh_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = -2 * s * s1                                                     # (19)
+    s2 = -2 * s * s1                                                     # (21)
     return s2
 
 
 def _student(a: Array) -> Array:
-    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (20)
+    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (22)
 
 
 def _student_first_two(a: Array) -> tuple[Array, Array]:
     half_square = a * a / 2
-    h = 1 / (1 + half_square)                                            # (21)
-    s = a * h                                                            # (20)
-    s1 = (1 - half_square) * h**2                                        # (20)
+    h = 1 / (1 + half_square)                                            # (23)
+    s = a * h                                                            # (22)
+    s1 = (1 - half_square) * h**2                                        # (22)
     return s, s1
 
 
 def _student_third(a: Array, s: Array, s1: Array) -> Array:
-    h = 1 / (1 + a * a / 2)                                              # (21)
-    s2 = s * h * (1 - 4 * h)                                             # (22)
+    h = 1 / (1 + a * a / 2)                                              # (23)
+    s2 = s * h * (1 - 4 * h)                                             # (24)
     return s2
 
 
 EXPERTS = {
-    "logcosh": Activation("logcosh", f=stable.log_cosh, first_two=stable.tanh_and_slope,    # (18)
-                          third=_logcosh_third),
+    "logcosh": Activation("logcosh", f=stable.log_cosh,                  # (20)
+                          first_two=stable.tanh_and_slope, third=_logcosh_third),
     "student": Activation("student", f=_student, first_two=_student_first_two,
                           third=_student_third),
 }
@@ -159,7 +170,8 @@ class ProductOfExperts(Energy):
 
     One Student expert of weight 2: psi = -2 x / (1 + x^2 / 2).
 
-    >>> ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student").score([[2.0]]).round(9)
+    >>> model = ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student")
+    >>> model.score([[1.0]])
     array([[-1.33333333]])
     """
 
@@ -171,7 +183,8 @@ class ProductOfExperts(Energy):
         W = validation.array(self.W, "W", ("m", "d"))
         log_alpha = validation.array(self.log_alpha, "log_alpha", (len(W),))
         if not isinstance(self.expert, str) or self.expert not in EXPERTS:
-            raise ValueError(f"expert must be one of {', '.join(EXPERTS)}, but it is {self.expert!r}")
+            raise ValueError(f"expert must be one of {', '.join(EXPERTS)}, "
+                             f"but it is {self.expert!r}")
         self._set(**immutable.common_dtype(W=W, log_alpha=log_alpha))
 
     @property
@@ -181,7 +194,8 @@ class ProductOfExperts(Energy):
 
     def with_theta(self, theta: ExpertsTheta) -> ProductOfExperts:
         """The same energy with other parameters."""
-        return ProductOfExperts(*self._leaves(theta), expert=self.expert)
+        W, log_alpha = self._leaves(theta)
+        return ProductOfExperts(W, log_alpha, self.expert)
 
     @property
     def d(self) -> int:
@@ -193,77 +207,85 @@ class ProductOfExperts(Energy):
         """The number of experts or of dimensions, whichever is larger."""
         return max(self.W.shape)
 
-    def at(self, x: Array, v: Array = ZERO) -> ExpertsAt:
+    def at(self, x: Array, v: Array = ZERO) -> ProductOfExpertsAt:
         """The energy at a block of points x (n, d), along directions v (n, M, d)."""
-        return ExpertsAt(self, x, v)
+        return ProductOfExpertsAt(self, x, v)
 
 
-class ExpertsAt(EnergyAt):
+class ProductOfExpertsAt(EnergyAt):
     """The energy at a block of points: the projections, the local quantities, their pullbacks."""
 
     def __init__(self, model: ProductOfExperts, x: Array, v: Array) -> None:
-        self.W, self.x, self.v = model.W, x, v
-        self.alpha = stable.exp(model.log_alpha)                         # (m,)  (3)
-        self.f, self.first_two, self.third = EXPERTS[model.expert][1:]
+        self.x, self.v = x, v
+        self.W, self.log_alpha = model.W, model.log_alpha
+        self.expert = EXPERTS[model.expert]
+
+    def energy(self) -> Array:
+        a, alpha, f = self.a, self.alpha, self.expert.f
+        return f(a) @ alpha                                              # (n,)    (1)
 
     @cached_property
     def a(self) -> Array:
         return self.x @ self.W.T                                         # (n, m)  (2)
 
     @cached_property
-    def s_s1(self) -> tuple[Array, Array]:
-        return self.first_two(self.a)                                    # (n, m) each
+    def alpha(self) -> Array:
+        return stable.exp(self.log_alpha)                                # (m,)    (3)
 
     @cached_property
-    def q(self) -> Array:
-        return row_dot(self.W, self.W)                                   # (m,)  (7)
-
-    @cached_property
-    def u(self) -> Array:
-        return ZERO if self.v is ZERO else np.tensordot(self.v, self.W, axes=(2, 1))  # (n, M, m)  (10)
-
-    @cached_property
-    def s1_u(self) -> Array:
-        _, s1 = self.s_s1
-        return s1[:, None, :] * self.u                                   # (n, M, m)
-
-    def energy(self) -> Array:
-        return self.f(self.a) @ self.alpha                               # (n,)  (1)
+    def s_and_s1(self) -> tuple[Array, Array]:
+        return self.expert.first_two(self.a)                             # (n, m), (n, m)  (4)
 
     def score(self) -> Array:
-        W, alpha, (s, _) = self.W, self.alpha[:, None], self.s_s1
-        psi = s @ (-alpha * W)                                           # (n, d)  (4)
+        (s, _), W, alpha = self.s_and_s1, self.W, self.alpha[:, None]
+        psi = s @ (-alpha * W)                                           # (n, d)  (5)
         return psi
 
     def jacobian(self) -> Array:
-        W, alpha, (_, s1) = self.W, self.alpha, self.s_s1
-        J = -((s1 * alpha)[:, None, :] * W.T) @ W                        # (n, d, d)  (5)
+        (_, s1), W, alpha = self.s_and_s1, self.W, self.alpha
+        J = ((-alpha * s1)[:, None, :] * W.T) @ W                        # (n, d, d)  (6)
         return J
 
     def divergence(self) -> Array:
-        q, alpha, (_, s1) = self.q, self.alpha, self.s_s1
-        return s1 @ (-alpha * q)                                         # (n,)  (6)
+        (_, s1), q, alpha = self.s_and_s1, self.q, self.alpha
+        return s1 @ (-alpha * q)                                         # (n,)    (7)
+
+    @cached_property
+    def q(self) -> Array:
+        return row_dot(self.W, self.W)                                   # (m,)    (8)
 
     def diagonal(self) -> Array:
-        W, alpha, (_, s1) = self.W, self.alpha[:, None], self.s_s1
-        return s1 @ (-alpha * W**2)                                      # (n, d)  (8)
+        (_, s1), W, alpha = self.s_and_s1, self.W, self.alpha[:, None]
+        return s1 @ (-alpha * W**2)                                      # (n, d)  (9)
 
     def curvature(self) -> Array:
-        return -((self.s1_u * self.u) @ self.alpha)                      # (n, M)  (9)
+        s1_u, u, alpha = self.s1_u, self.u, self.alpha
+        return (s1_u * u) @ -alpha                                       # (n, M)  (10)
+
+    @cached_property
+    def u(self) -> Array:
+        return project(self.v, self.W)                                   # (n, M, m)  (11)
+
+    @cached_property
+    def s1_u(self) -> Array:
+        _, s1 = self.s_and_s1
+        return s1[:, None, :] * self.u                                   # (n, M, m)
+
+    # -- pullback -----------------------------------------------------------------------------
 
     def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> ExpertsTheta:
         e, p, t, g, w = energy, score, divergence, diagonal, curvature
-        W, q, x, v, u, s1_u, alpha = self.W, self.q, self.x, self.v, self.u, self.s1_u, self.alpha
-        s, s1 = self.s_s1
-        f = ZERO if e is ZERO else self.f(self.a)
-        C = p @ W.T                                                      # (n, m)  (11)
-        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (12)
-        s2 = ZERO if B is ZERO else self.third(self.a, s, s1)
-        A = s1 * C + s2 * B - column(e) * s                              # (n, m)  (13)
-        S = s.T @ p                                                      # (m, d)  (14)
+        (s, s1), s1_u, u, q, alpha = self.s_and_s1, self.s1_u, self.u, self.q, self.alpha
+        W, x, v, a = self.W, self.x, self.v, self.a
+        f = self.expert.f(a) if e is not ZERO else ZERO
+        C = p @ W.T                                                      # (n, m)  (12)
+        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (13)
+        s2 = self.expert.third(a, s, s1) if B is not ZERO else ZERO      # (n, m)  (14)
+        A = s1 * C + s2 * B - column(e) * s                              # (n, m)  (15)
+        S = s.T @ p                                                      # (m, d)  (16)
         T = ((weighted_sum(t, s1)[:, None] + s1.T @ g) * W
-             + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (15)
-        dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (16)
-        dW = -alpha[:, None] * (A.T @ x + S + 2 * T)                     # (m, d)  (17)
+             + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (17)
+        dW = -alpha[:, None] * (A.T @ x + S + 2 * T)                     # (m, d)  (18)
+        dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (19)
         return ExpertsTheta(dW, dlog_alpha)

@@ -2,42 +2,43 @@
 
 Symbols
     n points, i and l dimensions (d), k terms (K), r directions (M).
-    coefficients (K,)     theta, one factor per term
+    theta     (K,)        coefficients, one per term
     exponents (K, d)      whole numbers >= 0: the powers of each term
     x         (n, d)      points
-    F         (n, K)      the terms without their factors: monomials
+    F         (n, K)      the terms without their coefficients: monomials
     psi       (n, d)      score
-    J         (n, d, d)   its Jacobian
+    J         (n, d, d)   score Jacobian
+    c         (K,)        the factors that differentiating the terms puts before them
     v         (n, M, d)   directions
+    Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
-    c         (K,)        what differentiating each term puts before it
 
 Equations
-    (1)  F_k    = prod_i x_i^exponents_ki
-    (2)  E(x)   = -sum_k theta_k F_k
-    (3)  dF_k/dx_i         = exponents_ki x_i^(exponents_ki - 1) prod_(l != i) x_l^exponents_kl
-    (4)  d^2 F_k/dx_i dx_l = what (3) makes of dF_k/dx_i, along x_l
-    (5)  psi_i  = sum_k theta_k dF_k/dx_i
-    (6)  J_il   = sum_k theta_k d^2 F_k/dx_i dx_l
+    (1)  E(x)   = -sum_k theta_k F_k
+    (2)  F_k    = prod_i x_i^exponents_ki
+    (3)  psi_i  = sum_k theta_k dF_k/dx_i
+    (4)  dF_k/dx_i = exponents_ki x_i^(exponents_ki - 1) prod_(l != i) x_l^exponents_kl
+    (5)  J_il   = sum_k theta_k d^2 F_k/dx_i dx_l
+    (6)  d^2 F_k/dx_i dx_l = what (4) makes of the monomial dF_k/dx_i, along x_l
     (7)  tr J   = sum_i J_ii
-    (8)  v'Jv   = sum_i v_i^2 J_ii + 2 sum_(i < l) v_i v_l J_il
+    (8)  J_ii   = (5) for l = i
+    (9)  v_r'J v_r = sum_i v_ri^2 J_ii + 2 sum_(i < l) v_ri v_rl J_il
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (9)  dL/dtheta_k = sum_n ( -e F_k + sum_i p_i dF_k/dx_i
+    (10) dL/dtheta_k = sum_n ( -e F_k + sum_i p_i dF_k/dx_i
                                + sum_i (t + g_i + sum_r w_r v_ri^2) d^2 F_k/dx_i^2
                                + 2 sum_(i < l) sum_r w_r v_ri v_rl d^2 F_k/dx_i dx_l )
 
 Derivation
-    (1) -> (3)   only the factor x_i^exponents_ki varies along x_i.  The derivative of a monomial is
+    (1) -> (3)   psi = -grad E, term by term.
+    (2) -> (4)   only the factor x_i^exponents_ki varies along x_i.  The derivative of a monomial is
                  a number times a monomial, with the exponent of x_i less by 1; where that exponent
                  was 0 the number is 0.
-    (3) -> (4)   the same once more.  The order of i and l does not matter.
-    (2) -> (5)   psi = -grad E, term by term.
-    (5) -> (6)   psi is linear in the dF_k/dx_i.
-    (6) -> (7)   the trace is the sum over i = l.
-    (6) -> (8)   the sum over i = l, and twice the sum over i < l, because J is symmetric.
-    -> (9)       each quantity is linear in theta: the pullback is what multiplies theta_k in
-                 (2), (5), (6) for l = i with the cotangents t and g_i, and (8).
+    (3) -> (5)   psi is linear in the dF_k/dx_i.
+    (4) -> (6)   the same once more.  The order of i and l does not matter.
+    (5) -> (9)   the sum over i = l, and twice the sum over i < l, because J is symmetric.
+    -> (10)      each quantity is linear in theta: the pullback is what multiplies theta_k in e E,
+                 p.psi, J_ii with the cotangents t and g_i, and (9).
 
 Conventions
     E is MINUS the polynomial: p is proportional to exp(sum_k theta_k F_k), as exponential families
@@ -48,7 +49,7 @@ Conventions
 
 Sources
     Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential
-    families.  (1)-(9) are elementary.
+    families.  (1)-(10) are elementary.
 """
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ class PolynomialTheta(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PolynomialEnergy(Energy):
-    """E(x) = -sum_k theta_k prod_i x_i^exponents_ki, equation (2).
+    """E(x) = -sum_k theta_k prod_i x_i^exponents_ki, equation (1).
 
     theta (K,) is learnable: an array, or the tuple that the attribute `theta` is; exponents (K, d)
     are whole numbers >= 0.  Everything is exact where theta and x are `fractions.Fraction`.
@@ -105,7 +106,8 @@ class PolynomialEnergy(Energy):
 
     def with_theta(self, theta: PolynomialTheta) -> PolynomialEnergy:
         """The same energy with other parameters."""
-        return PolynomialEnergy(*self._leaves(theta), self.exponents)
+        coefficients, = self._leaves(theta)
+        return PolynomialEnergy(coefficients, self.exponents)
 
     @property
     def d(self) -> int:
@@ -133,73 +135,76 @@ class PolynomialEnergyAt(EnergyAt):
     """
 
     def __init__(self, model: PolynomialEnergy, x: Array, v: Array) -> None:
-        self.theta, self.exponents = model.theta.coefficients, model.exponents
         self.x, self.v, self.d = x, v, model.d
-        stands = (self.exponents > 0).astype(int)
-        self.pairs = np.argwhere(np.triu(stands.T @ stands, k=1))        # i < l in a common term
+        self.theta, self.exponents = model.theta.coefficients, model.exponents
+        present = (self.exponents > 0).astype(int)
+        self.pairs = np.argwhere(np.triu(present.T @ present, k=1))      # i < l in a common term
+
+    def energy(self) -> Array:
+        return -(self.F @ self.theta)                                    # (n,)    (1)
+
+    @cached_property
+    def F(self) -> Array:
+        return _monomials(self.x, self.exponents)                        # (n, K)  (2)
+
+    def score(self) -> Array:
+        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]    # d of (n,)  (3)
+        return np.stack(psi, axis=1)
 
     def derivative(self, *along: int) -> tuple[Array, Array]:
         """The derivative of F along some dimensions, for the terms in which they all stand."""
         c, exponents = np.ones(len(self.theta), dtype=int), self.exponents.copy()
         for i in along:
-            c *= exponents[:, i]                                         # (K,)  (3), (4) once more
-            exponents[:, i] -= 1
+            c *= exponents[:, i]                                         # (K,)    (4)
+            exponents[:, i] -= 1                                         # (K,)    (4)
         terms = np.flatnonzero(c)
-        return terms, c[terms] * _monomials(self.x, exponents[terms])
-
-    @cached_property
-    def F(self) -> Array:
-        return _monomials(self.x, self.exponents)                        # (n, K)  (1)
+        return terms, c[terms] * _monomials(self.x, exponents[terms])    # (n, terms)  (4)
 
     @cached_property
     def slopes(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i) for i in range(self.d)]               # d of (n, .)  (3)
-
-    @cached_property
-    def bends(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i, i) for i in range(self.d)]            # d of (n, .)  (4)
-
-    @cached_property
-    def twists(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i, l) for i, l in self.pairs]            # one per pair  (4)
-
-    def energy(self) -> Array:
-        return -(self.F @ self.theta)                                    # (n,)  (2)
-
-    def score(self) -> Array:
-        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]
-        return np.stack(psi, axis=1)                                     # (n, d)  (5)
-
-    def diagonal(self) -> Array:
-        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]
-        return np.stack(J_ii, axis=1)                                    # (n, d)  (6)
+        return [self.derivative(i) for i in range(self.d)]               # d of (n, terms)  (4)
 
     def jacobian(self) -> Array:
         J = self.diagonal()[:, :, None] * np.eye(self.d, dtype=int)
         for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
-            J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n,)    (6)
+            J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n,)    (5)
         return J
 
+    @cached_property
+    def bends(self) -> list[tuple[Array, Array]]:
+        return [self.derivative(i, i) for i in range(self.d)]            # d of (n, terms)  (6)
+
+    @cached_property
+    def twists(self) -> list[tuple[Array, Array]]:
+        return [self.derivative(i, l) for i, l in self.pairs]            # pairs of these   (6)
+
     def divergence(self) -> Array:
-        return self.diagonal().sum(axis=1)                               # (n,)  (7)
+        return self.diagonal().sum(axis=1)                               # (n,)    (7)
+
+    def diagonal(self) -> Array:
+        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]  # d of (n,)  (8)
+        return np.stack(J_ii, axis=1)
 
     def curvature(self) -> Array:
         v = self.v
-        out = (v**2 @ self.diagonal()[:, :, None])[:, :, 0]
+        out = (v**2 @ self.diagonal()[:, :, None])[:, :, 0]              # (n, M)  (9)
         for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
             J_il = F_il @ self.theta[terms]
-            out = out + 2 * v[:, :, i] * v[:, :, l] * J_il[:, None]      # (n, M)  (8)
+            out = out + 2 * v[:, :, i] * v[:, :, l] * J_il[:, None]      # (n, M)  (9)
         return out
+
+    # -- pullback -----------------------------------------------------------------------------
 
     def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> PolynomialTheta:
         e, p, t, g, w, v = energy, score, divergence, diagonal, curvature, self.v
         i, l = self.pairs.T
-        on_bends = column(t) + g + sum_directions(w, v**2)               # (n, d), or broadcast to it
-        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # (n, pairs)
+        on_bends = column(t) + g + sum_directions(w, v**2)               # a column per i, or one
+        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # a column per pair
         dtheta = (-weighted_sum(e, self.F) + self.gather(p, "slopes")
-                  + self.gather(on_bends, "bends") + self.gather(on_twists, "twists"))
-        return PolynomialTheta(dtheta)                                   # (K,)  (9)
+                  + self.gather(on_bends, "bends")
+                  + self.gather(on_twists, "twists"))                    # (K,)    (10)
+        return PolynomialTheta(dtheta)
 
     def gather(self, cotangents: Array, name: str) -> Array:
         """sum_n of the derivatives `name`, each times its column of the cotangents: (K,)."""

@@ -1,10 +1,11 @@
 """Minimum probability flow: statement 48, by enumeration.
 
-    48  E_q J_MPF = sum_x sum_i sqrt(q q_i) + 1/2 sum_x sum_i ( sqrt(q) exp(-gap_i/4) - sqrt(q_i) exp(gap_i/4) )^2
+    48  E_q J_MPF = sum_x sum_i sqrt(q q_i)
+                    + 1/2 sum_x sum_i ( sqrt(q) exp(-gap_i/4) - sqrt(q_i) exp(gap_i/4) )^2
         for every q on {0, 1}^d; so its gradient is 0 where the model is q
 
-Derivation: (5) of `refsm.objectives.minimum_probability_flow`.  Here exp(gap_i) is p / p_i of the normalised,
-enumerated p, and no energy gap is used on the right-hand side.
+Derivation: (5) of `refsm.objectives.minimum_probability_flow`.  Here exp(gap_i) is p / p_i of the
+normalised, enumerated p, and no energy gap is used on the right-hand side.
 """
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ GROUP = "Binary data, and the partition function"
 
 
 def probability_flow() -> list[Statement]:
-    """Statement 48 for a random q on all points and for each model, and the zero gradient at q = p."""
+    """Statement 48 for a random q on all points and each model; the zero gradient at q = p."""
     x = binary_points(D)
     q = np.random.default_rng(480).dirichlet(np.ones(len(x)))
     out = []
@@ -33,8 +34,8 @@ def probability_flow() -> list[Statement]:
         J = MinimumProbabilityFlow(x, weights=q).value(model)
         where = f"{type(model).__name__}, all {len(x)} points"
         bound = ROUNDINGS * UNIT * J * (1 + np.abs(energy).max())
-        out.append(equal(48, "E_q J_MPF = sum sqrt(q q_i) + 1/2 sum of squares", f"{where}, random q",
-                         J, least + squares.sum() / 2, bound, "enumeration"))
+        out.append(equal(48, "E_q J_MPF = sum sqrt(q q_i) + 1/2 sum of squares",
+                         f"{where}, random q", J, least + squares.sum() / 2, bound, "enumeration"))
         gradient = model.ravel(MinimumProbabilityFlow(x, weights=p).gradient(model))
         size = np.sqrt(p[:, None] * flipped(p)).sum() * (1 + np.abs(energy).max())
         out.append(equal(48, "gradient of J_MPF at q = p is 0", f"{where}, q = p", gradient,

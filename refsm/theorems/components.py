@@ -1,16 +1,18 @@
 """Independent components: statement 47, by quadrature.
 
-    47  x = mixing s, the components s_j independent with the densities of the experts, proportional to
-        exp(-alpha_j f(s_j)).  At W = mixing^-1 and these alpha the gradient of E J_ISM is 0, for W and for
-        log_alpha.  Elsewhere J_ISM(theta) - J_ISM(true) = 1/2 E |psi_theta - psi_true|^2
+    47  x = mixing s, the components s_j independent with the densities of the experts, proportional
+        to exp(-alpha_j f(s_j)).  At W = mixing^-1 and these alpha the gradient of E J_ISM is 0, for
+        W and for log_alpha.  Elsewhere J_ISM(theta) - J_ISM(true) = 1/2 E |psi_theta - psi_true|^2
 
-Derivation.  p(x) = prod_j p_j(W_j.x) / |det mixing| is the density of x and of the model: psi is grad log p.  By
-statement 2 the expected loss is the distance 1/2 E |psi - grad log p|^2 minus a constant, and 0 is its least value.
-The densities: sech(s)^alpha falls like exp(-alpha |s|) and is analytic in |Im s| < pi/2, so the trapezoid rule on
-the line converges like exp(-pi^2 / step).  (1 + s^2/2)^-alpha with s = sqrt(2) tan(phi) becomes
-cos(phi)^(2 alpha - 2) dphi, and every expectation below a polynomial in cos and sin of phi for whole alpha: the
-trapezoid rule on the circle is exact; with the rows of W scaled it is a rational function of one
-angle, and the error falls geometrically with the number of nodes.
+Derivation.  p(x) = prod_j p_j(W_j.x) / |det mixing| is the density of x and of the model: psi is
+grad log p.  By statement 2 the expected loss is the distance 1/2 E |psi - grad log p|^2 minus a
+constant, and 0 is its least value.
+The densities: sech(s)^alpha falls like exp(-alpha |s|) and is analytic in |Im s| < pi/2, so the
+trapezoid rule on the line converges like exp(-pi^2 / step).  (1 + s^2/2)^-alpha with
+s = sqrt(2) tan(phi) becomes cos(phi)^(2 alpha - 2) dphi, and every expectation at the true W a
+polynomial in cos and sin of phi for whole alpha: the trapezoid rule on the circle is exact; with
+the rows of W scaled it is a rational function of one angle, and the error falls geometrically with
+the number of nodes.
 """
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def sources(expert: str, alpha: float) -> tuple[Array, Array]:
 
 
 def unmixing() -> list[Statement]:
-    """Zero gradient at the unmixing matrix; the rise elsewhere; another W and other densities have a gradient."""
+    """Zero gradient at the unmixing matrix; the rise elsewhere; a gradient for another model."""
     out = []
     for expert in EXPERTS:
         (s_1, w_1), (s_2, w_2) = (sources(expert, alpha) for alpha in ALPHA)
@@ -59,13 +61,13 @@ def unmixing() -> list[Statement]:
         gradient, size = J.gradient(true), _size(true, x, p)
         where = f"{expert} experts of weights 2 and 3, d=2"
         for block, name in zip(gradient, ("W", "log_alpha")):
-            out.append(equal(47, f"gradient of E J_ISM for {name} at the unmixing matrix = 0", where, block,
-                             np.zeros(block.shape), QUADRATURE * size, "quadrature"))
+            out.append(equal(47, f"gradient of E J_ISM for {name} at the unmixing matrix = 0",
+                             where, block, np.zeros(block.shape), QUADRATURE * size, "quadrature"))
         scaled = ProductOfExperts(SCALES[:, None] * true.W, true.log_alpha, expert=expert)
         rise = J.value(scaled) - J.value(true)
         distance = p @ ((scaled.score(x) - true.score(x))**2).sum(axis=1) / 2
-        out.append(equal(47, "J_ISM - J_ISM(true) = 1/2 E |psi - psi_true|^2", f"{where}; rows scaled",
-                         rise, distance, QUADRATURE * size, "quadrature"))
+        out.append(equal(47, "J_ISM - J_ISM(true) = 1/2 E |psi - psi_true|^2",
+                         f"{where}; rows scaled", rise, distance, QUADRATURE * size, "quadrature"))
         for model, what in ((turned, "W turned by 0.3"), (mistaken, f"{other} experts")):
             out.append(differs(47, "largest entry of the gradient for W, and 0", f"{where}; {what}",
                                np.abs(J.gradient(model).W).max(), 0.0, QUADRATURE * size))

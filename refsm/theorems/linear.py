@@ -1,16 +1,18 @@
 """Energies that are linear in their parameters: statement 46, in closed form and by quadrature.
 
-    46  theta^ = -A^-1 c, A = E grad F grad F', c = E Laplacian F, minimises J_ISM; n Cov(theta^) is the sandwich
-        V = A^-1 B A^-1.  Its efficiency against the Fisher information I: V I = 1 for the Gaussian with all its
-        parameters (score matching is maximum likelihood), and 1 / (V I) = A^2 / 24 = 0.685 for exp(-theta x^4)
+    46  theta^ = -A^-1 c, A = E grad F grad F', c = E Laplacian F, minimises J_ISM; n Cov(theta^) is
+        the sandwich V = A^-1 B A^-1.  Its efficiency against the Fisher information I: V I = 1 for
+        the Gaussian with all its parameters (score matching is maximum likelihood), and
+        1 / (V I) = A^2 / 24 = 0.685 for exp(-theta x^4)
 
-Derivation.  The minimiser and the sandwich: `refsm.closed_forms`.  The Gaussian: the minimiser is the mean and the
-inverse covariance of the data, which is the maximum-likelihood estimate, and that is efficient.
+Derivation.  The minimiser and the sandwich: `refsm.closed_forms`.  The Gaussian: the minimiser is
+the mean and the inverse covariance of the data, which is the maximum-likelihood estimate, and that
+is efficient.
 For p proportional to exp(-theta x^4) at theta = 1, y = x^4 has the Gamma density of shape 1/4, so
-E x^(4 r) = Gamma(1/4 + r) / Gamma(1/4) and I = Var y = 1/4.  With E = -(-theta) x^4 the gradient of the term for
--theta is 12 x^2 - 16 x^6, and A = 16 E x^6 = 16 Gamma(7/4) / Gamma(1/4);
-B = 144 E x^4 - 384 E x^8 + 256 E x^12 = 144/4 - 384 * 5/16 + 256 * 45/64 = 96.  V = B / A^2 = 96 / A^2,
-and the efficiency (1 / I) / V = 4 A^2 / 96 = A^2 / 24.
+E x^(4 r) = Gamma(1/4 + r) / Gamma(1/4) and I = Var y = 1/4.  With E = -(-theta) x^4 the gradient of
+the term for -theta is 12 x^2 - 16 x^6, and A = 16 E x^6 = 16 Gamma(7/4) / Gamma(1/4);
+B = 144 E x^4 - 384 E x^8 + 256 E x^12 = 144/4 - 384 * 5/16 + 256 * 45/64 = 96.
+V = B / A^2 = 96 / A^2, and the efficiency (1 / I) / V = 4 A^2 / 96 = A^2 / 24.
 """
 from __future__ import annotations
 
@@ -96,7 +98,8 @@ def quartic() -> list[Statement]:
             for name, left, right in (("theta^ = theta", found.model.ravel()[0], -1.0),
                                       ("A = 16 Gamma(7/4) / Gamma(1/4)", found.hessian[0, 0], A),
                                       ("I = 1/4", information, 0.25),
-                                      ("efficiency 1 / (V I) = A^2 / 24", 1 / (V * information), A**2 / 24))]
+                                      ("efficiency 1 / (V I) = A^2 / 24",
+                                       1 / (V * information), A**2 / 24))]
 
 
 def exactly() -> list[Statement]:
@@ -107,7 +110,8 @@ def exactly() -> list[Statement]:
     found = closed_form(J, PolynomialEnergy([Fraction(0)] * 3, [[1, 0], [0, 2], [2, 1]]))
     gradient = J.gradient(found.model).coefficients
     zero = np.array([Fraction(0)] * 3, dtype=object)
-    return [equal(46, "gradient of J_ISM at -A^-1 c = 0", "7 points, 3 terms", gradient, zero, 0, "exact")]
+    return [equal(46, "gradient of J_ISM at -A^-1 c = 0", "7 points, 3 terms", gradient, zero, 0,
+                  "exact")]
 
 
 MAKERS = [minimiser, gaussian, quartic]

@@ -3,17 +3,20 @@
     44  E_q 1/2 sum_i h_i (psi_i - s_i)^2 = E_q J + 1/2 E_q sum_i h_i s_i^2 + boundary,
         boundary = sum_i integral [ h_i psi_i q ] at x_i = 0 over the other coordinates;
         it is 0 where h_i vanishes at x_i = 0, and with h = 1 it is what the implicit loss misses
-    45  the asymptotic variances of Yu, Drton & Shojaie for N(mu, sigma^2) truncated to x > 0, at mu = 0 and
-        sigma = 1, and the Cramer-Rao bounds; each parameter with the other one known
+    45  the asymptotic variances of Yu, Drton & Shojaie for N(mu, sigma^2) truncated to x > 0, at
+        mu = 0 and sigma = 1, and the Cramer-Rao bounds; each parameter with the other one known
 
-Derivation of 44: in `refsm.objectives.generalized`.  On x > 0 the upper end, infinity, contributes nothing to
-(4) there, and the lower end enters with a minus sign: minus (4) is plus the value at x_i = 0.
-Of 45.  E = -theta_1 x - theta_2 x^2 with mu = -theta_1 / (2 theta_2), sigma^2 = -1 / (2 theta_2).  With one
-parameter unknown the estimating equation has one row, and n Var(theta_k) = B_kk / A_kk^2.  At mu = 0, sigma = 1
-dmu/dtheta_1 = 1 and dsigma^2/dtheta_2 = 2, so that n Var(sigma^2) is 4 times that of theta_2.  The bound is the
-same with the inverse of the Fisher information's entry, Var F_k: 1 / (1 - 2 / pi), and 4 / 2.
+Derivation of 44: in `refsm.objectives.generalized`.  On x > 0 the upper end, infinity, contributes
+nothing to (5) there, and the lower end enters with a minus sign: minus (5) is plus the value at
+x_i = 0.
+Of 45.  E = -theta_1 x - theta_2 x^2, mu = -theta_1 / (2 theta_2), sigma^2 = -1 / (2 theta_2).  With
+one parameter unknown the estimating equation has one row, and n Var(theta_k) = B_kk / A_kk^2.  At
+mu = 0, sigma = 1 dmu/dtheta_1 = 1 and dsigma^2/dtheta_2 = 2, so that n Var(sigma^2) is 4 times that
+of theta_2.  The bound is the same with the inverse of the Fisher information's entry, Var F_k:
+1 / (1 - 2 / pi), and 4 / 2.
 For h = x:    A_11 = E x = sqrt(2 / pi), B_11 = E (1 - x^2)^2 = 2:  pi.
-              A_22 = 4 E x^3 = 8 sqrt(2 / pi), B_22 = E (4 x - 2 x^3)^2 = 28:  4 * 28 / A_22^2 = 7 pi / 8.
+              A_22 = 4 E x^3 = 8 sqrt(2 / pi), B_22 = E (4 x - 2 x^3)^2 = 28:
+              4 * 28 / A_22^2 = 7 pi / 8.
 For h = x^2:  A_11 = E x^2 = 1, B_11 = E (2 x - x^3)^2 = 7:  7.
               A_22 = 4 E x^4 = 12, B_22 = E (6 x^2 - 2 x^4)^2 = 168:  4 * 168 / 144 = 14 / 3.
 """

@@ -139,9 +139,10 @@ def test_student_scores_are_exact_in_rationals():
     s2 = [a[j] * (a[j]**2 / 2 - 3) * h[j]**3 for j in range(2)]
     q = [sum(W[j, i]**2 for i in range(2)) for j in range(2)]
     pulled = model.pullback(x, divergence=[t])
-    assert pulled.W.tolist() == [[-t * (s2[j] * q[j] * x[0, i] + 2 * (1 - a[j]**2 / 2) * h[j]**2 * W[j, i])
+    s1 = [(1 - a[j]**2 / 2) * h[j]**2 for j in range(2)]
+    assert pulled.W.tolist() == [[-t * (s2[j] * q[j] * x[0, i] + 2 * s1[j] * W[j, i])
                                   for i in range(2)] for j in range(2)]
-    assert pulled.log_alpha.tolist() == [-t * (1 - a[j]**2 / 2) * h[j]**2 * q[j] for j in range(2)]
+    assert pulled.log_alpha.tolist() == [-t * s1[j] * q[j] for j in range(2)]
 
 
 def test_far_away_the_logcosh_expert_is_the_absolute_value():
@@ -156,7 +157,7 @@ def test_far_away_the_logcosh_expert_is_the_absolute_value():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_implicit_loss_of_a_finite_sample_falls_without_bound_as_the_conventions_say(kind):
-    """W orthogonal to one of 7 points, alpha = 1 / |W| = 1 / r: the loss is -r / 7, up to a bounded rest."""
+    """W orthogonal to one of 7 points, alpha = 1 / |W| = 1 / r: -r / 7, up to a bounded rest."""
     x = data()
     across = np.array([x[0, 1], -x[0, 0], 0.0]) / np.hypot(x[0, 0], x[0, 1])
     for r in (1e3, 1e5):
@@ -166,7 +167,7 @@ def test_the_implicit_loss_of_a_finite_sample_falls_without_bound_as_the_convent
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_derivatives_keep_their_digits_at_both_ends(kind):
-    """Against longdouble, f' and f'' of sizes from 1e-12 to 1e-250 (f'' of the Student expert away from its zero)."""
+    """Against longdouble, sizes from 1e-12 to 1e-250 (the Student's f'' away from its zero)."""
     ends = 300.0 if kind == "logcosh" else 1e70
     a = np.concatenate([np.geomspace(1e-12, 1, 50), np.geomspace(2, ends, 50)])
     s, s1 = EXPERTS[kind].first_two(a)

@@ -1,4 +1,4 @@
-"""Generalised score matching: its statement by quadrature on the half line, the plain loss at h = 1."""
+"""Generalised score matching: its statement on the half line, the implicit loss at h = 1."""
 import pickle
 
 import numpy as np
@@ -60,7 +60,7 @@ def test_expected_loss_is_the_weighted_distance_of_the_scores(name, model):
 
 @pytest.mark.parametrize("theta", [0.9, 2.3])
 def test_without_h_the_boundary_term_is_left(theta):
-    """h = 1 on the exponential density: the loss is theta^2 / 2, the distance (theta - RATE)^2 / 2."""
+    """h = 1, exponential density: the loss is theta^2 / 2, the distance (theta - RATE)^2 / 2."""
     x, weights = half_line()
     model = PolynomialEnergy([-theta], [[1]])
     value = GeneralizedScoreMatching(x, np.ones_like(x), 0 * x, weights=weights).value(model)
@@ -88,7 +88,8 @@ def test_a_term_written_out():
 
 
 def test_gradient_by_complex_steps():
-    J, model = GeneralizedScoreMatching(data(), *weighting(data()), weights=np.arange(1.0, n + 1)), autoencoder()
+    J = GeneralizedScoreMatching(data(), *weighting(data()), weights=np.arange(1.0, n + 1))
+    model = autoencoder()
     stepped = complex_gradient(lambda vector: J.value(model.unravel(vector)), model.ravel())
     value, gradient = J.value_and_gradient(model)
     assert relative_gap(model.ravel(gradient), stepped) < 1e-13
@@ -125,7 +126,7 @@ def test_h_is_refused_where_it_is_negative_and_allowed_where_it_is_zero():
     x = np.random.default_rng(3).exponential(size=(200000, d))
     x[5, 1] = 0
     GeneralizedScoreMatching(x, x, np.ones_like(x))
-    x[150001, 2] = -0.25
+    x[150000, 0], x[150001, 2] = 0, -0.25
     with pytest.raises(ValueError, match=r"h must be >= 0, .* but entry \(150001, 2\) is -0.25"):
         GeneralizedScoreMatching(x, x, np.ones_like(x))
 

@@ -1,4 +1,4 @@
-"""Minimum probability flow: its identity by enumeration, detailed balance, complex steps, extremes."""
+"""Minimum probability flow: by enumeration, detailed balance, complex steps, extremes."""
 import pickle
 
 import numpy as np
@@ -39,7 +39,7 @@ def flipped(p, i):
 
 
 def rates(model):
-    """The matrix of the process: rate[y, x] from x to y, columns that sum to 0; probabilities alone."""
+    """The matrix of the process: rate[y, x] from x to y, by probabilities; columns sum to 0."""
     p = probabilities(model)
     rate = np.zeros((2**d, 2**d))
     for x in range(2**d):
@@ -88,7 +88,8 @@ def test_a_model_without_structure_costs_one_for_each_bit(model):
 
 
 @MODELS
-@pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)], ids=["uniform", "given"])
+@pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
+                         ids=["uniform", "given"])
 def test_gradient_by_complex_steps(model, weights):
     J = MinimumProbabilityFlow(data(), weights=weights)
     stepped = complex_gradient(lambda vector: J.value(model.unravel(vector)), model.ravel())
@@ -115,7 +116,8 @@ def test_large_gaps_keep_their_digits():
 
 def test_a_gap_whose_exponential_overflows_is_refused_by_a_sentence():
     J = MinimumProbabilityFlow(data()[:1])
-    sentence = r"gap must be above -1419.57 for exp\(-gap / 2\) to be finite, but the smallest is -1420"
+    sentence = (r"gap must be above -1419.57 for exp\(-gap / 2\) to be finite, "
+                "but the smallest is -1420")
     with pytest.raises(OverflowError, match=sentence):
         J.evaluate(gap=[[0.0, 0.0, -1420.0, 0.0, 5.0]])
 
@@ -134,7 +136,8 @@ def test_wrong_data_weights_and_models_are_refused_by_a_sentence():
     x[3, 4] = 2.0
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(3, 4\) is 2.0"):
         MinimumProbabilityFlow(x)
-    with pytest.raises(ValueError, match=r"weights must have shape \(7,\), but its shape is \(5,\)"):
+    with pytest.raises(ValueError, match=r"weights must have shape \(7,\), but its shape is"):
         MinimumProbabilityFlow(data(), weights=np.ones(d))
-    with pytest.raises(TypeError, match="MinimumProbabilityFlow reads the gap of the energy, which Gaussian does"):
+    with pytest.raises(TypeError, match="MinimumProbabilityFlow reads the gap of the energy, "
+                                        "which Gaussian does"):
         MinimumProbabilityFlow(data()).value(Gaussian(np.zeros(d), np.eye(d)))

@@ -55,7 +55,8 @@ def test_a_planted_mistake_in_the_loss_is_seen(monkeypatch, name):
 
 
 def test_a_figure_that_is_off_is_seen(monkeypatch):
-    monkeypatch.setattr(positive, "PUBLISHED", {**positive.PUBLISHED, "x": (np.pi + 1e-11, 7 * np.pi / 8, 4e-12)})
+    mistaken = {**positive.PUBLISHED, "x": (np.pi + 1e-11, 7 * np.pi / 8, 4e-12)}
+    monkeypatch.setattr(positive, "PUBLISHED", mistaken)
     assert len(failed(positive.variances)) == 1
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from refsm.data import digits
-from refsm.theorems import (binary, blindness, chain, conditions, decoder, denoiser, denoising, finite,
-                            gaussian, parametrisation, reconstruction, slice_variance, sliced,
-                            small_noise, statement)
+from refsm.theorems import (binary, binary_flow, blindness, chain, components, conditions, decoder,
+                            denoiser, denoising, finite, gaussian, linear, parametrisation,
+                            positive, reconstruction, slice_variance, sliced, small_noise,
+                            statement)
 from refsm.theorems.setting import Setting
 
 TABLE = pathlib.Path(__file__).with_name("published.tsv")
@@ -26,7 +27,7 @@ ON_DATA = [(denoising, denoising.dsm_is_dae, FEW), (denoising, denoising.same_pa
            (denoising, denoising.dsm_is_dae_exactly, TINY),
            (denoising, denoising.rbm_is_autoencoder_exactly, TINY)]
 ROOMS = (chain, denoiser, sliced, binary, finite, blindness, conditions, decoder, parametrisation,
-         reconstruction, slice_variance, small_noise)
+         reconstruction, slice_variance, small_noise, positive, linear, components, binary_flow)
 COMPUTATIONS = {
     **{maker.__name__: (room, lambda maker=maker, data=data: maker(data))
        for room, maker, data in ON_DATA},
