@@ -211,7 +211,7 @@ class Parzen(Energy):
         return self.centers[rng.integers(len(self.centers), size=n)] + self.sigma * noise
 
     def corrupted(self, corruption: Any) -> Corrupted:
-        """The exact density of alpha x + noise with x from this one: `energies.corrupted_parzen`."""
+        """The exact density of alpha x + noise, x from this one: `energies.corrupted_parzen`."""
         return corrupted_parzen(self, corruption)
 
     def at(self, x: Array, v: Array = ZERO) -> ParzenAt:

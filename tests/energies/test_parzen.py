@@ -310,6 +310,15 @@ def test_only_centres_that_matter_are_visited_again():
     assert sum(len(y) for _, y in both.at(np.zeros((1, 3))).parts()) == 2
 
 
+def test_a_centre_is_left_out_only_beyond_the_errors_of_both_exponents(monkeypatch):
+    """Errors of 10 on either side: 100 + 20 below the largest exponent, and no further."""
+    monkeypatch.setattr(parzen.ParzenAt, "exponent_error", np.array([10.0]))
+    inside, outside = np.sqrt(2 * 117), np.sqrt(2 * 123)
+    model = Parzen(1e-6 * np.outer([0, inside, outside, 1e6], [1, 0, 0]), 1e-6)
+    (_, y), = model.at(np.zeros((1, 3))).parts()
+    assert relative_gap(y[:, 0], [0, inside]) < TIGHT
+
+
 def test_memory_is_flat_in_points_and_centres(monkeypatch):
     monkeypatch.setattr("refsm.rows.KEEP", 1)
 
