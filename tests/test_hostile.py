@@ -43,6 +43,8 @@ def functions():
     out["Parzen centers"] = lambda x: refsm.Parzen(x, SIGMA).score(np.zeros((2, D)))
     out["GaussianCorruption.sample"] = lambda x: refsm.GaussianCorruption(SIGMA).sample(
         x, np.random.default_rng(0))
+    out["DiagonalCorruption.sample"] = lambda x: refsm.DiagonalCorruption([0.37, 0.61, 1.3]).sample(
+        x, np.random.default_rng(0))
     out["tweedie"] = lambda x: refsm.tweedie(energy("GaussianMixture"), x, SIGMA)
     out["langevin"] = lambda x: refsm.langevin(energy("Gaussian"), x, 0.01, 3,
                                                np.random.default_rng(0))
@@ -56,6 +58,9 @@ def binary_functions():
         out[f"{which}.energy"], out[f"{which}.energy_gap"] = model.energy, model.energy_gap
         out[f"{which}.pullback"] = lambda x, model=model: model.ravel(
             model.pullback(x, gap=np.ones((len(x), D))))
+    for sample in (refsm.gibbs, refsm.block_gibbs):
+        out[sample.__name__] = lambda x, sample=sample: sample(energy("BernoulliRBM"), x, 3,
+                                                               np.random.default_rng(0))
     for name in BINARY_OBJECTIVES:
         out[name] = lambda x, name=name: getattr(refsm, name)(x).value(energy("BernoulliRBM"))
     return out
