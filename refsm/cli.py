@@ -78,13 +78,14 @@ def _reproduce(args: argparse.Namespace) -> int:
     settings = {} if args.data is None else {"name": _rows_of(args.data)}
     width = _width()
     made: dict[str, list[Statement]] = {}
+    letters = theorems.letters()
     shown: set[str] = set()
     interrupted = False
 
     def show(title: str) -> None:
         shown.add(title)
         if not args.json:
-            print(page.group_text(title, made[title], width), flush=True)
+            print(page.group_text(title, made[title], width, letters.get(title, [])), flush=True)
 
     try:
         for title, batch in theorems.batches(data, args.exact, sigma=args.sigma, hidden=args.hidden,

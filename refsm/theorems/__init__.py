@@ -36,6 +36,7 @@ A room is a module of this package with
     GROUP           the heading under which its statements stand (rooms may share one)
     MAKERS          functions without arguments, each of which returns a list of statements
 and, where it has them,
+    LETTERS         symbols of its statements that the legend of `page` does not have
     EXACT           the same in exact rational numbers, for `exact=True`
     ON_DATA         functions of the settings, one for each noise level: statements on given data
     EXACT_ON_DATA   the same in exact rational numbers
@@ -44,7 +45,7 @@ Its name in ROOMS adds it to the command, to `all` and to their tests.
 from __future__ import annotations
 
 import importlib
-from typing import Iterator
+from typing import Any, Iterator
 
 import numpy as np
 
@@ -53,7 +54,7 @@ from refsm.theorems.setting import Setting
 from refsm.theorems.statement import Statement
 from refsm.typing import ArrayLike
 
-__all__ = ["ROOMS", "all", "batches", "Statement"]
+__all__ = ["ROOMS", "all", "batches", "letters", "Statement"]
 
 ROOMS = [
     "denoising",            # 1, 6, 15
@@ -108,7 +109,7 @@ def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "
     sigmas = SIGMAS if sigma is None else (validation.scale(sigma, "sigma"),)
     hidden, seed = _count(hidden, "hidden", 1), _count(seed, "seed", 0)
     settings = [Setting(x, name, s, hidden, seed) for s in sigmas]
-    for room in (importlib.import_module(f"refsm.theorems.{room}") for room in ROOMS):
+    for room in _rooms():
         for make in getattr(room, "ON_DATA", []):
             yield room.GROUP, make(settings)
         for make in room.MAKERS:
@@ -127,6 +128,18 @@ def all(data: ArrayLike | None = None, exact: bool = False, **settings: object) 
     """
     made = batches(data, exact, **settings)   # type: ignore[arg-type]
     return [statement for _, batch in made for statement in batch]
+
+
+def letters() -> dict[str, list[str]]:
+    """For each group, what the symbols of its statements mean: a sentence from each room."""
+    out: dict[str, list[str]] = {}
+    for room in _rooms():
+        out.setdefault(room.GROUP, []).extend([room.LETTERS] if hasattr(room, "LETTERS") else [])
+    return out
+
+
+def _rooms() -> Iterator[Any]:
+    return (importlib.import_module(f"refsm.theorems.{room}") for room in ROOMS)
 
 
 def _count(value: object, name: str, least: int) -> int:

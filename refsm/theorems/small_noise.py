@@ -65,7 +65,7 @@ from refsm.theorems.statement import (QUADRATURE, UNIT, Statement, differs, equa
                                       rounding_bound)
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "small_noise", "small_noise_of_other_fields", "bias",
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "small_noise", "small_noise_of_other_fields", "bias",
            "variance", "antithetic", "exactly"]
 
 LEVELS = 6              # noise levels of a limit: sigma^2 = LARGEST, LARGEST / 2, ...
@@ -250,5 +250,7 @@ def _pair(energy: Any, gaussian: Gaussian, x: Array, eps: Array, sigma: Any,
 
 
 GROUP = "Small noise: bias, variance, and two ways to reduce it"
+LETTERS = ("sym J = (J + J')/2; Var: variance over eps; controls: |eps|^2/(2 sigma^2) and "
+           "psi(x).eps/sigma")
 MAKERS = [small_noise, small_noise_of_other_fields, bias, variance, antithetic]
 EXACT = [exactly]
