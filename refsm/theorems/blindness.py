@@ -56,7 +56,8 @@ from refsm.theorems.statement import (QUADRATURE, Statement, differs, equal, rel
                                       rounding_bound)
 from refsm.typing import Array
 
-__all__ = ["GROUP", "LETTERS", "MAKERS", "weights_of_two_components", "far_modes", "parzen_without_bound"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "weights_of_two_components", "far_modes",
+           "parzen_without_bound"]
 
 N, D = 13, 3                    # points and dimensions of 27 (a)
 WEIGHT, OTHER = 0.5, 0.9        # w and w'

@@ -41,7 +41,7 @@ SYMBOLS = {
     "p, E, Z": "a model's density exp(-E) / Z, its energy, its partition function",
     "psi, J": "the model's score grad log p, or a field; its Jacobian d psi / d x; div psi = tr J",
     "theta": "the parameters of a model: W, b, c of an autoencoder with m hidden units",
-    "r": "a reconstruction of x; E[x|x_noisy] is the best one; r_i, x_i, m_i are entries of vectors",
+    "r": "a reconstruction of x; E[x|x_noisy] is the best one; r_i, x_i, m_i are entries",
     "v": "a direction, with E[v v'] = I unless Sigma is given",
     "J_ESM, J_ISM": "explicit and implicit score matching; J_ESMq_sigma, J_ISMq_sigma at x_noisy",
     "J_DSM, J_DAE": "denoising score matching; the squared error of a denoising autoencoder",
@@ -144,8 +144,8 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
              "statements hold" + (f", {len(failed)} FAIL." if failed else "."))
     shown = ("What this shows: for these models, data and parameters the two sides of a statement, "
              "computed in two ways by this code, differ by no more than its rounding and its "
-             "quadrature allow, and by nothing where the numbers are rational. What it does not show: "
-             "that a statement holds for every model and all data. That is what the derivations in "
+             "quadrature allow, and by nothing where the numbers are rational. What it does not "
+             "show: that a statement holds for every model and all data. That is what the derivations in "
              "the heads of `refsm.theorems` are for.")
     lines = ["", *textwrap.wrap(count, width)]
     for s in failed:

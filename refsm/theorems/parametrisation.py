@@ -62,8 +62,8 @@ from refsm.theorems import rationals
 from refsm.theorems.statement import Statement, equal, rounding_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "sigma_inside", "sigma_of_each_dimension", "copies_of_units",
-           "same_score", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "sigma_inside", "sigma_of_each_dimension",
+           "copies_of_units", "same_score", "exactly"]
 
 N, D, M = 11, 5, 3
 SIGMA = 0.6
