@@ -145,8 +145,8 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
     shown = ("What this shows: for these models, data and parameters the two sides of a statement, "
              "computed in two ways by this code, differ by no more than its rounding and its "
              "quadrature allow, and by nothing where the numbers are rational. What it does not "
-             "show: that a statement holds for every model and all data. That is what the derivations in "
-             "the heads of `refsm.theorems` are for.")
+             "show: that a statement holds for every model and all data. That is what the "
+             "derivations in the heads of `refsm.theorems` are for.")
     lines = ["", *textwrap.wrap(count, width)]
     for s in failed:
         lines += textwrap.wrap(f"FAILED: {s}", width, subsequent_indent=" " * INDENT)

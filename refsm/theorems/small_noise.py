@@ -147,7 +147,7 @@ def bias() -> list[Statement]:
     h = LARGEST / 4 / 2.0 ** np.arange(LEVELS)
     s = q.score(x)
     slopes = np.array([(noisy(q, variance).score(x) - s) / variance for variance in h])
-    noise = rounding_bound(abs(s).max() / h[-1])
+    noise = float(rounding_bound(abs(s).max() / h[-1]))
     coefficient, error = limits.limit(slopes, noise)
     smoothness = limits.gradient(
         lambda x: q.score_divergence(x) + (q.score(x) ** 2).sum(axis=1), x)
