@@ -1,4 +1,4 @@
-"""The `refsm` command: statements about the mathematics, and the verification of other implementations."""
+"""The `refsm` command: statements, and the verification of other implementations."""
 from __future__ import annotations
 
 import argparse
@@ -18,11 +18,14 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status.  A user's mistake is one sentence on stderr and status 2."""
+    """Run the command; returns its exit status.
+
+    A user's mistake is one sentence on stderr and status 2.
+    """
     args = _parser().parse_args(argv)
     try:
         return args.func(args)
-    except BrokenPipeError:                                  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:                      # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError as error:
@@ -42,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refsm {refsm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     reproduce = commands.add_parser(
-        "reproduce", help="evaluate every statement about score matching, on digits or on your data",
+        "reproduce", help="evaluate every statement of score matching, on digits or your data",
         description="Evaluate every statement about score matching: both sides, their gap, and the "
                     "bound on it. Exit status 0 if all hold.")
     reproduce.add_argument("--data", metavar="FILE",
@@ -78,13 +81,14 @@ def _reproduce(args: argparse.Namespace) -> int:
     settings = {} if args.data is None else {"name": _rows_of(args.data)}
     width = _width()
     made: dict[str, list[Statement]] = {}
+    letters = theorems.letters()
     shown: set[str] = set()
     interrupted = False
 
     def show(title: str) -> None:
         shown.add(title)
         if not args.json:
-            print(page.group_text(title, made[title], width), flush=True)
+            print(page.group_text(title, made[title], width, letters.get(title, [])), flush=True)
 
     try:
         for title, batch in theorems.batches(data, args.exact, sigma=args.sigma, hidden=args.hidden,

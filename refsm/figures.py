@@ -18,7 +18,9 @@ SMALLEST = 1e-17                        # where a gap of exactly 0 is drawn
 
 
 def check(folder: str | pathlib.Path) -> None:
-    """Make the folder; ValueError if that cannot be done, or, saying how to get it, if Matplotlib is not installed."""
+    """Make the folder; ValueError if that cannot be done, or if Matplotlib is not installed."""
+    if str(folder) == "":
+        raise ValueError("--figures must name a folder, but it is empty")
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("--figures needs Matplotlib, which is not installed: pip install 'refsm[plot]'")
     try:

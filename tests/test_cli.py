@@ -113,6 +113,8 @@ def bad(folder):
             (["--data", str(folder / "nan.npy")], "must be finite, but it has nan at (0, 1)"),
             (["--data", str(folder / "poem.csv")], "must contain rows of as many comma-separated numbers"),
             (["--data", str(folder / "empty.csv")], "must contain at least one row of numbers"),
+            (["--data", ""], "the path of a table must not be empty"),
+            (["--figures", ""], "--figures must name a folder, but it is empty"),
             (["--sigma", "0"], "sigma must be finite and > 0, but it is 0.0"),
             (["--sigma", "nan"], "sigma must be finite and > 0, but it is nan"),
             (["--hidden", "0"], "hidden must be a whole number >= 1, but it is 0"),

@@ -1,4 +1,8 @@
 """A user's table: every kind that is read, and one sentence for every kind that is not."""
+import io
+import os
+import threading
+
 import numpy as np
 import pytest
 
@@ -80,3 +84,41 @@ def test_a_folder_is_no_table(tmp_path):
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(ValueError, match="must be a file that can be read"):
         read_table(tmp_path / "x.csv")
+
+
+def as_bytes(save):
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
+STREAMS = {"csv": b"length,depth\n1,2.5\n3,-4\n0.5,6\n", "npy": as_bytes(lambda file: np.save(file, X)),
+           "npz": as_bytes(lambda file: np.savez(file, x=X, y=X + 1))}
+
+
+@pytest.mark.parametrize("content", STREAMS.values(), ids=STREAMS)
+def test_standard_input_is_read_by_its_content(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    np.testing.assert_array_equal(read_table("-"), X)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize("content", STREAMS.values(), ids=STREAMS)
+def test_a_pipe_is_read_by_its_content(tmp_path, content):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(content,))
+    writer.start()
+    np.testing.assert_array_equal(read_table(path), X)
+    writer.join()
+
+
+def test_what_is_wrong_with_standard_input_names_it(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1,2\n3\n")))
+    with pytest.raises(ValueError, match="^standard input must contain rows of as many"):
+        read_table("-")
+
+
+def test_an_empty_path_is_refused():
+    with pytest.raises(ValueError, match="^the path of a table must not be empty$"):
+        read_table("")

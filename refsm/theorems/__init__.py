@@ -7,24 +7,24 @@
     small_noise       14, 19, 20, 21  bias and variance as the noise goes to zero
     denoiser          11, 12, 16      Tweedie's formula
     reconstruction    17, 18, 25      what a denoising loss can reach
+    posterior_moments 51              third-order Tweedie
     gaussian          13, 31          the Gaussian, where everything has a closed form
     sliced            7, 8            random projections
     slice_variance    29, 32          how much they vary
     binary            9, 10           ratio matching, and the partition function
+    binary_flow       48              minimum probability flow
     conditions        26, 30          where a step by parts is allowed
     blindness         27, 28          what score matching does not see
     finite            2, 33           a finite sample, and masking noise
-    prediction_factors  34 to 38      predictions in the place of a score
+    prediction_factors 34 to 38       predictions in the place of a score
     levels            39, 40          the density at every noise level, and all levels at once
     diffusion         41, 42          how a density changes with the noise
     transport         43              the probability flow
     positive          44, 45          generalised score matching, its boundary term, variances
     linear            46              energies that are linear in their parameters
     components        47              independent components
-    binary_flow       48              minimum probability flow
     contrastive       49              contrastive divergence with one Langevin step
     stein             50              Stein's identity, and the kernel Stein discrepancy
-    posterior_moments 51              third-order Tweedie
     langevin_steps    52              the stationary density of Langevin steps
 
 [theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is
@@ -36,15 +36,17 @@ A room is a module of this package with
     GROUP           the heading under which its statements stand (rooms may share one)
     MAKERS          functions without arguments, each of which returns a list of statements
 and, where it has them,
+    LETTERS         symbols of its statements that the legend of `page` does not have
     EXACT           the same in exact rational numbers, for `exact=True`
     ON_DATA         functions of the settings, one for each noise level: statements on given data
     EXACT_ON_DATA   the same in exact rational numbers
-Its name in ROOMS adds it to the command, to `all` and to their tests.
+Its name in ROOMS adds it to the command, to `all` and to their tests.  Rooms of one group follow
+each other there.
 """
 from __future__ import annotations
 
 import importlib
-from typing import Iterator
+from typing import Any, Iterator
 
 import numpy as np
 
@@ -53,7 +55,7 @@ from refsm.theorems.setting import Setting
 from refsm.theorems.statement import Statement
 from refsm.typing import ArrayLike
 
-__all__ = ["ROOMS", "all", "batches", "Statement"]
+__all__ = ["ROOMS", "all", "batches", "letters", "Statement"]
 
 ROOMS = [
     "denoising",            # 1, 6, 15
@@ -63,10 +65,12 @@ ROOMS = [
     "small_noise",          # 14, 19, 20, 21
     "denoiser",             # 11, 12, 16
     "reconstruction",       # 17, 18, 25
+    "posterior_moments",    # 51
     "gaussian",             # 13, 31
     "sliced",               # 7, 8
     "slice_variance",       # 29, 32
     "binary",               # 9, 10
+    "binary_flow",          # 48
     "conditions",           # 26, 30
     "blindness",            # 27, 28
     "finite",               # 2 on a finite sample, 33
@@ -77,10 +81,8 @@ ROOMS = [
     "positive",             # 44, 45
     "linear",               # 46
     "components",           # 47
-    "binary_flow",          # 48
     "contrastive",          # 49
     "stein",                # 50
-    "posterior_moments",    # 51
     "langevin_steps",       # 52
 ]
 
@@ -108,7 +110,7 @@ def batches(data: ArrayLike | None = None, exact: bool = False, *, name: str = "
     sigmas = SIGMAS if sigma is None else (validation.scale(sigma, "sigma"),)
     hidden, seed = _count(hidden, "hidden", 1), _count(seed, "seed", 0)
     settings = [Setting(x, name, s, hidden, seed) for s in sigmas]
-    for room in (importlib.import_module(f"refsm.theorems.{room}") for room in ROOMS):
+    for room in _rooms():
         for make in getattr(room, "ON_DATA", []):
             yield room.GROUP, make(settings)
         for make in room.MAKERS:
@@ -127,6 +129,18 @@ def all(data: ArrayLike | None = None, exact: bool = False, **settings: object) 
     """
     made = batches(data, exact, **settings)   # type: ignore[arg-type]
     return [statement for _, batch in made for statement in batch]
+
+
+def letters() -> dict[str, list[str]]:
+    """For each group, what the symbols of its statements mean: a sentence from each room."""
+    out: dict[str, list[str]] = {}
+    for room in _rooms():
+        out.setdefault(room.GROUP, []).extend([room.LETTERS] if hasattr(room, "LETTERS") else [])
+    return out
+
+
+def _rooms() -> Iterator[Any]:
+    return (importlib.import_module(f"refsm.theorems.{room}") for room in ROOMS)
 
 
 def _count(value: object, name: str, least: int) -> int:

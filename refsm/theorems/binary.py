@@ -48,7 +48,7 @@ from refsm.objectives.ratio_matching import RatioMatching
 from refsm.theorems.statement import QUADRATURE, ROUNDINGS, UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "ratio_matching", "normalised_gaps", "normalised_score"]
 
 D, M = 5, 3                 # visible and hidden units of the binary models: 2^5 points to enumerate
 NODES, REACH = 201, 12.0    # trapezoid rule in two dimensions: nodes along an axis, half its length
@@ -141,4 +141,6 @@ def normalised_score() -> list[Statement]:
 
 
 GROUP = "Binary data, and the partition function"
+LETTERS = ("q_i, p_i: probability of x with bit i flipped; g(u) = 1/(1 + u); "
+           "gap_i = E(flip_i x) - E(x)")
 MAKERS = [ratio_matching, normalised_gaps, normalised_score]

@@ -56,7 +56,8 @@ from refsm.theorems.statement import (QUADRATURE, Statement, differs, equal, rel
                                       rounding_bound)
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "weights_of_two_components", "far_modes", "parzen_without_bound"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "weights_of_two_components", "far_modes",
+           "parzen_without_bound"]
 
 N, D = 13, 3                    # points and dimensions of 27 (a)
 WEIGHT, OTHER = 0.5, 0.9        # w and w'
@@ -138,4 +139,7 @@ def parzen_without_bound() -> list[Statement]:
 
 
 GROUP = "Conditions, and what score matching does not see"
+LETTERS = ("w, w': weights of the first of two components in p_w, p_w'; psi_w: the score; r_w: "
+           "posterior probability of that component; K: an integral in the head; mu, P: "
+           "means and precision; a: half the distance of the means; h: a bandwidth")
 MAKERS = [weights_of_two_components, far_modes, parzen_without_bound]

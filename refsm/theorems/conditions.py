@@ -51,7 +51,8 @@ from refsm.theorems.chain import density, nodes_of
 from refsm.theorems.statement import QUADRATURE, Statement, differs, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "jumps", "of_its_own_density", "at_a_boundary", "other_fields"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "jumps", "of_its_own_density", "at_a_boundary",
+           "other_fields"]
 
 ORDER = 101         # Gauss-Legendre nodes of one piece
 REACH = 12.0        # where the pieces of the line end
@@ -146,4 +147,5 @@ def other_fields() -> list[Statement]:
 
 
 GROUP = "Conditions, and what score matching does not see"
+LETTERS = ("jump_j: jump of psi at x_j")
 MAKERS = [jumps, of_its_own_density, at_a_boundary, other_fields]

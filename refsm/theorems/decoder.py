@@ -54,7 +54,7 @@ from refsm.theorems import limits, rationals
 from refsm.theorems.statement import UNIT, Statement, differs, equal, rounding_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "any_reconstruction", "multiples_have_an_energy",
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "any_reconstruction", "multiples_have_an_energy",
            "wedges_are_determined", "exactly"]
 
 N, D, M = 23, 3, 5
@@ -152,5 +152,8 @@ def _where(decoder: str) -> str:
 
 
 GROUP = "The autoencoder energy: which decoders, which parameters"
+LETTERS = ("V_j, W_j: rows of decoder V and encoder W; lambda_j: a number for each j; "
+           "s1_j: slope of hidden unit j; "
+           "wedge_j = V_j W_j' - W_j V_j")
 MAKERS = [any_reconstruction, multiples_have_an_energy, wedges_are_determined]
 EXACT = [exactly]

@@ -22,11 +22,10 @@ Derivation
 What the two sides of statement 1 share
     Each has its own forward and backward pass: a score, a target and a pullback on the left, an
     encoder, a decoder and backpropagation on the right.  Both call `activation.first_two` for f'
-                                                          and
-    f''.  So a wrong sigmoid or slope is on both sides, and statement 1 still holds: it is algebra
-          for
-    every pair of functions in their place.  Statements 2 and 5 fail then, because f'' is not the
-    slope of f' in the divergence, and 10 and 15, because f' is not the slope of f in the energy.
+    and f''.  So a wrong sigmoid or slope is on both sides, and statement 1 still holds: it is
+    algebra for every pair of functions in their place.  With a wrong f'', which is not the slope of
+    f', 2 and 5 fail, because the divergence is not that of psi; with a wrong f', which is not the
+    slope of f, 10 fails, because psi is not the score of exp(-E).
 
 Conditions
     Isotropic Gaussian noise of the energy's own sigma.  Any reconstruction would do: see 22.

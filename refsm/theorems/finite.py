@@ -48,7 +48,8 @@ from refsm.theorems.chain import density, models, nodes_of
 from refsm.theorems.statement import QUADRATURE, UNIT, Statement, differs, equal, rounding_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "finite_sample", "untouched_points", "best_linear_reconstruction"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "finite_sample", "untouched_points",
+           "best_linear_reconstruction"]
 
 N = 200             # points of the finite sample
 NU = 0.3            # probability of a mask at each coordinate
@@ -98,4 +99,6 @@ def best_linear_reconstruction() -> list[Statement]:
 
 
 GROUP = "What does not hold, and by how much"
+LETTERS = ("theta_1, theta_2: two parameters; R: best linear reconstruction; "
+           "nu: probability of a mask")
 MAKERS = [finite_sample, untouched_points, best_linear_reconstruction]

@@ -49,7 +49,7 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "ON_DATA", "statements"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "ON_DATA", "statements"]
 
 COLUMNS = 3             # as many of the data's columns as a covariance is taken of
 INDEPENDENT = 0.1       # the part of a column (about) that must be no combination of the others
@@ -141,5 +141,7 @@ def _unit(count: int, C: Array) -> float:
 
 
 GROUP = "The Gaussian in closed form"
+LETTERS = ("P = C^-1, C: covariance of the data, plus sigma^2 I for J_DSM; dP, dm: steps in P and "
+           "in the mean; P' = P + dP; R = P'C")
 MAKERS: list[Callable[[], list[Statement]]] = []
 ON_DATA = [lambda settings: statements(settings[0].data, settings[0].name)]

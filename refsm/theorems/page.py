@@ -22,7 +22,7 @@ COLUMNS = {
     "right": "the other side there, computed in another way; != where the two are stated to differ",
     "gap": "|left - right|",
     "bound": "what rounding, the quadrature rule or an extrapolation can explain of the gap",
-    "holds": f"yes if gap <= bound; for != if gap > {FAR:g} bounds",
+    "ok": f"yes if gap <= bound; for != if gap > {FAR:g} bounds",
 }
 
 KINDS = {
@@ -41,13 +41,14 @@ SYMBOLS = {
     "p, E, Z": "a model's density exp(-E) / Z, its energy, its partition function",
     "psi, J": "the model's score grad log p, or a field; its Jacobian d psi / d x; div psi = tr J",
     "theta": "the parameters of a model: W, b, c of an autoencoder with m hidden units",
-    "r": "a reconstruction of x; E[x|x_noisy] is the best one",
+    "r": "a reconstruction of x; E[x|x_noisy] is the best one; r_i, x_i, m_i are entries",
     "v": "a direction, with E[v v'] = I unless Sigma is given",
-    "J_ESM, J_ISM": "explicit and implicit score matching; with q_sigma behind them, at x_noisy",
+    "J_ESM, J_ISM": "explicit and implicit score matching; J_ESMq_sigma, J_ISMq_sigma at x_noisy",
     "J_DSM, J_DAE": "denoising score matching; the squared error of a denoising autoencoder",
     "SSM, J_RM": "sliced score matching; ratio matching of binary points",
     "|A|, '": "the root of the sum of squared entries; transposed, or another one (w')",
-    "E[ ], Cov[ ]": "expectation and covariance; E x is short for E[x]",
+    "E[ ], Cov[ ]": "expectation and covariance; E x is short for E[x]; E_q, E_p under q or p",
+    "sum_i": "over dimensions; sum_j over hidden units or jumps, sum_x over points",
 }
 
 
@@ -65,10 +66,14 @@ def _margin(s: Statement) -> tuple[bool, float]:
     return s.holds, ratio if s.how == "differs" else -ratio
 
 
-def group_text(title: str, statements: Sequence[Statement], width: int = WIDEST) -> str:
-    """A heading and one row for each name; what a row was computed with stands above it."""
+def group_text(title: str, statements: Sequence[Statement], width: int = WIDEST,
+               letters: Sequence[str] = ()) -> str:
+    """A heading, its symbols, one row for each name; what rows are computed with is above them."""
     width = max(min(width, WIDEST), NARROWEST)
-    lines = ["", *textwrap.wrap(title, width), *_header(width)]
+    lines = ["", *textwrap.wrap(title, width)]
+    for sentence in letters:
+        lines += textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent="  ")
+    lines += _header(width)
     if not statements:
         lines.append(f"{'':{INDENT}}left out: these data do not determine it")
     above = ""
@@ -139,9 +144,9 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
              "statements hold" + (f", {len(failed)} FAIL." if failed else "."))
     shown = ("What this shows: for these models, data and parameters the two sides of a statement, "
              "computed in two ways by this code, differ by no more than its rounding and its "
-             "quadrature allow, and by nothing where the numbers are rational. What it does not show: "
-             "that a statement holds for every model and all data. That is what the derivations in "
-             "the heads of `refsm.theorems` are for.")
+             "quadrature allow, and by nothing where the numbers are rational. What it does not "
+             "show: that a statement holds for every model and all data. That is what the "
+             "derivations in the heads of `refsm.theorems` are for.")
     lines = ["", *textwrap.wrap(count, width)]
     for s in failed:
         lines += textwrap.wrap(f"FAILED: {s}", width, subsequent_indent=" " * INDENT)

@@ -62,8 +62,8 @@ from refsm.theorems import rationals
 from refsm.theorems.statement import Statement, equal, rounding_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "sigma_inside", "sigma_of_each_dimension", "copies_of_units",
-           "same_score", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "sigma_inside", "sigma_of_each_dimension",
+           "copies_of_units", "same_score", "exactly"]
 
 N, D, M = 11, 5, 3
 SIGMA = 0.6
@@ -181,5 +181,8 @@ def exactly() -> list[Statement]:
 
 
 GROUP = "The autoencoder energy: which decoders, which parameters"
+LETTERS = ("E_Vincent, psi_Vincent: energy and score of the autoencoder; sigma_i: of dimension i; "
+           "k = 1/sigma^2 copies of each hidden unit; "
+           "twins: theta with some units turned over and in another order")
 MAKERS = [sigma_inside, sigma_of_each_dimension, copies_of_units, same_score]
 EXACT = [exactly]

@@ -58,7 +58,7 @@ from refsm.theorems.chain import ATOMS, SIGMA, SIZE, density, models, noisy_node
 from refsm.theorems.statement import QUADRATURE, Statement, differs, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "floor", "floor_of_a_density", "stein", "cross_entropy"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "floor", "floor_of_a_density", "stein", "cross_entropy"]
 
 M = 3           # hidden units of the reconstructions
 
@@ -166,4 +166,6 @@ def cross_entropy() -> list[Statement]:
 
 
 GROUP = "Tweedie: a score is a denoiser"
+LETTERS = ("J_CE: cross-entropy; m = E[x|x_noisy]; "
+           "kl(m||r) = m log(m/r) + (1 - m) log((1 - m)/(1 - r))")
 MAKERS = [floor, floor_of_a_density, stein, cross_entropy]

@@ -64,7 +64,7 @@ from refsm.theorems.chain import density, models, nodes_of
 from refsm.theorems.statement import (QUADRATURE, Statement, equal, relative_bound, rounding_bound)
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "variance_of_a_slice", "plain_and_reduced",
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "variance_of_a_slice", "plain_and_reduced",
            "any_second_moment", "curvature_as_a_derivative", "exactly"]
 
 D = 3               # dimensions of 29 (a)
@@ -204,5 +204,6 @@ def _hutchinson(model: Any, x: Array, v: Array, how: str) -> list[Statement]:
 
 
 GROUP = "Sliced score matching"
+LETTERS = ("Sigma = E[v v']; h: a step; a frame: d orthogonal directions")
 MAKERS = [variance_of_a_slice, plain_and_reduced, any_second_moment, curvature_as_a_derivative]
 EXACT = [exactly]

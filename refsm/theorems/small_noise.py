@@ -9,8 +9,8 @@ Symbols
     R                       the coefficient of sigma^2 in statement 14
 
 Statements
-    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), with, where psi is a gradient,
-        2 R = E_q |J|^2 + E_q (psi - s).grad div psi
+    14  E J_DSM - d / (2 sigma^2) = E_q J_ISM + sigma^2 R + O(sigma^4), with
+        2 R = E_q |J|^2 + E_q (psi - s).grad div psi, where psi is a gradient.
         For psi = s, R = 1/2 E_q |J|^2.  Kingma & LeCun's penalty with strength sigma^2 / 2 has
         1/2 E_q sum_i J_ii^2 there: the same where J is diagonal (independent dimensions), and
         not otherwise
@@ -65,8 +65,8 @@ from refsm.theorems.statement import (QUADRATURE, UNIT, Statement, differs, equa
                                       rounding_bound)
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "small_noise", "small_noise_of_other_fields", "bias",
-           "variance", "antithetic", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "small_noise", "small_noise_of_other_fields",
+           "bias", "variance", "antithetic", "exactly"]
 
 LEVELS = 6              # noise levels of a limit: sigma^2 = LARGEST, LARGEST / 2, ...
 LARGEST = 2.0 ** -4     # of 14; of 19 and 20 a quarter of it
@@ -147,7 +147,7 @@ def bias() -> list[Statement]:
     h = LARGEST / 4 / 2.0 ** np.arange(LEVELS)
     s = q.score(x)
     slopes = np.array([(noisy(q, variance).score(x) - s) / variance for variance in h])
-    noise = rounding_bound(abs(s).max() / h[-1])
+    noise = float(rounding_bound(abs(s).max() / h[-1]))
     coefficient, error = limits.limit(slopes, noise)
     smoothness = limits.gradient(
         lambda x: q.score_divergence(x) + (q.score(x) ** 2).sum(axis=1), x)
@@ -250,5 +250,7 @@ def _pair(energy: Any, gaussian: Gaussian, x: Array, eps: Array, sigma: Any,
 
 
 GROUP = "Small noise: bias, variance, and two ways to reduce it"
+LETTERS = ("sym J = (J + J')/2; Var: variance over eps; controls: |eps|^2/(2 sigma^2) and "
+           "psi(x).eps/sigma")
 MAKERS = [small_noise, small_noise_of_other_fields, bias, variance, antithetic]
 EXACT = [exactly]

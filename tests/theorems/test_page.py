@@ -1,4 +1,7 @@
 """The page of statements: within its width, ascending, the worst of each name, every symbol defined."""
+import importlib
+import re
+
 import pytest
 
 from refsm.theorems import page
@@ -97,3 +100,27 @@ def test_a_failure_is_named_and_nothing_is_claimed():
     assert "FAILED:  5  e = f  [here]: 1 = 2, gap 1.0e+00, bound 5.0e-01 (quadrature): FAILS" in text
     assert "What this shows" not in text
     assert page.group_text("Title", [failing]).splitlines()[-1].endswith(" NO")
+
+
+def test_the_symbols_of_a_group_stand_under_its_heading():
+    lines = page.group_text("Title", some(), 60, ["mu: a mean", "nu: " + "a long explanation " * 5]).splitlines()
+    assert lines[1:4] == ["Title", "  mu: a mean", "  nu: a long explanation a long explanation a long"]
+    assert max(map(len, lines)) <= 60
+
+
+SYMBOL = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+|\b[A-Z]\b|\b(?:kl|mu|nu|lambda|dP|dm)\b")
+
+
+def undefined(room):
+    """Symbols in the names of a room's statements that neither the legend nor its group defines."""
+    there = " ".join([*page.SYMBOLS, *page.SYMBOLS.values(), getattr(room, "LETTERS", "")])
+    defined = set(SYMBOL.findall(there))
+    names = {s.name for make in room.MAKERS for s in make()}
+    return {symbol for name in names for symbol in SYMBOL.findall(name)} - defined
+
+
+@pytest.mark.parametrize("room", ["decoder", "parametrisation", "chain", "small_noise", "denoiser",
+                                  "reconstruction", "sliced", "slice_variance", "binary", "conditions",
+                                  "blindness", "finite"])
+def test_every_symbol_of_a_statement_is_in_the_legend_or_under_its_group(room):
+    assert not undefined(importlib.import_module(f"refsm.theorems.{room}"))

@@ -38,6 +38,7 @@ COMPUTATIONS = {
 # where a side or a bound is itself a difference of nearly equal numbers
 SHARP = {"small_noise.small_noise": 0.02, "small_noise.small_noise_of_other_fields": 0.02,
          "small_noise.bias": 0.02, "small_noise.variance": 0.02}
+LONG = {*SHARP, "slice_variance.any_second_moment", "dsm_is_dae_exactly"}
 
 
 def compared(name):
@@ -68,7 +69,8 @@ def published():
     return table
 
 
-@pytest.mark.parametrize("name", COMPUTATIONS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in COMPUTATIONS])
 def test_a_statement_compares_what_was_published(name):
     rows, there = compared(name), published()[name]
     assert [row[:4] for row in rows] == [row[:4] for row in there]

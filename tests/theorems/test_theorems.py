@@ -1,5 +1,6 @@
 """Every statement holds, on the digits and on other data; and a planted mistake makes some statement fail."""
 import collections
+import importlib
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 import refsm
 from refsm import theorems
-from refsm.theorems import binary, chain, denoiser, denoising, finite, gaussian, sliced, small_noise
+from refsm.theorems import (binary, chain, denoiser, denoising, finite, gaussian, page, sliced,
+                            small_noise)
 from refsm.theorems.setting import Setting
 
 NUMBERS = set(range(1, 53))
@@ -34,6 +36,7 @@ def test_all_statements_hold_on_the_digits_and_none_is_missing(made):
     assert all(isinstance(s, theorems.Statement) for s in made)
     assert not [str(s) for s in made if not s.holds]
     assert {s.number for s in made} >= NUMBERS
+    assert all(s.how in page.KINDS for s in made)
     where = " ".join(s.where for s in made if s.number == 1)
     for sigma in ("0.05", "0.3", "1.7"):
         assert f"1797 digits, d=64, m=100, sigma={sigma}" in where
@@ -47,11 +50,40 @@ def test_the_gaps_are_a_few_roundings_and_the_bounds_are_not_idle(made):
             assert s.bound <= 1e-8 * max(1.0, abs(s.left)), str(s)
 
 
+def rooms():
+    return [importlib.import_module(f"refsm.theorems.{room}") for room in theorems.ROOMS]
+
+
 def test_in_exact_rationals_the_gap_is_the_number_zero():
-    exact = [s for s in theorems.all(np.random.default_rng(1).random((5, 3)), exact=True, hidden=4) if s.how == "exact"]
+    few = [setting(n=5, d=3, hidden=4)]
+    exact = [s for room in rooms() for make in getattr(room, "EXACT", []) for s in make()]
+    exact += [s for room in rooms() for make in getattr(room, "EXACT_ON_DATA", []) for s in make(few)]
     assert {s.number for s in exact} >= {1, 7, 15, 21, 22, 23, 24, 32}
+    assert {s.how for s in exact} == {"exact"}
     assert all(isinstance(s.gap, Fraction) and s.gap == 0 and s.holds for s in exact)
-    assert {"2 sigma^4 J_DSM = J_DAE, value", *(f"2 sigma^4 J_DSM = J_DAE, gradient for {block}" for block in "Wbc")} <= {s.name for s in exact}
+    names = {s.name for s in exact if s.number == 1}
+    assert names >= {f"2 sigma^4 J_DSM = J_DAE, {what}" for what in
+                     ("value", "terms", "gradient for W", "gradient for b", "gradient for c")}
+
+
+def test_exact_adds_the_exact_statements_to_the_others(monkeypatch):
+    monkeypatch.setattr(theorems, "ROOMS", ["decoder", "parametrisation"])
+    plain, both = theorems.all(), theorems.all(exact=True)
+    assert not [s for s in plain if s.how == "exact"]
+    assert len([s for s in both if s.how == "exact"]) == len(both) - len(plain) == 4
+
+
+def test_a_room_names_its_group_and_its_functions():
+    for room in rooms():
+        assert isinstance(room.GROUP, str)
+        assert isinstance(room.MAKERS, list)
+        assert {"GROUP", "MAKERS"} <= set(room.__all__)
+
+
+def test_statements_of_a_group_stand_in_rooms_that_follow_each_other():
+    groups = [room.GROUP for room in rooms()]
+    starts = [group for k, group in enumerate(groups) if k == 0 or groups[k - 1] != group]
+    assert len(starts) == len(set(starts))
 
 
 @pytest.mark.parametrize("data", [np.random.default_rng(2).standard_normal((7, 1)), np.random.default_rng(3).standard_normal((1, 3)),
