@@ -7,7 +7,7 @@ import pytest
 import refsm
 from refsm.verify import Answer, assert_conforms, cases, terms, verify
 from refsm.verify.api import normal
-from refsm.verify.terms import per_sample, value
+from refsm.verify.cases import per_sample, value
 
 
 MADE = {}
@@ -47,7 +47,7 @@ def test_the_reference_passes_in_every_family_and_precision_and_form(objective):
 
 def test_a_convention_conforms_once_it_is_declared():
     report = verify(half, "dsm")
-    assert (report.verdict, report.law, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
+    assert (report.verdict, report.scaling, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
     declared = verify(half, "dsm", convention="2")
     assert declared.exit_status == 0 and declared.conforms and declared.failing == ()
     assert_conforms(half, "dsm", convention="2")

@@ -11,9 +11,10 @@ import pytest
 import refsm
 from refsm.cli import main
 from refsm.verify import command
-from refsm.verify.cases import OBJECTIVES, cases
-from refsm.verify.files import export
-from refsm.verify.terms import gradient, per_sample, value
+from refsm.verify.cases import cases
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.adapters.files import export
+from refsm.verify.cases import gradient, per_sample, value
 
 ROOT = os.path.dirname(os.path.dirname(refsm.__file__))
 
@@ -152,7 +153,7 @@ def test_an_implementation_that_fails_is_told_in_its_own_line(run, function, sta
 
 
 def test_a_report_is_printed_whatever_becomes_of_the_streams(run, folder):
-    (folder / "own_streams.py").write_text("import io, sys\nfrom refsm.verify.terms import value\n\n"
+    (folder / "own_streams.py").write_text("import io, sys\nfrom refsm.verify.cases import value\n\n"
                                            "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n")
     assert run("verify", "own_streams:dsm")[:2] == run("verify", "own_adapters:dsm")[:2]
     assert json.loads(run("verify", "own_streams:dsm", "--json")[1])["verdict"] == "PASS"
@@ -228,7 +229,7 @@ def test_a_program_is_verified(run, program):
 
 @pytest.mark.slow
 def test_a_program_that_fails_is_told(run, program, monkeypatch):
-    monkeypatch.setattr("refsm.verify.program.LAST_WORDS", 0.2)
+    monkeypatch.setattr("refsm.verify.adapters.program.LAST_WORDS", 0.2)
     status, out, _ = run("verify", "--cmd", f"{program} 60", "--objective", "ism", "--time-limit", "0.5")
     assert status == 2 and "own.py 60 did not answer within 0.5 s" in " ".join(out.split())
     status, out, _ = run("verify", "--cmd", f"{program} 0", "--objective", "dsm")
@@ -320,7 +321,7 @@ def test_a_case_is_shown(run):
 
 
 def test_the_self_test_is_run(run, monkeypatch):
-    from refsm.verify import selftest as room
+    from refsm.verify.diagnosis import selftest as room
 
     calls = []
 
