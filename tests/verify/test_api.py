@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import refsm
-from refsm.verify import Answer, assert_conforms, cases, terms, verify
-from refsm.verify.api import normal
+from refsm.verify import Answer, assert_conforms, cases, verify
+from refsm.verify.convention import normal
 from refsm.verify.cases import per_sample, value
 
 
@@ -15,7 +15,7 @@ MADE = {}
 
 def gradient(case):
     """The reference's gradient, made once."""
-    MADE[case.id] = MADE.get(case.id) or terms.gradient(case)
+    MADE[case.id] = MADE.get(case.id) or gradient(case)
     return MADE[case.id]
 
 
@@ -47,7 +47,7 @@ def test_the_reference_passes_in_every_family_and_precision_and_form(objective):
 
 def test_a_convention_conforms_once_it_is_declared():
     report = verify(half, "dsm")
-    assert (report.verdict, report.scaling, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
+    assert (report.verdict, report.factor, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
     declared = verify(half, "dsm", convention="2")
     assert declared.exit_status == 0 and declared.conforms and declared.failing == ()
     assert_conforms(half, "dsm", convention="2")
@@ -164,9 +164,9 @@ def test_an_implementation_that_fails_is_a_report():
 
 
 def test_an_implementation_may_be_named():
-    report = verify("refsm.verify.terms:value", "dsm")
-    assert report.verdict == "PASS" and report.reproduce.startswith("refsm verify refsm.verify.terms:value --objective dsm\n")
-    assert verify(value, "ism", gradient=True).reproduce.startswith("refsm verify refsm.verify.terms:value --objective ism --gradient")
+    report = verify("refsm.verify.cases.reference:value", "dsm")
+    assert report.verdict == "PASS" and report.reproduce.startswith("refsm verify refsm.verify.cases.reference:value --objective dsm\n")
+    assert verify(value, "ism", gradient=True).reproduce.startswith("refsm verify refsm.verify.cases.reference:value --objective ism --gradient")
     assert verify(half, "dsm").reproduce.splitlines()[-1] == "refsm show prime/dsm/c0/t0 --steps"
 
 

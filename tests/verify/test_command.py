@@ -19,27 +19,27 @@ from refsm.verify.cases import gradient, per_sample, value
 ROOT = os.path.dirname(os.path.dirname(refsm.__file__))
 
 ADAPTER = """
-    from refsm.verify import terms
+    from refsm.verify.cases import value
 
     def dsm(case):
-        return {"value": terms.value(case)}
+        return {"value": value(case)}
 
     def twice(case):
-        return 2 * terms.value(case)
+        return 2 * value(case)
 
     def noisy(case, rng):
         r = case.score(case.x + case.sigma * (eps := rng.standard_normal(case.x.shape))) + eps / case.sigma
         return (r * r).sum(axis=1).mean() / 2
 
     def first_wrong(case):
-        return terms.value(case) + case.id.endswith("c3/t2")
+        return value(case) + case.id.endswith("c3/t2")
 
     def wrong_gradient(case):
-        return {"value": terms.value(case), "gradient": {name: 2 * block for name, block in terms.gradient(case).items()}}
+        return {"value": value(case), "gradient": {name: 2 * block for name, block in gradient(case).items()}}
 
     def printing(case):
         print("epoch 1")
-        return terms.value(case)
+        return value(case)
 
     def raising(case):
         raise RuntimeError("no GPU")
@@ -53,7 +53,7 @@ ADAPTER = """
             pass
 
     def right_gradient(case):
-        return {"value": terms.value(case), "gradient": terms.gradient(case)}
+        return {"value": value(case), "gradient": gradient(case)}
 """
 
 
@@ -108,7 +108,7 @@ def test_a_difference_is_status_1_and_may_be_declared(run):
     assert status == 1 and out.startswith("CONVENTION  dsm") and 'convention="2"' in out and "refsm verify own_adapters:twice --objective dsm" in out
     assert run("verify", "own_adapters:twice", "--objective", "dsm", "--convention", "2")[0] == 0
     assert run("verify", "own_adapters:dsm", "--convention", "sigma**2")[0] == 1
-    assert refused(run, "verify", "own_adapters:dsm", "--convention", "2 times").startswith("a law must be a product")
+    assert refused(run, "verify", "own_adapters:dsm", "--convention", "2 times").startswith("a factor must be a product")
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_a_program_that_fails_is_told(run, program, monkeypatch):
 def answers(path, *objectives, factor=1.0):
     entries = [{"id": case.id, "value": factor * value(case), "per_sample": (factor * per_sample(case)).tolist(),
                 "gradient": {name: (factor * block).tolist() for name, block in gradient(case).items()}} for case in cases(objectives, "prime")]
-    path.write_text(json.dumps({"schema": "1", "suite": refsm.verify.SUITE_VERSION, "answers": entries}))
+    path.write_text(json.dumps({"schema": "2", "suite": refsm.verify.SUITE_VERSION, "answers": entries}))
     return path
 
 
@@ -347,7 +347,7 @@ def test_each_command_has_help_with_its_exit_statuses(run):
     for name in ("verify", "grade"):
         assert "exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
     text = " ".join(run("verify", "--help")[1].split())
-    assert "seconds a call (default: 60)" in text and "fixed in advance (with --own-noise; default: 200)" in text
+    assert "seconds per call (default: 60)" in text and "fixed in advance (with --own-noise; default: 200)" in text
     for name in ("export", "template", "show", "selftest"):
         assert run(name, "--help")[0] == 0
 
@@ -394,7 +394,7 @@ dsm, esm, ism, ssm = twice, first_wrong, wrong_gradient, random
     assert status == 1 and "4 failed, 7 skipped" in out and "Traceback" not in out and "def test_" not in out
     assert 'convention="2"' in out and "gradient" in out and "inconclusive" in out and "two equal calls gave value" in " ".join(out.split())
     declared = 'CONVENTIONS = {"dsm": "2"}\nKNOWN_FAILURES = ["prime/esm/c3/*"]\nGRADIENTS = {"dsm"}\n'
-    doubled = "lambda case: {'value': twice(case), 'gradient': {name: 2 * block for name, block in terms.gradient(case).items()}}"
+    doubled = "lambda case: {'value': twice(case), 'gradient': {name: 2 * block for name, block in gradient(case).items()}}"
     both = f"dsm, esm, ism = ({doubled}), first_wrong, wrong_gradient\n"
     (folder / "own_declared.py").write_text(textwrap.dedent(ADAPTER) + both + declared)
     status, out = pytest_run(folder, "own_declared")

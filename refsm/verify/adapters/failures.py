@@ -75,5 +75,5 @@ def _printable(text: str) -> str:
 
 def _is_ours(trace: TracebackType) -> bool:
     file = trace.tb_frame.f_code.co_filename
-    ours = os.path.dirname(file) == os.path.dirname(__file__) or file == importlib.__file__
-    return ours or "importlib._bootstrap" in file
+    ours = file.startswith(os.path.dirname(os.path.dirname(__file__)) + os.sep)
+    return ours or file == importlib.__file__ or "importlib._bootstrap" in file

@@ -83,7 +83,7 @@ def test_prompts_carry_no_answers():
     for case in cases(list(OBJECTIVES), "prime")[::7]:
         text = json.dumps(prompt(case))
         assert repr(value(case)) not in text
-        assert set(prompt(case)) == {"id", "family", "cell", "objective", "model", "relation", "hyper", "theta", "arrays"}
+        assert set(prompt(case)) == {"id", "family", "group", "objective", "model", "relation", "hyper", "theta", "arrays"}
 
 
 def test_decimals_have_at_most_17_digits():
@@ -117,7 +117,7 @@ def test_answers_to_two_objectives_have_two_reports(tmp_path):
     export(["ism", "dsm"], tmp_path / "prompts")
     doubled = [{**entry, "value": 2 * entry["value"], "per_sample": None} for entry in right("ism")]
     reports = grade(tmp_path / "prompts", written(tmp_path / "answers.json", [*right("dsm"), *doubled]))
-    assert {report.objective: (report.verdict, report.scaling) for report in reports} == {"dsm": ("PASS", "1"), "ism": ("CONVENTION", "2")}
+    assert {report.objective: (report.verdict, report.factor) for report in reports} == {"dsm": ("PASS", "1"), "ism": ("CONVENTION", "2")}
 
 
 def test_settings_reach_the_verdict(prompts, tmp_path):
@@ -230,15 +230,15 @@ def test_a_folder_without_prompts_is_said(tmp_path):
 
 @pytest.mark.parametrize("text, sentence", [
     ("", "is no JSON: Expecting value at line 1, column 1 (truncated?)"),
-    ('{"schema": "1", "ans', "is no JSON: Unterminated string starting at at line 1, column 17 (truncated?)"),
-    ('{"schema": "1"', "is no JSON: Expecting ',' delimiter at line 1, column 15 (truncated?)"),
+    ('{"schema": "2", "ans', "is no JSON: Unterminated string starting at at line 1, column 17 (truncated?)"),
+    ('{"schema": "2"', "is no JSON: Expecting ',' delimiter at line 1, column 15 (truncated?)"),
     ("value,1\n2", "is no JSON: Expecting value at line 1, column 1"),
     ("[1, 2]\n3", "is no JSON: Extra data at line 2, column 1"),
     ("[" * 100_000, "is nested too deeply"),
     ('{"a": ' * 100_000, "is nested too deeply"),
     ("[NaN]", "must have finite numbers only, but it has NaN"),
     ("[-Infinity]", "must have finite numbers only, but it has -Infinity"),
-    ('{"schema": "1", "schema": "1"}', "has the key 'schema' twice"),
+    ('{"schema": "2", "schema": "2"}', "has the key 'schema' twice"),
     ('{"a": {"b": 1, "c": 2, "c": 3}}', "has the key 'c' twice"),
     ("[]", 'must be an object with "schema", "suite" and a list "answers"'),
     ('{"answers": {}}', 'must be an object with "schema", "suite" and a list "answers"'),

@@ -114,7 +114,7 @@ def test_the_template_of_a_framework_passes_the_whole_verification(language, obj
 def test_the_marked_line_is_what_is_verified(language):
     without = adapter(language, "dsm", lambda source: re.sub(r" / 2( +# <-- YOURS)", r"\1", source))
     report = verify(without.dsm, "dsm")
-    assert (report.verdict, report.scaling) == ("CONVENTION", "2")
+    assert (report.verdict, report.factor) == ("CONVENTION", "2")
 
 
 # -- the shim -----------------------------------------------------------------------------------------------------

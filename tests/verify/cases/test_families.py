@@ -31,7 +31,7 @@ def test_the_thetas_of_a_cell_differ_enough_to_regress_on(objective):
         made = cases(objective, "prime", model=model)
         from refsm.verify.diagnosis.regression import Table
         table = Table(made)
-        columns = np.stack([*(table.term(term)[0] for term in TERMS[objective]), np.ones(table.index.shape)], axis=-1)
+        columns = np.stack([*(table.term(term)[0] for term in OBJECTIVES[objective].terms), np.ones(table.index.shape)], axis=-1)
         scaled = columns / np.sqrt((columns**2).sum(axis=1, keepdims=True))
         assert np.linalg.svd(scaled, compute_uv=False)[:, -1].min() > 1e-4, model
 

@@ -4,8 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from refsm.verify import terms
-from refsm.verify.cases import cases
+from refsm.verify.cases import cases, per_sample, value
 from refsm.verify.objectives import OBJECTIVES, model_names
 from refsm.verify.cases.show import find, show, steps
 
@@ -34,7 +33,7 @@ Given
         -1   1.5
        1.5    -1
 
-Steps (one row a point)
+Steps (one row per point)
   u = x_noisy - mean    (4, 2)
          1   0.5
        0.5     3
@@ -81,8 +80,8 @@ def test_every_case_of_every_model_can_be_laid_open(objective):
     for family, model in [("paper", None), ("array", None), *(("prime", model) for model in model_names(objective))]:
         case = cases(objective, family, model=model)[-1]
         made = {step.symbol: step.values for step in steps(case)}
-        assert made["value"] == pytest.approx(terms.value(case), rel=1e-15)
-        assert np.array_equal(made["term"], terms.per_sample(case))
+        assert made["value"] == pytest.approx(value(case), rel=1e-15)
+        assert np.array_equal(made["term"], per_sample(case))
         text = show(case, with_steps=True)
         on = "arrays" if family == "array" else f"the {case.model} model"
         assert text.startswith(f"{case.id}: {objective} on {on}, n = {case.n}, d = {case.d}")

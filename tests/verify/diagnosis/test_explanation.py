@@ -32,7 +32,7 @@ def read(table, *args, **kwargs):
     return made
 
 
-@pytest.mark.parametrize("laws, constant, line", [
+@pytest.mark.parametrize("scalings, constant, line", [
     (("1", "1"), "1", "1"), (("2", "2"), "2", "2"), (("sigma^2", "sigma^2"), "sigma^2", "sigma^2"), (("1", "1"), "0", "constant dropped"),
     (("2", "2"), "0", "2; constant dropped"), (("1", "-1"), "1", "target x -1"), (("1", "sigma"), "sigma^2", "target x sigma"), (("1", "0"), "0", "target x 0"),
     (("sigma^4", "sigma^2"), "1", "score x sigma^2"), (("2", "2 sigma"), "2 sigma^2", "2; target x sigma"), (("1", "0.9"), "1", "cross x 9 / 10"),
@@ -42,7 +42,7 @@ def test_a_squared_residual_is_read(scalings, constant, line):
     assert read(DSM, scalings, constant)[0].convention == line
 
 
-@pytest.mark.parametrize("laws, line", [
+@pytest.mark.parametrize("scalings, line", [
     (("1", "1"), "1"), (("1 / d", "1 / d"), "1 / d"), (("2", "1"), "norm x 2"), (("2 / d", "1 / d"), "1 / d; norm x 2"), (("1", "-1"), "divergence x -1"),
     (("1", "0"), "divergence x 0"), (("0", "1"), "norm x 0"), (("2", "1 / d"), "norm x 2; divergence x 1 / d"), (("-1", "-1"), "loss x -1"),
     (("n", "n / d"), "n; divergence x 1 / d")])

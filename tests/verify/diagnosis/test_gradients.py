@@ -2,7 +2,9 @@
 import numpy as np
 import pytest
 
-from refsm.verify import cases, gradients, terms
+from refsm.verify import cases
+from refsm.verify.cases import derivatives
+from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
 from refsm.verify.diagnosis.regression import Table
@@ -17,17 +19,17 @@ def term_gradient(case, term, path="", blocks=None):
     """The gradient of a part, made once for all tests."""
     for block in case.theta if blocks is None else blocks:
         if (case.id, term, path, block) not in MADE:
-            MADE[case.id, term, path, block] = terms.term_gradient(case, term, path, [block])[block]
+            MADE[case.id, term, path, block] = derivatives.term_gradient(case, term, path, [block])[block]
     return {block: MADE[case.id, term, path, block] for block in (case.theta if blocks is None else blocks)}
 
 
 def gradient(case):
-    return {block: sum(term_gradient(case, term)[block] for term in TERMS[case.objective]) for block in case.theta}
+    return {block: sum(term_gradient(case, term)[block] for term in OBJECTIVES[case.objective].terms) for block in case.theta}
 
 
 @pytest.fixture(autouse=True)
 def made_once(monkeypatch):
-    monkeypatch.setattr(gradients, "part_gradient", term_gradient)
+    monkeypatch.setattr(gradients, "term_gradient", term_gradient)
 
 
 def found(objective, answered, model=None, dtype=float, loss=value):
@@ -41,12 +43,12 @@ def found(objective, answered, model=None, dtype=float, loss=value):
 
 
 def of_terms(*factors):
-    return lambda c: {b: sum(f * term_gradient(c, p)[b] for f, p in zip(factors, TERMS[c.objective])) for b in c.theta}
+    return lambda c: {b: sum(f * term_gradient(c, p)[b] for f, p in zip(factors, OBJECTIVES[c.objective].terms)) for b in c.theta}
 
 
 def paths_of_W(way):
     def answered(c):
-        return {**gradient(c), "W": sum(term_gradient(c, p, way, ["W"])["W"] for p in TERMS[c.objective])}
+        return {**gradient(c), "W": sum(term_gradient(c, p, way, ["W"])["W"] for p in OBJECTIVES[c.objective].terms)}
     return answered
 
 
@@ -75,16 +77,16 @@ def test_untied_weights_miss_one_path(objective, kept, missing):
 
 
 def test_neighbours_that_are_detached_are_named():
-    (finding,) = found("ratio", lambda c: term_gradient(c, TERMS["ratio"][0], "here"))
+    (finding,) = found("ratio", lambda c: term_gradient(c, OBJECTIVES["ratio"].terms[0], "here"))
     assert finding.text == "the share of the energies of its neighbours in the gradient for W, b is missing: they are detached"
-    (finding,) = found("ratio", lambda c: term_gradient(c, TERMS["ratio"][0], "flipped"))
+    (finding,) = found("ratio", lambda c: term_gradient(c, OBJECTIVES["ratio"].terms[0], "flipped"))
     assert finding.text == "the share of the energy at the point in the gradient for W, b is missing: it is detached"
 
 
 def inside_the_trace(slope, first, second):
     """Gradients for implicit score matching whose tr J = sum_j s_j (1 - s_j) W_j.W_j / sigma^2 - ... is followed where a number is 1, by hand."""
     def answered(c):
-        W, norm = c.params["W"], term_gradient(c, TERMS["ism"][0])
+        W, norm = c.params["W"], term_gradient(c, OBJECTIVES["ism"].terms[0])
         s = 1 / (1 + np.exp(-c.x @ W.T - c.params["b"]))
         g, bend = s * (1 - s), s * (1 - s) * (1 - 2 * s)
         square = (W * W).sum(axis=1) * slope
@@ -111,7 +113,7 @@ def test_untied_weights_miss_one_path_of_a_jacobian_too():
 
 
 def test_paths_that_miss_in_the_score_and_in_the_jacobian_are_listed():
-    (finding,) = found("ism", lambda c: {**gradient(c), "W": term_gradient(c, TERMS["ism"][0], "decoder")["W"] + term_gradient(c, TERMS["ism"][1])["W"] * 2})
+    (finding,) = found("ism", lambda c: {**gradient(c), "W": term_gradient(c, OBJECTIVES["ism"].terms[0], "decoder")["W"] + term_gradient(c, OBJECTIVES["ism"].terms[1])["W"] * 2})
     assert finding.text == ("the share of the encoder in the gradient for W is missing: untied weights, or a forgotten path; the share of the slope s (1 - s) "
                             "in the gradient for W is multiplied by 2; the share of W beside the slope in the gradient for W is multiplied by 2")
 

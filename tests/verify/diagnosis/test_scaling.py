@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from refsm.verify.cases.families import GROUPS
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, fit_scaling, parse_scaling
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
 
@@ -63,11 +64,11 @@ def test_plain_laws_are_simpler_than_strange_ones():
 
 @pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d"])
 def test_what_is_no_law_is_refused(text):
-    with pytest.raises(ValueError, match="a law must be a product"):
+    with pytest.raises(ValueError, match="a factor must be a product"):
         parse_scaling(text)
 
 
-@pytest.mark.parametrize("text, law", [("-sigma^2", "-sigma^2"), ("2*sigma**2/d", "2 sigma^2 / d"), ("-1", "-1"), ("0", "0"), ("1 / (2 d)", "1 / (2 d)"),
+@pytest.mark.parametrize("text, scaling", [("-sigma^2", "-sigma^2"), ("2*sigma**2/d", "2 sigma^2 / d"), ("-1", "-1"), ("0", "0"), ("1 / (2 d)", "1 / (2 d)"),
     ("sigma^-2", "1 / sigma^2")])
 def test_a_law_is_printed_in_one_way(text, scaling):
     assert str(parse_scaling(text)) == scaling
@@ -80,7 +81,7 @@ def test_a_law_is_a_number_for_given_sizes(text, value):
     assert parse_scaling(text)({"n": 7, "d": 3, "M": 11, "sigma": 0.5, "strength": 0.2}) == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("law", [{3: 1, 5: 2}, {3: 25, 5: 2.7}, {3: 2, 5: 1}, {3: 0.7, 5: 1.9}])
+@pytest.mark.parametrize("scaling", [{3: 1, 5: 2}, {3: 25, 5: 2.7}, {3: 2, 5: 1}, {3: 0.7, 5: 1.9}])
 def test_two_values_of_a_size_make_no_law(scaling):
     for size, names in (("d", (3, 5)), ("n", (7, 13))):
         by_size = dict(zip(names, scaling.values()))

@@ -8,7 +8,8 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.diagnosis.scaling import ONE, parse_scaling
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.diagnosis.selftest import WrongLoss, double_mistake, false_alarms, judge, kill_table, selftest, single_mistakes
+from refsm.verify.diagnosis.selftest import false_alarms, judge, kill_table, selftest
+from refsm.verify.diagnosis.wrong_losses import WrongLoss, double_mistake, single_mistakes
 
 
 def test_the_quick_self_test_passes():
@@ -40,7 +41,7 @@ def test_right_answers_raise_no_alarm(objective):
 def test_double_mistakes_are_right_or_unexplained(objective):
     rng = np.random.default_rng(8)
     here, other = Table(cases(objective, "prime", 21)), Table(cases(objective, "prime", 22))
-    found = [judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2)).found for k in range(16)]
+    found = [judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2)).outcome for k in range(16)]
     assert "wrong" not in found and found.count("right") >= 12
 
 
@@ -49,7 +50,7 @@ def test_a_diagnosis_that_names_the_wrong_mistake_is_caught(monkeypatch):
     mistake = WrongLoss(formulas("ism", "autoencoder")[0], (parse_scaling("2"), ONE))
     right = room.diagnose
     monkeypatch.setattr(room, "diagnose", lambda some, values, **settings: right(some, [2 * v for v in values], **settings))
-    assert judge(mistake, here, other, np.random.default_rng(0)).found == "wrong"
+    assert judge(mistake, here, other, np.random.default_rng(0)).outcome == "wrong"
 
 
 def test_a_mistake_says_what_it_is():

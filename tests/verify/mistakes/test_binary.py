@@ -6,9 +6,13 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.cases.quantities import Quantities
 
 
+def words(formula):
+    return tuple(mistake.words for mistake in formula.mistakes)
+
+
 def found(objective, *mistakes):
     case = cases(objective, "prime")[6]
-    formula = next(f for f in formulas(objective, case.model) if f.mistakes == mistakes)
+    formula = next(f for f in formulas(objective, case.model) if words(f) == mistakes)
     return case, formula.terms[0].per_sample(Quantities(case))
 
 

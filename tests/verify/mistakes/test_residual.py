@@ -7,10 +7,14 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.cases.quantities import Quantities
 
 
+def words(formula):
+    return tuple(mistake.words for mistake in formula.mistakes)
+
+
 def found(objective, *mistakes):
     """A case, and the terms that the formula with these slips has for it, its constant included."""
     case = cases(objective, "prime")[6]
-    formula = next(f for f in formulas(objective, case.model) if f.mistakes == mistakes)
+    formula = next(f for f in formulas(objective, case.model) if words(f) == mistakes)
     q = Quantities(case)
     return case, sum(term.per_sample(q) for term in (*formula.terms, *([formula.constant] if formula.constant else [])))
 
@@ -19,7 +23,7 @@ def sq(a):
     return (a * a).sum(axis=-1)
 
 
-@pytest.mark.parametrize("slip, vector", [
+@pytest.mark.parametrize("mistake, vector", [
     ("target: the clean point is left out of it", lambda c: -c.x_noisy / c.sigma**2), ("target: the noisy point is left out of it", lambda c: c.x / c.sigma**2),
     ("target: the sum of the two points", lambda c: (c.x + c.x_noisy) / c.sigma**2),
     ("compared with the target of the next point", lambda c: np.roll((c.x - c.x_noisy) / c.sigma**2, -1, axis=0))])
@@ -66,7 +70,7 @@ def test_every_pair_by_hand():
     assert np.isclose(terms.mean(), sq(case.reconstruct(case.x_noisy)[:, None] - case.x[None]).mean())
 
 
-@pytest.mark.parametrize("slip, goal", [
+@pytest.mark.parametrize("mistake, goal", [
     ("compared with x - x_noisy, the denoising step", lambda c: c.x - c.x_noisy), ("the target is halfway between x and x_noisy", lambda c: c.x / 2 + c.x_noisy / 2),
     ("compared with the points in reverse order", lambda c: c.x[::-1]), ("compared with the point before", lambda c: np.roll(c.x, 1, axis=0))])
 def test_what_a_reconstruction_is_compared_with_by_hand(mistake, goal):

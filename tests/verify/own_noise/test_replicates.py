@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from refsm.verify.own_noise import replicates as own_noise
+from refsm.verify.own_noise import hypotheses
+from refsm.verify.own_noise import replicates
 from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
 from refsm.verify.own_noise import verify_own_noise
@@ -58,7 +59,7 @@ def uniform(rng, shape):
                                                        (lambda case, rng: ssm(case, rng, reduced=True), "ssm_vr")])
 def test_a_right_one_passes(implementation, objective):
     report = verify_own_noise(implementation, objective, R[objective])
-    assert (report.verdict, report.exit_status, report.conforms, report.scaling) == ("PASS", 0, True, "1")
+    assert (report.verdict, report.exit_status, report.conforms, report.factor) == ("PASS", 0, True, "1")
     assert report.name == "its expectation is the canonical loss"
 
 
@@ -75,12 +76,12 @@ def test_the_report_says_how_sure_it_is():
 @pytest.mark.parametrize("implementation, objective, runs, replicates", [(dsm, "dsm", 150, 100), (ssm, "ssm", 40, 60), (dae, "dae", 50, 100)])
 def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, runs, replicates, monkeypatch):
     """p of the right hypothesis is uniform: at most a few of some hundred runs under 1 %, none under 1e-4 (3 % would be a probability of 1e-4)."""
-    found, kept = [], own_noise._p
+    found, kept = [], replicates._p
     monkeypatch.setattr(own_noise, "_p", lambda *given: found.append(kept(*given)) or found[-1])
     for seed in range(runs):
         assert verify_own_noise(implementation, objective, replicates, seed=seed).verdict in ("PASS", "INCONCLUSIVE")     # a neighbour may not be clearly bad
     per_run = [p[0] for p in found]
-    assert (np.array(per_run) < own_noise.GOOD).sum() == 0
+    assert (np.array(per_run) < replicates.GOOD).sum() == 0
     assert (np.array(per_run) < 0.01).sum() <= stats.binom.isf(1e-4, runs, 0.01)
     assert stats.kstest(per_run, "uniform").pvalue > 1e-4
 
@@ -88,13 +89,13 @@ def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, r
 # -- conventions and mistakes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law, factor", [("2", lambda c: 2.0), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d), *(
+@pytest.mark.parametrize("scaling, factor", [("2", lambda c: 2.0), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d), *(
     pytest.param(*row, marks=pytest.mark.slow) for row in [("sigma^2", lambda c: c.sigma**2), ("1 / d", lambda c: 1 / c.d), ("n", lambda c: c.n),
                                                            ("sigma^4", lambda c: c.sigma**4), ("1 / n", lambda c: 1 / c.n)])])
 def test_a_convention_is_named_and_may_be_declared(scaling, factor):
     report = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"])
-    assert (report.verdict, report.exit_status, report.scaling, report.convention) == ("CONVENTION", 1, scaling, scaling)
-    assert f'convention="{law}"' in str(report)
+    assert (report.verdict, report.exit_status, report.factor, report.convention) == ("CONVENTION", 1, scaling, scaling)
+    assert f'convention="{scaling}"' in str(report)
     declared = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"], convention=scaling)
     assert (declared.verdict, declared.exit_status, declared.declared, declared.conforms) == ("CONVENTION", 0, scaling, True)
 
@@ -103,7 +104,7 @@ def test_what_was_declared_must_be_found():
     report = verify_own_noise(dsm, "dsm", R["dsm"], convention="2")
     assert (report.verdict, report.exit_status) == ("MISMATCH", 1)
     assert report.name == "its expectation is the canonical loss, not 2 times the canonical loss as declared"
-    with pytest.raises(ValueError, match="a law must be a product"):
+    with pytest.raises(ValueError, match="a factor must be a product"):
         verify_own_noise(dsm, "dsm", R["dsm"], convention="x + y")
 
 
@@ -156,17 +157,17 @@ MISTAKES = [
     ("ssm", of("ssm", directions=lambda rng, shape: rng.uniform(-1, 1, shape)), "directions uniform in [-1, 1]")]
 
 
-@pytest.mark.parametrize("objective, implementation, slip", [pytest.param(*row, id=f"{row[0]}: {row[2]}", marks=[pytest.mark.slow] if k % 5 else [])
+@pytest.mark.parametrize("objective, implementation, mistake", [pytest.param(*row, id=f"{row[0]}: {row[2]}", marks=[pytest.mark.slow] if k % 5 else [])
                                                              for k, row in enumerate(MISTAKES)])
 def test_a_mistake_is_named(objective, implementation, mistake):
     report = verify_own_noise(implementation, objective, R[objective])
     assert (report.verdict, report.exit_status, report.convention) == ("MISMATCH", 1, "")
-    assert report.name == f"its expectation is the loss with this mistake: {slip}" or mistake in "".join(report.cannot_tell)
+    assert report.name == f"its expectation is the loss with this mistake: {mistake}" or mistake in "".join(report.cannot_tell)
 
 
 def test_a_mistake_times_a_factor_is_named():
     report = verify_own_noise(of("dsm", sign=-1.0, factor=lambda case: 2 * case.sigma**2), "dsm", R["dsm"])
-    assert report.name == "its expectation is 2 sigma^2 times the loss with this mistake: the target has the opposite sign" and report.scaling == "2 sigma^2"
+    assert report.name == "its expectation is 2 sigma^2 times the loss with this mistake: the target has the opposite sign" and report.factor == "2 sigma^2"
 
 
 def test_a_loss_upside_down_is_no_convention():
@@ -176,7 +177,7 @@ def test_a_loss_upside_down_is_no_convention():
 
 def test_unit_directions_are_told_with_the_mean_over_dimensions():
     report = verify_own_noise(of("ssm", directions=tolerance), "ssm", R["ssm"])
-    assert (report.verdict, report.scaling) == ("CONVENTION", "1 / d")
+    assert (report.verdict, report.factor) == ("CONVENTION", "1 / d")
     assert report.cannot_tell[0] == "the loss with this mistake: directions of unit length"
 
 
@@ -189,24 +190,24 @@ def test_what_nothing_explains_is_not_explained(change):
 
 
 def test_replicates_that_are_too_few_are_inconclusive():
-    quiet = dataclasses.replace(own_noise._cases("dsm")[0])
+    quiet = dataclasses.replace(replicates._cases("dsm")[0])
     values = np.random.default_rng(1).standard_normal((12, 30)) * 1e3
-    report = own_noise._report("dsm", own_noise._cases("dsm"), values, own_noise.ONE, None)
+    report = replicates._report("dsm", replicates._cases("dsm"), values, replicates.ONE, None)
     assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3) and quiet.d == 3
     assert report.name.startswith("it may be ") and report.name.endswith(": repeat with 120 replicates")
 
 
 def test_between_good_and_bad_is_inconclusive():
-    asked = own_noise._cases("dsm")
-    right = own_noise._hypotheses("dsm", asked)[0].expected
+    asked = replicates._cases("dsm")
+    right = hypotheses.hypotheses("dsm", asked)[0].expected
     noise = np.random.default_rng(2).standard_normal((12, 200))
     noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
     error = 0.01 * np.abs(right)
     for away, verdict in ((0.0, "PASS"), (1.7, "PASS"), (2.2, "INCONCLUSIVE"), (3.2, "UNEXPLAINED")):       # 12 cases off by so many standard errors
         values = (right + away * error)[:, None] + error[:, None] * np.sqrt(200) * noise
-        report = own_noise._report("dsm", asked, values, own_noise.ONE, None)
+        report = replicates._report("dsm", asked, values, replicates.ONE, None)
         assert report.verdict == verdict
-    assert own_noise._report("dsm", asked, (right + 2.2 * error)[:, None] + error[:, None] * np.sqrt(200) * noise, own_noise.ONE, None).name.endswith(
+    assert replicates._report("dsm", asked, (right + 2.2 * error)[:, None] + error[:, None] * np.sqrt(200) * noise, replicates.ONE, None).name.endswith(
         "is neither good nor bad: repeat with 800 replicates and another seed")
 
 
@@ -214,18 +215,18 @@ def test_between_good_and_bad_is_inconclusive():
 
 
 def test_the_right_expectations_are_those_of_the_closed_form():
-    for case in own_noise._cases("dsm"):
+    for case in replicates._cases("dsm"):
         A, psi = -case.params["precision"], case.score(case.x)
         B = case.sigma * A + np.eye(case.d) / case.sigma
         closed = (psi * psi).sum(axis=1).mean() / 2 + (B * B).sum() / 2
-        assert dict(own_noise._denoising(case))[""] == pytest.approx(closed, rel=1e-12)
-    for case in own_noise._cases("ssm"):
+        assert dict(hypotheses._denoising(case))[""] == pytest.approx(closed, rel=1e-12)
+    for case in replicates._cases("ssm"):
         psi, J = case.score(case.x), case.score_jacobian(case.x)
-        assert dict(own_noise._sliced(case))[""] == pytest.approx((np.einsum("nii->n", J) + (psi * psi).sum(axis=1) / 2).mean(), rel=1e-12)
+        assert dict(hypotheses._sliced(case))[""] == pytest.approx((np.einsum("nii->n", J) + (psi * psi).sum(axis=1) / 2).mean(), rel=1e-12)
 
 
 def test_the_expectations_over_directions_are_means_over_directions_with_their_moments():
-    case = own_noise._cases("ssm")[4]
+    case = replicates._cases("ssm")[4]
     psi, J, d = case.score(case.x), case.score_jacobian(case.x), case.d
     signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * d)).reshape(d, -1).T
 
@@ -243,26 +244,26 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
              "directions of unit length, and |psi|^2 as it is": unit_c + norm, "directions uniform in [0, 1]": low_c + low_n,
              "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm, "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
              "directions uniform in [-1, 1]": wide_c + wide_n, "the whole Jacobian is summed": whole + norm}
-    assert dict(own_noise._sliced(case)) == pytest.approx(right, rel=1e-12)
+    assert dict(hypotheses._sliced(case)) == pytest.approx(right, rel=1e-12)
 
 
 @pytest.mark.slow
 def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):
-    asked = own_noise._cases("dae")[::3]
-    coarse = [dict(own_noise._autoencoder(case)) for case in asked]
+    asked = replicates._cases("dae")[::3]
+    coarse = [dict(hypotheses._autoencoder(case)) for case in asked]
     monkeypatch.setattr(own_noise, "NODES", 24)
     for case, values in zip(asked, coarse):
-        for mistake, value in own_noise._autoencoder(case):
+        for mistake, value in hypotheses._autoencoder(case):
             assert values[mistake] == pytest.approx(value, rel=1e-4), mistake
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", own_noise.DRAWING)
+@pytest.mark.parametrize("objective", replicates.DRAWING)
 def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
     """At the default number of replicates: 200 in chi squared, where p is 1e-9 at 70."""
-    asked, rng = own_noise._cases(objective), np.random.default_rng(7)
-    expected = np.array([h.expected for h in own_noise._hypotheses(objective, asked)])
-    repeat_gap = np.array([np.std([of(objective)(case, rng) for _ in range(60)]) for case in asked]) / np.abs(expected[0]) / np.sqrt(own_noise.REPLICATES)
+    asked, rng = replicates._cases(objective), np.random.default_rng(7)
+    expected = np.array([h.expected for h in hypotheses.hypotheses(objective, asked)])
+    repeat_gap = np.array([np.std([of(objective)(case, rng) for _ in range(60)]) for case in asked]) / np.abs(expected[0]) / np.sqrt(replicates.REPLICATES)
     for k, mine in enumerate(expected):
         gaps = (((expected[:k] - mine) / (repeat_gap * np.maximum(np.abs(mine), np.abs(expected[:k]))))**2).sum(axis=1)
         assert ((gaps > 200) | (gaps < 1e-9)).all()
@@ -305,7 +306,7 @@ def test_the_same_seed_gives_the_same_report():
 
 
 def test_one_whose_signature_is_hidden_is_handed_the_generator():
-    assert own_noise._argument(iter) == ("rng", False)
+    assert replicates._argument(iter) == ("rng", False)
 
 
 @pytest.mark.parametrize("implementation, name, by_name", [
@@ -313,10 +314,10 @@ def test_one_whose_signature_is_hidden_is_handed_the_generator():
     (lambda case, scale=1.0: 0, "", False), (lambda case, scale=1.0, rng=None: 0, "rng", True), (lambda case, generator=None: 0, "generator", True),
     (lambda case, seed=0: 0, "seed", True), (lambda case, *, key=None: 0, "key", True), (lambda case, *more, **others: 0, "", False)])
 def test_the_randomness_goes_to_an_argument_that_waits_for_it(implementation, name, by_name):
-    assert own_noise._argument(implementation) == (name, by_name)
-    case = own_noise._cases("dsm")[0]
+    assert replicates._argument(implementation) == (name, by_name)
+    case = replicates._cases("dsm")[0]
     with pytest.raises(AdapterError, match="gave 0 for .* in all 30 replicates"):
-        own_noise._replicates(implementation, case, 30, np.random.default_rng(0), 20.0)
+        replicates._replicates(implementation, case, 30, np.random.default_rng(0), 20.0)
 
 @pytest.mark.parametrize("implementation, sentence", [
     (lambda case, rng: 2.5, "the implementation gave 2.5 for prime/dsm/gaussian/c0/t0 in all 30 replicates: it does not draw its noise from what it is handed"),
@@ -333,7 +334,7 @@ def test_the_line_of_the_implementation_is_told():
     def implementation(case, rng):
         return 1 / 0
 
-    assert verify_own_noise(implementation, "dsm", 30).name.endswith(f"at test_own_noise.py:{implementation.__code__.co_firstlineno + 1}: return 1 / 0")
+    assert verify_own_noise(implementation, "dsm", 30).name.endswith(f"at test_replicates.py:{implementation.__code__.co_firstlineno + 1}: return 1 / 0")
 
 
 def test_one_that_hangs_is_stopped():

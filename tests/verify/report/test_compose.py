@@ -14,14 +14,14 @@ def test_the_table_has_the_reference_and_the_implementation_side_by_side():
     report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
     case = cases("ism", "prime")[0]
     norm, trace, total = report.rows
-    assert (norm.term, norm.scaling) == ("|psi|^2 / 2", "2") and np.isclose(norm.yours, 2 * norm.reference) and np.isclose(norm.reference,
+    assert (norm.term, norm.factor) == ("|psi|^2 / 2", "2") and np.isclose(norm.yours, 2 * norm.reference) and np.isclose(norm.reference,
         sq(case.score(case.x)).mean() / 2)
-    assert (trace.term, trace.scaling) == ("tr J", "1") and np.isclose(total.yours, norm.yours + trace.yours) and total.reference == value(case)
+    assert (trace.term, trace.factor) == ("tr J", "1") and np.isclose(total.yours, norm.yours + trace.yours) and total.reference == value(case)
 
 
 def test_a_slip_is_shown_by_its_own_function():
     report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean(), "ism")
-    assert report.rows[1].scaling == "sum_ik J_ik" and "|psi|^2 / 2: right in every case" in report.not_the_problem
+    assert report.rows[1].factor == "sum_ik J_ik" and "|psi|^2 / 2: right in every case" in report.not_the_problem
     whole = verify(lambda c: np.sqrt(sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / c.sigma**2)).mean(), "dsm")
     assert [row.yours is None for row in whole.rows] == [True, True, False, False] and whole.rows[2].term.startswith("yours: |r|")
 
@@ -99,7 +99,7 @@ def test_the_distance_of_the_next_explanation_comes_last():
     assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ") and report.runner_up.endswith(" %")
 
 
-@pytest.mark.parametrize("scale, law", [(lambda c: 2, "2"), (lambda c: 1 / c.n, "1 / n")])
+@pytest.mark.parametrize("scale, scaling", [(lambda c: 2, "2"), (lambda c: 1 / c.n, "1 / n")])
 def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, scaling):
     report = verify(lambda c: {"value": value(c), "per_sample": scale(c) * (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))}, "ism")
-    assert report.verdict == "MISMATCH" and report.name == f"the mean over points is right, but the term of every point is {law} times the reference's"
+    assert report.verdict == "MISMATCH" and report.name == f"the mean over points is right, but the term of every point is {scaling} times the reference's"

@@ -21,9 +21,9 @@ def test_a_report_is_frozen():
         Report("PASS", "dsm", "").verdict = "FAIL"
 
 
-FULL = Report("MISMATCH", "ism", "the sign of the divergence", scaling="1", convention="divergence x -1", declared="2", rows=(
+FULL = Report("MISMATCH", "ism", "the sign of the divergence", factor="1", convention="divergence x -1", declared="2", rows=(
     Row("|psi|^2 / 2", 1.5, 1.5, "1"), Row("tr J", -2.25, 2.25, "-1"), Row("a term with a very long name that must be cut somewhere near here", None, 1e-9,
-        "law " * 40)),
+        "factor " * 40)),
     consequences=("word " * 60,), seen=("somewhere",), not_the_problem=("the norm",), cannot_tell=("this from that",), notes=("take note",), failing=("a", "b"),
     case={"id": "prime/ism/c0/t0", "sizes": {"d": 3, "n": 7}, "reference": -0.75, "yours": 3.75}, cases=30, model="tanh", precision="float32", resolution=1e-9,
     runner_up="no other known mistake comes nearer than 10 %", reproduce="refsm verify a:b\nrefsm show c --steps")
@@ -49,4 +49,4 @@ def test_what_passes_says_what_would_have_been_seen_and_no_more():
 
 def test_json_has_every_field():
     read = json.loads(FULL.to_json())
-    assert read["exit_status"] == 1 and read["rows"][1] == {"term": "tr J", "reference": -2.25, "yours": 2.25, "law": "-1"} and read["failing"] == ["a", "b"]
+    assert read["exit_status"] == 1 and read["rows"][1] == {"term": "tr J", "reference": -2.25, "yours": 2.25, "factor": "-1"} and read["failing"] == ["a", "b"]
