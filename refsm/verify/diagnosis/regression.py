@@ -61,7 +61,7 @@ class Table:
         self.index = np.array([g for g in by_group.values() if len(g) == most])     # (C, T)
         self.groups = [cases[group[0]] for group in self.index]
         self._quantities = [Quantities(case) for case in cases]
-        self._kept: dict[str, Array | None] = {}
+        self._kept: dict[str, tuple[Array, Array] | None] = {}
         own = [self._of_cases(term) for term in OBJECTIVES[cases[0].objective].all_terms]
         value, scale = np.sum(own, axis=0).T                                   # (cases,) each
         self.reference = terms_add_up(self.cases, value, scale)[self.index]    # (C, T)
@@ -81,11 +81,11 @@ class Table:
             try:
                 with np.errstate(all="ignore"):
                     both = self._of_cases(term)
-                self._kept[term.name] = both if np.isfinite(both).all() else None
+                mean, size = both[self.index].transpose(2, 0, 1)
+                self._kept[term.name] = (mean, size) if np.isfinite(both).all() else None
             except Unavailable:
                 self._kept[term.name] = None
-        kept = self._kept[term.name]
-        return None if kept is None else (kept[:, 0][self.index], kept[:, 1][self.index])
+        return self._kept[term.name]
 
     def _of_cases(self, term: Term) -> Array:
         """(cases, 2)."""

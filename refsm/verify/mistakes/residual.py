@@ -50,6 +50,8 @@ SMOOTHED = {          # of the points x + k sigma e: k, |k| sigma and k^2 in wor
     "x + 2 sigma noise": ("2 times", "2 sigma", "4 times"),
     "x + sigma noise / 2": ("half", "sigma / 2", "1 / 4 of"),
     "x + noise / sigma": ("1 / sigma^2 times", "1 / sigma", "1 / sigma^4 times")}
+
+
 def _read_at(objective: str, point: str) -> str:
     """What a score learns whose model is read at another point."""
     k, width, _ = SMOOTHED.get(point, ("", "", ""))
@@ -191,8 +193,8 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
     first, second = about.terms
     yield Formula((pairs,), (first, Term(second.role, pairs.name, every_pair)), about.constant)
     for point, (_, width, times) in SMOOTHED.items() if objective == "dsm" and model else ():
-        effect = (f"{times or 'it is'} the score of the density smoothed with {width}"
-                  f"{' is learned' if times else ': the same in expectation'}")
+        effect = (f"{times} the score of the density smoothed with {width} is learned" if times
+                  else "harmless where the noise is symmetric: the same loss in expectation")
         row = Mistake(f"noisy.{point}", f"the noisy point is made as {point}", f"psi({point})",
                       lambda q, point=point: q.psi(point), effect, same=not times)
         own = Mistake("", "", f"(x - {point}) / sigma^2",

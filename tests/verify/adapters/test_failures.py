@@ -14,7 +14,8 @@ CASE = cases("dsm", "prime")[0]
 def broken(implementation):
     """The one line about an implementation, and its status."""
     answer = ask(implementation, CASE)
-    assert isinstance(answer, Broken) and "\n" not in str(answer)
+    assert isinstance(answer, Broken)
+    assert "\n" not in str(answer)
     return answer.reason, answer.status
 
 
@@ -26,7 +27,10 @@ def test_an_exception_is_told_with_the_line_of_the_implementations_own_file():
         return helper(np.zeros((3, 3)))
 
     line = helper.__code__.co_firstlineno + 1
-    assert broken(implementation) == (f"the implementation raised LinAlgError: Singular matrix, at test_failures.py:{line}: return np.linalg.inv(x)", 2)
+    assert broken(implementation) == (
+        f"the implementation raised LinAlgError: Singular matrix, at test_failures.py:{line}: "
+        f"return np.linalg.inv(x)",
+        2)
 
 
 def test_an_exception_without_a_text_or_with_a_long_one_is_one_line():
@@ -44,10 +48,14 @@ def test_an_exception_without_a_text_or_with_a_long_one_is_one_line():
 
     assert "x" * 300 + ", at" in broken(of_length(300))[0]
     assert ": " + "x" * 300 + " ..., at" in broken(of_length(301))[0]
-    assert broken(empty)[0].startswith("the implementation raised RuntimeError, at test_failures.py:")
+    assert broken(empty)[0].startswith(
+        "the implementation raised RuntimeError, at test_failures.py:")
     reason = broken(long)[0]
-    assert "raised ValueError: two lines and more" in reason and "..., at test_failures.py:" in reason and len(reason) < 450
-    assert broken(types.SimpleNamespace)[0].startswith("the implementation raised TypeError")       # no frame of its own
+    assert "raised ValueError: two lines and more" in reason
+    assert "..., at test_failures.py:" in reason
+    assert len(reason) < 450
+    assert broken(types.SimpleNamespace)[0].startswith(
+        "the implementation raised TypeError")    # no frame of its own
 
 
 def test_ending_the_process_is_refused_here_and_not_in_a_process_of_ones_own():
@@ -75,13 +83,20 @@ def test_an_exception_that_has_no_text_of_its_own_is_one_line():
     def implementation(case):
         raise Hostile
 
-    assert broken(implementation)[0].startswith("the implementation raised Hostile: an exception whose text cannot be made, at test_failures.py:")
+    assert broken(implementation)[0].startswith(
+        "the implementation raised Hostile: an exception whose text cannot be made, at "
+        "test_failures.py:"
+    )
     Hostile.__name__ = "H" * 301
-    assert broken(implementation)[0].startswith(f"the implementation raised {'H' * 300} ...: an exception whose")
+    assert broken(implementation)[0].startswith(
+        f"the implementation raised {'H' * 300} ...: an exception whose")
 
 
 def test_control_characters_are_written_out():
     def implementation(case):
         raise ValueError("\x1b[31mred\x00 caf\xe9 \u202e")
 
-    assert broken(implementation)[0].startswith("the implementation raised ValueError: \\x1b[31mred\\x00 caf\xe9 \\u202e, at test_failures.py:")
+    assert broken(implementation)[0].startswith(
+        "the implementation raised ValueError: \\x1b[31mred\\x00 caf\xe9 \\u202e, at "
+        "test_failures.py:"
+    )

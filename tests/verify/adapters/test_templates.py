@@ -31,18 +31,20 @@ def adapter(language, objectives="all", change=None):
     return made
 
 
-# -- the text -----------------------------------------------------------------------------------------------------
+# -- the text --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_template_has_what_its_objective_needs_and_one_line_to_replace(language, objective):
     text = template(language, objective)
-    assert text.count("YOURS") == 2                          # once in the head, once behind the line
+    assert text.count("YOURS") == 2    # once in the head, once behind the line
     assert f"A {dict(zip(LANGUAGES, ('NumPy', 'torch', 'JAX', 'Julia', 'C++17')))[language]} implementation of {objective}, for" in text
     assert f"--objective {objective}\n" in text
     assert not re.search(r"@[A-Z]+@|^(#|//)--", text, re.M)
-    assert max(map(len, text.splitlines())) <= 160 and text.endswith("\n") and not text.endswith("\n\n")
+    assert max(map(len, text.splitlines())) <= 160
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
     others = [name for name in OBJECTIVES if re.search(rf"(def|double|function) {name}\(", text)]
     assert others == [objective]
     assert ("handing" in text) == (objective in DRAWING and language in PYTHON)
@@ -64,20 +66,26 @@ def test_the_shim_is_shown_with_the_noise_of_its_objective(language):
 
 
 def test_long_names_of_objectives_are_known():
-    assert template("numpy", "DenoisingScoreMatching") == template("numpy", "dsm") == template("numpy", ("denoising",))
+    assert template("numpy", "DenoisingScoreMatching") == template("numpy", "dsm") == template(
+        "numpy", ("denoising",))
 
 
 def test_what_is_not_known_is_said():
-    with pytest.raises(ValueError, match="language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"):
+    with pytest.raises(
+            ValueError,
+            match="language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"):
         template("rust", "dsm")
     with pytest.raises(ValueError, match="objective must be one of .*, but it is 'gan'"):
         template("numpy", ["dsm", "gan"])
 
 
-# -- Python -------------------------------------------------------------------------------------------------------
+# -- Python ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("objective", [pytest.param(name, marks=[] if name in ("dsm", "ism", "ratio") else [pytest.mark.slow]) for name in OBJECTIVES])
+@pytest.mark.parametrize("objective", [
+    pytest.param(name, marks=[] if name in ("dsm", "ism", "ratio") else [pytest.mark.slow])
+    for name in OBJECTIVES
+])
 def test_the_numpy_template_conforms_as_it_is(objective):
     function = getattr(adapter("numpy", objective), objective)
     assert verify(function, objective).verdict == "PASS"
@@ -96,7 +104,8 @@ def test_the_template_of_a_framework_conforms_with_its_gradients(language, objec
             assert answer.value == pytest.approx(value(case), rel=1e-12, abs=1e-12)
             for block, right in gradient(case).items():
                 mine = answer.gradient[block]
-                if block == "precision" or (block, case.model) == ("W", "boltzmann"):        # free entries here, a symmetric matrix there
+                if block == "precision" or (block, case.model) == (
+                        "W", "boltzmann"):    # free entries here, a symmetric matrix there
                     mine = (mine + mine.T) / 2
                     mine = mine if block == "precision" else mine - np.diag(np.diag(mine))
                 assert np.abs(mine - right).max() <= 1e-11 * max(1.0, np.abs(right).max())
@@ -117,43 +126,59 @@ def test_the_marked_line_is_what_is_verified(language):
     assert (report.verdict, report.factor) == ("CONVENTION", "2")
 
 
-# -- the shim -----------------------------------------------------------------------------------------------------
+# -- the shim --------------------------------------------------------------------------------------
 
 
 def test_numpys_draws_are_handed_over():
     module = adapter("numpy", "dsm")
     case = cases("dsm")[0]
     rng = np.random.default_rng(3)
-    draws = [lambda: np.random.randn(7, 3), lambda: np.random.standard_normal((7, 3)), lambda: np.random.standard_normal(size=(7, 3)),
-             lambda: np.random.normal(size=(7, 3)), lambda: (np.random.normal(2.0, 3.0, (7, 3)) - 2) / 3,
-             lambda: np.random.default_rng(1).standard_normal((7, 3)), lambda: np.random.default_rng().normal(size=(7, 3))]
+    draws = [
+        lambda: np.random.randn(7, 3), lambda: np.random.standard_normal(
+            (7, 3)), lambda: np.random.standard_normal(size=(7, 3)),
+        lambda: np.random.normal(size=(7, 3)), lambda: (np.random.normal(2.0, 3.0, (7, 3)) - 2) / 3,
+        lambda: np.random.default_rng(1).standard_normal(
+            (7, 3)), lambda: np.random.default_rng().normal(size=(7, 3))
+    ]
     for draw in draws:
         with module.handing(case.noise):
             drawn = draw()
         assert np.allclose(drawn, case.noise, rtol=1e-15)
         assert drawn.flags.writeable
-    assert not np.array_equal(np.random.randn(7, 3), case.noise) and np.random.default_rng(3).bit_generator.state == rng.bit_generator.state
+    assert not np.array_equal(np.random.randn(7, 3), case.noise)
+    assert np.random.default_rng(3).bit_generator.state == rng.bit_generator.state
 
 
 def test_several_arrays_are_handed_over_in_their_order():
     module = adapter("numpy", "dsm")
     with module.handing(np.ones(2), np.zeros((2, 3))):
-        assert np.random.randn(2).all() and not np.random.standard_normal((2, 3)).any()
+        assert np.random.randn(2).all()
+        assert not np.random.standard_normal((2, 3)).any()
 
 
 @pytest.mark.parametrize("language", PYTHON)
 def test_a_loss_that_draws_another_shape_or_number_is_told(language):
     module = adapter(language, "dsm")
-    code = {"numpy": "np.random.randn(*shape)", "torch": "torch.randn(*shape)", "jax": "jax.random.normal(jax.random.key(0), shape)"}[language]
+    code = {
+        "numpy": "np.random.randn(*shape)", "torch": "torch.randn(*shape)",
+        "jax": "jax.random.normal(jax.random.key(0), shape)"
+    }[language]
 
     def draw(*shape):
         return eval(code, module.__dict__, {"shape": shape})
 
-    with pytest.raises(RuntimeError, match=r"the loss draws noise of shape \(3, 7\), but it was handed \(7, 3\)"), module.handing(np.ones((7, 3))):
+    with pytest.raises(RuntimeError,
+                       match=r"the loss draws noise of shape \(3, 7\), but it was handed \(7, 3\)"
+                       ), module.handing(np.ones((7, 3))):
         draw(3, 7)
-    with pytest.raises(RuntimeError, match="the loss draws more often than it was handed arrays"), module.handing(np.ones(3)):
+    with pytest.raises(RuntimeError,
+                       match="the loss draws more often than it was handed arrays"), module.handing(
+                           np.ones(3)):
         draw(3), draw(3)
-    with pytest.raises(RuntimeError, match="the loss did not draw 2 of the arrays that it was handed"), module.handing(np.ones(3), np.ones(3)):
+    with pytest.raises(
+            RuntimeError,
+            match="the loss did not draw 2 of the arrays that it was handed"), module.handing(
+                np.ones(3), np.ones(3)):
         pass
     with pytest.raises(ZeroDivisionError), module.handing(np.ones(3)):
         1 / 0
@@ -165,14 +190,17 @@ def test_torchs_draws_are_handed_over():
     import torch
     case = cases("dsm")[0]
     like = torch.zeros(7, 3, dtype=torch.float64)
-    for draw in (lambda: torch.randn(7, 3), lambda: torch.randn((7, 3)), lambda: torch.randn(size=(7, 3)), lambda: torch.randn(7, 3, device="cpu"),
-                 lambda: torch.randn_like(like), lambda: torch.empty_like(like).normal_(), lambda: (torch.empty_like(like).normal_(2, 3) - 2) / 3):
+    for draw in (lambda: torch.randn(7, 3), lambda: torch.randn(
+        (7, 3)), lambda: torch.randn(size=(7, 3)), lambda: torch.randn(7, 3, device="cpu"),
+                 lambda: torch.randn_like(like), lambda: torch.empty_like(like).normal_(), lambda:
+                 (torch.empty_like(like).normal_(2, 3) - 2) / 3):
         with module.handing(case.noise):
             drawn = draw()
         assert np.allclose(drawn.numpy(), case.noise, rtol=1e-15)
     with module.handing(case.noise):
         assert torch.randn_like(like.float()).dtype == torch.float32
-    assert not np.allclose(torch.randn(7, 3).numpy(), case.noise) and not np.allclose(torch.zeros(7, 3).normal_().numpy(), case.noise)
+    assert not np.allclose(torch.randn(7, 3).numpy(), case.noise)
+    assert not np.allclose(torch.zeros(7, 3).normal_().numpy(), case.noise)
 
 
 @pytest.mark.parametrize("language", ["numpy", "torch", "jax"])
@@ -194,7 +222,7 @@ def test_a_loss_that_draws_its_own_noise_passes_with_the_shim(language):
         assert ask(shimmed, case).value == pytest.approx(value(case), rel=1e-12)
 
 
-# -- C++ and Julia ------------------------------------------------------------------------------------------------
+# -- C++ and Julia ---------------------------------------------------------------------------------
 
 
 CPP = ("dsm", "ratio")           # what is compiled and run by default
@@ -207,12 +235,16 @@ def cpp_compiler():
     return compiler
 
 
-@pytest.fixture(scope="module", params=[CPP, pytest.param(tuple(OBJECTIVES), marks=pytest.mark.slow)], ids=["two", "all"])
+@pytest.fixture(scope="module",
+                params=[CPP, pytest.param(tuple(OBJECTIVES),
+                                          marks=pytest.mark.slow)], ids=["two", "all"])
 def cpp(request, tmp_path_factory):
     """The C++ template of some objectives, compiled, and their names."""
     folder, compiler = tmp_path_factory.mktemp("cpp"), cpp_compiler()
     (folder / "my_adapter.cpp").write_text(template("cpp", request.param))
-    made = subprocess.run([compiler, "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"], cwd=folder, capture_output=True, text=True)
+    made = subprocess.run(
+        [compiler, "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"],
+        cwd=folder, capture_output=True, text=True)
     assert made.returncode == 0 and not made.stderr, made.stderr
     return folder / "my_adapter", request.param
 
@@ -238,7 +270,8 @@ def test_the_cpp_template_proves_its_parser(cpp, tmp_path):
     (path,) = export("dsm", tmp_path)
     path.write_text(path.read_text().replace('"data": [', '"data": [1', 1))
     refused = subprocess.run([cpp[0], path], capture_output=True, text=True)
-    assert refused.returncode == 2 and "the checksum of W is wrong: its numbers were not read exactly" in refused.stderr
+    assert refused.returncode == 2
+    assert "the checksum of W is wrong: its numbers were not read exactly" in refused.stderr
 
 
 def test_the_cpp_template_says_which_model_it_lacks(cpp):
@@ -252,7 +285,8 @@ def test_every_single_cpp_template_compiles():
     compiler = cpp_compiler()
     for objective in OBJECTIVES:
         command = [compiler, "-fsyntax-only", "-std=c++17", "-Wall", "-Wextra", "-x", "c++", "-"]
-        made = subprocess.run(command, input=template("cpp", objective), capture_output=True, text=True)
+        made = subprocess.run(command, input=template("cpp", objective), capture_output=True,
+                              text=True)
         assert made.returncode == 0 and not made.stderr, made.stderr
 
 
@@ -269,6 +303,9 @@ def test_the_julia_template_conforms_through_its_standard_input(tmp_path):
 
 
 def test_templates_travel_with_the_package():
-    code = "from refsm.verify.adapters.templates import template, LANGUAGES; print(*(len(template(language, 'all')) > 3000 for language in LANGUAGES))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        "from refsm.verify.adapters.templates import template, LANGUAGES; "
+        "print(*(len(template(language, 'all')) > 3000 for language in LANGUAGES))")
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                             check=True).stdout
     assert printed.split() == ["True"] * 5

@@ -77,7 +77,8 @@ def test_without_steps_the_value_follows_what_is_given():
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_case_of_every_model_can_be_laid_open(objective):
-    for family, model in [("paper", None), ("array", None), *(("prime", model) for model in model_names(objective))]:
+    for family, model in [("paper", None), ("array", None),
+                          *(("prime", model) for model in model_names(objective))]:
         case = cases(objective, family, model=model)[-1]
         made = {step.symbol: step.values for step in steps(case)}
         assert made["value"] == pytest.approx(value(case), rel=1e-15)
@@ -100,18 +101,28 @@ def test_the_steps_of_each_objective_are_those_of_its_formula():
     assert symbols("dsm", "autoencoder") == ["a", "s", "y", "psi", *matched]
     assert symbols("parzen_esm", "tanh") == ["a", "s", "psi", *matched]
     assert symbols("ism", "mixture") == ["psi", "J", "|psi|^2 / 2", "tr J", "term", "value"]
-    assert symbols("parzen_ism", "gaussian") == ["u", "psi", "J", "|psi|^2 / 2", "tr J", "term", "value"]
-    assert symbols("regularized", "gaussian") == ["u", "psi", "J", "|psi|^2 / 2", "tr J", "strength sum_i J_ii^2", "term", "value"]
-    assert symbols("dae", "autoencoder") == ["a", "s", "y", "|y|^2", "-2 y.x", "|x|^2", "term", "value"]
-    assert symbols("ssm", "gaussian") == ["u", "psi", "J", "v' J v", "v.psi", "(v.psi)^2 / 2", "v' J v", "term", "value"]
-    assert symbols("ssm_vr", "gaussian") == ["u", "psi", "J", "v' J v", "|psi|^2 / 2", "v' J v", "term", "value"]
+    assert symbols("parzen_ism",
+                   "gaussian") == ["u", "psi", "J", "|psi|^2 / 2", "tr J", "term", "value"]
+    assert symbols("regularized", "gaussian") == [
+        "u", "psi", "J", "|psi|^2 / 2", "tr J", "strength sum_i J_ii^2", "term", "value"
+    ]
+    assert symbols("dae",
+                   "autoencoder") == ["a", "s", "y", "|y|^2", "-2 y.x", "|x|^2", "term", "value"]
+    assert symbols("ssm", "gaussian") == [
+        "u", "psi", "J", "v' J v", "v.psi", "(v.psi)^2 / 2", "v' J v", "term", "value"
+    ]
+    assert symbols("ssm_vr", "gaussian") == [
+        "u", "psi", "J", "v' J v", "|psi|^2 / 2", "v' J v", "term", "value"
+    ]
     assert symbols("ratio", "boltzmann") == ["gap", "sum_i sigmoid(-gap_i)^2", "term", "value"]
     assert symbols("pseudo", "rbm") == ["gap", "sum_i softplus(-gap_i)", "term", "value"]
 
 
 def test_given_arrays_are_not_said_to_be_computed():
-    assert [step.symbol for step in steps(cases("ssm", "array")[0])] == ["v.psi", "(v.psi)^2 / 2", "v' J v", "term", "value"]
-    assert [step.symbol for step in steps(cases("ism", "array")[0])] == ["|psi|^2 / 2", "tr J", "term", "value"]
+    assert [step.symbol for step in steps(cases("ssm", "array")[0])
+            ] == ["v.psi", "(v.psi)^2 / 2", "v' J v", "term", "value"]
+    assert [step.symbol for step in steps(cases("ism", "array")[0])
+            ] == ["|psi|^2 / 2", "tr J", "term", "value"]
 
 
 @pytest.mark.parametrize("model", ["autoencoder", "tanh", "gaussian"])
@@ -141,36 +152,56 @@ def test_the_projections_of_sliced_score_matching_are_shown_direction_by_directi
     v, psi, J = case.directions, case.score(case.x), case.score_jacobian(case.x)
     for n in range(case.n):
         for r in range(case.M):
-            assert step["v.psi"][n, r] == v[n, r] @ psi[n] and step["v' J v"][n, r] == v[n, r] @ J[n] @ v[n, r]
+            assert step["v.psi"][n, r] == v[n, r] @ psi[n]
+            assert step["v' J v"][n, r] == v[n, r] @ J[n] @ v[n, r]
 
 
 def test_the_formulas_name_the_point_at_which_the_model_is_read():
     def formula(objective, symbol, model=None):
-        return next(step.formula for step in steps(cases(objective, "prime", model=model)[0]) if step.symbol == symbol)
+        return next(step.formula
+                    for step in steps(cases(objective, "prime", model=model)[0])
+                    if step.symbol == symbol)
 
-    assert formula("ism", "a") == "W x + b" and formula("dsm", "a") == "W x_noisy + b"
-    assert formula("ism", "psi") == "(y - x) / sigma^2" and formula("parzen_ism", "J") == "d psi_i / d x_noisy_k"
-    assert formula("dsm", "a", "tanh") == "B x_noisy + b" and formula("dsm", "s", "tanh") == "tanh(a)" and formula("dsm", "psi", "tanh") == "A s + c"
-    assert formula("ism", "psi", "mixture") == "grad log sum_j weights_j N(x; means_j, scales_j^2 I)"
-    assert formula("esm", "g") == "data_score" and formula("parzen_esm", "g").startswith("sum_k share_k (x_k - x_noisy) / sigma^2")
-    assert formula("ratio", "gap").endswith("E = -x' W x / 2 - b.x") and formula("ratio", "gap", "rbm").endswith("E = -c.x - sum_j softplus(W x + b)_j")
-    assert formula("ratio", "term") == "the same" and formula("dsm", "term") == "the sum of the 3" and formula("ism", "term") == "the sum of the 2"
+    assert formula("ism", "a") == "W x + b"
+    assert formula("dsm", "a") == "W x_noisy + b"
+    assert formula("ism", "psi") == "(y - x) / sigma^2"
+    assert formula("parzen_ism", "J") == "d psi_i / d x_noisy_k"
+    assert formula("dsm", "a", "tanh") == "B x_noisy + b"
+    assert formula("dsm", "s", "tanh") == "tanh(a)"
+    assert formula("dsm", "psi", "tanh") == "A s + c"
+    assert formula("ism", "psi",
+                   "mixture") == "grad log sum_j weights_j N(x; means_j, scales_j^2 I)"
+    assert formula("esm", "g") == "data_score"
+    assert formula("parzen_esm", "g").startswith("sum_k share_k (x_k - x_noisy) / sigma^2")
+    assert formula("ratio", "gap").endswith("E = -x' W x / 2 - b.x")
+    assert formula("ratio", "gap", "rbm").endswith("E = -c.x - sum_j softplus(W x + b)_j")
+    assert formula("ratio", "term") == "the same"
+    assert formula("dsm", "term") == "the sum of the 3"
+    assert formula("ism", "term") == "the sum of the 2"
 
 
-@pytest.mark.parametrize("identifier", ["paper/dsm/0", "prime/dsm/c0/t0", "prime/dsm/c5/t4", "prime/ism/tanh/c3/t2", "prime/ism/seed7/c3/t2",
-                                        "prime/ism/tanh/seed12/c3/t2", "prime/parzen_esm/c0/t0", "array/ssm/c1/t1", "array/ssm/seed3/c1/t1",
-                                        "prime/ratio/rbm/c0/t0"])
+@pytest.mark.parametrize("identifier", [
+    "paper/dsm/0", "prime/dsm/c0/t0", "prime/dsm/c5/t4", "prime/ism/tanh/c3/t2",
+    "prime/ism/seed7/c3/t2", "prime/ism/tanh/seed12/c3/t2", "prime/parzen_esm/c0/t0",
+    "array/ssm/c1/t1", "array/ssm/seed3/c1/t1", "prime/ratio/rbm/c0/t0"
+])
 def test_a_case_is_found_by_its_identifier(identifier):
     assert find(identifier).id == identifier
 
 
 @pytest.mark.parametrize("identifier, sentence", [
-    ("dsm", "there is no case 'dsm'; one is prime/dsm/c0/t0"), ("", "there is no case ''; one is prime/dsm/c0/t0"),
-    ("paper/dsm/9", "there is no case 'paper/dsm/9'; the cases of its kind are paper/dsm/0, paper/dsm/1"),
-    ("prime/dsm/c9/t0", "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0, prime/dsm/c0/t1, "),
-    ("prime/dsm/seedx/c0/t0", "model must be one of "), ("new/dsm/c0/t0", "family must be one of "),
-    ("prime/gan/c0/t0", "objective must be one of "), ("prime/dsm/resnet/c0/t0", "model must be one of "),
-    ("paper/dsm/tanh/0", "there is no case 'paper/dsm/tanh/0'; the cases of its kind are none")])
+    ("dsm", "there is no case 'dsm'; one is prime/dsm/c0/t0"),
+    ("", "there is no case ''; one is prime/dsm/c0/t0"),
+    ("paper/dsm/9",
+     "there is no case 'paper/dsm/9'; the cases of its kind are paper/dsm/0, paper/dsm/1"),
+    ("prime/dsm/c9/t0",
+     "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0, "
+     "prime/dsm/c0/t1, "
+     ), ("prime/dsm/seedx/c0/t0", "model must be one of "),
+    ("new/dsm/c0/t0", "family must be one of "), ("prime/gan/c0/t0", "objective must be one of "),
+    ("prime/dsm/resnet/c0/t0", "model must be one of "),
+    ("paper/dsm/tanh/0", "there is no case 'paper/dsm/tanh/0'; the cases of its kind are none")
+])
 def test_a_case_that_does_not_exist_is_said(identifier, sentence):
     with pytest.raises(ValueError) as raised:
         find(identifier)
@@ -179,5 +210,9 @@ def test_a_case_that_does_not_exist_is_said(identifier, sentence):
 
 def test_numbers_have_at_most_ten_digits():
     text = show(cases("dsm", "prime")[7], with_steps=True)
-    digits = [re.sub(r"[-.]|^0\.0*", "", number.partition("e")[0]).lstrip("0") for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", text)]
+    digits = [
+        re.sub(r"[-.]|^0\.0*", "",
+               number.partition("e")[0]).lstrip("0")
+        for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", text)
+    ]
     assert 9 <= max(map(len, digits)) <= 10

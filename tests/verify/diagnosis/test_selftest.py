@@ -14,21 +14,27 @@ from refsm.verify.diagnosis.wrong_losses import WrongLoss, double_mistake, singl
 
 def test_the_quick_self_test_passes():
     done = selftest(quick=True)
-    assert done.passed and str(done).startswith("self-test of the diagnosis: passed\n") and set(done.counts) == {
-        "kill table", "named", "left out", "doubles", "random", "right", "tampering"}
+    assert done.passed
+    assert str(done).startswith("self-test of the diagnosis: passed\n")
+    assert set(done.counts) == {
+        "kill table", "named", "left out", "doubles", "random", "right", "tampering"
+    }
 
 
 @pytest.mark.slow
 def test_the_whole_self_test_passes():
     done = selftest(quick=False)
     assert done.passed, str(done)
-    assert sum(done.counts["doubles"].values()) >= 200 and sum(done.counts["right"].values()) >= 1000 and sum(done.counts["named"].values()) >= 1000
+    assert sum(done.counts["doubles"].values()) >= 200
+    assert sum(done.counts["right"].values()) >= 1000
+    assert sum(done.counts["named"].values()) >= 1000
 
 
 @pytest.mark.parametrize("objective", ["esm", "regularized", "ssm", "pseudo"])
 def test_every_mistake_is_killed_by_two_cases_at_least(objective):
     kills = kill_table(objective)
-    assert min(kills.values()) >= 2 and len(kills) > 40
+    assert min(kills.values()) >= 2
+    assert len(kills) > 40
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -37,27 +43,40 @@ def test_right_answers_raise_no_alarm(objective):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["dsm", *(pytest.param(objective, marks=pytest.mark.slow) for objective in ("ism", "ratio"))])
+@pytest.mark.parametrize(
+    "objective",
+    ["dsm", *(pytest.param(objective, marks=pytest.mark.slow) for objective in ("ism", "ratio"))])
 def test_double_mistakes_are_right_or_unexplained(objective):
     rng = np.random.default_rng(8)
     here, other = Table(cases(objective, "prime", 21)), Table(cases(objective, "prime", 22))
-    found = [judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2)).outcome for k in range(16)]
-    assert "wrong" not in found and found.count("right") >= 12
+    found = [
+        judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2)).outcome
+        for k in range(16)
+    ]
+    assert "wrong" not in found
+    assert found.count("right") >= 12
 
 
 def test_a_diagnosis_that_names_the_wrong_mistake_is_caught(monkeypatch):
     here, other = Table(cases("ism", "prime", 21)), Table(cases("ism", "prime", 22))
     mistake = WrongLoss(formulas("ism", "autoencoder")[0], (parse_scaling("2"), ONE))
     right = room.diagnose
-    monkeypatch.setattr(room, "diagnose", lambda some, values, **settings: right(some, [2 * v for v in values], **settings))
+    monkeypatch.setattr(
+        room, "diagnose",
+        lambda some, values, **settings: right(some, [2 * v for v in values], **settings))
     assert judge(mistake, here, other, np.random.default_rng(0)).outcome == "wrong"
 
 
 def test_a_mistake_says_what_it_is():
     names = [str(mistake) for mistake in single_mistakes("dsm")]
-    assert "the norm is not squared" in names and "|psi|^2 / 2 x 2" in names and "constant x 0" in names and len(names) == len(set(names))
+    assert "the norm is not squared" in names
+    assert "|psi|^2 / 2 x 2" in names
+    assert "constant x 0" in names
+    assert len(names) == len(set(names))
 
 
 def test_a_failing_self_test_lists_its_failures():
     done = room.SelfTest({"named": {"wrong": 1}}, ("named: dsm: something",))
-    assert not done.passed and "1 failures" in str(done) and "FAILED named: dsm: something" in str(done)
+    assert not done.passed
+    assert "1 failures" in str(done)
+    assert "FAILED named: dsm: something" in str(done)

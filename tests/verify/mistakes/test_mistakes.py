@@ -24,7 +24,9 @@ def test_every_formula_but_the_first_has_one_or_two_mistakes(objective):
 def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
     for model in (*model_names(objective), None):
         rows = {(m.id, m.words) for f in formulas(objective, model) for m in f.mistakes}
-        assert len({identity for identity, _ in rows}) == len({said for _, said in rows}) == len(rows)
+        assert len({identity
+                    for identity, _ in rows}) == len({said
+                                                      for _, said in rows}) == len(rows)
         assert not any(";" in identity + said for identity, said in rows)
         assert all("." in identity and said for identity, said in rows)
 
@@ -48,28 +50,38 @@ def words(formula):
 def test_a_residual_is_expanded_into_its_square():
     case = cases("dsm", "prime")[0]
     q = Quantities(case)
-    moved = next(f for f in formulas("dsm", "autoencoder") if words(f) == ("the noisy point is made as x + sigma^2 noise",))
+    moved = next(f for f in formulas("dsm", "autoencoder")
+                 if words(f) == ("the noisy point is made as x + sigma^2 noise",))
     y = case.x + case.sigma**2 * case.noise
     r = case.score(y) - (case.x - y) / case.sigma**2
-    assert np.allclose(sum(term.per_sample(q) for term in (*moved.terms, moved.constant)), (r * r).sum(axis=1) / 2)
+    assert np.allclose(sum(term.per_sample(q) for term in (*moved.terms, moved.constant)),
+                       (r * r).sum(axis=1) / 2)
 
 
 def test_the_bits_of_a_boltzmann_machine_can_be_read_as_spins():
     case = cases("ratio", "prime")[0]
-    spins = next(f for f in formulas("ratio", "boltzmann") if words(f) == ("the bits are read as -1 and 1",))
+    spins = next(f for f in formulas("ratio", "boltzmann")
+                 if words(f) == ("the bits are read as -1 and 1",))
     s = 2 * case.x - 1
     gap = 2 * s * (s @ case.params["W"] + case.params["b"])
-    assert np.allclose(spins.terms[0].per_sample(Quantities(case)), (1 / (1 + np.exp(gap))**2).sum(axis=1))
-    half = next(f for f in formulas("ratio", "boltzmann") if words(f) == ("the weights are halved: the 1/2 in front of x' W x counts twice",))
+    assert np.allclose(spins.terms[0].per_sample(Quantities(case)),
+                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
+    half = next(
+        f for f in formulas("ratio", "boltzmann")
+        if words(f) == ("the weights are halved: the 1/2 in front of x' W x counts twice",))
     gap = (2 * case.x - 1) * (case.x @ case.params["W"] / 2 + case.params["b"])
-    assert np.allclose(half.terms[0].per_sample(Quantities(case)), (1 / (1 + np.exp(gap))**2).sum(axis=1))
+    assert np.allclose(half.terms[0].per_sample(Quantities(case)),
+                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
 
 
 def test_what_is_not_a_square_by_hand():
     r = np.array([[3.0, -4.0], [0.0, 0.5]])
-    by_hand = {"|r|": [5, 0.5], "sqrt(mean |r|^2)": [np.sqrt(12.625)], "sum |r_i|": [7, 0.5], "(sum r_i)^2": [1, 0.25], "|mean r|^2": [2.25 + 3.0625],
-               "max r_i^2": [16, 0.25], "sum r_i": [-1, 0.5], "|r|^4": [625, 0.0625], "sum r_i^4": [337, 0.0625], "log |r|^2": np.log([25, 0.25]),
-               "log mean |r|^2": [np.log(12.625)], "huber(r)": [6, 0.125]}
+    by_hand = {
+        "|r|": [5, 0.5], "sqrt(mean |r|^2)": [np.sqrt(12.625)], "sum |r_i|": [7, 0.5],
+        "(sum r_i)^2": [1, 0.25], "|mean r|^2": [2.25 + 3.0625], "max r_i^2": [16, 0.25],
+        "sum r_i": [-1, 0.5], "|r|^4": [625, 0.0625], "sum r_i^4": [337, 0.0625],
+        "log |r|^2": np.log([25, 0.25]), "log mean |r|^2": [np.log(12.625)], "huber(r)": [6, 0.125]
+    }
     assert {name for _, _, name, *_ in SQUARES} == set(by_hand)
     for _, _, name, f, *_ in SQUARES:
         assert np.allclose(f(r), by_hand[name]), name
@@ -85,7 +97,9 @@ def test_coordinates_are_slices_of_three_or_more():
 def test_array_cases_leave_out_what_they_cannot_say():
     table = Table(cases("dsm", "array"))
     names = {mistake for f in formulas("dsm", None) for mistake in words(f)}
-    assert not any("the score is read at" in name or "a term too many" in name or "left out is" in name for name in names)
+    assert not any(
+        "the score is read at" in name or "a term too many" in name or "left out is" in name
+        for name in names)
     assert all(table.term(term) is not None for f in formulas("dsm", None) for term in f.terms)
 
 
@@ -94,7 +108,9 @@ def found(objective, mistake, index=24):
     case = cases(objective, "prime")[index]
     q = Quantities(case)
     formula = next(f for f in formulas(objective, case.model) if words(f) == (mistake,))
-    return case, sum(term.per_sample(q) for term in (*formula.terms, *([formula.constant] if formula.constant else [])))
+    return case, sum(
+        term.per_sample(q)
+        for term in (*formula.terms, *([formula.constant] if formula.constant else [])))
 
 
 def test_points_that_are_forgotten_by_hand():
@@ -107,19 +123,29 @@ def test_points_that_are_forgotten_by_hand():
 
 
 def test_absolute_values_of_a_loss_by_hand():
-    some = [(case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x) for case in cases("ism", "prime")]
+    some = [(case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
+            for case in cases("ism", "prime")]
     k = next(k for k, each in enumerate(some) if each.mean() < 0)
     assert np.isclose(found("ism", "the absolute value of the loss", k)[1].mean(), -some[k].mean())
     k = next(k for k, each in enumerate(some) if each.min() < 0 < each.max())
-    assert np.isclose(found("ism", "the absolute value of the loss of every point", k)[1].mean(), np.abs(some[k]).mean()) and np.ptp(np.sign(some[k])) == 2
-    assert not any("absolute value of the loss" in mistake for name in ("dsm", "ratio") for f in formulas(name, cases(name, "prime")[0].model) for mistake in words(f))
+    assert np.isclose(
+        found("ism", "the absolute value of the loss of every point", k)[1].mean(),
+        np.abs(some[k]).mean())
+    assert np.ptp(np.sign(some[k])) == 2
+    assert not any("absolute value of the loss" in mistake
+                   for name in ("dsm", "ratio")
+                   for f in formulas(name,
+                                     cases(name, "prime")[0].model)
+                   for mistake in words(f))
 
 
 def test_directions_and_penalties_by_hand():
     case, terms = found("ssm", "only the last direction")
     v = case.directions[:, -1]
-    assert np.allclose(terms, (v * case.score(case.x)).sum(axis=1)**2 / 2 + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v))
+    assert np.allclose(terms, (v * case.score(case.x)).sum(axis=1)**2 / 2
+                       + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v))
     case, terms = found("regularized", "penalty: off-diagonal entries in place of the diagonal")
     J = case.score_jacobian(case.x)
     off = (J**2).sum(axis=(1, 2)) - (np.einsum("nii->ni", J)**2).sum(axis=1)
-    assert np.allclose(terms, (case.score(case.x)**2).sum(axis=1) / 2 + np.einsum("nii->n", J) + case.strength * off)
+    assert np.allclose(terms, (case.score(case.x)**2).sum(axis=1) / 2 + np.einsum("nii->n", J)
+                       + case.strength * off)
