@@ -29,15 +29,14 @@ ADAPTER = """
         return 2 * value(case)
 
     def noisy(case, rng):
-        r = case.score(case.x + case.sigma * (eps := rng.standard_normal(case.x.shape))) + eps /
-        case.sigma return (r * r).sum(axis=1).mean() / 2
+        r = case.score(case.x + case.sigma * (eps := rng.standard_normal(case.x.shape))) + eps / case.sigma
+        return (r * r).sum(axis=1).mean() / 2
 
     def first_wrong(case):
         return value(case) + case.id.endswith("c3/t2")
 
     def wrong_gradient(case):
-        return {"value": value(case), "gradient": {name: 2 * block for name, block in
-        gradient(case).items()}}
+        return {"value": value(case), "gradient": {name: 2 * block for name, block in gradient(case).items()}}
 
     def printing(case):
         print("epoch 1")
@@ -508,7 +507,8 @@ dsm, esm, ism, ssm = twice, first_wrong, wrong_gradient, random
     assert "gradient" in out
     assert "inconclusive" in out
     assert "two equal calls gave value" in " ".join(out.split())
-    declared = 'CONVENTIONS = {"dsm": "2"}\nKNOWN_FAILURES = ["prime/esm/c3/*"]\nGRADIENTS = {"dsm"}\n'
+    declared = ('CONVENTIONS = {"dsm": "2"}\nKNOWN_FAILURES = ["prime/esm/c3/*"]\n'
+                'GRADIENTS = {"dsm"}\n')
     doubled = (
         "lambda case: {'value': twice(case), 'gradient': {name: 2 * block for name, block in "
         "gradient(case).items()}}")
@@ -523,7 +523,8 @@ def test_the_pytest_way_says_what_is_missing(folder):
     status, out = pytest_run(folder)
     assert status == 0
     assert "11 skipped" in out
-    assert "REFSM_IMPLEMENTATION is not set; set it to a module that has functions of a case named esm, ism" in out
+    unset = "REFSM_IMPLEMENTATION is not set; set it to a module that has functions of a case"
+    assert f"{unset} named esm, ism" in out
     status, out = pytest_run(folder, "nowhere")
     assert status == 1
     assert "there is no module nowhere, neither in the folder" in out

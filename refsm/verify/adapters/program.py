@@ -1,9 +1,9 @@
-"""Ask a program: one case a line on its standard input, one answer a line on its standard output
-(JSON Lines).
+"""Ask a program: one case per line on its standard input, one answer per line on its output.
 
-A line of input is a case as `files.prompt` writes it, with "schema" and "suite"; a line of output is an answer as in a file of answers, {"id": ..., "value": ..., "per_sample": [...],
-"gradient": {...}}.  The program is started once, without a shell, and ends when its input ends.  It
-must flush its output after every line.
+The lines are JSON.  A line of input is a case as `files.prompt` writes it, with "schema" and
+"suite"; a line of output is an answer as in a file of answers, {"id": ..., "value": ...,
+"per_sample": [...], "gradient": {...}}.  The program is started once, without a shell, and ends
+when its input ends.  It must flush its output after every line.
 
     with Program("./my_dsm --quiet") as program:
         print(refsm.verify(program, "dsm"))

@@ -214,7 +214,7 @@ def test_a_case_without_parameters_has_no_blocks():
 
 def test_leaving_the_program_is_an_exception_as_any_other():
     assert broken(lambda case: sys.exit(3))[0].startswith(
-        "the implementation raised SystemExit: 3, at test_adapters.py")
+        "the implementation raised SystemExit: 3, at test_ask.py")
 
 
 def test_a_masked_number_is_none():

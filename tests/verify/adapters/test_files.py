@@ -307,8 +307,8 @@ def test_bytes_that_are_no_text_are_said(tmp_path):
     assert refusal(read_answers, path) == f"{path} is no JSON: it is not text in UTF-8"
 
 
-NO_ARRAY = """, per_sample of 'a' must be a list, or an object with lists of numbers "shape" and
-"data\""""
+NO_ARRAY = (", per_sample of 'a' must be a list, or an object with lists of numbers \"shape\" and "
+            "\"data\"")
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,12 @@ def test_a_program_answers_each_case(command):
 
 def test_a_program_reads_what_a_file_of_prompts_holds(command):
     body = """
-        ok = (case["schema"], case["objective"], case["model"]) == ("2", "ism", "autoencoder") ok =
-        ok and case["hyper"] == {"sigma": 0.37} and case["theta"]["W"]["shape"] == [6, 3] answer =
-        {"id": case["id"], "value": float(ok), "per_sample": [1, 2, 3, 4, 5, 6, 7], "gradient":
-        {"c": {"shape": [3], "data": [1, 2, 3]}}} print(json.dumps(answer), flush=True)
+        ok = (case["schema"], case["objective"], case["model"]) == ("2", "ism", "autoencoder")
+        ok = ok and case["hyper"] == {"sigma": 0.37} and case["theta"]["W"]["shape"] == [6, 3]
+        block = {"shape": [3], "data": [1, 2, 3]}
+        answer = {"id": case["id"], "value": float(ok), "per_sample": [1, 2, 3, 4, 5, 6, 7],
+                  "gradient": {"c": block}}
+        print(json.dumps(answer), flush=True)
     """
     with Program(command(body)) as asked:
         answer = ask(asked, CASE)

@@ -39,7 +39,8 @@ def adapter(language, objectives="all", change=None):
 def test_a_template_has_what_its_objective_needs_and_one_line_to_replace(language, objective):
     text = template(language, objective)
     assert text.count("YOURS") == 2    # once in the head, once behind the line
-    assert f"A {dict(zip(LANGUAGES, ('NumPy', 'torch', 'JAX', 'Julia', 'C++17')))[language]} implementation of {objective}, for" in text
+    name = dict(zip(LANGUAGES, ("NumPy", "torch", "JAX", "Julia", "C++17")))[language]
+    assert f"A {name} implementation of {objective}, for" in text
     assert f"--objective {objective}\n" in text
     assert not re.search(r"@[A-Z]+@|^(#|//)--", text, re.M)
     assert max(map(len, text.splitlines())) <= 160
@@ -277,7 +278,8 @@ def test_the_cpp_template_proves_its_parser(cpp, tmp_path):
 def test_the_cpp_template_says_which_model_it_lacks(cpp):
     with Program(str(cpp[0])) as program:
         answer = ask(program, cases("dsm", model="tanh")[0])
-    assert "ended with status 2, saying 'my_adapter: prime/dsm/tanh/c0/t0: write the tanh model here'" in answer.reason
+    said = "my_adapter: prime/dsm/tanh/c0/t0: write the tanh model here"
+    assert f"ended with status 2, saying '{said}'" in answer.reason
 
 
 @pytest.mark.slow

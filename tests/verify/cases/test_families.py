@@ -4,11 +4,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from refsm.verify import cases
+from refsm.verify.cases import cases, value
+from refsm.verify.cases.families import FAMILIES, GROUPS, HIDDEN
 from refsm.verify.objectives import OBJECTIVES, model_names
-from refsm.verify.cases.families import GROUPS, HIDDEN, FAMILIES
-from refsm.verify.cases import value
-from refsm.verify.objectives import OBJECTIVES
 
 
 @pytest.mark.parametrize("objective, values", [("esm", [1.0625, None]), ("ism", [-0.5, None]),

@@ -54,7 +54,7 @@ PUBLIC = [
     ("dsm", "2 sigma^2", lambda c: sq(c.sigma * c.score(c.x_noisy) + c.noise).mean()),
     (
         "dsm",
-        "2 sigma^2 (1 + sigma^2 / 0.25) / d",    # Karras' weight on the error of the denoiser x_noisy + sigma^2 psi
+        "2 sigma^2 (1 + sigma^2 / 0.25) / d",    # Karras' weight on the denoiser
         lambda c: (c.sigma**2 + 0.25) / (c.sigma * 0.5)**2 *
         ((c.x_noisy + c.sigma**2 * c.score(c.x_noisy) - c.x)**2).mean()),
     ("dsm", "2 / d", lambda c: ((c.score(c.x_noisy) - target(c))**2).mean()),

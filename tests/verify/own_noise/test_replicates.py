@@ -94,7 +94,7 @@ def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, r
     """p of the right hypothesis is uniform: at most a few of some hundred runs under 1 %, none
     under 1e-4 (3 % would be a probability of 1e-4)."""
     found, kept = [], replicates._p
-    monkeypatch.setattr(own_noise, "_p", lambda *given: found.append(kept(*given)) or found[-1])
+    monkeypatch.setattr(replicates, "_p", lambda *given: found.append(kept(*given)) or found[-1])
     for seed in range(runs):
         assert verify_own_noise(implementation, objective, replicates,
                                 seed=seed).verdict in ("PASS", "INCONCLUSIVE"
@@ -323,7 +323,7 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
 def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):
     asked = replicates._cases("dae")[::3]
     coarse = [dict(hypotheses._autoencoder(case)) for case in asked]
-    monkeypatch.setattr(own_noise, "NODES", 24)
+    monkeypatch.setattr(replicates, "NODES", 24)
     for case, values in zip(asked, coarse):
         for mistake, value in hypotheses._autoencoder(case):
             assert values[mistake] == pytest.approx(value, rel=1e-4), mistake
