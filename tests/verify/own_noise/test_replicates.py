@@ -212,8 +212,8 @@ MISTAKES = [
 def test_a_mistake_is_named(objective, implementation, mistake):
     report = verify_own_noise(implementation, objective, R[objective])
     assert (report.verdict, report.exit_status, report.convention) == ("MISMATCH", 1, "")
-    assert report.name == f"its expectation is the loss with this mistake: {mistake}" or mistake in "".join(
-        report.cannot_tell)
+    named = f"its expectation is the loss with this mistake: {mistake}"
+    assert report.name == named or mistake in "".join(report.cannot_tell)
 
 
 def test_a_mistake_times_a_factor_is_named():
