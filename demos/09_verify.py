@@ -150,12 +150,12 @@ else:
 # ## The picture
 #
 # The ratio of an answer to the reference, case by case. A convention is a factor that knows the sizes but not theta:
-# one level for each cell (the cells have marks of their own). A mistake depends on theta: the ratios scatter, and no
+# one level for each group (the groups have marks of their own). A mistake depends on theta: the ratios scatter, and no
 # factor mends it. But the ratio alone does not say what it is: the terms do.
 
 # %%
 if plt := pyplot():
-    from refsm.verify.terms import value
+    from refsm.verify.cases import value
 
     shown = {"no 1/2": "no 1/2", "weight sigma^2": r"weight $\sigma^2$", "sign of the target": "sign of the target",
              "sigma for sigma^2": r"$\sigma$ for $\sigma^2$", "no 1/2 on |psi|^2": r"no 1/2 on $|\psi|^2$", "trace dropped": "trace dropped"}
@@ -164,9 +164,9 @@ if plt := pyplot():
         objective, implementation = PLANTED[mistake]
         cases = refsm.verify.cases(objective, "prime")
         ratio = np.array([implementation(case) / value(case) for case in cases])
-        cells = [case.cell for case in cases]
-        for cell, mark in zip(sorted(set(cells)), "osD^vx"):
-            k = np.flatnonzero(np.array(cells) == cell)
+        groups = [case.group for case in cases]
+        for group, mark in zip(sorted(set(groups)), "osD^vx"):
+            k = np.flatnonzero(np.array(groups) == group)
             axis.plot(k, ratio[k], mark, color="k" if reports[mistake].verdict == "CONVENTION" else "#c4501b", markersize=4, fillstyle="none")
         axis.axhline(1, color="0.85", linewidth=0.8, zorder=0)
         axis.set_title(f"{objective}: {shown[mistake]}")

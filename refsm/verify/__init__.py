@@ -1,4 +1,4 @@
-"""Verify another implementation of score matching, and be told what is different: which term, which factor, which sign.
+"""Verify another implementation of score matching: the report says which term, factor or sign.
 
     import refsm
 
@@ -8,9 +8,9 @@
 
     print(refsm.verify(dsm, "dsm"))
 
-Reading order: `cases` (what is asked, and `models`, `families`), `terms` (what an answer is a sum of), `laws`, `bank` (mistakes), `regression`
-and `reading` (from numbers to an explanation), `diagnosis`, `gradients`, `knowledge`, `report`, `api`; then the ways in: `adapters`, `files`,
-`program`, `templates`.
+Reading order: `objectives` (one description each), `cases` (what is asked, and the reference's
+answers), `mistakes` (one row each), `diagnosis` (from numbers to an explanation), `report`, `api`;
+then the ways in: `adapters`, `own_noise`, `command`.
 
 The package is also the function: refsm.verify(implementation, objective) is refsm.verify.verify.
 """
@@ -21,10 +21,12 @@ from types import ModuleType
 from typing import Any
 
 from refsm.verify.api import assert_conforms, verify
-from refsm.verify.cases import FAMILIES, OBJECTIVES, SCHEMA_VERSION, SUITE_VERSION, Answer, Case, cases
-from refsm.verify.report import Report
+from refsm.verify.cases import FAMILIES, SCHEMA_VERSION, SUITE_VERSION, Answer, Case, cases
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.report.report import Report
 
-__all__ = ["verify", "assert_conforms", "cases", "Case", "Answer", "Report", "OBJECTIVES", "FAMILIES", "SCHEMA_VERSION", "SUITE_VERSION"]
+__all__ = ["verify", "assert_conforms", "cases", "Case", "Answer", "Report", "OBJECTIVES",
+           "FAMILIES", "SCHEMA_VERSION", "SUITE_VERSION"]
 
 
 class _CallablePackage(ModuleType):

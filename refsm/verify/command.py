@@ -1,7 +1,8 @@
 """The commands that verify other implementations: verify, export, grade, template, show, selftest.
 
-Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive.  A user's mistake is one line on the standard
-error.  With --json the standard output holds JSON and nothing else, whatever an implementation prints.
+Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive.  A
+user's mistake is one line on the standard error.  With --json the standard output holds JSON and
+nothing else, whatever an implementation prints.
 """
 from __future__ import annotations
 
@@ -13,71 +14,100 @@ import sys
 import threading
 from typing import Any, Callable, Iterator, Sequence
 
-from refsm.verify.adapters import TIME_LIMIT, AdapterError, load
-from refsm.verify.cases import FAMILIES, OBJECTIVES, objective_name
-from refsm.verify.report import Report
+from refsm.verify.adapters.ask import TIME_LIMIT, load
+from refsm.verify.adapters.failures import AdapterError
+from refsm.verify.cases.families import FAMILIES
+from refsm.verify.objectives import OBJECTIVES, objective_name
+from refsm.verify.report.report import Report
 
 __all__ = ["add_commands"]
 
-STATUS = "exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, 3 inconclusive"
-ENDING = "Compiled code that ends the process ends this one too, without a verdict; --cmd runs it apart, and says so"
+STATUS = ("exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, "
+          "3 inconclusive")
+ENDING = ("Compiled code that ends the process ends this one too, without a verdict; --cmd runs it "
+          "apart, and says so")
 WORST_FIRST = (2, 1, 3, 0)
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add the commands to an argparse parser's subparsers; each sets `func`, a function of the arguments that returns the exit status."""
+    """Add the commands to an argparse parser's subparsers; each sets `func`, a function of the
+    arguments that returns the exit status."""
     add = functools.partial(_add, subparsers)
     names = ", ".join(OBJECTIVES)
 
-    parser = add("verify", _verify, "verify an implementation, and say what is different", f"Verify an implementation. {STATUS}. {ENDING}.")
-    parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION", help="a function of a case, e.g. mypackage.adapters:dsm")
-    parser.add_argument("--cmd", metavar="COMMAND", help="a program instead: JSON Lines on its standard input and output; no shell")
+    parser = add("verify", _verify, "verify an implementation, and say what is different",
+                 f"Verify an implementation. {STATUS}. {ENDING}.")
+    parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION",
+                        help="a function of a case, e.g. mypackage.adapters:dsm")
+    parser.add_argument("--cmd", metavar="COMMAND",
+                        help="a program instead: JSON Lines on its standard input and output; "
+                             "no shell")
     parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
     parser.add_argument("--gradient", action="store_true", help="compare gradients too")
-    parser.add_argument("--convention", metavar="TEXT", help="a difference that is meant, as a report prints it, e.g. '2 sigma^2 / d'")
-    parser.add_argument("--known-failures", metavar="FILE", help="identifiers of cases that may fail, one a line, * and ? allowed")
-    parser.add_argument("--own-noise", action="store_true", help="the implementation draws its own noise: compare expectations, not values")
-    parser.add_argument("--replicates", type=int, metavar="R", help="how many draws of each case, fixed in advance (with --own-noise; default: 200)")
+    parser.add_argument("--convention", metavar="TEXT",
+                        help="a difference that is meant, as a report prints it, e.g. "
+                             "'2 sigma^2 / d'")
+    parser.add_argument("--known-failures", metavar="FILE",
+                        help="identifiers of cases that may fail, one per line, * and ? allowed")
+    parser.add_argument("--own-noise", action="store_true",
+                        help="the implementation draws its own noise: compare expectations, "
+                             "not values")
+    parser.add_argument("--replicates", type=int, metavar="R",
+                        help="how many draws of each case, fixed in advance (with --own-noise; "
+                             "default: 200)")
     _add_choice_of_cases(parser)
-    parser.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S", help=f"seconds a call (default: {TIME_LIMIT:g})")
+    parser.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S",
+                        help=f"seconds per call (default: {TIME_LIMIT:g})")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    parser = add("export", _export, "write cases to files, without answers", "Write the cases of some objectives to files, without answers.")
+    parser = add("export", _export, "write cases to files, without answers",
+                 "Write the cases of some objectives to files, without answers.")
     parser.add_argument("objectives", nargs="+", metavar="OBJECTIVE", help=f"{names}, or all")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write, one file an objective")
+    parser.add_argument("--out", required=True, metavar="FOLDER",
+                        help="where to write, one file per objective")
     parser.add_argument("--format", default="json", help="json or npz (default: json)")
     _add_choice_of_cases(parser)
 
-    parser = add("grade", _grade, "report on a file of answers", f"Report on answers to exported cases. {STATUS}.")
+    parser = add("grade", _grade, "report on a file of answers",
+                 f"Report on answers to exported cases. {STATUS}.")
     parser.add_argument("folder", help="the folder that refsm export wrote")
     parser.add_argument("answers", help="a .json or .npz file of answers")
     parser.add_argument("--gradient", action="store_true", help="compare gradients too")
-    parser.add_argument("--convention", metavar="TEXT", help="a difference that is meant, as a report prints it")
-    parser.add_argument("--known-failures", metavar="FILE", help="identifiers of cases that may fail")
+    parser.add_argument("--convention", metavar="TEXT",
+                        help="a difference that is meant, as a report prints it")
+    parser.add_argument("--known-failures", metavar="FILE",
+                        help="identifiers of cases that may fail")
     parser.add_argument("--json", action="store_true", help="print the reports as a JSON list")
 
-    parser = add("template", _template, "print a ready adapter to fill in", "Print an adapter that conforms as it is; one marked line is yours.")
+    parser = add("template", _template, "print a ready adapter to fill in",
+                 "Print an adapter that conforms as it is; one marked line is yours.")
     parser.add_argument("--lang", required=True, help="numpy, torch, jax, julia or cpp")
     parser.add_argument("--objective", required=True, nargs="+", help=f"{names}, or all")
 
-    parser = add("show", _show, "lay one case open", "What is given in a case, and with --steps everything that follows from it.")
+    parser = add("show", _show, "lay one case open",
+                 "What is given in a case, and with --steps everything that follows from it.")
     parser.add_argument("case", help="an identifier, e.g. paper/dsm/1")
-    parser.add_argument("--steps", action="store_true", help="every intermediate quantity, in the order in which it can be computed")
+    parser.add_argument("--steps", action="store_true",
+                        help="every intermediate quantity, in the order of computation")
 
-    parser = add("selftest", _selftest, "verify the verifier", "Plant known mistakes and see that each is named, and that nothing else is.")
-    parser.add_argument("--full", action="store_true", help="all of it, which takes some minutes (default: a sample, some seconds)")
+    parser = add("selftest", _selftest, "verify the verifier",
+                 "Plant known mistakes and see that each is named, and that nothing else is.")
+    parser.add_argument("--full", action="store_true",
+                        help="all of it, which takes some minutes (default: a sample, "
+                             "some seconds)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
-def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], summary: str, description: str) -> argparse.ArgumentParser:
+def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], summary: str,
+         description: str) -> argparse.ArgumentParser:
     @functools.wraps(work)
     def run(args: argparse.Namespace) -> int:
         try:
             status = work(args)
             sys.stdout.flush()
             return status
-        except BrokenPipeError:                              # the reader has seen enough; that is no mistake of the user's
+        except BrokenPipeError:                      # the reader has seen enough: no mistake
             raise
         except AdapterError as error:
             return _refused(str(error), error.status)
@@ -91,8 +121,10 @@ def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], 
 
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--family", help=f"{', '.join(FAMILIES)} (default: prime)")
-    parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, mixture, rbm")
-    parser.add_argument("--seed", type=int, default=0, help="another set of cases of the same sizes (default: 0, the pinned one)")
+    parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, "
+                                        "mixture, rbm")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="another set of cases of the same sizes (default: 0, the pinned one)")
 
 
 def _seconds(text: str) -> float:
@@ -102,10 +134,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-_seconds.__name__ = "number of seconds > 0"      # argparse shows it: "invalid number of seconds > 0 value: 'x'"
+_seconds.__name__ = "number of seconds > 0"      # argparse: "invalid number of seconds > 0 value"
 
 
-# -- the commands -------------------------------------------------------------------------------------------------
+# -- the commands ---------------------------------------------------------------------------------
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -124,27 +156,33 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
     from refsm.verify.api import verify
-    from refsm.verify.program import Program
+    from refsm.verify.adapters.program import Program
 
-    settings = {"gradient": args.gradient, "convention": args.convention, "known_failures": args.known_failures, "family": args.family, "model": args.model,
-                "seed": args.seed}
+    settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
+                "known_failures": args.known_failures, "family": args.family,
+                "model": args.model}
     if args.cmd is None:
-        return verify(stack.enter_context(_progress(load(args.implementation))), objective, time_limit=args.time_limit, **settings)
+        function = stack.enter_context(_progress(load(args.implementation)))
+        return verify(function, objective, time_limit=args.time_limit, **settings)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
-    return verify(stack.enter_context(_progress(program)), objective, time_limit=threading.TIMEOUT_MAX, **settings)     # the program has its own limit
+    function = stack.enter_context(_progress(program))                 # it has its own time limit
+    return verify(function, objective, time_limit=threading.TIMEOUT_MAX, **settings)
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
     from refsm.verify.own_noise import REPLICATES, verify_own_noise
 
-    if args.cmd is not None or args.gradient or {args.known_failures, args.family, args.model} != {None}:
-        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has cases of its own, and needs a Python function")
+    others = {args.known_failures, args.family, args.model} != {None}
+    if args.cmd is not None or args.gradient or others:
+        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or "
+                         "--model: it has cases of its own, and needs a Python function")
     replicates = REPLICATES if args.replicates is None else args.replicates
-    return verify_own_noise(load(args.implementation), objective, replicates, args.seed, args.convention, args.time_limit)
+    return verify_own_noise(load(args.implementation), objective, replicates, args.seed,
+                            args.convention, args.time_limit)
 
 
 def _export(args: argparse.Namespace) -> int:
-    from refsm.verify.files import export
+    from refsm.verify.adapters.files import export
 
     names = list(OBJECTIVES) if args.objectives == ["all"] else args.objectives
     for path in export(names, args.out, args.format, args.family or "prime", args.seed, args.model):
@@ -153,36 +191,38 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
-    from refsm.verify.files import grade
+    from refsm.verify.adapters.files import grade
 
-    reports = grade(args.folder, args.answers, gradient=args.gradient, convention=args.convention, known_failures=args.known_failures)
+    reports = grade(args.folder, args.answers, gradient=args.gradient, convention=args.convention,
+                    known_failures=args.known_failures)
     _print(reports, args.json)
     return min((report.exit_status for report in reports), key=WORST_FIRST.index)
 
 
 def _template(args: argparse.Namespace) -> int:
-    from refsm.verify.templates import template
+    from refsm.verify.adapters.templates import template
 
     print(template(args.lang, args.objective), end="")
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    from refsm.verify.show import find, show
+    from refsm.verify.cases.show import find, show
 
     print(show(find(args.case), args.steps))
     return 0
 
 
 def _selftest(args: argparse.Namespace) -> int:
-    from refsm.verify.selftest import selftest
+    from refsm.verify.diagnosis.selftest import selftest
 
     result = selftest(quick=not args.full, seed=args.seed)
-    print(json.dumps({"passed": result.passed, "counts": result.counts, "failures": result.failures}) if args.json else result)
+    counts = {"passed": result.passed, "counts": result.counts, "failures": result.failures}
+    print(json.dumps(counts) if args.json else result)
     return 0 if result.passed else 1
 
 
-# -- printing -----------------------------------------------------------------------------------------------------
+# -- printing -------------------------------------------------------------------------------------
 
 
 def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> None:
@@ -200,10 +240,11 @@ def _refused(sentence: str, status: int) -> int:
 
 @contextlib.contextmanager
 def _quiet(quiet: bool) -> Iterator[None]:
-    """What an implementation prints goes to the standard error, where the standard output is for JSON; if it puts other streams in the place
-    of these two, they are put back."""
-    with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout), contextlib.redirect_stderr(sys.stderr):
-        yield
+    """What an implementation prints goes to the standard error, where the standard output is for
+    JSON; if it puts other streams in the place of these two, they are put back."""
+    with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout):
+        with contextlib.redirect_stderr(sys.stderr):
+            yield
 
 
 @contextlib.contextmanager

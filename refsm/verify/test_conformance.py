@@ -2,7 +2,8 @@
 
     REFSM_IMPLEMENTATION=mypackage.adapters pytest --pyargs refsm.verify
 
-The module has functions of a case named as the objectives (dsm, ism, ssm, ...); each one that it has is verified.  It may also have
+The module has functions of a case named as the objectives (dsm, ism, ssm, ...); each one that it
+has is verified.  It may also have
 
     CONVENTIONS = {"dsm": "sigma^2"}        differences that are meant, as a report prints them
     GRADIENTS = {"dsm", "ism"}              objectives whose gradients are compared too
@@ -15,20 +16,23 @@ from typing import Any
 
 import pytest
 
-from refsm.verify import OBJECTIVES, adapters, verify
+from refsm.verify import OBJECTIVES, verify
+from refsm.verify.adapters.ask import module as module_of
+from refsm.verify.adapters.failures import AdapterError
 
 VARIABLE = "REFSM_IMPLEMENTATION"
 
 
 @pytest.fixture(scope="module")
 def implementation() -> Any:
-    """The module under test; skips where none is named, fails in one line where it cannot be used."""
+    """The module under test: a skip where none is named, a failure where it cannot be used."""
     name = os.environ.get(VARIABLE)
     if not name:
-        pytest.skip(f"{VARIABLE} is not set; set it to a module that has functions of a case named {', '.join(OBJECTIVES)}")
+        pytest.skip(f"{VARIABLE} is not set; set it to a module that has functions of a case named "
+                    f"{', '.join(OBJECTIVES)}")
     try:
-        module = adapters.module(name)
-    except adapters.AdapterError as error:
+        module = module_of(name)
+    except AdapterError as error:
         pytest.fail(str(error), pytrace=False)
     if not any(callable(getattr(module, objective, None)) for objective in OBJECTIVES):
         pytest.fail(f"{name} has no function named {', '.join(OBJECTIVES)}", pytrace=False)
@@ -41,8 +45,11 @@ def test_implementation_conforms(implementation: Any, objective: str) -> None:
     function = getattr(implementation, objective, None)
     if not callable(function):
         pytest.skip(f"{implementation.__name__} has no function {objective}")
-    report = verify(function, objective, convention=getattr(implementation, "CONVENTIONS", {}).get(objective),
-                    gradient=objective in getattr(implementation, "GRADIENTS", ()), known_failures=getattr(implementation, "KNOWN_FAILURES", None))
+    settings: dict[str, Any] = {"GRADIENTS": (), "CONVENTIONS": {}, "KNOWN_FAILURES": None}
+    settings = {name: getattr(implementation, name, usual) for name, usual in settings.items()}
+    report = verify(function, objective, gradient=objective in settings["GRADIENTS"],
+                    convention=settings["CONVENTIONS"].get(objective),
+                    known_failures=settings["KNOWN_FAILURES"])
     if report.verdict == "INCONCLUSIVE":
         pytest.fail(f"inconclusive\n{report}", pytrace=False)
     if report.exit_status:

@@ -5,18 +5,9 @@ import numpy as np
 import pytest
 
 import refsm
-from refsm.verify import Answer, assert_conforms, cases, terms, verify
-from refsm.verify.api import normal
-from refsm.verify.terms import per_sample, value
-
-
-MADE = {}
-
-
-def gradient(case):
-    """The reference's gradient, made once."""
-    MADE[case.id] = MADE.get(case.id) or terms.gradient(case)
-    return MADE[case.id]
+from refsm.verify import Answer, assert_conforms, cases, verify
+from refsm.verify.convention import normal
+from refsm.verify.cases import gradient, per_sample, value
 
 
 def half(c):
@@ -32,11 +23,18 @@ def upside_down(c):
 
 def test_the_package_is_a_function():
     report = refsm.verify(value, "dsm")
-    assert report.verdict == "PASS" and report.exit_status == 0 and bool(report) and refsm.verify.cases("dsm") and refsm.assert_conforms is assert_conforms
+    assert report.verdict == "PASS"
+    assert report.exit_status == 0
+    assert bool(report)
+    assert refsm.verify.cases("dsm")
+    assert refsm.assert_conforms is assert_conforms
 
 
-@pytest.mark.parametrize("objective", ["dsm", "ssm", "ratio", *(pytest.param(objective, marks=pytest.mark.slow) for objective in (
-    "esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dae", "ssm_vr", "pseudo"))])
+@pytest.mark.parametrize("objective", [
+    "dsm", "ssm", "ratio", *(pytest.param(objective, marks=pytest.mark.slow)
+                             for objective in ("esm", "ism", "regularized", "parzen_esm",
+                                               "parzen_ism", "dae", "ssm_vr", "pseudo"))
+])
 def test_the_reference_passes_in_every_family_and_precision_and_form(objective):
     for family in ("prime", "array", "paper"):
         assert verify(value, objective, family=family).verdict == "PASS"
@@ -47,9 +45,12 @@ def test_the_reference_passes_in_every_family_and_precision_and_form(objective):
 
 def test_a_convention_conforms_once_it_is_declared():
     report = verify(half, "dsm")
-    assert (report.verdict, report.law, report.convention, report.exit_status) == ("CONVENTION", "2", "2", 1)
+    assert (report.verdict, report.factor, report.convention, report.exit_status) == ("CONVENTION",
+                                                                                      "2", "2", 1)
     declared = verify(half, "dsm", convention="2")
-    assert declared.exit_status == 0 and declared.conforms and declared.failing == ()
+    assert declared.exit_status == 0
+    assert declared.conforms
+    assert declared.failing == ()
     assert_conforms(half, "dsm", convention="2")
     with pytest.raises(AssertionError, match="CONVENTION  dsm: a factor 2"):
         assert_conforms(half, "dsm")
@@ -58,18 +59,25 @@ def test_a_convention_conforms_once_it_is_declared():
 @pytest.mark.slow
 def test_after_a_declaration_the_run_is_strict():
     report = verify(value, "dsm", convention="2")
-    assert report.verdict == "MISMATCH" and report.exit_status == 1 and "the reference itself, not the declared 2" in report.name
+    assert report.verdict == "MISMATCH"
+    assert report.exit_status == 1
+    assert "the reference itself, not the declared 2" in report.name
     assert verify(lambda c: 2.0001 * value(c), "dsm", convention="2").exit_status == 1
-    assert verify(upside_down, "dsm", convention="2").exit_status == 1 and verify(upside_down, "dsm", convention="target x -1").exit_status == 0
+    assert verify(upside_down, "dsm", convention="2").exit_status == 1
+    assert verify(upside_down, "dsm", convention="target x -1").exit_status == 0
     assert verify(value, "dsm", convention="1").exit_status == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("written, meant", [
-    ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"), ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
-    ("only the first dimension", "only the first dimension"), ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
-    ("directions of unit length", "directions of unit length"), ("d; only the first bit", "d; only the first bit"), ("constant dropped", "constant dropped"),
-    ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
+@pytest.mark.parametrize(
+    "written, meant",
+    [("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"),
+     ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
+     ("only the first dimension", "only the first dimension"),
+     ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
+     ("directions of unit length", "directions of unit length"),
+     ("d; only the first bit", "d; only the first bit"), ("constant dropped", "constant dropped"),
+     ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_a_convention_may_be_written_in_several_ways(written, meant):
     assert normal(written) == meant
 
@@ -78,9 +86,11 @@ def test_a_convention_may_be_written_in_several_ways(written, meant):
 def test_a_weight_by_sigma_can_be_declared():
     weighted = lambda c: np.exp(-c.sigma) * value(c)                    # noqa: E731
     line = "weight w(0.37) = 0.690734, w(0.61) = 0.543351, w(1.3) = 0.272532"
-    assert verify(weighted, "dsm").convention == line and verify(weighted, "dsm", convention=line).exit_status == 0
+    assert verify(weighted, "dsm").convention == line
+    assert verify(weighted, "dsm", convention=line).exit_status == 0
     other = verify(lambda c: np.exp(-2 * c.sigma) * value(c), "dsm", convention=line)
-    assert other.exit_status == 1 and "w(0.37) = 0.477114" in other.convention
+    assert other.exit_status == 1
+    assert "w(0.37) = 0.477114" in other.convention
 
 
 def test_answers_that_differ_between_equal_calls_are_no_finer_than_that():
@@ -90,20 +100,29 @@ def test_answers_that_differ_between_equal_calls_are_no_finer_than_that():
 
     wide = verify(unsteady(5e-5), "dsm")
     assert (wide.verdict, wide.exit_status, wide.convention) == ("INCONCLUSIVE", 3, "")
-    assert wide.name == "the answers are the reference's, but two equal calls differ by 5e-05, more than the rounding of float64"
+    assert wide.name == (
+        "the answers are the reference's, but two equal calls differ by 5e-05, more than the "
+        "rounding of float64")
     fine = verify(unsteady(3e-15), "dsm")
-    assert fine.verdict == "PASS" and fine.notes == ("two equal calls differ by 3e-15: nothing finer can be said",)
+    assert fine.verdict == "PASS"
+    assert fine.notes == ("two equal calls differ by 3e-15: nothing finer can be said",)
     single = verify(unsteady(3e-6, np.float32), "dsm")
-    assert single.verdict == "PASS" and single.resolution >= 2.8e-6
+    assert single.verdict == "PASS"
+    assert single.resolution >= 2.8e-6
     assert verify(unsteady(5e-5, lambda v: 2 * v), "dsm").verdict == "CONVENTION"
     drawn = iter(np.random.default_rng(3).standard_normal(9))
-    shaken = verify(lambda c: {"value": value(c), "gradient": {"b": next(drawn) + 0 * c.params["b"]}}, "dsm", gradient=True)
-    assert shaken.exit_status == 3 and "two equal calls gave gradient['b'] " in shaken.name
+    shaken = verify(
+        lambda c: {"value": value(c), "gradient": {"b": next(drawn) + 0 * c.params["b"]}}, "dsm",
+        gradient=True)
+    assert shaken.exit_status == 3
+    assert "two equal calls gave gradient['b'] " in shaken.name
 
 
 def test_noise_of_single_precision_in_wide_answers_is_in_the_headline():
     rough = verify(lambda c: value(c) * (1 + 1e-7 * np.sin(1e5 * value(c))), "dsm")
-    assert rough.verdict == "PASS" and rough.name == "every answer is the reference's, to single precision" and "or noise" in rough.notes[0]
+    assert rough.verdict == "PASS"
+    assert rough.name == "every answer is the reference's, to single precision"
+    assert "or noise" in rough.notes[0]
 
 
 def test_a_known_failure_is_no_pass():
@@ -115,13 +134,22 @@ def test_a_known_failure_is_no_pass():
 def test_gradients_are_compared_when_asked_for():
     right = lambda c: {"value": value(c), "gradient": gradient(c)}      # noqa: E731
     assert verify(right, "dsm", gradient=True).verdict == "PASS"
-    frozen = lambda c: {"value": value(c), "gradient": {k: g * (k != "b") for k, g in gradient(c).items()}}      # noqa: E731
+    frozen = lambda c: {
+        "value": value(c), "gradient": {k: g * (k != "b")
+                                        for k, g in gradient(c).items()}
+    }    # noqa: E731
     report = verify(frozen, "dsm", gradient=True)
-    assert report.verdict == "MISMATCH" and report.gradient == ("the gradient for b is 0: the parameter is not in the graph, or was frozen",)
-    assert verify(frozen, "dsm").verdict == "PASS" and any("gradient=True" in text for text in verify(frozen, "dsm").cannot_tell)
+    assert report.verdict == "MISMATCH"
+    assert report.gradient == (
+        "the gradient for b is 0: the parameter is not in the graph, or was frozen",)
+    assert verify(frozen, "dsm").verdict == "PASS"
+    assert any("gradient=True" in text for text in verify(frozen, "dsm").cannot_tell)
     assert verify(value, "dsm", gradient=True).exit_status == 3
-    with_slip = verify(lambda c: {"value": upside_down(c), "gradient": frozen(c)["gradient"]}, "dsm", gradient=True)
-    assert with_slip.verdict == "MISMATCH" and "sign of the target" in with_slip.name and len(with_slip.gradient) >= 1
+    with_slip = verify(lambda c: {"value": upside_down(c), "gradient": frozen(c)["gradient"]},
+                       "dsm", gradient=True)
+    assert with_slip.verdict == "MISMATCH"
+    assert "sign of the target" in with_slip.name
+    assert len(with_slip.gradient) >= 1
 
 
 def test_what_a_symmetric_gradient_hides_is_in_the_report():
@@ -130,13 +158,18 @@ def test_what_a_symmetric_gradient_hides_is_in_the_report():
         return {"value": value(c), "gradient": {**gradient(c), "W": gradient(c)["W"] + S - S.T}}
 
     report = verify(lopsided, "ratio", gradient=True)
-    assert report.verdict == "PASS" and report.cannot_tell[-1].endswith("of its gradient G is compared, and yours is not symmetric")
+    assert report.verdict == "PASS"
+    assert report.cannot_tell[-1].endswith(
+        "of its gradient G is compared, and yours is not symmetric")
 
 
 def test_terms_of_single_points_are_compared_too():
     rolled = verify(lambda c: {"value": value(c), "per_sample": np.roll(per_sample(c), 1)}, "ism")
-    assert rolled.verdict == "MISMATCH" and rolled.name == "the terms of the points are right, but in another order"
-    other = verify(lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n}, "ism")
+    assert rolled.verdict == "MISMATCH"
+    assert rolled.name == "the terms of the points are right, but in another order"
+    other = verify(
+        lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n},
+        "ism")
     assert "the mean over points is right, but their terms are not" in other.name
 
 
@@ -146,75 +179,106 @@ def test_known_failures_are_excused_and_only_they(tmp_path):
     assert verify(half, "dsm", known_failures=listed).exit_status == 0
     assert verify(half, "dsm", known_failures=["prime/dsm/c0/*"]).exit_status == 1
     fine = verify(value, "dsm", known_failures=["prime/dsm/c0/t0"])
-    assert fine.exit_status == 0 and fine.notes == ("known failures that do not fail: prime/dsm/c0/t0",)
-    with pytest.raises(ValueError, match="known_failures must be identifiers of cases or a file of them, but .* cannot be read"):
+    assert fine.exit_status == 0
+    assert fine.notes == ("known failures that do not fail: prime/dsm/c0/t0",)
+    with pytest.raises(
+            ValueError, match=
+            "known_failures must be identifiers of cases or a file of them, but .* cannot be read"):
         verify(value, "dsm", known_failures=str(tmp_path / "none"))
 
 
 def test_an_implementation_that_fails_is_a_report():
     broken = verify(lambda c: 1 / 0, "dsm")
-    assert broken.verdict == "BROKEN" and broken.exit_status == 2 and "ZeroDivisionError" in broken.name
+    assert broken.verdict == "BROKEN"
+    assert broken.exit_status == 2
+    assert "ZeroDivisionError" in broken.name
     rng = np.random.default_rng(0)
     own_noise = verify(lambda c: value(c) + rng.standard_normal(), "dsm")
-    assert own_noise.verdict == "INCONCLUSIVE" and own_noise.exit_status == 3
+    assert own_noise.verdict == "INCONCLUSIVE"
+    assert own_noise.exit_status == 3
     assert verify("no.such.module:loss", "dsm").exit_status == 2
     lost = verify(lambda c: c.score(c.x_noisy).sum(), "dsm", family="array")
-    assert lost.exit_status == 2 and lost.name.endswith("(an array case has no model and no functions; its arrays are x, noise, x_noisy, score)")
+    assert lost.exit_status == 2
+    assert lost.name.endswith(
+        "(an array case has no model and no functions; its arrays are x, noise, x_noisy, score)")
     assert "array case" not in broken.name
 
 
 def test_an_implementation_may_be_named():
-    report = verify("refsm.verify.terms:value", "dsm")
-    assert report.verdict == "PASS" and report.reproduce.startswith("refsm verify refsm.verify.terms:value --objective dsm\n")
-    assert verify(value, "ism", gradient=True).reproduce.startswith("refsm verify refsm.verify.terms:value --objective ism --gradient")
+    report = verify("refsm.verify.cases.reference:value", "dsm")
+    assert report.verdict == "PASS"
+    assert report.reproduce.startswith(
+        "refsm verify refsm.verify.cases.reference:value --objective dsm\n")
+    assert verify(value, "ism", gradient=True).reproduce.startswith(
+        "refsm verify refsm.verify.cases.reference:value --objective ism --gradient")
     assert verify(half, "dsm").reproduce.splitlines()[-1] == "refsm show prime/dsm/c0/t0 --steps"
 
 
 def test_cases_can_be_given():
     some = [case for case in cases("dsm", "prime", seed=4)]
-    assert verify(half, "dsm", cases=some).convention == "2" and verify(half, "dsm", cases=some).case["id"].startswith("prime/dsm/seed4/")
+    assert verify(half, "dsm", cases=some).convention == "2"
+    assert verify(half, "dsm", cases=some).case["id"].startswith("prime/dsm/seed4/")
     few = verify(half, "dsm", cases=some[:2])
-    assert few.verdict == "UNEXPLAINED" and "too few" in few.name and len(few.failing) == 2
+    assert few.verdict == "UNEXPLAINED"
+    assert "too few" in few.name
+    assert len(few.failing) == 2
     assert verify(value, "dsm", cases=some[:2]).verdict == "PASS"
 
 
-@pytest.mark.parametrize("call, error, text", [
-    (lambda: verify(value, "none"), ValueError, "objective must be one of"), (lambda: verify(value, "dsm", cases=[]), ValueError, "cases must not be empty"),
-    (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
-    (lambda: verify(value, "dsm", cases=cases("ism")), ValueError, "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
-    (lambda: verify(value, "dsm", convention='__import__("os")'), ValueError, "is not a convention: one is a factor such as 2 sigma"),
-    (lambda: verify(value, "dsm", convention="apples x 2"), ValueError, "'apples x 2' is not a convention"),
-    (lambda: verify(value, "dsm", convention="weight w(sigma)"), ValueError, "'weight w.sigma.' is not a convention"),
-    (lambda: verify(value, "dsm", convention="2 apples"), ValueError, "'2 apples' contains 'apples'")])
+@pytest.mark.parametrize(
+    "call, error, text",
+    [(lambda: verify(value, "none"), ValueError, "objective must be one of"),
+     (lambda: verify(value, "dsm", cases=[]), ValueError, "cases must not be empty"),
+     (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
+     (lambda: verify(value, "dsm", cases=cases("ism")), ValueError,
+      "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
+     (lambda: verify(value, "dsm", convention='__import__("os")'), ValueError,
+      "is not a convention: one is a factor such as 2 sigma"),
+     (lambda: verify(value, "dsm", convention="apples x 2"), ValueError,
+      "'apples x 2' is not a convention"),
+     (lambda: verify(value, "dsm", convention="weight w(sigma)"), ValueError,
+      "'weight w.sigma.' is not a convention"),
+     (lambda: verify(value, "dsm", convention="2 apples"), ValueError,
+      "'2 apples' contains 'apples'")])
 def test_wrong_arguments_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
 
 
 def test_a_report_is_text_of_a_hundred_columns_and_json():
-    for loss in (value, half, upside_down, lambda c: np.exp(-c.sigma) * value(c), lambda c: float(c.params["W"][0, 0])):
+    for loss in (value, half, upside_down, lambda c: np.exp(-c.sigma) * value(c),
+                 lambda c: float(c.params["W"][0, 0])):
         report = verify(loss, "dsm")
         assert all(len(line) <= 100 for line in str(report).splitlines())
-        assert json.loads(report.to_json())["verdict"] == report.verdict and json.loads(report.to_json())["exit_status"] == report.exit_status
+        assert json.loads(report.to_json())["verdict"] == report.verdict
+        assert json.loads(report.to_json())["exit_status"] == report.exit_status
 
 
 def test_the_report_of_the_sign_of_the_target():
     text = str(verify(upside_down, "dsm"))
-    for line in ("MISMATCH  dsm: the sign of the target (equally: of the score)", "the energy is learned upside down", "torchebm before its pull request 333",
-                 "|psi|^2 / 2: right in every case", 'convention="target x -1"', "refsm show prime/dsm/c0/t0 --steps"):
+    for line in ("MISMATCH  dsm: the sign of the target (equally: of the score)",
+                 "the energy is learned upside down", "torchebm before its pull request 333",
+                 "|psi|^2 / 2: right in every case", 'convention="target x -1"',
+                 "refsm show prime/dsm/c0/t0 --steps"):
         assert line in text
 
 
 def test_an_unexplained_mismatch_says_where_it_is_right():
-    report = verify(lambda c: value(c) if c.d == 3 else value(c) + float(c.params["W"][0, 0]), "ism")
-    assert report.verdict == "UNEXPLAINED" and "they are right where d is 3 and wrong where it is 5" in report.name and len(report.failing) == 15
+    report = verify(lambda c: value(c)
+                    if c.d == 3 else value(c) + float(c.params["W"][0, 0]), "ism")
+    assert report.verdict == "UNEXPLAINED"
+    assert "they are right where d is 3 and wrong where it is 5" in report.name
+    assert len(report.failing) == 15
     assert verify(lambda c: 1.5, "ism").name == "the answers do not depend on the parameters"
-    assert verify(lambda c: 0.0, "ism").name == "the answers do not depend on the parameters: every one is 0"
+    assert verify(lambda c: 0.0,
+                  "ism").name == "the answers do not depend on the parameters: every one is 0"
 
 
 def test_too_few_digits_are_inconclusive():
     report = verify(lambda c: float(f"{value(c):.3g}"), "ism")
-    assert report.verdict == "INCONCLUSIVE" and report.exit_status == 3 and "3 printed digits" in report.name
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.exit_status == 3
+    assert "3 printed digits" in report.name
 
 
 def test_answers_may_be_answers():

@@ -1,4 +1,5 @@
-"""The commands: what they print, where, and with which exit status; never a traceback for a user's mistake."""
+"""The commands: what they print, where, and with which exit status; never a traceback for a user's
+mistake."""
 import json
 import os
 import pty
@@ -11,34 +12,35 @@ import pytest
 import refsm
 from refsm.cli import main
 from refsm.verify import command
-from refsm.verify.cases import OBJECTIVES, cases
-from refsm.verify.files import export
-from refsm.verify.terms import gradient, per_sample, value
+from refsm.verify.cases import cases
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.adapters.files import export
+from refsm.verify.cases import gradient, per_sample, value
 
 ROOT = os.path.dirname(os.path.dirname(refsm.__file__))
 
 ADAPTER = """
-    from refsm.verify import terms
+    from refsm.verify.cases import gradient, value
 
     def dsm(case):
-        return {"value": terms.value(case)}
+        return {"value": value(case)}
 
     def twice(case):
-        return 2 * terms.value(case)
+        return 2 * value(case)
 
     def noisy(case, rng):
         r = case.score(case.x + case.sigma * (eps := rng.standard_normal(case.x.shape))) + eps / case.sigma
         return (r * r).sum(axis=1).mean() / 2
 
     def first_wrong(case):
-        return terms.value(case) + case.id.endswith("c3/t2")
+        return value(case) + case.id.endswith("c3/t2")
 
     def wrong_gradient(case):
-        return {"value": terms.value(case), "gradient": {name: 2 * block for name, block in terms.gradient(case).items()}}
+        return {"value": value(case), "gradient": {name: 2 * block for name, block in gradient(case).items()}}
 
     def printing(case):
         print("epoch 1")
-        return terms.value(case)
+        return value(case)
 
     def raising(case):
         raise RuntimeError("no GPU")
@@ -52,7 +54,7 @@ ADAPTER = """
             pass
 
     def right_gradient(case):
-        return {"value": terms.value(case), "gradient": terms.gradient(case)}
+        return {"value": value(case), "gradient": gradient(case)}
 """
 
 
@@ -84,30 +86,41 @@ def run(folder, capsys):
 def refused(run, *words, status=2):
     """The one line on the standard error."""
     got, out, err = run(*words)
-    assert got == status and out == "" and err.count("\n") == 1 and err.startswith("refsm: ")
+    assert got == status
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("refsm: ")
     return err[len("refsm: "):-1]
 
 
-# -- verify -------------------------------------------------------------------------------------------------------
+# -- verify ----------------------------------------------------------------------------------------
 
 
 def test_a_right_implementation_passes(run):
-    status, out, err = run("verify", "own_adapters:right_gradient", "--objective", "dsm", "--gradient")
-    assert status == 0 and out.startswith("PASS  dsm: ") and err == ""
+    status, out, err = run("verify", "own_adapters:right_gradient", "--objective", "dsm",
+                           "--gradient")
+    assert status == 0
+    assert out.startswith("PASS  dsm: ")
+    assert err == ""
 
 
 def test_the_objective_is_the_functions_name_unless_another_is_said(run):
-    assert run("verify", "own_adapters:dsm")[:2] == run("verify", "own_adapters:dsm", "--objective", "DenoisingScoreMatching")[:2]
+    assert run("verify", "own_adapters:dsm")[:2] == run("verify", "own_adapters:dsm", "--objective",
+                                                        "DenoisingScoreMatching")[:2]
     assert run("verify", "own_adapters:dsm", "--objective", "ism")[1].startswith("PASS  ism")
     assert refused(run, "verify", "own_adapters:twice").startswith("objective must be one of ")
 
 
 def test_a_difference_is_status_1_and_may_be_declared(run):
     status, out, _ = run("verify", "own_adapters:twice", "--objective", "dsm")
-    assert status == 1 and out.startswith("CONVENTION  dsm") and 'convention="2"' in out and "refsm verify own_adapters:twice --objective dsm" in out
+    assert status == 1
+    assert out.startswith("CONVENTION  dsm" )
+    assert 'convention="2"' in out
+    assert "refsm verify own_adapters:twice --objective dsm" in out
     assert run("verify", "own_adapters:twice", "--objective", "dsm", "--convention", "2")[0] == 0
     assert run("verify", "own_adapters:dsm", "--convention", "sigma**2")[0] == 1
-    assert refused(run, "verify", "own_adapters:dsm", "--convention", "2 times").startswith("a law must be a product")
+    assert refused(run, "verify", "own_adapters:dsm", "--convention",
+                   "2 times").startswith("a factor must be a product")
 
 
 @pytest.mark.slow
@@ -119,61 +132,87 @@ def test_gradients_are_compared_when_asked_for(run):
 def test_known_failures_come_from_a_file(run, folder):
     assert run("verify", "own_adapters:first_wrong", "--objective", "dsm")[0] == 1
     (folder / "known.txt").write_text("# the third theta\nprime/dsm/c3/t2\n")
-    status, out, _ = run("verify", "own_adapters:first_wrong", "--objective", "dsm", "--known-failures", "known.txt")
+    status, out, _ = run("verify", "own_adapters:first_wrong", "--objective", "dsm",
+                         "--known-failures", "known.txt")
     assert status == 0, out
-    assert "none.txt cannot be read: No such file or directory" in refused(run, "verify", "own_adapters:dsm", "--known-failures", "none.txt")
+    assert "none.txt cannot be read: No such file or directory" in refused(
+        run, "verify", "own_adapters:dsm", "--known-failures", "none.txt")
 
 
 def test_other_cases_are_asked_for(run):
     status, out, _ = run("verify", "own_adapters:dsm", "--model", "tanh", "--seed", "5", "--json")
-    assert status == 0 and json.loads(out)["model"] == "tanh"
+    assert status == 0
+    assert json.loads(out)["model"] == "tanh"
     assert run("verify", "own_adapters:dsm", "--family", "paper")[1].startswith("PASS  dsm: all ")
-    assert refused(run, "verify", "own_adapters:dsm", "--family", "new").startswith("family must be one of paper, prime, array")
-    assert refused(run, "verify", "own_adapters:dsm", "--model", "resnet").startswith("model must be one of ")
-    assert refused(run, "verify", "own_adapters:dsm", "--seed", "-1") == "seed must be an integer >= 0, but it is -1"
+    assert refused(run, "verify", "own_adapters:dsm", "--family",
+                   "new").startswith("family must be one of paper, prime, array")
+    assert refused(run, "verify", "own_adapters:dsm", "--model",
+                   "resnet").startswith("model must be one of ")
+    assert refused(run, "verify", "own_adapters:dsm", "--seed",
+                   "-1") == "seed must be an integer >= 0, but it is -1"
 
 
 def test_json_is_all_that_stands_on_the_standard_output(run):
     status, out, err = run("verify", "own_adapters:printing", "--objective", "dsm", "--json")
     report = json.loads(out)
-    assert (status, report["verdict"], report["exit_status"], report["objective"]) == (0, "PASS", 0, "dsm")
+    assert (status, report["verdict"], report["exit_status"], report["objective"]) == (0, "PASS", 0,
+                                                                                       "dsm")
     assert err.count("epoch 1") == 60
     assert run("verify", "own_adapters:printing", "--objective", "dsm")[1].startswith("epoch 1\n")
 
 
-@pytest.mark.parametrize("function, status, sentence", [
-    ("raising", 2, "BROKEN  dsm: prime/dsm/c0/t0: the implementation raised RuntimeError: no GPU, at own_adapters.py:25: raise RuntimeError"),
-    ("random", 3, "INCONCLUSIVE  dsm: prime/dsm/c0/t0: two equal calls gave value"),
-    ("hanging", 2, "BROKEN  dsm: prime/dsm/c0/t0: the implementation did not return within 0.2 s")])
+@pytest.mark.parametrize("function, status, sentence", [(
+    "raising", 2,
+    "BROKEN  dsm: prime/dsm/c0/t0: the implementation raised RuntimeError: no GPU, at "
+    "own_adapters.py:25: raise RuntimeError"
+), ("random", 3, "INCONCLUSIVE  dsm: prime/dsm/c0/t0: two equal calls gave value"
+    ), ("hanging", 2,
+        "BROKEN  dsm: prime/dsm/c0/t0: the implementation did not return within 0.2 s")])
 def test_an_implementation_that_fails_is_told_in_its_own_line(run, function, status, sentence):
-    got, out, err = run("verify", f"own_adapters:{function}", "--objective", "dsm", "--time-limit", "0.2")
-    assert got == status and err == ""
+    got, out, err = run("verify", f"own_adapters:{function}", "--objective", "dsm", "--time-limit",
+                        "0.2")
+    assert got == status
+    assert err == ""
     assert " ".join(out.split()).startswith(" ".join(sentence.split()))
 
 
 def test_a_report_is_printed_whatever_becomes_of_the_streams(run, folder):
-    (folder / "own_streams.py").write_text("import io, sys\nfrom refsm.verify.terms import value\n\n"
-                                           "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n")
+    (folder / "own_streams.py").write_text(
+        "import io, sys\nfrom refsm.verify.cases import value\n\n"
+        "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n")
     assert run("verify", "own_streams:dsm")[:2] == run("verify", "own_adapters:dsm")[:2]
     assert json.loads(run("verify", "own_streams:dsm", "--json")[1])["verdict"] == "PASS"
     sys.modules.pop("own_streams")
 
 
 def test_an_implementation_that_is_not_found_is_one_line(run, folder):
-    assert refused(run, "verify", "own_adapters") == "objective must be one of " + ", ".join(OBJECTIVES) + ", but it is 'own_adapters'"
+    assert refused(
+        run, "verify", "own_adapters"
+    ) == "objective must be one of " + ", ".join(OBJECTIVES) + ", but it is 'own_adapters'"
     nameless = refused(run, "verify", "own_adapters", "--objective", "dsm")
-    assert nameless == "the implementation must be given as package.module:function, but it is 'own_adapters'"
-    assert refused(run, "verify", "nowhere:dsm") == f"there is no module nowhere, neither in the folder {folder} nor where Python looks"
-    assert refused(run, "verify", "own_adapters:ism").startswith("own_adapters has no ism; it defines dsm, twice, noisy, ")
+    assert nameless == (
+        "the implementation must be given as package.module:function, but it is 'own_adapters'")
+    assert refused(
+        run, "verify", "nowhere:dsm"
+    ) == f"there is no module nowhere, neither in the folder {folder} nor where Python looks"
+    assert refused(
+        run, "verify",
+        "own_adapters:ism").startswith("own_adapters has no ism; it defines dsm, twice, noisy, ")
 
 
 def test_a_call_that_means_nothing_is_one_line(run):
-    assert refused(run, "verify", "--objective", "dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
-    assert refused(run, "verify", "own_adapters:dsm", "--cmd", "./dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
+    assert refused(run, "verify", "--objective",
+                   "dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
+    assert refused(run, "verify", "own_adapters:dsm", "--cmd",
+                   "./dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
     assert refused(run, "verify", "--cmd", "./dsm") == "--objective is needed with --cmd"
-    assert refused(run, "verify", "own_adapters:dsm", "--replicates", "50") == "--replicates is for --own-noise"
-    apart = "--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has cases of its own, and needs a Python function"
-    for more in (["--gradient"], ["--known-failures", "x"], ["--family", "prime"], ["--model", "gaussian"]):
+    assert refused(run, "verify", "own_adapters:dsm", "--replicates",
+                   "50") == "--replicates is for --own-noise"
+    apart = (
+        "--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has "
+        "cases of its own, and needs a Python function")
+    for more in (["--gradient"], ["--known-failures", "x"], ["--family",
+                                                             "prime"], ["--model", "gaussian"]):
         assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == apart
     assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", "--own-noise") == apart
 
@@ -186,26 +225,36 @@ def test_a_time_limit_may_be_long_or_short(run):
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "1e6"])
 def test_a_time_limit_must_be_a_number_of_seconds(run, seconds):
     status, out, err = run("verify", "own_adapters:dsm", "--time-limit", seconds)
-    assert status == 2 and out == "" and f"argument --time-limit: invalid number of seconds > 0 value: '{seconds}'" in err
+    assert status == 2
+    assert out == ""
+    assert f"argument --time-limit: invalid number of seconds > 0 value: '{seconds}'" in err
 
 
-# -- own noise ----------------------------------------------------------------------------------------------------
+# -- own noise -------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_an_implementation_that_draws_its_own_noise_is_verified_by_expectations(run):
-    status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise", "--replicates", "60", "--seed", "3")
-    assert status == 0 and out.startswith("PASS  dsm: its expectation is the canonical loss") and "60 replicates each" in out
-    status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise", "--replicates", "60", "--convention", "2", "--json")
-    assert status == 1 and json.loads(out)["verdict"] == "MISMATCH"
-    assert "200 replicates each" in run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise")[1]
+    status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise",
+                         "--replicates", "60", "--seed", "3")
+    assert status == 0
+    assert out.startswith("PASS  dsm: its expectation is the canonical loss")
+    assert "60 replicates each" in out
+    status, out, _ = run("verify", "own_adapters:noisy", "--objective", "dsm", "--own-noise",
+                         "--replicates", "60", "--convention", "2", "--json")
+    assert status == 1
+    assert json.loads(out)["verdict"] == "MISMATCH"
+    assert "200 replicates each" in run("verify", "own_adapters:noisy", "--objective", "dsm",
+                                        "--own-noise")[1]
     silent = refused(run, "verify", "own_adapters:noisy", "--objective", "ism", "--own-noise")
     assert silent == "objective must be one of dsm, dae, ssm, ssm_vr to draw noise, but it is ism"
-    status, out, _ = run("verify", "own_adapters:hanging", "--objective", "dsm", "--own-noise", "--time-limit", "0.2")
-    assert status == 2 and "did not return within 0.2 s" in out
+    status, out, _ = run("verify", "own_adapters:hanging", "--objective", "dsm", "--own-noise",
+                         "--time-limit", "0.2")
+    assert status == 2
+    assert "did not return within 0.2 s" in out
 
 
-# -- a program ----------------------------------------------------------------------------------------------------
+# -- a program -------------------------------------------------------------------------------------
 
 
 
@@ -215,55 +264,81 @@ def program(folder):
     """A program that looks the values up."""
     values = {case.id: value(case) for case in cases("ism", "prime")}
     (folder / "values.json").write_text(json.dumps(values))
-    (folder / "own.py").write_text("import json, sys, time\nvalues = json.load(open('values.json'))\n"
-                                   "for line in sys.stdin:\n    case = json.loads(line)['id']\n"
-                                   "    time.sleep(float(sys.argv[1]))\n    print(json.dumps({'id': case, 'value': values[case]}), flush=True)\n")
+    (folder / "own.py").write_text(
+        "import json, sys, time\nvalues = json.load(open('values.json'))\n"
+        "for line in sys.stdin:\n    case = json.loads(line)['id']\n"
+        "    time.sleep(float(sys.argv[1]))\n    print(json.dumps({'id': case, 'value': "
+        "values[case]}), flush=True)\n"
+    )
     return f"{sys.executable} own.py"
 
 
 def test_a_program_is_verified(run, program):
     status, out, err = run("verify", "--cmd", f"{program} 0", "--objective", "ism")
-    assert status == 0 and out.startswith("PASS  ism") and err == ""
+    assert status == 0
+    assert out.startswith("PASS  ism")
+    assert err == ""
 
 
 @pytest.mark.slow
 def test_a_program_that_fails_is_told(run, program, monkeypatch):
-    monkeypatch.setattr("refsm.verify.program.LAST_WORDS", 0.2)
-    status, out, _ = run("verify", "--cmd", f"{program} 60", "--objective", "ism", "--time-limit", "0.5")
-    assert status == 2 and "own.py 60 did not answer within 0.5 s" in " ".join(out.split())
+    monkeypatch.setattr("refsm.verify.adapters.program.LAST_WORDS", 0.2)
+    status, out, _ = run("verify", "--cmd", f"{program} 60", "--objective", "ism", "--time-limit",
+                         "0.5")
+    assert status == 2
+    assert "own.py 60 did not answer within 0.5 s" in " ".join(out.split())
     status, out, _ = run("verify", "--cmd", f"{program} 0", "--objective", "dsm")
-    assert status == 2 and "KeyError" in out
-    assert refused(run, "verify", "--cmd", "./not-there", "--objective", "ism") == "./not-there cannot be started: No such file or directory"
+    assert status == 2
+    assert "KeyError" in out
+    assert refused(run, "verify", "--cmd", "./not-there", "--objective",
+                   "ism") == "./not-there cannot be started: No such file or directory"
 
 
-# -- files --------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def answers(path, *objectives, factor=1.0):
-    entries = [{"id": case.id, "value": factor * value(case), "per_sample": (factor * per_sample(case)).tolist(),
-                "gradient": {name: (factor * block).tolist() for name, block in gradient(case).items()}} for case in cases(objectives, "prime")]
-    path.write_text(json.dumps({"schema": "1", "suite": refsm.verify.SUITE_VERSION, "answers": entries}))
+    entries = [{
+        "id": case.id, "value": factor * value(case),
+        "per_sample": (factor * per_sample(case)).tolist(),
+        "gradient": {name: (factor * block).tolist()
+                     for name, block in gradient(case).items()}
+    }
+               for case in cases(objectives, "prime")]
+    path.write_text(
+        json.dumps({"schema": "2", "suite": refsm.verify.SUITE_VERSION, "answers": entries}))
     return path
 
 
 @pytest.mark.slow
 def test_prompts_are_written_and_answers_graded(run, folder):
     status, out, _ = run("export", "dsm", "ism", "--out", "prompts")
-    assert status == 0 and out.splitlines() == ["prompts/dsm.json", "prompts/ism.json"]
-    status, out, _ = run("grade", "prompts", answers(folder / "right.json", "dsm", "ism"), "--gradient")
-    assert status == 0 and out.count("PASS  ") == 2 and "\n\nPASS  dsm" in out
-    status, out, _ = run("grade", "prompts", answers(folder / "half.json", "dsm", "ism", factor=0.5), "--json")
-    assert status == 1 and [report["law"] for report in json.loads(out)] == ["1 / 2", "1 / 2"]
+    assert status == 0
+    assert out.splitlines() == ["prompts/dsm.json", "prompts/ism.json"]
+    status, out, _ = run("grade", "prompts", answers(folder / "right.json", "dsm", "ism"),
+                         "--gradient")
+    assert status == 0
+    assert out.count("PASS  ") == 2
+    assert "\n\nPASS  dsm" in out
+    status, out, _ = run("grade", "prompts", answers(folder / "half.json", "dsm", "ism",
+                                                     factor=0.5), "--json")
+    assert status == 1
+    assert [report["law"] for report in json.loads(out)] == ["1 / 2", "1 / 2"]
     assert run("grade", "prompts", "half.json", "--convention", "1 / 2")[0] == 0
 
 
 def test_all_objectives_and_other_formats_and_sets_are_written(run, folder):
-    assert len(run("export", "all", "--out", "all", "--format", "npz")[1].splitlines()) == len(OBJECTIVES)
+    assert len(run("export", "all", "--out", "all", "--format",
+                   "npz")[1].splitlines()) == len(OBJECTIVES)
     run("export", "dsm", "--out", "other", "--family", "paper")
-    assert [case["id"] for case in json.loads((folder / "other" / "dsm.json").read_text())["cases"]] == ["paper/dsm/0", "paper/dsm/1"]
+    assert [
+        case["id"] for case in json.loads((folder / "other" / "dsm.json").read_text())["cases"]
+    ] == ["paper/dsm/0", "paper/dsm/1"]
     run("export", "dsm", "--out", "other", "--model", "tanh", "--seed", "4")
-    assert json.loads((folder / "other" / "dsm.json").read_text())["cases"][0]["id"] == "prime/dsm/tanh/seed4/c0/t0"
-    assert refused(run, "export", "dsm", "--out", "x", "--format", "xml") == "format must be one of json, npz, but it is 'xml'"
+    assert json.loads((folder / "other"
+                       / "dsm.json").read_text())["cases"][0]["id"] == "prime/dsm/tanh/seed4/c0/t0"
+    assert refused(run, "export", "dsm", "--out", "x", "--format",
+                   "xml") == "format must be one of json, npz, but it is 'xml'"
     assert refused(run, "export", "gan", "--out", "x").startswith("objective must be one of ")
     (folder / "taken").write_text("")
     assert "taken" in refused(run, "export", "dsm", "--out", "taken")
@@ -278,23 +353,28 @@ def test_the_worst_report_is_the_exit_status(run, folder):
     for entry in document["answers"][30:]:
         entry["value"], entry["per_sample"], entry["gradient"] = 2 * entry["value"], None, None
     (folder / "mixed.json").write_text(json.dumps(document))
-    assert run("grade", "prompts", "mixed.json")[0] == 2                     # one broken, one a convention
-    document["answers"][:30] = json.loads(answers(folder / "right.json", "dsm").read_text())["answers"]
+    assert run("grade", "prompts", "mixed.json")[0] == 2    # one broken, one a convention
+    document["answers"][:30] = json.loads(answers(folder / "right.json",
+                                                  "dsm").read_text())["answers"]
     (folder / "mixed.json").write_text(json.dumps(document))
-    assert run("grade", "prompts", "mixed.json")[0] == 1                     # one right, one a convention
+    assert run("grade", "prompts", "mixed.json")[0] == 1    # one right, one a convention
     status, out, _ = run("grade", "prompts", "mixed.json", "--gradient", "--convention", "2")
-    assert status == 1 and "INCONCLUSIVE  ism" in out                        # one undecided, one that is not as declared
+    assert status == 1
+    assert "INCONCLUSIVE  ism" in out  # one undecided, one that is not as declared
 
 
 def test_files_that_do_not_belong_together_are_one_line(run, folder):
-    assert refused(run, "grade", "nowhere", "answers.json") == "nowhere has no prompts; write them with refsm export"
+    assert refused(run, "grade", "nowhere",
+                   "answers.json") == "nowhere has no prompts; write them with refsm export"
     export("dsm", folder / "prompts")
     assert refused(run, "grade", "prompts", "answers.json") == "there is no file answers.json"
     (folder / "known").mkdir()
-    assert "known cannot be read" in refused(run, "grade", "prompts", answers(folder / "a.json", "dsm"), "--known-failures", "known")
+    assert "known cannot be read" in refused(run, "grade", "prompts",
+                                             answers(folder / "a.json", "dsm"), "--known-failures",
+                                             "known")
 
 
-# -- the others ---------------------------------------------------------------------------------------------------
+# -- the others ------------------------------------------------------------------------------------
 
 
 def test_a_template_is_printed_and_runs(run, folder):
@@ -303,84 +383,113 @@ def test_a_template_is_printed_and_runs(run, folder):
     (folder / "own_template.py").write_text(out)
     assert run("verify", "own_template:dsm")[0] == run("verify", "own_template:ism")[0] == 0
     sys.modules.pop("own_template")
-    assert refused(run, "template", "--lang", "rust", "--objective", "dsm") == "language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"
+    assert refused(
+        run, "template", "--lang", "rust", "--objective",
+        "dsm") == "language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"
 
 
 def test_a_reader_that_has_seen_enough_is_no_mistake(folder):
-    words = f"{sys.executable} -m refsm template --lang cpp --objective all | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT})
-    assert done.returncode == 0 and done.stderr == ""
+    words = (
+        f"{sys.executable} -m refsm template --lang cpp --objective all | true; exit "
+        f"${{PIPESTATUS[0]}}")
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 def test_a_case_is_shown(run):
     status, out, _ = run("show", "paper/dsm/1")
-    assert status == 0 and "Given" in out and "Steps" not in out
+    assert status == 0
+    assert "Given" in out
+    assert "Steps" not in out
     assert "Steps" in run("show", "paper/dsm/1", "--steps")[1]
     assert refused(run, "show", "paper/dsm/9").startswith("there is no case 'paper/dsm/9'")
 
 
 def test_the_self_test_is_run(run, monkeypatch):
-    from refsm.verify import selftest as room
+    from refsm.verify.diagnosis import selftest as room
 
     calls = []
 
     def selftest(quick, seed):
         calls.append((quick, seed))
-        return room.SelfTest({"named": {"right": 3}}, () if seed == 0 else ("ism: taken for another",))
+        return room.SelfTest({"named": {"right": 3}}, () if seed == 0 else
+                             ("ism: taken for another",))
 
     monkeypatch.setattr(room, "selftest", selftest)
     status, out, _ = run("selftest")
-    assert status == 0 and "passed" in out
+    assert status == 0
+    assert "passed" in out
     status, out, _ = run("selftest", "--full", "--seed", "3", "--json")
-    assert status == 1 and json.loads(out) == {"passed": False, "counts": {"named": {"right": 3}}, "failures": ["ism: taken for another"]}
+    assert status == 1
+    assert json.loads(out) == {
+        "passed": False, "counts": {"named": {"right": 3}}, "failures": ["ism: taken for another"]
+    }
     assert calls == [(True, 0), (False, 3)]
 
 
 def test_a_missing_word_is_argparses_sentence(run):
-    for words in (["export", "dsm"], ["grade", "prompts"], ["template", "--lang", "numpy"], ["show"], ["verify", "--nonsense"]):
+    for words in (["export", "dsm"], ["grade",
+                                      "prompts"], ["template", "--lang",
+                                                   "numpy"], ["show"], ["verify", "--nonsense"]):
         status, out, err = run(*words)
-        assert status == 2 and out == "" and err.startswith("usage: refsm ")
+        assert status == 2
+        assert out == ""
+        assert err.startswith("usage: refsm ")
 
 
 def test_each_command_has_help_with_its_exit_statuses(run):
     for name in ("verify", "grade"):
         assert "exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
     text = " ".join(run("verify", "--help")[1].split())
-    assert "seconds a call (default: 60)" in text and "fixed in advance (with --own-noise; default: 200)" in text
+    assert "seconds per call (default: 60)" in text
+    assert "fixed in advance (with --own-noise; default: 200)" in text
     for name in ("export", "template", "show", "selftest"):
         assert run(name, "--help")[0] == 0
 
 
-# -- progress, and somebody's own pytest --------------------------------------------------------------------------
+# -- progress, and somebody's own pytest -----------------------------------------------------------
 
 
 def outside(words, folder, **environment):
     # a stranger's shell: nothing of this test run's settings
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, env={**kept, "PYTHONPATH": ROOT, **environment})
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True,
+                          env={**kept, "PYTHONPATH": ROOT, **environment})
 
 
 def test_progress_is_shown_on_a_terminal_alone(folder):
-    words = ["-m", "refsm", "verify", "own_adapters:dsm"]        # nothing is shown elsewhere: `run` has no terminal
+    words = ["-m", "refsm", "verify",
+             "own_adapters:dsm"]    # nothing is shown elsewhere: `run` has no terminal
     ours, theirs = pty.openpty()
-    process = subprocess.run([sys.executable, *words], cwd=folder, stdout=subprocess.PIPE, stderr=theirs, text=True, env={**os.environ, "PYTHONPATH": ROOT})
+    process = subprocess.run([sys.executable, *words], cwd=folder, stdout=subprocess.PIPE,
+                             stderr=theirs, text=True, env={**os.environ, "PYTHONPATH": ROOT})
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
-    assert process.returncode == 0 and process.stdout.startswith("PASS  dsm")
-    assert "\r\033[Kprime/dsm/c0/t0" in shown and "prime/dsm/c5/t4" in shown and shown.endswith("\r\033[K")
+    assert process.returncode == 0
+    assert process.stdout.startswith("PASS  dsm")
+    assert "\r\033[Kprime/dsm/c0/t0" in shown
+    assert "prime/dsm/c5/t4" in shown
+    assert shown.endswith("\r\033[K")
 
 
 def pytest_run(folder, implementation=None):
-    more = {"REFSM_IMPLEMENTATION": implementation} if implementation else {"REFSM_IMPLEMENTATION": ""}
-    done = outside(["-m", "pytest", "--pyargs", "refsm.verify", "-q", "-rs", "-p", "no:cacheprovider"], folder, **more)
+    more = {"REFSM_IMPLEMENTATION": implementation
+            } if implementation else {"REFSM_IMPLEMENTATION": ""}
+    done = outside(
+        ["-m", "pytest", "--pyargs", "refsm.verify", "-q", "-rs", "-p", "no:cacheprovider"], folder,
+        **more)
     return done.returncode, done.stdout
 
 
 @pytest.mark.slow
 def test_the_pytest_way_verifies_each_function_of_a_module(folder):
     status, out = pytest_run(folder, "own_adapters")
-    assert status == 0 and "1 passed, 10 skipped" in out and "own_adapters has no function ism" in out
+    assert status == 0
+    assert "1 passed, 10 skipped" in out
+    assert "own_adapters has no function ism" in out
 
 
 @pytest.mark.slow
@@ -390,10 +499,19 @@ dsm, esm, ism, ssm = twice, first_wrong, wrong_gradient, random
 """
     (folder / "own_wrong.py").write_text(source + 'GRADIENTS = {"ism"}\n')
     status, out = pytest_run(folder, "own_wrong")
-    assert status == 1 and "4 failed, 7 skipped" in out and "Traceback" not in out and "def test_" not in out
-    assert 'convention="2"' in out and "gradient" in out and "inconclusive" in out and "two equal calls gave value" in " ".join(out.split())
-    declared = 'CONVENTIONS = {"dsm": "2"}\nKNOWN_FAILURES = ["prime/esm/c3/*"]\nGRADIENTS = {"dsm"}\n'
-    doubled = "lambda case: {'value': twice(case), 'gradient': {name: 2 * block for name, block in terms.gradient(case).items()}}"
+    assert status == 1
+    assert "4 failed, 7 skipped" in out
+    assert "Traceback" not in out
+    assert "def test_" not in out
+    assert 'convention="2"' in out
+    assert "gradient" in out
+    assert "inconclusive" in out
+    assert "two equal calls gave value" in " ".join(out.split())
+    declared = ('CONVENTIONS = {"dsm": "2"}\nKNOWN_FAILURES = ["prime/esm/c3/*"]\n'
+                'GRADIENTS = {"dsm"}\n')
+    doubled = (
+        "lambda case: {'value': twice(case), 'gradient': {name: 2 * block for name, block in "
+        "gradient(case).items()}}")
     both = f"dsm, esm, ism = ({doubled}), first_wrong, wrong_gradient\n"
     (folder / "own_declared.py").write_text(textwrap.dedent(ADAPTER) + both + declared)
     status, out = pytest_run(folder, "own_declared")
@@ -403,12 +521,18 @@ dsm, esm, ism, ssm = twice, first_wrong, wrong_gradient, random
 @pytest.mark.slow
 def test_the_pytest_way_says_what_is_missing(folder):
     status, out = pytest_run(folder)
-    assert status == 0 and "11 skipped" in out and "REFSM_IMPLEMENTATION is not set; set it to a module that has functions of a case named esm, ism" in out
+    assert status == 0
+    assert "11 skipped" in out
+    unset = "REFSM_IMPLEMENTATION is not set; set it to a module that has functions of a case"
+    assert f"{unset} named esm, ism" in out
     status, out = pytest_run(folder, "nowhere")
-    assert status == 1 and "there is no module nowhere, neither in the folder" in out and "Traceback" not in out
+    assert status == 1
+    assert "there is no module nowhere, neither in the folder" in out
+    assert "Traceback" not in out
     (folder / "own_empty.py").write_text("x = 3\n")
     status, out = pytest_run(folder, "own_empty")
-    assert status == 1 and "own_empty has no function named esm, ism" in out
+    assert status == 1
+    assert "own_empty has no function named esm, ism" in out
 
 
 def test_commands_are_added_with_their_functions():
@@ -416,6 +540,6 @@ def test_commands_are_added_with_their_functions():
 
     parser = argparse.ArgumentParser()
     command.add_commands(parser.add_subparsers(dest="command"))
-    for words in (["verify", "a:b"], ["export", "dsm", "--out", "x"], ["grade", "a", "b"], ["template", "--lang", "cpp", "--objective", "dsm"],
-                  ["show", "x"], ["selftest"]):
+    for words in (["verify", "a:b"], ["export", "dsm", "--out", "x"], ["grade", "a", "b"],
+                  ["template", "--lang", "cpp", "--objective", "dsm"], ["show", "x"], ["selftest"]):
         assert callable(parser.parse_args(words).func)

@@ -1,0 +1,182 @@
+"""A case: everything that one evaluation of a loss needs, as arrays.  Nothing random is left open.
+
+A case is an objective, a closed-form model with its parameters, data, ALL randomness (noise,
+directions) and the hyper-parameters.  An implementation is a function of a case that returns a
+number (or an `Answer`, or a dict with the same keys).  In it, `case.x`, `case.x_noisy`,
+`case.noise`, `case.sigma`, `case.directions`, `case.strength` are arrays and numbers,
+`case.params["W"]` the parameters, and, for implementations in NumPy, these are functions of points
+(n, d):
+
+    case.score(x) (n, d)           case.score_jacobian(x) (n, d, d)    case.energy(x) (n,)
+    case.score_divergence(x) (n,)  case.score_diagonal(x) (n, d)       case.energy_gap(x) (n, d)
+    case.score_curvature(x, v) (n, M)    case.reconstruct(x) (n, d), for the autoencoder alone
+
+To write a model again in another language, these lines are all of it (`refsm.verify.cases.models`
+says where they come from):
+
+    autoencoder   s = sigmoid(x @ W.T + b);   reconstruction = s @ W + c
+                  score = (reconstruction - x) / sigma**2
+                  energy = -(x @ c - (x * x).sum(1) / 2 + softplus(x @ W.T + b).sum(1)) / sigma**2
+    tanh          score = tanh(x @ B.T + b) @ A.T + c    (no energy: J is not symmetric)
+    gaussian      score = -(x - mean) @ precision
+                  energy = ((x - mean) @ precision * (x - mean)).sum(1) / 2
+    mixture       log p = logsumexp_j( log weights_j - d log scales_j
+                                       - |x - means_j|^2 / (2 scales_j^2) ),  energy = -log p
+    boltzmann     energy = -(x @ W * x).sum(1) / 2 - x @ b             x in {0, 1}^d
+    rbm           energy = -x @ c - softplus(x @ W.T + b).sum(1)       x in {0, 1}^d
+
+A group is all the thetas that share sizes, sigma, data and noise.  Identifiers are never used
+twice: "prime/dsm/c3/t2" is group 3, theta 2 of the pinned set; "prime/dsm/tanh/c3/t2" the same for
+another model; "prime/dsm/seed7/c3/t2" belongs to the set of seed 7.  A change of any number
+changes SUITE_VERSION.
+"""
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases import models
+
+__all__ = ["SUITE_VERSION", "SCHEMA_VERSION", "Case", "Answer", "checksum"]
+
+SUITE_VERSION = "1.0"      # the numbers in the cases
+SCHEMA_VERSION = "2"       # the names and shapes of what a case holds and of what an answer is
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Case:
+    """One evaluation of one objective: data, parameters and all randomness as read-only arrays.
+
+    >>> from refsm.verify.cases import cases
+    >>> case = cases("dsm")[0]
+    >>> case.id, case.d, case.n, case.sigma, case.x_noisy.shape
+    ('prime/dsm/c0/t0', 3, 7, 0.37, (7, 3))
+    """
+
+    id: str
+    family: str
+    objective: str
+    model: str | None
+    theta: Mapping[str, Array]
+    arrays: Mapping[str, Array]
+    hyper: Mapping[str, float]
+    relation: str = "exact"
+    group: str = "c0"
+
+    def __post_init__(self) -> None:
+        for name in ("theta", "arrays"):
+            copies = {}
+            for key, value in getattr(self, name).items():
+                copies[key] = np.array(value, dtype=float)
+                copies[key].flags.writeable = False
+            object.__setattr__(self, name, copies)
+        object.__setattr__(self, "hyper", dict(self.hyper))
+
+    @property
+    def params(self) -> Mapping[str, Array]:
+        """The parameters by name."""
+        return self.theta
+
+    @property
+    def n(self) -> int:
+        """The number of points."""
+        return len(self.arrays["x"])
+
+    @property
+    def d(self) -> int:
+        """The number of dimensions of a point."""
+        return self.arrays["x"].shape[1]
+
+    @property
+    def M(self) -> int:
+        """The number of directions at each point; 1 where there are none."""
+        return self.arrays["directions"].shape[1] if "directions" in self.arrays else 1
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The sizes on which a factor may depend."""
+        M = {"M": self.M} if "directions" in self.arrays else {}
+        return {"d": self.d, "n": self.n, **M, **self.hyper}
+
+    @property
+    def all_arrays(self) -> dict[str, Array]:
+        """Parameters and data by name."""
+        return {**self.theta, **self.arrays}
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The sha256 of every array, by name: a reader can prove that its parser is exact."""
+        return {name: checksum(a) for name, a in self.all_arrays.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not {"arrays", "hyper"} <= set(self.__dict__):
+            raise AttributeError(name)
+        functions = _functions(self)
+        for known in (self.arrays, self.hyper, functions):
+            if name in known:
+                return known[name]
+        has = ", ".join([*self.arrays, *self.hyper, *functions])
+        raise AttributeError(f"case {self.id} has no {name}; it has params "
+                             f"({', '.join(self.theta) or 'none'}), {has}")
+
+    def __repr__(self) -> str:
+        shapes = [f"{name} {a.shape}" for name, a in self.all_arrays.items()]
+        numbers = [f"{name} = {value}" for name, value in self.hyper.items()]
+        return (f"Case({self.id}: {self.objective}, {self.model or 'no model'}; "
+                f"{', '.join(shapes + numbers)})")
+
+    def __reduce__(self) -> tuple:
+        return Case, tuple(getattr(self, name) for name in Case.__dataclass_fields__)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What an implementation says of one case: `value`, and where it can, per_sample and gradient.
+
+    `value` is a number, `per_sample` None or (n,), `gradient` None or a dict of arrays named and
+    shaped as `case.params`.  `dtype` is the name of the narrowest floating type that the answer
+    came in, `repeat_gap` by how much the values of two equal calls differed.
+    """
+
+    value: float
+    per_sample: Array | None = None
+    gradient: Mapping[str, Array] | None = None
+    dtype: str = "float64"
+    notes: tuple[str, ...] = field(default=())
+    repeat_gap: float = 0.0
+
+
+def checksum(a: Array) -> str:
+    """The sha256 of an array as little-endian float64 bytes, row after row, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(a, dtype="<f8").tobytes()).hexdigest()
+
+
+def _functions(case: Case) -> dict[str, Callable]:
+    """The model of a case as functions of points."""
+    model, theta, sigma = case.model, case.theta, case.hyper.get("sigma", 1.0)
+    if model is None:
+        return {}
+    if model in models.BINARY:
+        return {"energy": lambda x: models.energy(model, theta, x),
+                "energy_gap": lambda x: models.gap(model, theta, x)}
+
+    def score(x: Array) -> Array:
+        return models.score(model, theta, x, sigma)
+
+    def jacobian(x: Array) -> Array:
+        return models.jacobian(model, theta, x, sigma)
+
+    functions: dict[str, Callable] = {
+        "score": score, "score_jacobian": jacobian,
+        "score_divergence": lambda x: np.einsum("nii->n", jacobian(x)),
+        "score_diagonal": lambda x: np.einsum("nii->ni", jacobian(x)),
+        "score_curvature": lambda x, v: np.einsum("n...i,nik,n...k->n...", v, jacobian(x), v)}
+    if model in models.WITH_ENERGY:
+        functions["energy"] = lambda x: models.energy(model, theta, x, sigma)
+    if model == "autoencoder":
+        functions["reconstruct"] = lambda x: x + sigma**2 * score(x)
+    return functions

@@ -1,0 +1,215 @@
+"""How the numbers of the cases are made: the families paper, prime and array.
+
+    paper    tiny dyadic inputs: a person can follow them with a pencil, and float32, float64 and
+             fractions agree exactly
+    prime    the discriminating set: d in {3, 5}, n in {7, 13}, M in {11, 17}, sigma in
+             {0.37, 0.61, 1.3}; five thetas in each of six groups (six for the regularised
+             objective).  One model throughout: the autoencoder, or the Boltzmann machine for
+             binary points, unless another is asked for
+    array    no model: local quantities are given as arrays (`case.score` (n, d), `case.divergence`
+             (n,), `case.jacobian` (n, d, d), `case.diagonal`, `case.curvature` (n, M),
+             `case.reconstruction`, `case.gap` are then arrays), for a loss written as a function of
+             network outputs
+
+Every random number comes from one generator per set, in a fixed order, and is rounded to a multiple
+of 1/256, so that float32 holds it exactly and the last bit of a platform's logarithm cannot matter;
+only sigma, strength and x_noisy = x + sigma * noise are not.
+
+Six groups carry the sizes.  Their logarithms make the exponents of kappa sigma^a d^b n^c M^e unique
+(M and the penalty's strength vary alike, and no objective has both): the columns 1, log sigma,
+log d, log n, log M are linearly independent.
+"""
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
+
+__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "thetas_per_group"]
+
+
+class Group(NamedTuple):
+    """The sizes that the thetas of a group share."""
+
+    d: int
+    n: int
+    M: int
+    sigma: float
+    strength: float
+
+
+GROUPS = (Group(3, 7, 11, 0.37, 0.23), Group(5, 7, 11, 0.61, 0.23), Group(3, 13, 17, 0.61, 0.71),
+         Group(5, 13, 11, 1.3, 0.23), Group(3, 7, 17, 1.3, 0.71), Group(5, 13, 17, 0.37, 0.71))
+HIDDEN = 6
+LENGTHS = (1.0, 0.5, 1.5, 0.75, 1.25, 2.0)     # the thetas of a group differ in length too
+
+
+def thetas_per_group(objective: str) -> int:
+    """More than the unknowns of a group: its terms, the intercept, and two equations to spare."""
+    return max(5, len(OBJECTIVES[objective].terms) + 3)
+
+
+def prime(objective: str, seed: int, model: str | None) -> list[Case]:
+    """Five thetas in each of six groups."""
+    name = model_names(objective)[0] if model is None else model
+    other = [] if name == model_names(objective)[0] else [name]
+    stem = "/".join(["prime", objective, *other, *([f"seed{seed}"] if seed else [])])
+    rng = np.random.default_rng([seed, sum(map(ord, objective + name))])
+    made = []
+    for k, group in enumerate(GROUPS):
+        arrays, hyper = _data(objective, name, group, rng)
+        for t in range(thetas_per_group(objective)):
+            theta = _theta(name, group.d, LENGTHS[t], rng)
+            made.append(Case(f"{stem}/c{k}/t{t}", "prime", objective, name, theta, arrays, hyper,
+                             group=f"c{k}"))
+    return made
+
+
+def array(objective: str, seed: int, model: str | None) -> list[Case]:
+    """The prime sizes, with local quantities as arrays: a theta is another set of outputs."""
+    stem = "/".join(["array", objective, *([f"seed{seed}"] if seed else [])])
+    rng = np.random.default_rng([seed, sum(map(ord, objective + "array"))])
+    made = []
+    for k, group in enumerate(GROUPS):
+        arrays, hyper = _data(objective, None, group, rng)
+        for t in range(thetas_per_group(objective)):
+            outputs = _outputs(objective, arrays, LENGTHS[t], rng)
+            made.append(Case(f"{stem}/c{k}/t{t}", "array", objective, None, {},
+                             {**arrays, **outputs}, hyper, group=f"c{k}"))
+    return made
+
+
+def paper(objective: str, seed: int, model: str | None) -> list[Case]:
+    """Two cases with dyadic numbers; they do not depend on the seed, and have one model each."""
+    about = OBJECTIVES[objective]
+    own = "gaussian" if "gaussian" in about.models else about.models[0]
+    if model is not None and model != own:
+        return []
+    x = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [2.0, -1.0]])
+    noise = np.array([[1.0, -1.0], [2.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    mean, precision = np.array([0.5, -1.0]), np.array([[2.0, 0.5], [0.5, 1.0]])
+    thetas: list[dict[str, Array]] = [{"mean": 0 * mean, "precision": np.eye(2)},
+                                      {"mean": mean, "precision": precision}]
+    if about.is_binary:
+        x = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+        W = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, -2.0], [0.0, -2.0, 0.0]])
+        thetas = [{"W": 0 * W, "b": np.zeros(3)}, {"W": W, "b": np.array([0.5, 0.0, -1.0])}]
+    elif own == "autoencoder":                 # the activations are 0, and sigmoid(0) = 1/2 exactly
+        noise = np.array([[1.0, 0.0], [2.0, -4.0], [0.0, -2.0], [-1.0, 2.0]])
+        W = np.array([[0.0, 2.0], [0.0, -1.0], [0.0, 0.5]])
+        thetas = [{"W": 0 * W, "b": np.zeros(3), "c": np.array([0.5, -1.0])},
+                  {"W": W, "b": np.zeros(3), "c": np.array([0.0, 0.25])}]
+    elif objective == "parzen_esm":            # both centres are equally far from each noisy point
+        x, noise = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[-2.0, 2.0], [2.0, -1.0]])
+    arrays, hyper = {"x": x}, {"strength": 0.25} if "strength" in about.given else {}
+    if about.random == "noise":
+        arrays, hyper = {"x": x, "noise": noise, "x_noisy": x + noise / 2}, {"sigma": 0.5}
+    elif about.random == "directions":
+        signs = [[[1.0, 1.0], [1.0, -1.0]], [[-1.0, 1.0], [1.0, 1.0]]]
+        arrays["directions"] = np.array(signs * 2)
+    if "data_score" in about.given:
+        arrays["data_score"] = -x / 2
+    return [Case(f"paper/{objective}/{k}", "paper", objective, own, theta, arrays, hyper)
+            for k, theta in enumerate(thetas)]
+
+
+FAMILIES = {"paper": paper, "prime": prime, "array": array}
+
+
+def cases(objective: str | Iterable[str], family: str | None = None, seed: int = 0,
+          model: str | None = None) -> list[Case]:
+    """The cases of an objective, always the same ones: one family, or paper and prime for None.
+
+    `seed` makes other sets of the same sizes (the pinned one is 0); `model` chooses another model
+    than the family's own.  ValueError for a name that is not known.
+
+    >>> len(cases("dsm", "prime")), cases("ratio", "paper")[0].model
+    (30, 'boltzmann')
+    """
+    if not isinstance(objective, str):
+        return [case for name in objective for case in cases(name, family, seed, model)]
+    objective = objective_name(objective)
+    if family is not None and family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)} or None, "
+                         f"but it is {family!r}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, but it is {seed!r}")
+    if model is not None and model not in model_names(objective):
+        raise ValueError(f"model must be one of {', '.join(model_names(objective))} for "
+                         f"{objective}, but it is {model!r}")
+    wanted = ("prime", "paper") if family is None else (family,)
+    return [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
+
+
+def _grid(a: Array) -> Array:
+    return np.round(a * 256) / 256
+
+
+def _data(objective: str, model: str | None, group: Group,
+          rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, float]]:
+    """The arrays and hyper-parameters that the thetas of a group share."""
+    about, (d, n, M, sigma, strength) = OBJECTIVES[objective], group
+    if about.is_binary:
+        return {"x": (rng.random((n, d)) < 0.5).astype(float)}, {}
+    arrays, hyper = {"x": _grid(rng.standard_normal((n, d)))}, {}
+    if about.random == "noise":
+        noise = _grid(rng.standard_normal((n, d)))
+        arrays |= {"noise": noise, "x_noisy": arrays["x"] + sigma * noise}
+    if about.random == "noise" or model == "autoencoder":
+        hyper["sigma"] = sigma
+    if "data_score" in about.given:
+        arrays["data_score"] = _grid(rng.standard_normal((n, d)))
+    if about.random == "directions":
+        arrays["directions"] = _grid(rng.standard_normal((n, M, d)))
+    if "strength" in about.given:
+        hyper["strength"] = strength
+    return arrays, hyper
+
+
+def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[str, Array]:
+    """Random parameters of a model, `length` times the usual ones."""
+    m = HIDDEN
+
+    def normal(*shape: int) -> Array:
+        return _grid(length * rng.standard_normal(shape))
+
+    if model == "autoencoder":
+        return {"W": normal(m, d), "b": normal(m), "c": normal(d)}
+    if model == "tanh":
+        return {"A": normal(d, m), "B": normal(m, d), "b": normal(m), "c": normal(d)}
+    if model == "gaussian":
+        R = normal(d, d)
+        diagonal = np.diag(length * (1 + np.arange(d)))
+        return {"mean": normal(d), "precision": (R + R.T) / 2 + diagonal}
+    if model == "mixture":
+        weights = (1 + np.floor(rng.random(m - 1) * 40)) / 256
+        return {"weights": np.append(weights, 1 - weights.sum()), "means": normal(m, d),
+                "scales": (128 + np.floor(rng.random(m) * 192)) / 256}
+    if model == "boltzmann":
+        W = np.triu(normal(d, d), 1)
+        return {"W": W + W.T, "b": normal(d)}
+    return {"W": normal(m, d), "b": normal(m), "c": normal(d)}
+
+
+def _outputs(objective: str, arrays: dict[str, Array], length: float,
+             rng: np.random.Generator) -> dict[str, Array]:
+    """What a network could have returned, for an objective that is a function of outputs."""
+    n, d = arrays["x"].shape
+
+    def normal(*shape: int) -> Array:
+        return _grid(length * rng.standard_normal(shape))
+
+    reads = OBJECTIVES[objective].reads
+    if len(reads) == 1:
+        return {reads[0]: normal(n, d)}
+    J = normal(n, d, d)
+    outputs = {"score": normal(n, d), "jacobian": J, "divergence": np.einsum("nii->n", J),
+               "diagonal": np.einsum("nii->ni", J)}
+    if "curvature" in reads:
+        v = arrays["directions"]
+        outputs["curvature"] = np.einsum("nri,nik,nrk->nr", v, J, v)
+    return outputs

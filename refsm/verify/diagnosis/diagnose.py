@@ -1,0 +1,118 @@
+"""The diagnosis: match, regress on terms, read the coefficients, look through the mistakes.
+
+The answers are compared with every formula at once, the reference among them, in the finest
+precision that they can be in.  A formula explains them when every group is met to rounding and
+every coefficient follows a scaling.  The simplest explanation is reported, its equals beside it,
+and the distance of the next formula says how sure that is.  If nothing fits, the report says so.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.diagnosis.explanation import Explanation, explanations, the_reference
+from refsm.verify.diagnosis.precision import COARSE, Tolerance, tolerances
+from refsm.verify.diagnosis.regression import Fit, Table, fit
+from refsm.verify.mistakes import formulas
+
+__all__ = ["Diagnosis", "diagnose"]
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What the values say.  `explanation` is None where nothing explains them."""
+
+    tolerance: Tolerance
+    table: Table
+    answers: Array                             # (C, T)
+    explanation: Explanation | None
+    equals: tuple[Explanation, ...] = ()       # those that fit as well and are as simple
+    nearest: tuple[Fit, ...] = ()              # what comes next, or nearest where nothing fits
+    weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
+    coefficients: Fit | None = None            # the right terms with coefficients of no scaling
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def matches(self) -> bool:
+        """Whether the reference's own values came back."""
+        return self.explanation is not None and self.explanation.is_reference
+
+    @property
+    def resolution(self) -> float:
+        """The smallest relative error of any one coefficient that would have been seen."""
+        base = self.explanation.fit if self.explanation is not None else self.nearest[0]
+        return float(base.coefficient_error[:, :-1].max())
+
+    @property
+    def right(self) -> Array:
+        """Which answers are the reference's, (C, T)."""
+        scale = np.abs(self.table.reference) + self.table.scale
+        return np.abs(self.answers - self.table.reference) <= self.tolerance(scale)
+
+
+def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),
+             left_out: Sequence[str] = (), table: Table | None = None) -> Diagnosis:
+    """The explanation of the values of cases of one objective and one model.
+
+    `left_out` are identities of mistakes that it must do without, for the self-test; `table` holds
+    what is already computed for these cases.
+
+    >>> from refsm.verify.cases import cases, value
+    >>> some = cases("ism", "prime")
+    >>> str(diagnose(some, [2 * value(case) for case in some]).explanation.factor)
+    '2'
+    """
+    table = Table(cases) if table is None else table
+    v = np.asarray(values, dtype=float)
+    Y = v[table.index]
+    known = [formula for formula in formulas(cases[0].objective, cases[0].model)
+             if not {mistake.id for mistake in formula.mistakes} & set(left_out)]
+    tried = tolerances(v, dtypes)
+    fits: list[Fit] = []
+    if tried[0].relative > COARSE or _without_theta(Y, tried[0]):
+        return Diagnosis(tried[0], table, Y, None)
+    for tolerance in tried:
+        base = fit(table, known[:1], Y, tolerance)
+        same = the_reference(table, base[0], Y, tolerance) if base else None
+        if same is not None:
+            return Diagnosis(tolerance, table, Y, same)
+        simple = [e for f in base if f.fits for e in explanations(table, f, Y, tolerance)[:1]]
+        if simple and simple[0].is_convention and simple[0].complexity < 2.0:
+            return Diagnosis(tolerance, table, Y, simple[0])
+        fits = fit(table, known, Y, tolerance)
+        found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
+        if found:
+            return _simplest(tolerance, table, Y, found, fits)
+        if base and base[0].fits:
+            nearest = tuple(sorted(fits, key=lambda f: f.misfit)[1:3])
+            return Diagnosis(tolerance, table, Y, None, (), nearest, _shared(base[0]), base[0])
+    nearest = tuple(sorted(fits, key=lambda f: f.distance)[:3])
+    return Diagnosis(tried[0], table, Y, None, (), nearest)
+
+
+def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanation],
+              fits: list[Fit]) -> Diagnosis:
+    """The simplest explanation, those as simple, and the nearest formula that does not fit."""
+    order = {id(f.formula): k for k, f in enumerate(fits)}
+    found.sort(key=lambda e: (round(e.complexity, 6), order[id(e.fit.formula)]))
+    best = found[0]
+    equals = [e for e in found[1:] if e.complexity <= best.complexity + 1e-9
+              and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
+    others = sorted((f for f in fits if not f.fits), key=lambda f: f.distance)
+    return Diagnosis(tolerance, table, Y, best, tuple(equals), tuple(others[:1]))
+
+
+def _without_theta(Y: Array, tolerance: Tolerance) -> bool:
+    """Whether the answers are the same for all thetas of every group."""
+    return bool((np.ptp(Y, axis=1) <= 2 * tolerance(np.abs(Y).max(axis=1))).all())
+
+
+def _shared(found: Fit) -> Array | None:
+    """The coefficient that all terms of a group share, (C,), if they do."""
+    c, error = found.coefficients[:, :-1], found.coefficient_error[:, :-1]
+    middle = c.mean(axis=1, keepdims=True)
+    return middle[:, 0] if (np.abs(c - middle) <= error).all() else None

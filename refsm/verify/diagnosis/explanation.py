@@ -1,0 +1,263 @@
+"""What a fit says: a common factor, what each term was multiplied by, and what the constant is.
+
+Symbols
+    F          scaling   the common factor
+    c_k        (C,)      the coefficient of term k, group by group;  S_k the scaling it follows
+    K          (C,)      the formula's own constant;  c_0 the intercept that was found
+    t          scaling   what the target was multiplied by
+
+Equations
+    (1)  c_k = F                      for every term, and c_0 = F K or 0: a convention
+    (2)  c_k = F R_k                  term k alone was multiplied by R_k
+    (3)  (F, F t, F t^2)              half a squared residual, its target multiplied by t
+
+Derivation
+    (3)  |psi - t g|^2 = |psi|^2 - 2 t psi.g + t^2 |g|^2.  The same numbers are (F' a^2, F' a, F'),
+         the score multiplied by a = 1 / t; the simpler of the two is reported.
+
+Conventions
+    An explanation is accepted only if its scalings, put back into the formula, predict every answer
+    to rounding.  Among explanations the one with the fewest and plainest changes is reported
+    (`complexity`); ties are all reported.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.diagnosis.regression import Fit, Table
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.mistakes import Mistake
+from refsm.verify.objectives import OBJECTIVES
+
+__all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
+
+CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was multiplied: a term by its role, or "target", "score", "loss"."""
+
+    what: str
+    scaling: Scaling
+
+    @property
+    def complexity(self) -> float:
+        """1 for being a change, and that of its scaling.  A target is likelier than a term."""
+        return (0.9 if self.what == "target" else 1.0) + self.scaling.complexity
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One explanation of all answers: mistakes, a factor, changes of terms, and the constant.
+
+    `constant` is "kept", "dropped", "added", "other", or "none" where the objective has none.
+    """
+
+    fit: Fit
+    factor: Scaling
+    changes: tuple[Change, ...]
+    constant: str
+    added: Scaling | None
+    scalings: tuple[Scaling, ...]
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The structural mistakes."""
+        return self.fit.formula.mistakes
+
+    @property
+    def complexity(self) -> float:
+        """How much is assumed: the least is reported."""
+        constant = {"none": 0.0, "kept": 0.0, "dropped": 0.3, "added": 1.5, "other": 3.0}
+        changes = sum(change.complexity for change in self.changes)
+        return (2.0 * len(self.mistakes) + self.factor.complexity + changes
+                + constant[self.constant])
+
+    @property
+    def convention(self) -> str:
+        """The explanation in one line, as `convention=` takes it, its pieces after semicolons."""
+        pieces = [] if self.factor.is_one else [str(self.factor)]
+        pieces += [mistake.words for mistake in self.mistakes]
+        pieces += [f"{change.what} x {change.scaling}" for change in self.changes]
+        if self.constant in ("dropped", "other"):
+            pieces.append(f"constant {self.constant}")
+        elif self.constant == "added":
+            pieces.append(f"constant + {self.added}")
+        return "; ".join(pieces) or "1"
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether nothing differs."""
+        kept = self.constant in ("kept", "none")
+        return self.is_convention and self.factor.is_one and kept
+
+    @property
+    def is_convention(self) -> bool:
+        """Whether a positive factor and a constant are all: the same minimisers."""
+        return not self.mistakes and not self.changes and self.factor.kappa > 0
+
+    @property
+    def sign(self) -> float:
+        """-1 where the loss is to be maximised."""
+        return -1.0 if any(change.what == "loss" for change in self.changes) else 1.0
+
+
+def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> list[Explanation]:
+    """Those of a fit that predict every answer to rounding, the simplest first."""
+    sizes, formula = table.sizes, found.formula
+    scalings = []
+    for c, error in zip(found.coefficients.T[:-1], found.coefficient_error.T[:-1]):
+        size = np.abs(c)
+        unclear = (error > CLEAR * np.maximum(size, 1e-3)).any() and (size > error).any()
+        as_it_is = formula.mistakes and (np.abs(c - 1) <= error).all()
+        scaling = (ONE if as_it_is else None) if unclear else fit_scaling(c, error, sizes)
+        if scaling is None:
+            return []
+        scalings.append(scaling)
+    if all(scaling.is_zero for scaling in scalings) or _idle(table, found, scalings):
+        return []
+    made = [_with_constant(table, found, factor, changes, tuple(scalings))
+            for factor, changes in _factorings(scalings, found)]
+    whole = {"target", "score"}                # these hold only where the constant agrees, (3)
+    made = [e for e in made
+            if (e.constant == "kept" or not whole & {change.what for change in e.changes})
+            and _predicts(table, e, Y, tolerance)]
+    return sorted(made, key=lambda e: e.complexity)
+
+
+def _idle(table: Table, found: Fit, scalings: list[Scaling]) -> bool:
+    """Whether a term that is not the reference's own has the coefficient 0: there is no need."""
+    own = {term.name for term in OBJECTIVES[table.groups[0].objective].terms}
+    return any(scaling.is_zero and term.name not in own
+               for term, scaling in zip(found.formula.terms, scalings))
+
+
+def the_reference(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> Explanation | None:
+    """The explanation "nothing differs", if every answer is the reference's to rounding."""
+    if (np.abs(Y - table.reference) > tolerance(table.scale)).any():
+        return None
+    constant = "none" if found.formula.constant is None else "kept"
+    return Explanation(found, ONE, (), constant, None, (ONE,) * len(found.formula.terms))
+
+
+def _factorings(scalings: list[Scaling],
+                found: Fit) -> Iterator[tuple[Scaling, tuple[Change, ...]]]:
+    """Every way to split the scalings into a common factor and changes."""
+    roles = [term.role for term in found.formula.terms]
+    several = (ONE, *(scaling for scaling in scalings if not scaling.is_zero))
+    for factor in dict.fromkeys(several if len(scalings) > 1 else scalings):
+        changes = []
+        for role, scaling in zip(roles, scalings):
+            rest = scaling if scaling.is_zero else _over(scaling, factor)
+            if rest is None or not (rest.is_zero or factor.is_one
+                                    or rest.complexity < scaling.complexity):
+                break
+            if not rest.is_one:
+                changes.append(Change(role, rest))
+        else:
+            if factor.kappa < 0:
+                positive = Scaling(-factor.kappa, factor.powers, factor.extra)
+                yield positive, (*changes, Change("loss", Scaling(-1.0)))             # (2)
+            else:
+                yield factor, tuple(changes)                                          # (1)
+    if found.formula.constant is None or len(scalings) != 2 or scalings[0].is_zero:
+        return
+    if scalings[1].is_zero:
+        yield scalings[0], (Change("target", ZERO),)
+        return
+    t = _over(scalings[1], scalings[0])
+    if t is not None and not t.is_one:
+        yield scalings[0], (Change("target", t),)                                     # (3)
+        yield scalings[1] * t, (Change("score", t.inverse()),)
+
+
+def _over(scaling: Scaling, factor: Scaling) -> Scaling | None:
+    try:
+        return scaling * factor.inverse()
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Change, ...],
+                   scalings: tuple[Scaling, ...]) -> Explanation:
+    """The explanation, with what the constant is."""
+    def made(constant: str, added: Scaling | None = None, *more: Change) -> Explanation:
+        return Explanation(found, factor, (*changes, *more), constant, added, scalings)
+
+    sizes, c_0 = table.sizes, found.coefficients[:, -1]
+    error = found.coefficient_error[:, -1]
+    term = found.formula.constant
+    values = table.term(term) if term is not None else None
+    if values is None:
+        if (np.abs(c_0) <= error).all():
+            return made("none")
+        added = fit_scaling(c_0, error, sizes)
+        return made("added" if added else "other", added)
+    t = next((change.scaling for change in changes if change.what == "target"), ONE)
+    times = np.array([factor(group) * t(group)**2 for group in sizes])
+    K = values[0][:, 0] * times * made("kept").sign
+    if (np.abs(c_0 - K) <= error).all():
+        return made("kept")
+    if (np.abs(c_0) <= error).all():
+        return made("dropped")
+    added = fit_scaling(c_0 - K, error, sizes)
+    if added is None and K.all():
+        multiplied = fit_scaling(c_0 / K, error / np.abs(K), sizes)
+        if multiplied is not None:
+            return made("kept", None, Change("constant", multiplied))
+    return made("added" if added else "other", added)
+
+
+def predicted(table: Table, explanation: Explanation) -> Array:
+    """The answers that an explanation predicts, (C, T)."""
+    e, sizes, formula = explanation, table.sizes, explanation.fit.formula
+    out = np.zeros(table.index.shape)
+    for term, scaling in zip(formula.terms, e.scalings):
+        values = table.term(term)
+        out = out + _column(scaling, sizes) * (values[0] if values is not None else 0)
+    if e.constant == "other":
+        return out + e.fit.coefficients[:, -1:]
+    if formula.constant is not None and e.constant in ("kept", "added"):
+        scale = e.sign * _column(e.factor, sizes)
+        for change in e.changes:
+            power = {"target": 2, "constant": 1}.get(change.what, 0)
+            scale = scale * _column(change.scaling, sizes)**power
+        values = table.term(formula.constant)
+        out = out + scale * (values[0] if values is not None else 0)
+    return out if e.added is None else out + _column(e.added, sizes)
+
+
+def _column(scaling: Scaling, sizes: Sequence[Sizes]) -> Array:
+    """A scaling in every group, (C, 1)."""
+    return np.array([[scaling(group)] for group in sizes])
+
+
+def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Sizes],
+             tolerance: Tolerance) -> Scaling | None:
+    """The scaling by which every array is the other's multiple, array by array, if there is one."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        c = np.array([(y * m).sum() / (m * m).sum() for y, m in zip(yours, mine)])
+    off = np.array([tolerance((1 + abs(r)) * np.abs(m).max() * len(m)) for r, m in zip(c, mine)])
+    if not all((np.abs(y - r * m) <= o).all() for y, m, r, o in zip(yours, mine, c, off)):
+        return None
+    return fit_scaling(c, off / np.array([np.abs(m).max() for m in mine]), sizes)
+
+
+def _predicts(table: Table, explanation: Explanation, Y: Array, tolerance: Tolerance) -> bool:
+    """Whether every answer is met to rounding."""
+    scale = np.abs(Y) + np.abs(explanation.fit.coefficients[:, -1:])
+    for term, scaling in zip(explanation.fit.formula.terms, explanation.scalings):
+        values = table.term(term)
+        if values is not None:
+            scale = scale + np.abs(_column(scaling, table.sizes)) * values[1]
+    return bool((np.abs(Y - predicted(table, explanation)) <= 3 * tolerance(scale)).all())

@@ -1,0 +1,236 @@
+"""Gradients, block by block: how the gradient of a right value is wrong says what was detached.
+
+For each block of parameters the answered gradients of a group are regressed on the gradients of the
+terms of the formula that explains the values, path by path (through the encoder or the decoder, the
+point or its flipped neighbours).  A coefficient of 1 is right, 0 means that this term, or this
+path, is not in the graph, and a scaling over groups says by what it was multiplied.
+
+Symbols
+    C groups, k columns: a term of the formula along one path.
+    g      (entries,)      the answered gradients of one block and group, theta after theta
+    A      (entries, k)    the gradients of the columns
+    c      (C, k)          coefficients
+    P      (k, entries)    the pseudo-inverse of A
+
+Equations
+    (1)  c = P g, by group and block
+    (2)  slope = encoder,  factors = (encoder + decoder) / 2    of the two ways into a Jacobian
+
+Derivation
+    (1)  The gradient of sum_k S_k term_k is sum_k S_k grad term_k, along every path; so the ratio
+         c_k / S_k is 1 where nothing is wrong.
+    (2)  The autoencoder's J_ik = sum_j W_ji s_j (1 - s_j) W_jk / sigma^2 - ... has W in the slope
+         and twice as a factor.  The encoder's path is the slope and one factor, the decoder's the
+         other factor, with the same gradient: a (slope + f) + b f = a slope + (a + b) f, and 2 f
+         when both are right.
+
+Conventions
+    A gradient for a symmetric matrix is compared after taking its symmetric part, and without a
+    diagonal that is held at 0: a framework that does not know of the symmetry returns another array
+    with the same meaning.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.cases.derivatives import SYMMETRIC, paths, symmetric, term_gradient
+from refsm.verify.diagnosis.explanation import Explanation
+from refsm.verify.diagnosis.findings import SLOPE, Column, Finding, named, no_scaling, together
+from refsm.verify.diagnosis.precision import FLOAT32, Tolerance
+from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.objectives import OBJECTIVES, Term
+
+__all__ = ["diagnose_gradients", "not_compared"]
+
+OF_JACOBIAN = ("divergence", "penalty")                      # the terms that read the Jacobian
+
+
+def diagnose_gradients(table: Table, cases: Sequence[Case],
+                       gradients: Sequence[Mapping[str, Array]], explanation: Explanation | None,
+                       tolerance: Tolerance) -> list[Finding]:
+    """One finding per block whose gradient is not that of the value, none where all are right."""
+    own = OBJECTIVES[cases[0].objective].terms
+    terms: tuple[Term, ...] = own if explanation is None else explanation.fit.formula.terms
+    scalings = (ONE,) * len(terms) if explanation is None else explanation.scalings
+    if "float32" in tolerance.name:
+        relative = max(tolerance.relative, FLOAT32.relative)
+        tolerance = Tolerance(tolerance.name, relative, tolerance.absolute)
+    findings = []
+    for block in cases[0].theta:
+        answered = sum(block in gradients[i] for group in table.index for i in group)
+        if answered < table.index.size:
+            some = f" in {table.index.size - answered} of {table.index.size} cases"
+            words = f"no gradient for {{}} was returned{some if answered else ''}"
+            findings.append(Finding(block, "missing", words))
+            continue
+        finding = _Block(block, table, gradients, terms, scalings, tolerance).finding()
+        half = finding is not None and str(finding.scaling) == "1 / 2"
+        if half and _triangle(cases, gradients, block):
+            finding = Finding(block, "triangle", "only one triangle of the gradient for {} is "
+                              "there: the other, where half of it belongs, is 0")
+        if finding is not None:
+            findings.append(finding)
+    return together(_with_slope(findings), list(cases[0].theta))
+
+
+def not_compared(cases: Sequence[Case],
+                 gradients: Sequence[Mapping[str, Array]]) -> tuple[str, ...]:
+    """What the gradient of a symmetric matrix cannot show, for the report."""
+    out = []
+    for block, zero_diagonal in SYMMETRIC.get(cases[0].model or "", {}).items():
+        given = [np.asarray(g[block]) for g in gradients if block in g]
+        uneven = any(np.abs(g - g.T).max() > 1e-3 * np.abs(g).max() for g in given)
+        uneven = uneven and not _triangle(cases, gradients, block)
+        out.append(f"{block} is symmetric{' with a diagonal of 0' if zero_diagonal else ''}: only "
+                   f"(G + G') / 2{' off the diagonal' if zero_diagonal else ''} of its gradient G "
+                   f"is compared{', and yours is not symmetric' if uneven else ''}")
+    return tuple(out)
+
+
+def _triangle(cases: Sequence[Case], gradients: Sequence[Mapping[str, Array]], block: str) -> bool:
+    """Whether all answers for a symmetric matrix are upper triangles, or all are lower ones."""
+    if block not in SYMMETRIC.get(cases[0].model or "", {}):
+        return False
+    given = [np.asarray(g[block]) for g in gradients if block in g]
+    return (not any(np.tril(g, -1).any() for g in given)
+            or not any(np.triu(g, 1).any() for g in given))
+
+
+def _with_slope(findings: list[Finding]) -> list[Finding]:
+    """A bias reaches a Jacobian through the slope alone: its detached term is named as the slope
+    where the weights' finding is."""
+    known = {finding.words for finding in findings}
+    out = []
+    for finding in findings:
+        slope = finding.words.replace("the term ", SLOPE).replace(
+            " is detached: its gradient", " is detached: its share of the gradient")
+        detached = finding.kind == "detached" and slope in known
+        out.append(Finding(finding.block, "path", slope) if detached else finding)
+    return out
+
+
+class _Block:
+    """The answered gradients of one block beside those of the terms, group by group."""
+
+    def __init__(self, block: str, table: Table, gradients: Sequence[Mapping[str, Array]],
+                 terms: Sequence[Term], scalings: Sequence[Scaling], tolerance: Tolerance) -> None:
+        self.block, self.table, self.tolerance = block, table, tolerance
+        self.terms, self.scalings, cases = terms, scalings, table.cases
+        self.columns = [(k, path) for k in range(len(terms)) for path in paths(cases[0])[block]]
+        self.X = [[{(k, path): term_gradient(cases[i], terms[k], path, [block])[block]
+                    for k, path in self.columns} for i in group] for group in table.index]
+        self.G = [[symmetric(cases[i], {block: np.asarray(gradients[i][block], dtype=float)})[block]
+                   for i in group] for group in table.index]
+        self.right = [[sum(scalings[k](sizes) * x[(k, path)] for k, path in self.columns)
+                       for x in group] for group, sizes in zip(self.X, table.sizes)]
+
+    def finding(self) -> Finding | None:
+        """What is wrong, if anything."""
+        good = self._close(self.right)
+        if good.all():
+            return None
+        scale = max(float(np.abs(r).max()) for group in self.right for r in group)
+        if all(np.abs(g).max() <= self.tolerance(scale) for group in self.G for g in group):
+            return Finding(self.block, "zero", "the gradient for {} is 0: the parameter is not in "
+                           "the graph, or was frozen")
+        used = [c for c in self.columns
+                if any(np.abs(x[c]).max() > 0 for group in self.X for x in group)]
+        found = self._coefficients(used)
+        if found is not None:
+            return self._of_coefficients(used, *found)
+        for words, change in (("transposed", lambda a: a.T),
+                              ("of the opposite order", lambda a: a[::-1])):
+            turned = [[change(r) for r in group] for group in self.right]
+            if self._close(turned).all():
+                return Finding(self.block, "transposed",
+                               f"the gradient for {{}} is the right one, {words}")
+        if good.any():
+            wrong = [self.table.cases[i].id for i in self.table.index[~good]]
+            where = f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
+            return Finding(self.block, "some", f"the gradient for {{}} is wrong in {len(wrong)} of "
+                           f"{good.size} cases alone ({where}), by no mistake that is known")
+        off = max(float(np.abs(g - r).max()) for ours, theirs in zip(self.right, self.G)
+                  for r, g in zip(ours, theirs)) / scale
+        return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of "
+                       "its largest entry, and no mistake that is known explains it")
+
+    def _close(self, expected: list[list[Array]]) -> Array:
+        """Which gradients are as expected, (C, T)."""
+        def close(g: Array, r: Array, x: Mapping[Column, Array]) -> bool:
+            size = sum(float(np.abs(v).max()) for v in x.values()) + float(np.abs(r).max())
+            return g.shape == r.shape and bool(np.abs(g - r).max() <= self.tolerance(size))
+
+        return np.array([[close(*entries) for entries in zip(*group)]
+                         for group in zip(self.G, expected, self.X)])
+
+    def _of_coefficients(self, used: list[Column], c: Array, error: Array) -> Finding | None:
+        ratios = self._ratios(used, c, error)
+        inside = {k for k, path in used
+                  if path == "decoder" and self.terms[k].role in OF_JACOBIAN}
+        if None not in ratios and (not inside or _by_term_or_path(used, ratios)):
+            return named(self.block, used, ratios, self.terms)             # type: ignore[arg-type]
+        if inside:
+            used, c, error = _into_the_jacobian(used, inside, c, error)
+            ratios = self._ratios(used, c, error)
+            if None not in ratios:
+                return named(self.block, used, ratios, self.terms)         # type: ignore[arg-type]
+        return no_scaling(self.block, used, c, self.terms)
+
+    def _ratios(self, used: list[Column], c: Array, error: Array) -> list[Scaling | None]:
+        """What each coefficient is, relative to the scaling of its term in the value."""
+        sizes, out = self.table.sizes, []
+        for (k, _), c_k, error_k in zip(used, c.T, error.T):
+            own = np.array([self.scalings[k](group) or 1.0 for group in sizes])
+            out.append(fit_scaling(c_k / own, error_k / np.abs(own), sizes))
+        return out
+
+    def _coefficients(self, used: list[Column]) -> tuple[Array, Array] | None:
+        """c and its error, (C, k) each, or None where some group is not met to rounding."""
+        cs, errors = [], []
+        for x_group, g_group in zip(self.X, self.G):
+            A = np.array([np.concatenate([x[column].ravel() for x in x_group])
+                          for column in used]).T
+            g = np.concatenate([a.ravel() for a in g_group])
+            length = np.sqrt((A * A).sum(axis=0))
+            if (length == 0).any() or A.shape[0] <= A.shape[1]:
+                return None
+            P = np.linalg.pinv(A / length, rcond=1e-9) / length[:, None]
+            c = P @ g                                                         # (k,)  (1)
+            tol = self.tolerance(np.concatenate([
+                np.full(a.size, sum(abs(c_k) * np.abs(x[column]).max()
+                                    for c_k, column in zip(c, used)))
+                for x, a in zip(x_group, g_group)]))
+            rest = g - A @ c
+            if np.sqrt(rest @ rest) > np.sqrt(tol @ tol):
+                return None
+            cs.append(c)
+            errors.append(np.abs(P) @ tol)
+        return np.array(cs), np.array(errors)
+
+
+def _into_the_jacobian(used: list[Column], inside: set[int], c: Array,
+                       error: Array) -> tuple[list[Column], Array, Array]:
+    """The same with the slope and the factors in place of the encoder and the decoder, in the terms
+    that read the Jacobian."""
+    used, c, error = list(used), c.copy(), error.copy()
+    for k in inside:
+        encoder, decoder = used.index((k, "encoder")), used.index((k, "decoder"))
+        for a in (c, error):
+            a[:, decoder] = (a[:, encoder] + a[:, decoder]) / 2               # (C,)  (2)
+        used[encoder], used[decoder] = (k, "slope"), (k, "factors")
+    return used, c, error
+
+
+def _by_term_or_path(used: list[Column], ratios: Sequence[Scaling | None]) -> bool:
+    """Whether one factor for each term, or one for each path, is all."""
+    return any(len({(column[which], ratio) for column, ratio in zip(used, ratios)})
+               == len({column[which] for column in used}) for which in (0, 1))

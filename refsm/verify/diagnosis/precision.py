@@ -1,0 +1,87 @@
+"""In which precision the answers came: the rounding that a difference is measured in.
+
+An answer is off by rounding when it is within `SAFETY` rounding units of the sum of absolute terms.
+The unit is that of float64, or of what the answers show themselves to be: numbers that float32 or
+float16 holds exactly, or numbers printed with few digits.  Answers can also be float64 numbers
+computed from float32 ones; that is tried last, and said.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+
+__all__ = ["COARSE", "FLOAT32", "FLOAT64", "MIXED", "Tolerance", "tolerances"]
+
+SAFETY = 50.0            # right float32 losses stayed below 9 rounding units in 1200 sets
+ENOUGH = 4               # different answers before their digits say anything about their precision
+COARSE = 1e-4            # nothing is decided with a tolerance coarser than this
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a right answer may be off: relative to the sum of absolute terms, and absolutely."""
+
+    name: str
+    relative: float
+    absolute: float = 0.0
+
+    def __call__(self, scale: Any) -> Any:
+        return self.relative * scale + self.absolute
+
+
+FLOAT64 = Tolerance("float64", SAFETY * 2.0**-53)
+FLOAT32 = Tolerance("float32", SAFETY * 2.0**-24)
+FLOAT16 = Tolerance("float16", SAFETY * 2.0**-11)
+BFLOAT16 = Tolerance("bfloat16", SAFETY * 2.0**-8)
+MIXED = Tolerance("float32 somewhere inside", SAFETY * 2.0**-24)
+
+
+def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
+    """The tolerances to try, the finest first.
+
+    >>> [tolerance.name for tolerance in tolerances(np.array([0.1, 0.2, 0.7, 1 / 3]))]
+    ['float64', 'float32 somewhere inside']
+    >>> tolerances(np.array([123.457, 0.333333, 2.71828, 1.41421]))[0].name
+    '6 printed digits'
+    """
+    v = np.asarray(values, dtype=float)
+    declared = set(dtypes)
+    for narrow in (BFLOAT16, FLOAT16):
+        if narrow.name in declared:
+            return [narrow]
+    if declared == {"float32"}:
+        return [FLOAT32]
+    various = np.unique(v[v != 0])
+    if various.size >= ENOUGH:
+        with np.errstate(over="ignore"):
+            half, single = various.astype(np.float16), various.astype(np.float32)
+        if (half.astype(float) == various).all():
+            return [FLOAT16]
+        if (single.astype(float) == various).all():
+            return [FLOAT32 if (single.view(np.uint32) & 0xFFFF).any() else BFLOAT16]
+        printed = _printed(various)
+        if printed is not None:
+            relative = FLOAT32.relative + printed.relative
+            return [printed, Tolerance(f"{printed.name}, of float32", relative, printed.absolute)]
+    return [FLOAT64, MIXED]
+
+
+def _printed(v: Array) -> Tolerance | None:
+    """The tolerance of numbers that were printed with few digits, as %g or %f, if these were."""
+    digits, decimals = _fewest(v, "g", 10), _fewest(v, "f", 10)
+    if digits is not None and (decimals is None or digits <= decimals):
+        relative = FLOAT64.relative + 0.51 * 10.0**(1 - digits)
+        return Tolerance(f"{digits} printed digits", relative)
+    if decimals is None:
+        return None
+    return Tolerance(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals)
+
+
+def _fewest(v: Array, form: str, most: int) -> int | None:
+    """The fewest digits with which every number can be printed and read back."""
+    return next((count for count in range(1, most + 1)
+                 if all(float(f"{number:.{count}{form}}") == number for number in v)), None)

@@ -1,0 +1,148 @@
+"""Answers regressed on the terms of formulas, group by group.
+
+Symbols
+    F formulas, C groups, T thetas per group, k terms.
+    Y      (C, T)          answers
+    X      (F, C, T, k+1)  the terms' values, and a column of ones
+    c      (F, C, k+1)     coefficients, the intercept last
+    error  (F, C, k+1)     how far each coefficient may be off
+    tol    (F, C, T)       how far a right answer may be off
+    P      (F, C, k+1, T)  the least-squares inverse of X
+    scale  (F, C, T, k+1)  the mean of |term| over points
+
+Equations
+    (1)  c = P Y,  P = R^-1 Q',  X = Q R
+    (2)  tol = tolerance( sum_k |c_k| scale_k + |c_intercept| )
+    (3)  error_k = sum_T |P_kT| tol_T
+    (4)  misfit = |Y - X c| / |tol|, the ratio of two Euclidean norms, the largest over groups
+
+Derivation
+    (1)  ordinary least squares, with columns scaled to length 1.
+    (3)  c - c_true = P (Y - Y_true), bounded term by term.
+    (4)  Y - X c is the projection of Y - Y_true, which is no longer than |tol| when the formula is
+         right: misfit <= 1 then.
+
+Conventions
+    Ratios of totals are not looked at: they do not depend on theta for less than half of the
+    mistakes that occur.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.cases.quantities import Quantities, Unavailable
+from refsm.verify.cases.reference import terms_add_up
+from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.mistakes import Formula
+from refsm.verify.objectives import OBJECTIVES, Term
+
+__all__ = ["Fit", "Table", "fit"]
+
+CONDITION = 1e-7          # columns closer to dependent than this are not told apart
+
+
+class Table:
+    """The values of terms over cases, each computed once: rows are groups, columns their thetas."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self.cases = list(cases)
+        by_group: dict[str, list[int]] = {}
+        for index, case in enumerate(cases):
+            by_group.setdefault(f"{case.family}/{case.model}/{case.group}", []).append(index)
+        most = max(len(group) for group in by_group.values())
+        self.index = np.array([g for g in by_group.values() if len(g) == most])     # (C, T)
+        self.groups = [cases[group[0]] for group in self.index]
+        self._quantities = [Quantities(case) for case in cases]
+        self._kept: dict[str, tuple[Array, Array] | None] = {}
+        own = [self._of_cases(term) for term in OBJECTIVES[cases[0].objective].all_terms]
+        value, scale = np.sum(own, axis=0).T                                   # (cases,) each
+        self.reference = terms_add_up(self.cases, value, scale)[self.index]    # (C, T)
+        self.scale = scale[self.index]                                         # (C, T)
+
+    @property
+    def sizes(self) -> list[dict[str, float]]:
+        """The sizes on which a scaling may depend, group by group."""
+        return [case.sizes for case in self.groups]
+
+    def term(self, term: Term) -> tuple[Array, Array] | None:
+        """The mean over points of a term and of its absolute value, (C, T) each.
+
+        None where the cases cannot say.
+        """
+        if term.name not in self._kept:
+            try:
+                with np.errstate(all="ignore"):
+                    both = self._of_cases(term)
+                mean, size = both[self.index].transpose(2, 0, 1)
+                self._kept[term.name] = (mean, size) if np.isfinite(both).all() else None
+            except Unavailable:
+                self._kept[term.name] = None
+        return self._kept[term.name]
+
+    def _of_cases(self, term: Term) -> Array:
+        """(cases, 2)."""
+        rows = [np.asarray(term.per_sample(q)) for q in self._quantities]
+        return np.array([[row.mean(), np.abs(row).mean()] for row in rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One formula fitted to the answers: coefficients (C, k+1), and how badly it misses."""
+
+    formula: Formula
+    coefficients: Array
+    coefficient_error: Array
+    misfit: float
+    distance: float          # the misfit in units of the answers' own size
+
+    @property
+    def fits(self) -> bool:
+        """Whether every group is met to rounding."""
+        return self.misfit <= 1
+
+
+def fit(table: Table, formulas: Sequence[Formula], Y: Array, tolerance: Tolerance) -> list[Fit]:
+    """Every formula whose terms the cases can evaluate and tell apart, fitted to Y (C, T)."""
+    out: list[Fit] = []
+    for k in {len(formula.terms) for formula in formulas}:
+        able, columns = [], []
+        for formula in formulas:
+            if len(formula.terms) == k:
+                values = [table.term(term) for term in formula.terms]
+                if all(v is not None for v in values):
+                    able.append(formula)
+                    columns.append(values)
+        if able and Y.shape[1] > k + 1:
+            out += _fit_all(able, np.array(columns), Y, tolerance)
+    return out
+
+
+def _fit_all(formulas: list[Formula], columns: Array, Y: Array, tolerance: Tolerance) -> list[Fit]:
+    """Formulas with the same number of terms, columns (F, k, 2, C, T)."""
+    X, scale = np.moveaxis(columns, (1, 2), (-1, 0))                           # (F, C, T, k) each
+    ones = np.ones((*X.shape[:-1], 1))
+    X, scale = np.concatenate([X, ones], axis=-1), np.concatenate([scale, ones], axis=-1)
+    length = np.sqrt((X * X).sum(axis=2, keepdims=True))                       # (F, C, 1, k+1)
+    length = np.where(length > 0, length, 1)
+    Q, R = np.linalg.qr(X / length)
+    sound = (np.abs(np.einsum("fcii->fci", R)) > CONDITION).all(axis=(1, 2))
+    R = np.where(sound[:, None, None, None], R, np.eye(R.shape[-1]))
+    P = np.linalg.solve(R, np.swapaxes(Q, -1, -2)) / np.swapaxes(length, -1, -2)
+    c = np.einsum("fckt,ct->fck", P, Y)                                        # (F, C, k+1)  (1)
+    rest = Y - np.einsum("fctk,fck->fct", X, c)
+    tol = tolerance(np.einsum("fctk,fck->fct", scale, np.abs(c)))              # (F, C, T)  (2)
+    error = np.einsum("fckt,fct->fck", np.abs(P), tol)                         # (F, C, k+1)  (3)
+    missed = np.sqrt((rest * rest).sum(axis=2))
+    allowed = np.maximum(np.sqrt((tol * tol).sum(axis=2)), np.finfo(float).tiny)
+    misfit = (missed / allowed).max(axis=1)                                    # (F,)  (4)
+    distance = (missed / np.sqrt((Y * Y).sum(axis=1) + np.finfo(float).tiny)).max(axis=1)
+    return [Fit(formula, c[f], error[f], float(misfit[f]), float(distance[f]))
+            for f, formula in enumerate(formulas) if sound[f]]

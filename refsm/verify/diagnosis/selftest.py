@@ -1,0 +1,176 @@
+"""The self-test: the diagnosis is tried on wrong losses of which the truth is known.
+
+    kill table      every formula differs widely from the reference in two cases at least
+    tampering       one answer changed by one part in a thousand is noticed
+    named           every formula is named, on many sets of cases, in float64 and float32
+    left out        a formula that the diagnosis must do without is not taken for another one
+    random          random numbers are never explained
+    doubles         two random mistakes at once are named right or not at all
+    right           right answers, in either precision and with every convention, raise no alarm
+
+An explanation is right when it predicts the answers of the same wrong loss on OTHER cases, drawn
+from another seed.  That is what an explanation is for, and no list of expected texts is needed.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases import cases
+from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
+from refsm.verify.diagnosis.explanation import predicted
+from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.scaling import ONE, parse_scaling
+from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_mistake,
+                                                 single_mistakes)
+from refsm.verify.objectives import OBJECTIVES
+
+__all__ = ["Outcome", "SelfTest", "false_alarms", "judge", "kill_table", "selftest"]
+
+WIDE = 1e-4            # a case kills a mistake that changes its answer by this much of its terms
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one wrong loss was named: "right", "unexplained" or "wrong"."""
+
+    objective: str
+    mistake: str
+    outcome: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Counts by kind of trial, and every outcome that should not be."""
+
+    counts: dict[str, dict[str, int]]
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        result = "passed" if self.passed else f"{len(self.failures)} failures"
+        lines = [f"self-test of the diagnosis: {result}", ""]
+        for kind, counts in self.counts.items():
+            listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+            lines.append(f"  {kind:12} {listed}")
+        return "\n".join([*lines, *(f"  FAILED {failure}" for failure in self.failures[:20])])
+
+
+def selftest(quick: bool = True, seed: int = 0) -> SelfTest:
+    """Run the self-test: a sample in a few seconds, or (quick=False) all of it in some minutes."""
+    counts: dict[str, dict[str, int]] = {}
+    failures: list[str] = []
+    rng = np.random.default_rng(seed)
+    for objective in OBJECTIVES if not quick else ("dsm", "ism", "ratio"):
+        for kind, what, bad in _trials(objective, quick, rng):
+            of_kind = counts.setdefault(kind, {})
+            of_kind[what] = of_kind.get(what, 0) + 1
+            if bad:
+                failures.append(f"{kind}: {bad}")
+    return SelfTest(counts, tuple(failures))
+
+
+def _trials(objective: str, quick: bool,
+            rng: np.random.Generator) -> Iterator[tuple[str, str, str]]:
+    """The kind of each trial, its outcome, and what is bad about it, if anything."""
+    for name, kills in kill_table(objective).items():
+        killed = kills >= 2
+        yield ("kill table", "killed by two cases or more" if killed else "not killed",
+               "" if killed else f"{objective}: {name}: {kills}")
+    seeds = [int(s) for s in rng.integers(1, 10**6, 2 if quick else 8)]
+    here, other = (Table(cases(objective, "prime", s)) for s in seeds[:2])
+    chosen = list(single_mistakes(objective))
+    if quick:
+        chosen = [chosen[i] for i in rng.choice(len(chosen), 4, replace=False)]
+    for loss in chosen:
+        ids = [mistake.id for mistake in loss.formula.mistakes]
+        for float32 in (False, True):
+            yield _trial("named", judge(loss, here, other, rng, float32), ("right",))
+        if ids:
+            found = judge(loss, here, other, rng, left_out=ids)
+            yield _trial("left out", found, ("right", "unexplained"))
+    for k in range(2 if quick else 60):
+        found = judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2))
+        yield _trial("doubles", found, ("right", "unexplained"))
+    for _ in range(1 if quick else 40):
+        values = 10.0**rng.uniform(-3, 3) * rng.standard_normal(len(here.cases))
+        diagnosis = diagnose(here.cases, values, table=here)
+        explained = diagnosis.explanation is not None or diagnosis.coefficients is not None
+        yield ("random", "explained" if explained else "unexplained",
+               f"{objective}: random numbers" if explained else "")
+    for alarm in false_alarms(objective, seeds if quick else range(100)):
+        yield "right", "false alarm" if alarm else "no alarm", alarm or ""
+    tampered = no_mistake(objective).answers(here)
+    tampered[int(rng.integers(len(tampered)))] *= 1.001
+    seen = not diagnose(here.cases, tampered, table=here).matches
+    yield "tampering", "noticed" if seen else "missed", "" if seen else objective
+
+
+def _trial(kind: str, found: Outcome, good: Sequence[str]) -> tuple[str, str, str]:
+    bad = f"{found.objective}: {found.mistake}: {found.verdict}"
+    return kind, found.outcome, "" if found.outcome in good else bad
+
+
+def judge(loss: WrongLoss, here: Table, other: Table, rng: np.random.Generator,
+          float32: bool = False, left_out: Sequence[str] = ()) -> Outcome:
+    """How a loss is named from its answers to some cases; right if that predicts other answers."""
+    objective = here.cases[0].objective
+    truth = loss.values(other)
+    if loss.values(here) is None or truth is None:
+        return Outcome(objective, str(loss), "right", "not to be evaluated")
+    values = loss.answers(here)
+    if float32:
+        rounded = values * (1 + 2.0**-23 * rng.uniform(-1, 1, values.shape))
+        values = rounded.astype(np.float32).astype(float)
+    found = diagnose(here.cases, values, left_out=left_out, table=here)
+    if found.explanation is None:
+        return Outcome(objective, str(loss), "unexplained", "unexplained")
+    outcome = "right" if _agrees(found, other, truth) else "wrong"
+    return Outcome(objective, str(loss), outcome, found.explanation.convention)
+
+
+def _agrees(found: Diagnosis, other: Table, truth: Array) -> bool:
+    """Whether a diagnosis predicts the answers to other cases, up to a constant of theta where that
+    is what it says."""
+    assert found.explanation is not None
+    off = predicted(other, found.explanation) - truth
+    if found.explanation.constant == "other":
+        off = off - found.explanation.fit.coefficients[:, -1:]
+        off = off - off.mean(axis=1, keepdims=True)
+    return bool((np.abs(off) <= 1e-3 * np.abs(truth).max(axis=1, keepdims=True)).all())
+
+
+def kill_table(objective: str, seed: int = 0) -> dict[str, int]:
+    """For every formula with one mistake, how many cases it is killed by."""
+    table = Table(cases(objective, "prime", seed))
+    out = {}
+    for loss in single_mistakes(objective):
+        Y = loss.values(table)
+        if Y is not None:
+            wide = np.abs(Y - table.reference) > WIDE * (table.scale + np.abs(Y))
+            out[str(loss)] = int(wide.sum())
+    return out
+
+
+def false_alarms(objective: str, seeds: Sequence[int]) -> Iterator[str | None]:
+    """For each seed and each right way to answer, what is wrongly said of it; or None."""
+    for seed in seeds:
+        table = Table(cases(objective, "prime", int(seed)))
+        for factor in (ONE, parse_scaling("1 / d"), parse_scaling("2")):
+            reference = no_mistake(objective)
+            right = WrongLoss(reference.formula, (factor,) * len(reference.scalings), factor)
+            values = right.answers(table)
+            for answers in (values, values.astype(np.float32).astype(float)):
+                e = diagnose(table.cases, answers, table=table).explanation
+                good = (e is not None and e.is_convention and e.factor == factor
+                        and e.constant in ("kept", "none"))
+                said = e.convention if e else "unexplained"
+                yield None if good else f"{objective}, seed {seed}, x {factor}: {said}"

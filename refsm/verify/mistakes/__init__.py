@@ -1,0 +1,39 @@
+"""Structural mistakes: wrong formulas, which no coefficient on the right terms can imitate.
+
+A formula is what a loss computes, written as terms (functions of local quantities) each with a free
+coefficient, and the mistakes that lead from the reference to it.  The reference has none.  Each
+mistake is one row: `mistake` has the form and the shared tables, `implicit`, `residual`, `targets`
+and `binary` the rows, `shared` what any objective may have, `known` what is known of coefficients.
+
+Coefficients are no rows: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are
+scalings of the right terms (`refsm.verify.diagnosis.scaling`).
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Iterable
+
+from refsm.verify.mistakes.binary import binary
+from refsm.verify.mistakes.implicit import implicit
+from refsm.verify.mistakes.mistake import Formula, Mistake
+from refsm.verify.mistakes.residual import residual
+from refsm.verify.mistakes.shared import extra_terms, left_out, some_points
+from refsm.verify.objectives import OBJECTIVES
+
+__all__ = ["Formula", "Mistake", "formulas"]
+
+
+@lru_cache(maxsize=None)
+def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
+    """Every formula for an objective on a model, the reference first.
+
+    >>> formulas("ism", "tanh")[0].mistakes
+    ()
+    """
+    about = OBJECTIVES[objective]
+    kind = binary if about.is_binary else implicit if about.constant is None else residual
+    made: Iterable[Formula] = kind(objective, model)
+    reference = Formula((), about.terms, about.constant)
+    return (reference, *(formula for formula in made if formula.mistakes),
+            *left_out(reference, model), *some_points(reference),
+            *extra_terms(reference, objective, model))

@@ -1,0 +1,134 @@
+"""A mistake, a formula, and the mistakes that several objectives share: dimensions and squares.
+
+Symbols
+    n points, i dimensions (d).
+    r       (n, d)   a residual, or the score
+    s       (n, d)   the score of the data
+
+Equations
+    (1)  E f(psi) + E tr J = E [f(psi) - psi.s]
+    (2)  a squared residual is least for psi = E[target | point]
+
+Derivation
+    (1)  E_q d psi_i / d x_i = -E_q psi_i d log q / d x_i, by parts.  So the minimiser of a norm f
+         that is not |psi|^2 / 2 is found point by point: grad f(psi) = s, or none where f grows no
+         faster than psi.s does.
+    (2)  the mean is what the mean square is least around; absolute values have the median.
+
+Conventions
+    An effect is what the mistake does alone, in expectation over data, noise and directions, for a
+    model that can have every score.  Effects are held by minimisers in closed form or by training.
+
+Sources
+    Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005),
+    for (1).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.objectives import Term, dot
+
+__all__ = ["Formula", "Mistake", "absolute", "root"]
+
+UNBOUNDED = "the loss is unbounded below: the score grows without end"
+ZERO = "the best score is 0 everywhere: nothing is learned from the data"
+LONG = "the score is 0 where the data's score is short, and grows without end where it is long"
+MEDIAN = "the minimiser is a median, not the mean, which is what is sought"
+ANOTHER_MEAN = "the minimiser is another average than the mean, which is what is sought"
+LEAST_BATCH = ("on one and the same batch the minimiser is the same; over many small batches it is "
+               "another")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake.
+
+    `id` is "role.name", the role being what it takes the place of; `words` is what a report says;
+    `name` and `formula` are the function in its place, in symbols and in code; `effect` is what it
+    does to training ("" for another minimiser of which nothing simple can be said); `seen` is where
+    it was seen before.  `same` says that the minimiser is the same in expectation.
+    """
+
+    id: str
+    words: str
+    name: str
+    formula: Callable[..., Any]
+    effect: str = ""
+    seen: str = ""
+    same: bool = False
+
+    @property
+    def role(self) -> str:
+        """What it takes the place of; "" for what is right."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a loss computes, up to one coefficient per term; `constant` does not depend on theta."""
+
+    mistakes: tuple[Mistake, ...]
+    terms: tuple[Term, ...]
+    constant: Term | None = None
+
+
+def absolute(a: Array) -> Array:
+    """|a| elementwise, analytic along the real axis."""
+    return np.where(np.real(a) < 0, -a, a)
+
+
+def root(a: Array) -> Array:
+    """The square root; 0 stays 0."""
+    return np.sqrt(a)
+
+
+def huber(r: Array) -> Array:
+    """Huber's loss with the threshold 1, (n,)."""
+    return np.where(absolute(r).real < 1, r * r / 2, absolute(r) - 0.5).sum(axis=-1)
+
+
+# (name, words, suffix, slice, which dimensions are left)
+DIMENSIONS: tuple[tuple[str, str, str, slice, str], ...] = (
+    ("first", "only the first dimension", "[:1]", slice(0, 1), "the other dimensions"),
+    ("first-two", "only the first two dimensions", "[:2]", slice(0, 2), "the other dimensions"),
+    ("not-last", "the last dimension left out", "[:-1]", slice(0, -1), "the last dimension"),
+    ("last", "only the last dimension", "[-1:]", slice(-1, None), "the other dimensions"),
+    ("not-first", "the first dimension left out", "[1:]", slice(1, None), "the first dimension"))
+
+# What may stand in the place of a sum of squares of r: (name, words, symbols, function of r, effect
+# on a residual, effect on the norm of the score beside a divergence).
+SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = (
+    ("norm", "the norm is not squared", "|r|", lambda r: root(dot(r, r)), MEDIAN, LONG),
+    ("root-mean", "the square root of the mean square", "sqrt(mean |r|^2)",
+     lambda r: root(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG),
+    ("absolute", "absolute values in place of squares", "sum |r_i|",
+     lambda r: absolute(r).sum(axis=-1), MEDIAN, LONG),
+    ("of-sum", "the sum over dimensions is squared, not its entries", "(sum r_i)^2",
+     lambda r: r.sum(axis=-1)**2,
+     "only the sum over dimensions is constrained, not its entries", UNBOUNDED),
+    ("of-mean", "the mean over points is taken before the square", "|mean r|^2",
+     lambda r: dot(r.mean(axis=0), r.mean(axis=0))[None],
+     "only the mean over a batch is constrained, not its points", UNBOUNDED),
+    ("largest", "the largest dimension in place of their sum", "max r_i^2",
+     lambda r: (r * r).max(axis=-1), ANOTHER_MEAN,
+     "every entry of the score is learned with the same length: only their signs are right"),
+    ("linear", "the entries are summed without a square", "sum r_i",
+     lambda r: r.sum(axis=-1), UNBOUNDED, UNBOUNDED),
+    ("fourth", "the square is squared again", "|r|^4", lambda r: dot(r, r)**2, ANOTHER_MEAN,
+     "the direction of the score is learned, with the cube root of a fourth of its length"),
+    ("fourth-powers", "fourth powers in place of squares", "sum r_i^4",
+     lambda r: (r**4).sum(axis=-1), ANOTHER_MEAN,
+     "the cube root of a fourth of every entry of the score is learned"),
+    ("log", "the logarithm of the squared norm", "log |r|^2", lambda r: np.log(dot(r, r)),
+     "unbounded below on any sample: one point that is fitted exactly outweighs all others",
+     UNBOUNDED),
+    ("log-mean", "the logarithm of the mean square", "log mean |r|^2",
+     lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
+    ("huber", "Huber's loss in place of the square", "huber(r)", huber,
+     "the minimiser lies between the mean, which is what is sought, and a median",
+     "right where the entries of the score are below 1; without end where they are above"))

@@ -1,0 +1,126 @@
+"""What a score or a reconstruction is compared with, and what may stand in its place.
+
+Multiples of the target are scalings of terms, not rows.  An effect is E[target | noisy point].
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.mistakes.mistake import Mistake
+from refsm.verify.objectives import OBJECTIVES, target
+
+__all__ = ["MEAN_OF_DATA", "targets"]
+
+Vector = Callable[[Any], Array]
+
+AVERAGES_OUT = ("the target belongs to another point: it averages out, and nothing is learned from "
+                "the data")
+MEAN_OF_DATA = "the mean of the data is learned, whatever the noisy point"
+SAME = "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)"
+
+OTHER_POINTS: tuple[tuple[str, str, str, Callable[[Array], Array]], ...] = (
+    ("next", "the target of the next point", "next", lambda a: np.roll(a, -1, axis=0)),
+    ("before", "the target of the point before", "before", lambda a: np.roll(a, 1, axis=0)),
+    ("reversed", "the targets in reverse order", "reversed", lambda a: a[::-1]))
+
+
+def targets(objective: str) -> Iterator[Mistake]:
+    """What the output is compared with.  Multiples of the target are scalings, not mistakes."""
+    if OBJECTIVES[objective].learned == "reconstruction":
+        yield from _clean_points()
+        return
+    yield Mistake("", "", "g", target)
+    for name, words, short, f in OTHER_POINTS:
+        yield Mistake(f"target.{name}", f"compared with {words}", f"g({short})",
+                      lambda q, f=f: f(target(q)), AVERAGES_OUT)
+    if objective == "esm":
+        words = "compared with the score of a standard normal density"
+        yield Mistake("target.normal", words, "-x", lambda q: -q.case.x,
+                      "the score of a standard normal density is learned")
+        return
+    for name, words, symbols, f, effect in NOISY_TARGETS:
+        yield Mistake(f"target.{name}", f"target: {words}", symbols,
+                      lambda q, f=f: f(q) / q.case.sigma**2, effect)
+    if objective == "dsm":
+        words = "target: the score of the Parzen density, not of the corruption"
+        yield Mistake("target.parzen", words, "parzen", lambda q: q.parzen(), SAME, same=True)
+        return
+    yield Mistake("target.corruption", "target: the score of the corruption, not of the Parzen "
+                  "density", "dsm", lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME,
+                  same=True)
+    for name, words, symbols, f, effect in PARZEN_TARGETS:
+        yield Mistake(f"target.{name}", f"target: {words}", symbols, f, effect)
+    for name, words, bandwidth in EXPONENTS:
+        def scaled(q: Any, bandwidth: Any = bandwidth) -> Array:
+            b, sigma = bandwidth(q.case.sigma), q.case.sigma
+            return q.parzen(bandwidth=b) * (b**2 / sigma**2)
+        yield Mistake(f"target.exponent-{name}", f"target: the exponent alone {words}",
+                      f"parzen, exponent {words}", scaled,
+                      "it is the score of a Parzen density of another bandwidth, times a factor")
+
+
+NOISY_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
+    ("without-clean", "the clean point is left out of it", "x_noisy", lambda q: -q.case.x_noisy,
+     "minus the point over sigma^2 is learned, whatever the data"),
+    ("without-noisy", "the noisy point is left out of it", "x", lambda q: q.case.x,
+     "the denoised point over sigma^2 is learned, which is no score"),
+    ("sum", "the sum of the two points", "x + x_noisy", lambda q: q.case.x + q.case.x_noisy,
+     "the denoised point plus the point, over sigma^2, is learned, which is no score"))
+OTHER_BANDWIDTH = "the score of the Parzen density of that bandwidth is learned"
+PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
+    ("at-clean", "the Parzen density at the clean point", "parzen(x)", lambda q: q.parzen("x"),
+     "what is learned is the score at the clean points, averaged given the noisy one"),
+    ("without-own", "the Parzen density leaves its own point out", "parzen without own",
+     lambda q: q.parzen(without_own=True),
+     "the score of the Parzen density of the other points is learned"),
+    ("bandwidth-variance", "the bandwidth is sigma^2, not sigma", "parzen, sigma^2",
+     lambda q: q.parzen(bandwidth=q.case.sigma**2), OTHER_BANDWIDTH),
+    ("bandwidth-root", "the bandwidth is sqrt(sigma), not sigma", "parzen, sqrt(sigma)",
+     lambda q: q.parzen(bandwidth=q.case.sigma**0.5), OTHER_BANDWIDTH),
+    ("no-half", "the exponent lacks its 1/2", "parzen, no half",
+     lambda q: q.parzen(bandwidth=q.case.sigma / 2**0.5), OTHER_BANDWIDTH),
+    ("bandwidth-one", "the bandwidth is 1", "parzen, 1", lambda q: q.parzen(bandwidth=1.0),
+     OTHER_BANDWIDTH),
+    ("nearest", "the nearest point alone", "parzen, nearest",
+     lambda q: q.parzen(shares="nearest"), "the way to the nearest point of the data is learned"),
+    ("other-axis", "the shares sum to 1 over the noisy points, not over the data",
+     "parzen, other axis", lambda q: q.parzen(shares="over the noisy points"),
+     "it is the score of no density: its shares depend on the other noisy points"),
+    ("equal", "every point weighs the same", "parzen, equal", lambda q: q.parzen(shares="equal"),
+     "the way to the mean of the data is learned"))
+EXPONENTS: tuple[tuple[str, str, Callable[[float], float]], ...] = (
+    ("no-half", "lacks its 1/2", lambda s: s / 2**0.5),
+    ("sigma", "has sigma for sigma^2", lambda s: s**0.5),
+    ("sigma-4", "has sigma^4 for sigma^2", lambda s: s**2),
+    ("one", "has 1 for sigma^2", lambda s: 1.0),
+    ("no-two", "has 4 sigma^2 for 2 sigma^2", lambda s: 2**0.5 * s))
+
+
+def _clean_points() -> Iterator[Mistake]:
+    yield Mistake("", "", "x", lambda q: q.case.x)
+    yield Mistake("target.noisy", "compared with the noisy point, not the clean one", "x_noisy",
+                  lambda q: q.case.x_noisy, "the identity is learned: nothing is denoised")
+    yield Mistake("target.noise", "compared with the noise", "noise", lambda q: q.case.noise,
+                  "the noise is learned; the noisy point minus sigma times it is the "
+                  "reconstruction")
+    yield Mistake("target.next", "compared with the next point", "x(next)",
+                  lambda q: np.roll(q.case.x, -1, axis=0), MEAN_OF_DATA)
+    yield Mistake("target.minus-step", "compared with x_noisy - x", "x_noisy - x",
+                  lambda q: q.case.x_noisy - q.case.x,
+                  "the noise as it was added is learned; the noisy point minus it is the "
+                  "reconstruction")
+    yield Mistake("target.step", "compared with x - x_noisy, the denoising step", "x - x_noisy",
+                  lambda q: q.case.x - q.case.x_noisy, "the step from the noisy point to the clean "
+                  "one is learned; the noisy point plus it is the reconstruction")
+    yield Mistake("target.halfway", "the target is halfway between x and x_noisy",
+                  "(x + x_noisy) / 2", lambda q: (q.case.x + q.case.x_noisy) / 2,
+                  "half of the noise stays: the reconstruction goes only half of the way")
+    yield Mistake("target.reversed", "compared with the points in reverse order", "x(reversed)",
+                  lambda q: q.case.x[::-1], MEAN_OF_DATA)
+    yield Mistake("target.before", "compared with the point before", "x(before)",
+                  lambda q: np.roll(q.case.x, 1, axis=0), MEAN_OF_DATA)
+    yield Mistake("target.mean", "compared with the mean of the points", "mean x",
+                  lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape), MEAN_OF_DATA)

@@ -1,0 +1,183 @@
+"""Replicates of an implementation that draws its own noise, against each hypothesis.
+
+Symbols
+    mu       (K,)        what a hypothesis expects of K cases
+    mean     (K,)        the mean of R replicates of each case;  error its standard error
+    z        (K,)        their distance, standard normal if the hypothesis is true
+
+Equations
+    (1)  t = (mean - mu) / error,  z the normal quantile of Student's t, R - 1 degrees of freedom
+    (2)  p = P( chi^2_K > sum_k z_k^2 )
+
+Derivation
+    (1)  the mean of R replicates is normal up to terms of order 1 / sqrt(R); each replicate is
+         already a mean over points.
+
+Conventions
+    The number R of replicates is fixed before the first call.  A hypothesis is GOOD where
+    p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
+    another expectation is bad.  So a right implementation is refused once in 10^4 runs, and another
+    hypothesis of the list is declared in its place once in 10^9, as far as the normal approximation
+    goes.  Good ones beside each other: inconclusive.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any, Callable
+
+import numpy as np
+from scipy import special
+
+from refsm.typing import Array
+from refsm.verify.adapters.ask import TIME_LIMIT, lent, plain, within
+from refsm.verify.adapters.failures import AdapterError
+from refsm.verify.cases.case import Case
+from refsm.verify.cases.families import cases
+from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
+from refsm.verify.objectives import OBJECTIVES, objective_name
+from refsm.verify.own_noise.hypotheses import DRAWING, hypotheses
+from refsm.verify.report.report import Report
+
+__all__ = ["REPLICATES", "verify_own_noise"]
+
+REPLICATES = 200
+FEWEST = 30
+GOOD, BAD = 1e-4, 1e-9
+SMALLEST = 1e-300              # a probability whose normal quantile is finite
+SAME = 1e-6                    # relative: expectations as close as this are one and the same
+HANDED = ("rng", "generator", "seed", "key")
+UNSEEN = {
+    "": ("laws of the noise with the same mean and covariance; one draw shared by the whole batch; "
+         "gradients",),
+    "ssm": ("the variance-reduced form, which has the same expectation",),
+    "ssm_vr": ("the form that is not variance-reduced, which has the same expectation",)}
+
+
+def verify_own_noise(implementation: Callable[..., Any], objective: str,
+                     replicates: int = REPLICATES, seed: int = 0, convention: str | None = None,
+                     time_limit: float = TIME_LIMIT) -> Report:
+    """Which expectation the values of an implementation have, from replicates.
+
+    The implementation is called as implementation(case, rng) with a `numpy.random.Generator`; or
+    (case, seed) with an integer that differs each time, where that argument is called seed or key;
+    or (case), where it takes one.  The argument is the first one after the case that has no
+    default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
+    directions; `case.n_directions` says how many directions a point gets.  `convention` is the
+    factor that is meant, such as "sigma^2".  `time_limit` is in seconds for all replicates of one
+    case.  An implementation that fails is a report, not an exception; ValueError for an objective
+    that draws nothing, or fewer than 30 replicates.
+    """
+    name = objective_name(objective)
+    if name not in DRAWING:
+        raise ValueError(f"objective must be one of {', '.join(DRAWING)} to draw noise, "
+                         f"but it is {name}")
+    if replicates < FEWEST:
+        raise ValueError(f"replicates must be >= {FEWEST}, but it is {replicates}")
+    meant = ONE if convention is None else parse_scaling(convention)
+    asked = _cases(name)
+    rng = np.random.default_rng(seed)
+    try:
+        values = np.array([_replicates(implementation, case, replicates, rng, time_limit)
+                           for case in asked])
+    except AdapterError as error:
+        return Report("BROKEN", name, str(error), status=error.status)
+    return _report(name, asked, values, meant, convention)
+
+
+def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
+            declared: str | None) -> Report:
+    """The verdict on replicates (K, R)."""
+    R = values.shape[1]
+    mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
+    tried = hypotheses(objective, asked)
+    probable = _p(mean, error, np.array([h.expected for h in tried]), R)
+    ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
+    p, first = ranked[0]
+    allowed = SAME * np.abs(first.expected)
+    same = [h for _, h in ranked if (np.abs(h.expected - first.expected) <= allowed).all()]
+    best, *equals = sorted(same, key=lambda h: (bool(h.mistake), h.factor.complexity))
+    next_p, other = next((q, h) for q, h in ranked if h not in same)
+    cannot_tell = (*map(str, equals), *UNSEEN.get(objective, ()), *UNSEEN[""])
+    note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
+            f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
+            "advance. A right loss is refused once in 10^4 runs.")
+
+    def report(verdict: str, name: str, **more: Any) -> Report:
+        return Report(verdict, objective, name, cases=len(asked), model=asked[0].model,
+                      precision=f"{R} replicates each", declared=declared, notes=(note,),
+                      runner_up=f"next: p = {next_p:.2g} for {other}", cannot_tell=cannot_tell,
+                      **more)
+
+    if p <= BAD:
+        return report("UNEXPLAINED", "no hypothesis of the list has the expectations of its values")
+    if p < GOOD:
+        return report("INCONCLUSIVE", f"the best hypothesis, {best}, is neither good nor bad: "
+                      f"repeat with {4 * R} replicates and another seed")
+    if next_p > BAD:
+        return report("INCONCLUSIVE", f"it may be {best}, or {other}: repeat with {4 * R} "
+                      "replicates")
+    found, factor = f"its expectation is {best}", str(best.factor)
+    if not best.mistake and best.factor == meant:
+        return report("PASS" if meant == ONE else "CONVENTION", found, factor=factor, conforms=True)
+    if best.mistake or best.factor.kappa < 0 or declared is not None:
+        found += f", not {meant} times the canonical loss as declared" if declared else ""
+        return report("MISMATCH", found, factor=factor)
+    return report("CONVENTION", found, factor=factor, convention=factor)
+
+
+def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
+    """How probable distances like these are for each hypothesis: mu (H, K) gives (H,)."""
+    t = np.abs(mean - mu) / error                                                   # (H, K)  (1)
+    z = -special.ndtri(np.maximum(special.stdtr(R - 1, -t), SMALLEST))              # (H, K)  (1)
+    return special.chdtrc(len(mean), (z * z).sum(axis=1))                           # (H,)  (2)
+
+
+def _cases(objective: str) -> list[Case]:
+    """Two thetas of every group whose expectations are known, without their noise."""
+    known = cases(objective, "prime", model="gaussian" if objective == "dsm" else "autoencoder")
+    chosen = [case for case in known
+              if case.id.endswith(("t0", "t1")) and (objective != "dae" or case.d == 3)]
+    directions = OBJECTIVES[objective].random == "directions"
+    hyper = [{"n_directions": case.M} if directions else {} for case in chosen]
+    return [dataclasses.replace(case, arrays={"x": case.x}, hyper={**case.hyper, **more})
+            for case, more in zip(chosen, hyper)]
+
+
+def _replicates(implementation: Callable[..., Any], case: Case, R: int, rng: np.random.Generator,
+                time_limit: float) -> Array:
+    """R values of one case, (R,)."""
+    name, by_name = _argument(implementation)
+
+    def once(given: Case) -> Any:
+        if not name:
+            return implementation(given)
+        handed = int(rng.integers(2**31)) if name in ("seed", "key") else rng
+        return implementation(given, **{name: handed}) if by_name else implementation(given, handed)
+
+    def all_values() -> Array:
+        return np.array([plain(once(given), case).value for _ in range(R)])
+
+    with lent(case) as given:
+        values = within(time_limit, all_values)
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        raise AdapterError(f"the implementation gave {values[0]:.6g} for {case.id} in all {R} "
+                           "replicates: it does not draw its noise from what it is handed")
+    return values
+
+
+def _argument(implementation: Callable[..., Any]) -> tuple[str, bool]:
+    """The name of the argument that brings the randomness ("" if none), and whether it goes by
+    name."""
+    try:
+        _, *others = inspect.signature(implementation).parameters.values()
+    except (TypeError, ValueError):                  # no signature, or one without arguments
+        return "rng", False
+    for p in others:
+        variable = p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if not variable and (p.default is p.empty or p.name in HANDED):
+            return p.name, p.kind is not p.POSITIONAL_ONLY
+    return "", False

@@ -1,0 +1,219 @@
+"""From a diagnosis to a report: its name, the table of terms, and what follows from it."""
+from __future__ import annotations
+
+import fnmatch
+from typing import Sequence
+
+import numpy as np
+
+from refsm.verify.cases.case import Case
+from refsm.verify.diagnosis.diagnose import Diagnosis
+from refsm.verify.diagnosis.explanation import Explanation
+from refsm.verify.diagnosis.findings import Finding
+from refsm.verify.diagnosis.precision import COARSE, MIXED
+from refsm.verify.diagnosis.scaling import ONE
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.report.effects import consequences
+from refsm.verify.report.known import seen
+from refsm.verify.report.name import verdict_of
+from refsm.verify.report.report import Report, Row
+
+__all__ = ["report_on"]
+
+SLICED = "J and its transpose in v' J v: both have the same value"
+VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: ask for gradients too "
+               "(gradient=True, with a dict of value and gradient)")
+
+
+def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
+              findings: Sequence[Finding], per_sample: Sequence[str], declared: str | None,
+              known_failures: Sequence[str], notes: tuple[str, ...], reproduce: str,
+              gradient: bool) -> Report:
+    """The report on one objective."""
+    objective, e = cases[0].objective, found.explanation
+    verdict, name, convention, factor = verdict_of(objective, found)
+    wrong = [*per_sample, *(finding.text for finding in findings)]
+    meant = declared is not None and declared == convention
+    if wrong:
+        name = wrong[0] if verdict == "PASS" else f"{name}; and {wrong[0]}"
+        verdict = "MISMATCH"
+    elif declared not in (None, "1") and not meant and verdict == "PASS":
+        verdict, name = "MISMATCH", f"it is the reference itself, not the declared {declared}"
+    elif meant and verdict == "MISMATCH":
+        verdict = "CONVENTION"
+    conforms = verdict == "PASS" or (meant and not wrong)
+    failing = [] if conforms else _failing(cases, found, bool(wrong))
+    excused = bool(failing) and all(is_known(case.id, known_failures) for case in failing)
+    small = min(failing, key=lambda c: (c.n * c.d, c.id)) if failing and not found.matches else None
+    changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
+    common = e.factor if e is not None else ONE
+    if small is not None:
+        reproduce = reproduce.replace(f" {cases[0].id} ", f" {small.id} ")
+    return Report(
+        verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
+        rows=_rows(small, found, _answer(small, cases, values)) if small is not None else (),
+        consequences=consequences(objective, common, changes, mistakes, e.constant) if e else (),
+        seen=seen(objective, common, changes, mistakes),
+        not_the_problem=_not_the_problem(e, cases[0]) if verdict == "MISMATCH" and e else (),
+        cannot_tell=_cannot_tell(found, cases[0], gradient, verdict),
+        gradient=tuple(finding.text for finding in findings),
+        failing=tuple(case.id for case in failing),
+        case=_summary(small, found, _answer(small, cases, values)) if small is not None else {},
+        cases=len(cases), model=cases[0].model, precision=_precision(found),
+        resolution=found.resolution if e is not None or found.nearest else None,
+        runner_up=_runner_up(found), reproduce=reproduce,
+        notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
+
+
+def is_known(identifier: str, known_failures: Sequence[str]) -> bool:
+    """Whether a case is among the known failures."""
+    return any(fnmatch.fnmatchcase(identifier, pattern) for pattern in known_failures)
+
+
+def _answer(case: Case, cases: Sequence[Case], values: Sequence[float]) -> float:
+    return float(values[[c.id for c in cases].index(case.id)])
+
+
+def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> tuple[str, ...]:
+    out = [f"equally simple and equally good: {e.convention}" for e in found.equals]
+    if OBJECTIVES[case.objective].random == "directions":
+        out.append(SLICED)
+    if not gradient and case.theta and verdict == "PASS":
+        out.append(VALUES_ONLY)
+    return tuple(out)
+
+
+def _runner_up(found: Diagnosis) -> str:
+    if found.explanation is None or not found.nearest:
+        return ""
+    return f"no other known mistake comes nearer than {100 * found.nearest[0].distance:.1g} %"
+
+
+def _precision(found: Diagnosis) -> str:
+    """What the answers' digits look like, in words."""
+    coarse = found.tolerance.relative > COARSE and found.explanation is None
+    whole = coarse and (found.answers == np.round(found.answers)).all()
+    return "whole numbers" if whole else found.tolerance.name
+
+
+def _failing(cases: Sequence[Case], found: Diagnosis, every: bool) -> list[Case]:
+    right = zip(found.table.index.ravel(), found.right.ravel())
+    bad = sorted(int(i) for i, ok in right if not ok)
+    return [cases[i] for i in bad] or (list(cases[:1]) if every else [])
+
+
+def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
+    """The terms of the smallest failing case beside the reference's."""
+    table, e = found.table, found.explanation
+    place = np.argwhere(table.index == [c.id for c in table.cases].index(case.id))
+    if not len(place):
+        return ()
+    row, column = place[0]
+    fit = e.fit if e is not None else found.coefficients
+    of_role = {term.role: k for k, term in enumerate(fit.formula.terms)} if fit else {}
+
+    def value(term) -> float | None:                                 # type: ignore[no-untyped-def]
+        values = table.term(term)
+        return None if values is None else float(values[0][row, column])
+
+    def yours(k: int) -> tuple[float, str]:
+        assert fit is not None
+        own = value(fit.formula.terms[k])
+        assert own is not None
+        factor = str(e.scalings[k]) if e is not None else "no power of the sizes"
+        return float(fit.coefficients[row, k] * own), factor
+
+    rows, about = [], OBJECTIVES[case.objective]
+    for term in about.terms:
+        k = of_role.pop(term.role, None)
+        if k is None or fit is None:
+            rows.append(Row(term.name, value(term), None, ""))
+            continue
+        number, factor = yours(k)
+        own = fit.formula.terms[k].name
+        if own != term.name:
+            factor = own if factor == "1" else f"{factor} times {own}"
+        rows.append(Row(term.name, value(term), number, factor))
+    for k in of_role.values():
+        assert fit is not None
+        rows.append(Row(f"yours: {fit.formula.terms[k].name}", None, *yours(k)))
+    rows += _constant_row(found, row, value(about.constant) if about.constant else 0.0, case)
+    rows.append(Row("value", float(table.reference[row, column]), answer, ""))
+    return tuple(rows)
+
+
+def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Case) -> list[Row]:
+    e, constant = found.explanation, OBJECTIVES[case.objective].constant
+    fit = e.fit if e is not None else found.coefficients
+    intercept = None if fit is None else float(fit.coefficients[row, -1])
+    if fit is not None and abs(fit.coefficients[row, -1]) <= fit.coefficient_error[row, -1]:
+        intercept = 0.0
+    expanded = constant is not None and (fit is None or fit.formula.constant is not None)
+    if not expanded and not (intercept and e is not None and e.constant in ("added", "other")):
+        return []
+    name = f"constant: {constant.name}" if constant is not None else "constant"
+    return [Row(name, reference, intercept, _constant_factor(e))]
+
+
+def _constant_factor(e: Explanation | None) -> str:
+    if e is None:
+        return ""
+    if e.constant == "kept":
+        factor = e.factor
+        for change in e.changes:
+            for _ in range({"target": 2, "constant": 1, "loss": 1}.get(change.what, 0)):
+                factor = factor * change.scaling
+        return str(factor)
+    words = {"dropped": "0", "added": f"+ {e.added}", "other": "another constant"}
+    return words.get(e.constant, "")
+
+
+def _summary(case: Case, found: Diagnosis, answer: float) -> dict:
+    cases = found.table.cases
+    place = found.table.index == [c.id for c in cases].index(case.id)
+    return {"id": case.id, "sizes": case.sizes, "yours": answer,
+            "reference": float(found.table.reference[place][0])}
+
+
+def _not_the_problem(e: Explanation, case: Case) -> tuple[str, ...]:
+    """What is right, so that nobody looks there."""
+    out = []
+    changed = {change.what for change in e.changes}
+    of_role = {term.role: (term, scaling)
+               for term, scaling in zip(e.fit.formula.terms, e.scalings)}
+    right = []
+    for term in OBJECTIVES[case.objective].terms:
+        own, scaling = of_role.get(term.role, (None, None))
+        if own is not None and own.name == term.name and scaling == e.factor:
+            right.append(term.name)
+    if right and "loss" not in changed:
+        but = "" if e.factor.is_one else ", but for the common factor"
+        out.append(f"{' and '.join(right)}: right in every case{but}")
+    if e.constant == "kept" and not changed & {"target", "constant"}:
+        out.append("the constant")
+    off = {name for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
+    off |= {e.factor.extra[0][0]} if e.factor.extra else set()
+    names = {"d": "dimensions", "n": "points", "M": "directions"}
+    sums = [words for name, words in names.items() if name in case.sizes and name not in off]
+    if sums:
+        out.append(f"sums and means over {' and '.join(sums)}")
+    if e.factor.is_one and "loss" not in changed:
+        out.append("the overall factor")
+    return tuple(out)
+
+
+def _notes(found: Diagnosis, known_failures: Sequence[str], failing: Sequence[Case],
+           excused: bool, cases: Sequence[Case]) -> tuple[str, ...]:
+    out = []
+    if found.tolerance.name == MIXED.name:
+        out.append("the answers agree to single precision only: something inside is float32, or a "
+                   "small number is added under a root or a logarithm, or there are finite "
+                   "differences, or noise, in it")
+    if excused:
+        out.append("every failing case is a known failure")
+    surprising = [case.id for case in cases
+                  if is_known(case.id, known_failures) and case not in failing]
+    if surprising:
+        more = f" and {len(surprising) - 5} more" if len(surprising) > 5 else ""
+        out.append(f"known failures that do not fail: {', '.join(surprising[:5])}{more}")
+    return tuple(out)

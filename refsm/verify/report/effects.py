@@ -1,0 +1,132 @@
+"""What the differences of a loss do to training.
+
+A loss a |psi|^2 / 2 - b psi.s has the minimiser (b / a) s where a > 0, and none where a <= 0 and b
+is not 0; implicit score matching is this form too, by parts.  A mistake brings its own effect.
+"""
+from __future__ import annotations
+
+from typing import Sequence
+
+from refsm.verify.diagnosis.explanation import Change
+from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.mistakes import Mistake
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.report.known import scaling_in_words
+
+__all__ = ["another_function", "consequences", "training"]
+
+MAXIMISES = "descent maximises what should be minimised"
+
+
+def consequences(objective: str, factor: Scaling, changes: Sequence[Change],
+                 mistakes: Sequence[Mistake], constant: str) -> tuple[str, ...]:
+    """What the differences do to training, one sentence each."""
+    learned = OBJECTIVES[objective].learned
+    ids, zero = [m.id for m in mistakes], any(change.scaling.is_zero for change in changes)
+    without_cross = [change.what for change in changes] == ["cross"] and zero
+    changes = tuple(change for change in changes if change.what != "extra")
+    out: list[str] = []
+    if ids == ["extra.tr J"] and without_cross:
+        out.append("it is implicit score matching at the same points: the same loss in "
+                   "expectation, up to a constant")
+    elif any(m.role == "extra" for m in mistakes) and zero:
+        out.append("another term stands in for the one that is missing: what is learned is not "
+                   f"the {learned}")
+    else:
+        out += _effects(learned, changes, mistakes)
+        if all(m.same for m in mistakes):
+            out += _together(objective, changes)
+        elif any(change.what == "loss" for change in changes) and not another_function(mistakes):
+            out.append(MAXIMISES)
+    if not factor.is_one:
+        out.append(_of_a_factor(factor, bool(changes or mistakes)))
+    if constant in ("dropped", "added", "other") and not changes and not mistakes:
+        out.append("a constant has no gradient: training is the same, the loss curve is shifted")
+    return tuple(dict.fromkeys(out))
+
+
+def _effects(learned: str, changes: Sequence[Change], mistakes: Sequence[Mistake]) -> list[str]:
+    """What each mistake does; said to be alone where it is not."""
+    unknown = f"the loss has other minimisers: what is learned is not the {learned}"
+    together = len(mistakes) > 1 or any(change.what != "loss" for change in changes)
+    out = []
+    for m in mistakes:
+        alone = f"{m.words}, taken alone: " if m.effect and together and not m.same else ""
+        out.append(alone + (m.effect or unknown))
+    return out
+
+
+def _of_a_factor(factor: Scaling, beside: bool) -> str:
+    words, extra = scaling_in_words(factor), (factor.extra or ("",))[0]
+    varies = any(name == "sigma" for name, _ in factor.powers) or "sigma" in extra
+    what = (f"apart from that, a common factor {words}:" if beside else
+            f"the minimiser is the same; gradients are {words} times the reference's, so")
+    levels = ", and where sigma varies its levels weigh differently" if varies else ""
+    return f"{what} a learning rate means something else{levels}"
+
+
+def another_function(mistakes: Sequence[Mistake]) -> bool:
+    """Whether a mistake puts another function in the place of the square or of the link, of which a
+    sign says nothing."""
+    return any(m.role in ("square", "link") for m in mistakes)
+
+
+def _together(objective: str, changes: Sequence[Change]) -> list[str]:
+    """A squared term times a and a linear term times b have the minimiser of b / a."""
+    found = {change.what: change.scaling for change in changes if change.what != "constant"}
+    if "loss" in found:
+        return [MAXIMISES]
+    square = next((name for name in ("norm", "output") if name in found), None)
+    linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
+    if square and linear and found[square].kappa > 0 and not found[linear].is_zero:
+        try:
+            found[linear] = found[linear] * found[square].inverse()
+        except ValueError:
+            return [f"the minimiser is not the {OBJECTIVES[objective].learned} but a multiple "
+                    "of it"]
+        del found[square]
+        if found[linear].is_one:
+            del found[linear]
+    elif square and linear:
+        del found[linear if found[square].kappa <= 0 else square]
+    if not found and changes:
+        return [training(objective, changes[0])] if changes[0].what == "constant" else []
+    return [training(objective, Change(name, scaling)) for name, scaling in found.items()]
+
+
+def training(objective: str, change: Change) -> str:
+    """What one change does: the minimiser of the changed loss."""
+    what, scaling = change.what, change.scaling
+    learned = OBJECTIVES[objective].learned
+    learned = "reconstruction" if what in ("output", "product") else learned
+    nothing = f"the best {learned} is 0 everywhere: nothing is learned from the data"
+    if what == "loss":
+        return MAXIMISES
+    if what == "extra":
+        return "the minimiser is pulled away, by as much as the extra term weighs"
+    if what == "target":
+        if scaling.is_zero:
+            return nothing
+        if str(scaling) == "-1" and learned == "score":
+            return ("the energy is learned upside down: the score points away from the data, and "
+                    "samples leave it")
+        return f"the {learned} that is learned is {scaling_in_words(scaling)} times the right one"
+    if what == "score":
+        return f"the {learned} that is learned is {scaling.inverse()} times the right one"
+    if what in ("norm", "output"):
+        if scaling.is_zero or scaling.kappa < 0:
+            return f"the loss is unbounded below: the {learned} grows without end"
+        return f"what is learned is {scaling.inverse()} times the right {learned}"
+    if what in ("cross", "divergence", "product"):
+        if scaling.is_zero:
+            return nothing
+        if scaling.kappa < 0:
+            times = "its negative" if str(scaling) == "-1" else f"{scaling} times it"
+            return f"the minimiser is not the {learned} but {times}"
+        return f"what is learned is {scaling} times the right {learned}"
+    if what == "penalty":
+        if scaling.kappa < 0:
+            return "the penalty rewards what it should punish: the loss can be unbounded below"
+        return ("without the penalty the estimate is not smoothed" if scaling.is_zero else
+                f"the penalty acts with {scaling} times the strength that was asked for")
+    return "a constant has no gradient: training is the same"

@@ -1,0 +1,188 @@
+"""Factors and changes of terms in words, and where each was seen before."""
+from __future__ import annotations
+
+from typing import Sequence
+
+from refsm.verify.diagnosis.explanation import Change
+from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.mistakes import Mistake
+from refsm.verify.objectives import OBJECTIVES
+
+__all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "scaling_in_words", "seen"]
+
+TERM_NAMES = {
+    "norm": "half the squared norm of the score", "cross": "the product of score and target",
+    "divergence": "the divergence", "penalty": "the penalty",
+    "output": "the squared reconstruction", "product": "the product of reconstruction and target",
+    "extra": "the term too many", "constant": "the constant", "whole": "the loss",
+    "loss": "the loss", "target": "the target", "score": "the score"}
+
+# -- factors that are conventions -----------------------------------------------------------------
+
+_SEEN_FACTORS: dict[tuple[str, str], str] = {
+    ("dsm", "sigma^2"): "annealed denoising of ncsn and ncsnv2; "
+                        "yang-song/score_sde with reduce_mean=False",
+    ("dsm", "2 sigma^2 / d"): "yang-song/score_sde with reduce_mean=True",
+    ("dsm", "sigma^4"): "ermongroup/sliced_score_matching dsm(energy, sigma); toy_gradlogp deen",
+    ("dsm", "2 sigma^2"): "score_models denoising; EDM's VELoss summed over dimensions; "
+                          "sbi with the weight sigma^2",
+    ("dsm", "2 / d"): "pylearn2 SMD; any framework's mean squared error",
+    ("dsm", "2"): "the squared error without its 1/2; sbi with the weight 1",
+    ("dsm", "2 sigma^4"): "the autoencoder's loss J_DAE of Vincent (2011), which is "
+                          "2 sigma^4 J_DSM",
+    ("ism", "1 / d"): "pylearn2 SM",
+    ("ssm", "1 / d"): "ermongroup/sliced_score_matching with projections of unit length, where "
+                      "they are sign vectors (mean over dimensions is the same)",
+    ("dae", "1 / 2"): "PyDeep's squared error",
+    ("dae", "1 / d"): "any framework's mean squared error",
+    ("dae", "1 / (2 sigma^4)"): "denoising score matching: J_DSM = J_DAE / (2 sigma^4), "
+                                "Vincent (2011)",
+    ("ratio", "4 / d"): "SpinModels.jl",
+    ("pseudo", "1.4427"): "logarithms to base 2",
+}
+_SEEN_CHANGES = {
+    ("target", "-1", ("dsm",)): "torchebm before its pull request 333 (issue 318: the energy "
+                                "learned is upside down); acids-ircam/diffusion_models issues 7 "
+                                "and 11",
+    ("target", "sigma", ("dsm",)): "sigma against sigma^2 is what users ask about most "
+                                   "(score_sde_pytorch issue 26, where it was a false alarm)",
+    ("target", "-sigma", ("dsm",)): "losses that predict the noise: score_sde's DDPM loss calls "
+                                    "the predicted noise a score",
+    ("score", "-1", ("dsm", "esm", "ism", "ssm")): "torchebm's compute_score returns grad E, which "
+                                                   "is minus the score",
+    ("norm", "2", ("dsm", "esm", "ism", "regularized", "ssm")): "1/2 and mean against sum are what "
+                                                                "users report most",
+    ("divergence", "-1", ("ism", "regularized", "ssm")): "the Hessian of E in place of the "
+                                                         "Jacobian of the score",
+    ("loss", "-1", ("pseudo",)): "scikit-learn's score_samples returns the log pseudo-likelihood, "
+                                 "which is to be maximised"}
+_SIMILAR = {"parzen_esm": "esm", "parzen_ism": "ism", "ssm_vr": "ssm"}
+
+_PIECES = {("d", -1.0): "mean over dimensions in place of their sum",
+           ("n", 1.0): "sum over points in place of their mean",
+           ("n", -1.0): "divided by the number of points once more",
+           ("M", 1.0): "sum over directions in place of their mean",
+           ("M", -1.0): "divided by the number of directions once more",
+           ("d", 1.0): "multiplied by the number of dimensions",
+           ("d", 0.5): "multiplied by sqrt(d)"}
+
+
+def factor_in_words(objective: str, factor: Scaling) -> str:
+    """What a common factor is: which 1/2, mean, sum or weight.
+
+    >>> factor_in_words("dsm", Scaling(2.0, (("sigma", 2.0), ("d", -1.0))))
+    'without the 1/2, weighted by sigma^2, mean over dimensions in place of their sum'
+    """
+    words = []
+    factor, pieces = _unbiased(factor)
+    if factor.kappa == 2 and OBJECTIVES[objective].learned == "score":
+        words.append("without the 1/2")
+    elif factor.kappa == 0.5 and objective == "dae":
+        words.append("with a 1/2")
+    elif factor.kappa != 1:
+        words.append(f"multiplied by {Scaling(factor.kappa)}")
+    for name, power in factor.powers:
+        weight = f"weighted by {Scaling(1.0, ((name, power),))}"
+        words.append(_PIECES.get((name, power)) or weight)
+    if factor.extra:
+        words.append(f"weighted by {scaling_in_words(Scaling(1.0, (), factor.extra))}")
+    return ", ".join([*words, *pieces])
+
+
+def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:
+    """A factor without its n / (n - 1), and that in words."""
+    name, power, _ = factor.extra or ("", 0.0, 0.0)
+    size = name[:1]
+    if name.endswith("- 1") and (size, -power) in factor.powers:
+        over, under = (size, f"{size} - 1") if power > 0 else (f"{size} - 1", size)
+        powers = tuple(p for p in factor.powers if p != (size, -power))
+        return Scaling(factor.kappa, powers), [f"divided by {over} in place of {under}"]
+    return factor, []
+
+
+def scaling_in_words(scaling: Scaling) -> str:
+    """A scaling as people write it: a weight that saturates by its constant.
+
+    >>> scaling_in_words(Scaling(2.0, (("sigma", 2.0),), ("1 + sigma^2 / s^2", 1.0, 0.5)))
+    '2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5'
+    """
+    if scaling.extra is None or scaling.extra[0] != "1 + sigma^2 / s^2":
+        return str(scaling)
+    front, (_, power, s) = Scaling(scaling.kappa, scaling.powers), scaling.extra
+    variance_alone = scaling.powers == (("sigma", 2.0),)
+    if power == -1 and variance_alone and abs(scaling.kappa * s**2 - 1) < 1e-6:
+        return f"sigma^2 / (sigma^2 + {s**2:.4g})"
+    weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
+    return f"{'' if front.is_one else f'{front} times '}{weight} with s = {s:.4g}"
+
+
+def seen(objective: str, factor: Scaling, changes: Sequence[Change],
+         mistakes: Sequence[Mistake]) -> tuple[str, ...]:
+    """Where this was seen before: the whole difference, not a piece of it.
+
+    A factor beside one mistake or one change does not count.
+    """
+    group = _SIMILAR.get(objective, objective)
+    if not changes and not mistakes:
+        known = _SEEN_FACTORS.get((group, str(factor))) or _edm(objective, factor)
+        return (known,) if known else ()
+    if len(changes) == 1 and not mistakes:
+        (change,) = changes
+        return tuple(text for (what, scaling, groups), text in _SEEN_CHANGES.items()
+                     if change.what == what and str(change.scaling) == scaling and group in groups)
+    if len(mistakes) == 1 and all(change.what == "loss" for change in changes):
+        return (mistakes[0].seen,) if mistakes[0].seen else ()
+    return ()
+
+
+def _edm(objective: str, factor: Scaling) -> str:
+    """EDM's weight, with its constant, where that is what the factor is."""
+    name, power, s = factor.extra or ("", 0.0, 0.0)
+    weight = name == "1 + sigma^2 / s^2" and power == 1 and ("sigma", 2.0) in factor.powers
+    if objective != "dsm" or not weight:
+        return ""
+    over = " divided by d" if ("d", -1.0) in factor.powers else ""
+    return (f"the weighting of EDM (Karras){over}, sigma_data = {s:g}; "
+            "k-diffusion, 2 sigma^2 (sigma^2 + s_d^2) / (s_d^2 d)")
+
+
+# -- a change in words ----------------------------------------------------------------------------
+
+_TARGETS = {
+    "-1": "the sign of the target (equally: of the score)",
+    "sigma": "sigma for sigma^2 in the target",
+    "sigma^2": "the target is not divided by sigma^2",
+    "-sigma": "the noise, as predicted-noise losses have it, in place of the target: its sign, "
+              "and 1/sigma",
+    "-sigma^2": "the target is not divided by sigma^2, and its sign",
+    "-1 / sigma": "the sign of the target, and sigma^3 for sigma^2"}
+
+
+def change_in_words(objective: str, change: Change) -> str:
+    """A change as a person would say it."""
+    what, scaling = change.what, change.scaling
+    name, words = TERM_NAMES[what], scaling_in_words(scaling)
+    if scaling.is_zero:
+        return f"{name} is missing"
+    if what == "loss":
+        return "the sign of the loss: it is to be maximised"
+    if what == "target":
+        times = f"the target is multiplied by {words}"
+        if objective == "dae" and str(scaling) == "-1":
+            return "the sign of the target (equally: of the output)"
+        if words.startswith("sigma^2 / (sigma^2 + "):
+            return f"{words[len('sigma^2 / ('):-1]} in place of sigma^2 in the target"
+        known = objective == "dsm" or str(scaling) == "-1"
+        return _TARGETS.get(str(scaling), times) if known else times
+    if what == "score" and objective == "dsm" and str(scaling) == "sigma^2":
+        return ("the score is multiplied by sigma^2: a reconstruction's error in the place of a "
+                "score")
+    if what == "norm" and scaling == Scaling(2.0):
+        return "the 1/2 on the squared norm of the score is missing, on this term alone"
+    if str(scaling) == "-1":
+        return f"the sign of {name}"
+    pieces = [_PIECES.get(piece) for piece in scaling.powers]
+    if abs(scaling.kappa) == 1 and scaling.powers and all(pieces) and not scaling.extra:
+        sign = ", and the wrong sign" if scaling.kappa < 0 else ""
+        return f"{name} alone has {' and '.join(p for p in pieces if p)}{sign}"
+    return f"{name} is multiplied by {words}"

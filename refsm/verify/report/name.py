@@ -1,0 +1,167 @@
+"""The verdict, and its name: what differs, in one line."""
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.diagnosis.diagnose import Diagnosis
+from refsm.verify.diagnosis.explanation import Explanation
+from refsm.verify.diagnosis.precision import COARSE, MIXED
+from refsm.verify.report.effects import another_function
+from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
+
+__all__ = ["verdict_of"]
+
+FEW = 0.1                  # so few wrong answers are listed one by one
+CLOSE = 1e-3               # closer, and not to rounding: right, with something approximate in it
+NO_POWER = "no product of powers of the sizes"
+
+
+def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
+    """Verdict, name, convention line and factor."""
+    e = found.explanation
+    if e is not None and e.is_reference:
+        precision = "single precision" if found.tolerance.name == MIXED.name else "rounding"
+        return "PASS", f"every answer is the reference's, to {precision}", "1", "1"
+    if e is not None:
+        verdict = "CONVENTION" if e.is_convention else "MISMATCH"
+        return verdict, _explained(objective, e), e.convention, str(e.factor)
+    if found.weights is not None:
+        return _weighted(found)
+    if found.coefficients is not None:
+        return "MISMATCH", _no_scaling(found), "", "none"
+    coarse = found.tolerance.relative > COARSE
+    if coarse and found.right.all():
+        return "INCONCLUSIVE", (f"the answers agree as far as {found.tolerance.name} can tell, "
+                                "which is not far: return more digits"), "", "none"
+    return "UNEXPLAINED", _unexplained(found), "", "none"
+
+
+def _explained(objective: str, e: Explanation) -> str:
+    """Mistakes, changes, factor and constant, one phrase each: a term too many with its weight."""
+    head, weight = "a term too many: ", ""
+    extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
+    if extra is not None:
+        plain = not extra.powers and extra.extra is None
+        weight = f"{extra.kappa:.6g} " if plain else f"({scaling_in_words(extra)}) "
+    words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
+    minus = another_function(e.mistakes)
+    words += ["the sign of the whole" if minus and change.what == "loss"
+              else change_in_words(objective, change)
+              for change in e.changes if change.what != "extra"]
+    if not e.factor.is_one:
+        words.append(f"{'a factor' if not words else 'and a common factor'} "
+                     f"{scaling_in_words(e.factor)} ({factor_in_words(objective, e.factor)})")
+    constant = {"dropped": "the constant that does not depend on theta is dropped",
+                "added": f"a constant {e.added} is added",
+                "other": "a constant that does not depend on theta is added"}.get(e.constant)
+    if constant and (e.constant != "dropped" or not e.mistakes):
+        words.append(constant)
+    return "; ".join(words)
+
+
+def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
+    """A factor that all terms share and that is no scaling: a weight if sigma alone decides it."""
+    sizes, weights, fit = found.table.sizes, found.weights, found.coefficients
+    assert weights is not None and fit is not None
+    by_sigma: dict[float, list[float]] = {}
+    for group, weight in zip(sizes, weights):
+        by_sigma.setdefault(group.get("sigma", 0.0), []).append(float(weight))
+    shown = ", ".join(f"w({s:g}) = {np.mean(w):.6g}" for s, w in sorted(by_sigma.items()))
+    same = all(max(w) - min(w) <= 1e-3 * abs(max(w)) for w in by_sigma.values())
+    if len(by_sigma) > 1 and same and min(map(min, by_sigma.values())) > 0:
+        name = f"every term is weighted by a function of sigma that is no power: {shown}"
+        return "CONVENTION", name, f"weight {shown}", "w(sigma)"
+    listed = _by_group(weights, fit.coefficient_error.max(axis=1), sizes)
+    return "UNEXPLAINED", (f"every term of a group has the same factor, which is {NO_POWER}: "
+                           f"{listed}"), "", "none"
+
+
+def _by_group(values: Array, error: Array, sizes: Sequence[Mapping[str, float]]) -> str:
+    """One number per group in words: by the size that decides it where one does."""
+    values = np.where(np.abs(values - np.round(values)) <= error, np.round(values), values) + 0.0
+    for name in sizes[0]:
+        groups: dict[float, list[int]] = {}
+        for k, group in enumerate(sizes):
+            groups.setdefault(group[name], []).append(k)
+        if 1 < len(groups) < len(sizes) and all(np.ptp(values[rows]) <= 2 * error[rows].max()
+                                                for rows in groups.values()):
+            return ", ".join(f"{_coefficient(values[rows[0]])} where {name} = {size:g}"
+                             for size, rows in sorted(groups.items()))
+    return ", ".join(map(_coefficient, values))
+
+
+def _coefficient(value: float) -> str:
+    """Six digits, and more where the number is nearly 1."""
+    off = abs(abs(value) - 1)
+    digits = 6 if off == 0 or off > 1e-4 else min(2 + int(np.ceil(-np.log10(off))), 15)
+    return f"{value:.{digits}g}"
+
+
+def _no_scaling(found: Diagnosis) -> str:
+    """The terms are right and their coefficients are not: which, and by how much."""
+    fit = found.coefficients
+    assert fit is not None
+    texts = []
+    columns = zip(fit.formula.terms, fit.coefficients.T, fit.coefficient_error.T)
+    for term, c, error in columns:
+        if (np.abs(c) <= error).all():
+            texts.append(f"{term.name} is missing")
+        elif (np.abs(c - 1) > error).any():
+            texts.append(f"{term.name} ({_by_group(c, error, found.table.sizes)})")
+    return (f"the terms are the right ones, but with coefficients that are {NO_POWER}: "
+            f"{'; '.join(texts) or 'the constant'}")
+
+
+def _unexplained(found: Diagnosis) -> str:
+    """What can be said all the same: where it is right, and what comes nearest."""
+    right, answers, mine = found.right, found.answers, found.table.reference
+    if (np.ptp(answers, axis=1) <= 1e-12 * np.abs(answers).max(axis=1)).all():
+        zero = "" if answers.any() else ": every one is 0"
+        return f"the answers do not depend on the parameters{zero}"
+    if (answers == np.round(answers)).all():
+        return "every answer is a whole number: it is rounded, or its fraction is cut off"
+    off = float((np.abs(answers - mine) / (np.abs(mine) + found.table.scale)).max())
+    if off < CLOSE and not right.mean() >= 1 - FEW:
+        return (f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, "
+                "or a small number under a root or a logarithm?")
+    wrong = np.argwhere(~right)
+    if len(wrong) <= FEW * right.size:
+        return _but_few(found, wrong)
+    text = "the answers are no combination of terms that is known"
+    if right.all(axis=1).any():
+        for name in ("d", "n", "M", "sigma", "strength"):
+            rows = [(group[name], r.all())
+                    for group, r in zip(found.table.sizes, right) if name in group]
+            good = {size for size, whole in rows if whole}
+            bad = {size for size, whole in rows if not whole}
+            if good and bad and not good & bad:
+                return (f"{text}; they are right where {name} is {_either(good)} and wrong where "
+                        f"it is {_either(bad)}")
+    if right.any():
+        text += f"; {int(right.sum())} of {right.size} are right"
+    if found.nearest and found.nearest[0].distance < CLOSE:
+        near = found.nearest[0]
+        which = "; ".join(mistake.words for mistake in near.formula.mistakes)
+        text += (f"; the nearest formula ({which or 'the reference with other coefficients'}) "
+                 f"misses by {near.distance:.1g} of the answers")
+    return text
+
+
+def _but_few(found: Diagnosis, wrong: Array) -> str:
+    """All answers are right but these few: which, and by how much they are off."""
+    texts = []
+    for row, column in wrong:
+        mine, yours = found.table.reference[row, column], found.answers[row, column]
+        how = (f"{yours:.7g} for {mine:.7g}" if mine == 0
+               else f"{_coefficient(yours / mine)} times the reference")
+        texts.append(f"{found.table.cases[found.table.index[row, column]].id}: {how}")
+    if len(texts) == 1:
+        return f"only {texts[0].replace(':', ' differs:', 1)}"
+    return f"only {len(texts)} of {found.answers.size} answers differ: {', '.join(texts)}"
+
+
+def _either(numbers: set[float]) -> str:
+    return " or ".join(f"{v:g}" for v in sorted(numbers))

@@ -1,0 +1,95 @@
+"""The models of the cases against the energies of the project and against complex steps."""
+import numpy as np
+import pytest
+from oracles import complex_gradient, complex_jacobian, relative_gap
+
+from refsm.energies.autoencoder import AutoencoderEnergy
+from refsm.energies.bernoulli_rbm import BernoulliRBM
+from refsm.energies.boltzmann_machine import BoltzmannMachine
+from refsm.energies.gaussian import Gaussian
+from refsm.energies.mixture import GaussianMixture
+from refsm.verify import cases
+from refsm.verify.cases import models
+
+
+def energy_of(case):
+    """The project's own energy with the parameters of a case."""
+    p = case.params
+    if case.model == "autoencoder":
+        return AutoencoderEnergy(p["W"], p["b"], p["c"], sigma=case.sigma)
+    if case.model == "gaussian":
+        return Gaussian(p["mean"], p["precision"])
+    if case.model == "mixture":
+        return GaussianMixture(p["weights"], p["means"],
+                               p["scales"][:, None, None]**2 * np.eye(case.d))
+    return BoltzmannMachine(p["W"], p["b"]) if case.model == "boltzmann" else BernoulliRBM(
+        p["W"], p["b"], p["c"])
+
+
+@pytest.mark.parametrize("model", ["autoencoder", "gaussian", "mixture"])
+def test_scores_jacobians_and_energy_differences_are_those_of_the_energies(model):
+    for case in cases("ism", "prime", model=model)[::7]:
+        own = energy_of(case)
+        assert relative_gap(case.score(case.x), own.score(case.x)) < 1e-12
+        assert relative_gap(case.score_jacobian(case.x), own.score_jacobian(case.x)) < 1e-12
+        assert relative_gap(case.score_divergence(case.x), own.score_divergence(case.x)) < 1e-12
+        assert relative_gap(case.score_diagonal(case.x),
+                            own.score_jacobian_diagonal(case.x)) < 1e-12
+        v = np.cos(np.arange(case.n * 3 * case.d)).reshape(case.n, 3, case.d)
+        assert relative_gap(case.score_curvature(case.x, v), own.score_curvature(case.x, v)) < 1e-12
+        assert relative_gap(np.diff(case.energy(case.x)), np.diff(own.energy(case.x))) < 1e-11
+
+
+@pytest.mark.parametrize("model", models.BINARY)
+def test_gaps_are_those_of_the_energies(model):
+    for case in cases("ratio", "prime", model=model)[::7]:
+        assert relative_gap(case.energy_gap(case.x), energy_of(case).energy_gap(case.x)) < 1e-12
+        assert relative_gap(case.energy(case.x), energy_of(case).energy(case.x)) < 1e-12
+
+
+@pytest.mark.parametrize("model", models.CONTINUOUS)
+def test_the_jacobian_is_the_derivative_of_the_score(model):
+    case = cases("ism", "prime", model=model)[7]
+    assert relative_gap(case.score_jacobian(case.x), complex_jacobian(case.score, case.x)) < 1e-12
+
+
+@pytest.mark.parametrize("model", [m for m in models.CONTINUOUS if m in models.WITH_ENERGY])
+def test_the_score_is_minus_the_gradient_of_the_energy(model):
+    case = cases("ism", "prime", model=model)[8]
+    assert relative_gap(case.score(case.x),
+                        -complex_gradient(lambda x: case.energy(x).sum(), case.x)) < 1e-12
+
+
+def test_the_tanh_model_has_no_energy_because_its_jacobian_is_not_symmetric():
+    case = cases("ism", "prime", model="tanh")[0]
+    J = case.score_jacobian(case.x)
+    assert relative_gap(J, J.transpose(0, 2, 1)) > 0.1
+    with pytest.raises(ValueError,
+                       match="^the tanh model has no energy: its score is no gradient$"):
+        models.energy("tanh", case.theta, case.x)
+
+
+@pytest.mark.parametrize("f", [models.score, models.jacobian])
+def test_a_binary_model_has_no_score(f):
+    case = cases("ratio", "prime")[0]
+    with pytest.raises(
+            ValueError,
+            match="^the boltzmann model is one of binary points: it has energy gaps and no score$"):
+        f("boltzmann", case.theta, case.x)
+
+
+def test_a_decoder_given_apart_replaces_the_tied_weights_in_score_and_jacobian():
+    case = cases("ism", "prime")[3]
+    free = {**case.theta, "decoder": 2 * case.theta["W"]}
+    moved = models.score("autoencoder", free, case.x, case.sigma) - models.score(
+        "autoencoder", case.theta, case.x, case.sigma)
+    assert np.allclose(moved, case.score(case.x) + (case.x - case.params["c"]) / case.sigma**2)
+    J = complex_jacobian(lambda x: models.score("autoencoder", free, x, case.sigma), case.x)
+    assert relative_gap(models.jacobian("autoencoder", free, case.x, case.sigma), J) < 1e-12
+
+
+def test_the_two_energies_of_a_gap_can_have_their_own_parameters():
+    case = cases("ratio", "prime")[3]
+    shifted = {**case.theta, "b": case.theta["b"] + 1}
+    gap = models.gap("boltzmann", case.theta, case.x, shifted)
+    assert np.allclose(gap - case.energy_gap(case.x), case.x.sum(axis=1)[:, None])

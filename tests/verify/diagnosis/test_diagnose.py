@@ -1,0 +1,260 @@
+"""Losses as public projects write them, and as people get them wrong: each is named, none
+wrongly."""
+import numpy as np
+import pytest
+
+from refsm.stable import sigmoid, softplus
+from refsm.verify import cases
+from refsm.verify.mistakes import formulas
+from refsm.verify.diagnosis.diagnose import diagnose as diagnosed
+from refsm.verify.diagnosis.regression import Table
+from refsm.verify.cases import value
+
+TABLES = {}
+
+
+def diagnose(some, values, **settings):
+    """The diagnosis, with what is computed for a set of cases kept between tests."""
+    key = some[0].id
+    TABLES.setdefault(key, Table(some))
+    return diagnosed(some, values, table=TABLES[key], **settings)
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+def target(c):
+    return (c.x - c.x_noisy) / c.sigma**2
+
+
+def dsm(c):
+    return sq(c.score(c.x_noisy) - target(c)).mean() / 2
+
+
+def tolerance(c):
+    return c.directions / np.sqrt(sq(c.directions))[..., None]
+
+
+def ssm(c, v):
+    return (np.einsum("nri,ni->nr", v, c.score(c.x))**2 / 2 + c.score_curvature(c.x, v)).mean()
+
+
+def dsm_noised(c, k):
+    """Denoising score matching by somebody whose noisy point is x + k noise."""
+    y = c.x + k * c.noise
+    return sq(c.score(y) - (c.x - y) / c.sigma**2).mean() / 2
+
+
+PUBLIC = [
+    ("dsm", "1", dsm),
+    ("dsm", "sigma^4", lambda c: (c.sigma**4 * sq(c.score(c.x_noisy) - target(c)) / 2).mean()),
+    ("dsm", "sigma^2", lambda c: sq(c.sigma * c.score(c.x_noisy) + c.noise).mean() / 2),
+    ("dsm", "2 sigma^2 / d", lambda c: ((c.sigma * c.score(c.x_noisy) + c.noise)**2).mean()),
+    ("dsm", "2 sigma^2", lambda c: sq(c.sigma * c.score(c.x_noisy) + c.noise).mean()),
+    (
+        "dsm",
+        "2 sigma^2 (1 + sigma^2 / 0.25) / d",    # Karras' weight on the denoiser
+        lambda c: (c.sigma**2 + 0.25) / (c.sigma * 0.5)**2 *
+        ((c.x_noisy + c.sigma**2 * c.score(c.x_noisy) - c.x)**2).mean()),
+    ("dsm", "2 / d", lambda c: ((c.score(c.x_noisy) - target(c))**2).mean()),
+    ("dsm", "target x -1", lambda c: sq(c.score(c.x_noisy) + target(c)).mean() / 2),
+    ("dsm", "target x -1", lambda c: sq(-c.score(c.x_noisy) - target(c)).mean() / 2),
+    ("dsm", "target x -sigma", lambda c: sq(c.score(c.x_noisy) - c.noise).mean() / 2),
+    ("ism", "1 / d", lambda c: (c.score(c.x)**2 / 2 + c.score_diagonal(c.x)).mean()),
+    ("ssm", "1", lambda c: ssm(c, c.directions)),
+    ("ssm_vr", "1", lambda c:
+     (sq(c.score(c.x)) / 2 + c.score_curvature(c.x, c.directions).mean(axis=1)).mean()),
+    ("ssm", "directions of unit length", lambda c: ssm(c, tolerance(c))),
+    ("ratio", "4 / d", lambda c: 4 * (sigmoid(-c.energy_gap(c.x))**2).mean()),
+    ("dae", "1 / 2", lambda c: sq(c.reconstruct(c.x_noisy) - c.x).mean() / 2),
+    ("dae", "cross-entropy in place of the squared error", lambda c:
+     (softplus(c.reconstruct(c.x_noisy)) - c.x * c.reconstruct(c.x_noisy)).sum(axis=1).mean()),
+    ("dae", "1 / (2 sigma^4)", dsm)
+]
+MISTAKES = [
+    ("dsm", "target x sigma", lambda c: sq(c.score(c.x_noisy) - target(c) * c.sigma).mean() / 2),
+    ("dsm", "target x 1 / sigma",
+     lambda c: sq(c.score(c.x_noisy) + c.noise / c.sigma**2).mean() / 2),
+    ("dsm", "target x 2", lambda c: sq(c.score(c.x_noisy) - 2 * target(c)).mean() / 2),
+    ("dsm", "target x 0", lambda c: sq(c.score(c.x_noisy)).mean() / 2),
+    ("dsm", "score x sigma^2",
+     lambda c: sq(c.sigma**2 * c.score(c.x_noisy) - target(c)).mean() / 2),
+    ("dsm", "the score is read at x", lambda c: sq(c.score(c.x) - target(c)).mean() / 2),
+    ("dsm", "the noisy point is made as x + sigma^2 noise", lambda c: dsm_noised(c, c.sigma**2)),
+    ("dsm", "the noisy point is made as x + noise", lambda c: dsm_noised(c, 1)),
+    ("dsm", "the score is read at x + sigma^2 noise",
+     lambda c: sq(c.score(c.x + c.sigma**2 * c.noise) + c.noise / c.sigma).mean() / 2),
+    ("dsm", "the norm is not squared",
+     lambda c: np.sqrt(sq(c.score(c.x_noisy) - target(c))).mean()),
+    ("dsm", "n; the mean over points is taken before the square", lambda c: sq(
+        (c.score(c.x_noisy) - target(c)).mean(axis=0)) * c.n),
+    ("dsm", "1 / 2; only the first dimension", lambda c: sq(
+        (c.score(c.x_noisy) - target(c))[:, :1]).mean() / 4),
+    ("dsm", "compared with the target of the next point",
+     lambda c: sq(c.score(c.x_noisy) - np.roll(target(c), -1, axis=0)).mean() / 2),
+    ("dsm", "constant dropped", lambda c: dsm(c) - sq(target(c)).mean() / 2),
+    ("dsm", "constant + -d / (2 sigma^2)", lambda c: dsm(c) - c.d / (2 * c.sigma**2)),
+    ("dsm", "a term too many: |W|^2; extra x 0.01", lambda c: dsm(c) + 0.01 *
+     (c.params["W"]**2).sum()),
+    ("dsm", "the model's c is left out",
+     lambda c: sq(c.score(c.x_noisy) - c.params["c"] / c.sigma**2 - target(c)).mean() / 2),
+    ("ism", "norm x 2", lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean()),
+    ("ism", "1 / d; norm x 2", lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean() / c.d),
+    ("ism", "divergence x -1", lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean()),
+    ("ism", "divergence x 0", lambda c: sq(c.score(c.x)).mean() / 2),
+    ("ism", "norm x 0", lambda c: c.score_divergence(c.x).mean()),
+    ("ism", "divergence x 1 / d", lambda c:
+     (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x).mean(axis=1)).mean()),
+    ("ism", "divergence x n",
+     lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).sum()),
+    ("ism", "loss x -1", lambda c: -value(c)),
+    ("ism", "divergence: the sum over the whole Jacobian in place of its trace", lambda c:
+     (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()),
+    ("ism", "divergence: only the first two dimensions", lambda c:
+     (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean()),
+    ("ism", "norm: the norm is not squared; divergence: absolute values of the diagonal", lambda c:
+     (np.sqrt(sq(c.score(c.x))) + np.abs(c.score_diagonal(c.x)).sum(axis=1)).mean()),
+    ("regularized", "penalty x 1 / 2", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(
+        c.x) + c.strength / 2 * sq(c.score_diagonal(c.x))).mean()),
+    ("regularized", "penalty x strength", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(
+        c.x) + c.strength**2 * sq(c.score_diagonal(c.x))).mean()),
+    ("regularized", "penalty: the square of the trace", lambda c: (sq(c.score(
+        c.x)) / 2 + c.score_divergence(c.x) + c.strength * c.score_divergence(c.x)**2).mean()),
+    ("ssm", "M", lambda c: c.M * ssm(c, c.directions)),
+    ("ssm", "the first point's directions at every point",
+     lambda c: ssm(c, np.broadcast_to(c.directions[:1], c.directions.shape))),
+    ("ssm", "norm: |psi|^2 in place of (v.psi)^2, which is the variance-reduced form", lambda c:
+     (sq(c.score(c.x)) / 2 + c.score_curvature(c.x, c.directions).mean(axis=1)).mean()),
+    ("dae", "compared with the noisy point, not the clean one",
+     lambda c: sq(c.reconstruct(c.x_noisy) - c.x_noisy).mean()),
+    ("dae", "the encoder sees x", lambda c: sq(c.reconstruct(c.x) - c.x).mean()),
+    ("ratio", "the sign of the gap", lambda c: (sigmoid(c.energy_gap(c.x))**2).sum(axis=1).mean()),
+    ("ratio", "the square is missing", lambda c: sigmoid(-c.energy_gap(c.x)).sum(axis=1).mean()),
+    ("pseudo", "d; only the first bit", lambda c: c.d * softplus(-c.energy_gap(c.x))[:, 0].mean()),
+    ("pseudo", "loss x -1", lambda c: -value(c)),
+    ("parzen_esm", "target: the score of the corruption, not of the Parzen density", dsm),
+    ("esm", "compared with the target of the next point",
+     lambda c: sq(c.score(c.x) - np.roll(c.data_score, -1, axis=0)).mean() / 2)
+]
+
+
+@pytest.mark.parametrize("objective, convention, loss", [
+    pytest.param(*row, marks=[pytest.mark.slow] if k % 3 else [])
+    for k, row in enumerate(PUBLIC + MISTAKES)
+])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
+def test_losses_are_named(objective, convention, loss, dtype):
+    some = cases(objective, "prime")
+    found = diagnose(some, [float(dtype(loss(case))) for case in some])
+    assert found.explanation is not None
+    assert convention in [
+        found.explanation.convention, *(other.convention for other in found.equals)
+    ]
+    assert found.tolerance.name == np.dtype(dtype).name
+
+
+def test_what_fits_equally_well_is_told_beside_it():
+    some = cases("regularized", "prime")
+    frobenius = [(sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength *
+                  (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean() for c in some]
+    found = diagnose(some, frobenius)
+    assert {found.explanation.convention, *(r.convention for r in found.equals)} == {
+        "penalty: every entry of the Jacobian, not its diagonal",
+        "penalty: the trace of the squared Jacobian"
+    }
+    tanh = cases("regularized", "prime",
+                 model="tanh")    # its Jacobian is not symmetric, which tells the two apart
+    frobenius = [(sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength *
+                  (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean() for c in tanh]
+    assert diagnose(
+        tanh, frobenius
+    ).explanation.convention == "penalty: every entry of the Jacobian, not its diagonal"
+    assert not diagnose(tanh, frobenius).equals
+
+
+def test_the_runner_up_is_far_away():
+    some = cases("dsm", "prime")
+    found = diagnose(some, [dsm_noised(c, c.sigma**2) for c in some])
+    assert found.nearest[0].distance > 1e-3
+    assert not found.nearest[0].fits
+
+
+def test_a_weight_that_is_no_power_is_shared_by_all_terms():
+    some = cases("dsm", "prime")
+    found = diagnose(some, [np.exp(-c.sigma) * dsm(c) for c in some])
+    assert found.explanation is None
+    assert np.allclose(found.weights, [np.exp(-c.sigma) for c in found.table.groups])
+
+
+def test_coefficients_without_a_law_are_told_as_numbers():
+    some = cases("ism", "prime")
+    found = diagnose(
+        some, [(sq(c.score(c.x)) / 2 + np.sin(9 * c.sigma * c.n) * c.score_divergence(c.x)).mean()
+               for c in some])
+    assert found.explanation is None
+    assert found.weights is None
+    assert np.allclose(found.coefficients.coefficients[:, 1],
+                       [np.sin(9 * c.sigma * c.n) for c in found.table.groups])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "dae", "ratio"])
+def test_random_numbers_are_explained_by_nothing(objective):
+    some, rng = cases(objective, "prime"), np.random.default_rng(5)
+    for k in range(6):
+        found = diagnose(some, 10.0**(k - 3) * rng.standard_normal(len(some)))
+        assert found.explanation is None
+        assert found.coefficients is None
+        assert found.nearest
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.7])
+def test_answers_without_theta_are_explained_by_nothing(constant):
+    some = cases("ism", "prime")
+    found = diagnose(some, [constant] * len(some))
+    assert found.explanation is None
+    assert found.coefficients is None
+    assert not found.matches
+
+
+def test_a_single_answer_that_is_off_is_noticed():
+    some = cases("dsm", "prime")
+    values = [dsm(c) for c in some]
+    assert diagnose(some, values).matches
+    for k in (0, 13, 29):
+        assert not diagnose(
+            some, [v * (1 + 1e-9 * (i == k))
+                   for i, v in enumerate(values)]).explanation or not diagnose(
+                       some, [v * (1 + 1e-4 * (i == k)) for i, v in enumerate(values)]).matches
+
+
+def test_the_resolution_is_the_smallest_error_of_a_coefficient_that_is_seen():
+    some = cases("ism", "prime")
+    smallest = diagnose(some, [value(c) for c in some]).resolution
+    assert 1e-14 < smallest < 1e-8
+    seen = diagnose(some,
+                    [value(c) + 1e4 * smallest * c.score_divergence(c.x).mean() for c in some])
+    assert not seen.matches or seen.tolerance.name != "float64"
+
+
+def test_a_formula_that_is_left_out_is_not_replaced_by_another():
+    some = cases("dsm", "prime")
+    values = [np.sqrt(sq(c.score(c.x_noisy) - target(c))).mean() for c in some]
+    assert [m.id for m in diagnose(some, values).explanation.mistakes] == ["square.norm"]
+    assert diagnose(some, values, left_out=["square.norm"]).explanation is None
+
+
+def test_models_without_an_energy_and_given_arrays_are_diagnosed_too():
+    for family, model in (("prime", "tanh"), ("prime", "gaussian"), ("prime", "mixture"), ("array",
+                                                                                           None)):
+        for objective in ("dsm", "ism", "ssm", "esm"):
+            some = cases(objective, family, model=model)
+            assert diagnose(some, [value(c) for c in some]).matches
+            assert diagnose(some, [value(c) / c.d for c in some]).explanation.convention == "1 / d"
+
+
+def test_the_reference_comes_first_in_every_bank():
+    assert all(
+        formulas(objective, model)[0].mistakes == ()
+        for objective, model in (("dsm", "autoencoder"), ("ssm", None), ("ratio", "rbm")))

@@ -1,0 +1,131 @@
+"""Readings: laws of coefficients told as a factor, changes and a constant."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.mistakes import formulas
+from refsm.verify.diagnosis.scaling import ONE, ZERO, parse_scaling
+from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.explanation import (Change, multiple, predicted, explanations,
+                                                the_reference)
+from refsm.verify.diagnosis.regression import Table, fit
+
+DSM, ISM = Table(cases("dsm", "prime")), Table(cases("ism", "prime"))
+
+
+def answers(table, scalings, constant=None, added=None):
+    """The reference's terms of a table, each times its law."""
+    reference = formulas(table.groups[0].objective, "autoencoder")[0]
+    scaled = [
+        np.array([parse_scaling(scaling)(s) if scaling != "0" else 0.0
+                  for s in table.sizes])[:, None] * table.term(term)[0]
+        for scaling, term in zip(scalings, reference.terms)
+    ]
+    if constant is not None:
+        scaled.append(
+            np.array([parse_scaling(constant)(s) if constant != "0" else 0.0
+                      for s in table.sizes])[:, None] * table.term(reference.constant)[0])
+    if added is not None:
+        scaled.append(
+            np.array([parse_scaling(added)(s) for s in table.sizes])[:, None] * np.ones(5))
+    return sum(scaled)
+
+
+def read(table, *args, **kwargs):
+    Y = answers(table, *args, **kwargs)
+    (found,) = fit(table, formulas(table.groups[0].objective, "autoencoder")[:1], Y, FLOAT64)
+    made = explanations(table, found, Y, FLOAT64)
+    assert all(np.allclose(predicted(table, r), Y, rtol=1e-7) for r in made)
+    return made
+
+
+@pytest.mark.parametrize("scalings, constant, line",
+                         [(("1", "1"), "1", "1"), (("2", "2"), "2", "2"),
+                          (("sigma^2", "sigma^2"), "sigma^2", "sigma^2"),
+                          (("1", "1"), "0", "constant dropped"),
+                          (("2", "2"), "0", "2; constant dropped"),
+                          (("1", "-1"), "1", "target x -1"),
+                          (("1", "sigma"), "sigma^2", "target x sigma"),
+                          (("1", "0"), "0", "target x 0"),
+                          (("sigma^4", "sigma^2"), "1", "score x sigma^2"),
+                          (("2", "2 sigma"), "2 sigma^2", "2; target x sigma"),
+                          (("1", "0.9"), "1", "cross x 9 / 10"), (("2", "1"), "1", "norm x 2"),
+                          (("1", "1"), "2", "constant x 2"), (("-1", "-1"), "-1", "loss x -1"),
+                          (("1", "2"), "0", "cross x 2; constant dropped"),
+                          (("-2", "-2"), "-2", "2; loss x -1")])
+def test_a_squared_residual_is_read(scalings, constant, line):
+    assert read(DSM, scalings, constant)[0].convention == line
+
+
+@pytest.mark.parametrize("scalings, line", [(("1", "1"), "1"), (("1 / d", "1 / d"), "1 / d"),
+                                            (("2", "1"), "norm x 2"),
+                                            (("2 / d", "1 / d"), "1 / d; norm x 2"),
+                                            (("1", "-1"), "divergence x -1"),
+                                            (("1", "0"), "divergence x 0"),
+                                            (("0", "1"), "norm x 0"),
+                                            (("2", "1 / d"), "norm x 2; divergence x 1 / d"),
+                                            (("-1", "-1"), "loss x -1"),
+                                            (("n", "n / d"), "n; divergence x 1 / d")])
+def test_a_norm_and_a_divergence_are_read(scalings, line):
+    assert read(ISM, scalings)[0].convention == line
+
+
+def test_constants_that_are_added_are_read():
+    assert read(DSM, ("1", "1"), "1",
+                "-d / (2 sigma^2)")[0].convention == "constant + -d / (2 sigma^2)"
+    assert read(ISM, ("1", "1"), added="d / sigma^2")[0].convention == "constant + d / sigma^2"
+    Y = answers(ISM, ("1", "1")) + np.array([3.1, -2.2, 0.7, 5.3, 1.9, -4.0])[:, None]
+    (found,) = fit(ISM, formulas("ism", "autoencoder")[:1], Y, FLOAT64)
+    best = explanations(ISM, found, Y, FLOAT64)[0]
+    assert best.convention == "constant other"
+    assert best.is_convention
+    assert not best.is_reference
+
+
+def test_what_is_a_convention_and_what_is_not():
+    for scalings, constant, convention, reference in ((("1", "1"), "1", True,
+                                                       True), (("2", "2"), "2", True, False),
+                                                      (("1", "1"), "0", True,
+                                                       False), (("1", "-1"), "1", False, False),
+                                                      (("-1", "-1"), "-1", False, False)):
+        best = read(DSM, scalings, constant)[0]
+        assert (best.is_convention, best.is_reference) == (convention, reference)
+
+
+def test_coefficients_without_a_law_are_not_read():
+    Y = answers(ISM, ("1", "0")) + np.sin(9 * np.arange(6))[:, None] * ISM.term(
+        formulas("ism", "autoencoder")[0].terms[1])[0]
+    (found,) = fit(ISM, formulas("ism", "autoencoder")[:1], Y, FLOAT64)
+    assert found.fits
+    assert explanations(ISM, found, Y, FLOAT64) == []
+
+
+def test_a_slip_whose_part_is_not_used_is_no_reading():
+    Y = answers(ISM, ("1", "0"))
+    fits = fit(ISM, formulas("ism", "autoencoder"), Y, FLOAT64)
+    read_as = [r for f in fits if f.fits for r in explanations(ISM, f, Y, FLOAT64)]
+    assert {r.convention for r in read_as} >= {"divergence x 0"}
+    assert not any(r.mistakes for r in read_as)
+
+
+def test_the_reference_is_recognised_directly():
+    Y = answers(DSM, ("1", "1"), "1")
+    (found,) = fit(DSM, formulas("dsm", "autoencoder")[:1], Y, FLOAT64)
+    assert the_reference(DSM, found, Y, FLOAT64).is_reference
+    assert the_reference(DSM, found, Y * (1 + 1e-11), FLOAT64) is None
+
+
+def test_the_simpler_change_costs_less():
+    assert Change("target", ONE).complexity < Change("norm", ONE).complexity < Change(
+        "norm", parse_scaling("2")).complexity < Change("norm", parse_scaling("3 / 7")).complexity
+    assert Change("norm", ZERO).complexity == 2
+
+
+def test_arrays_that_are_multiples_follow_a_law():
+    rng = np.random.default_rng(3)
+    mine = [rng.standard_normal(int(s["n"])) for s in ISM.sizes]
+    assert str(
+        multiple([m * s["n"] / s["d"] for m, s in zip(mine, ISM.sizes)], mine, ISM.sizes,
+                 FLOAT64)) == "n / d"
+    assert multiple([m[::-1] for m in mine], mine, ISM.sizes, FLOAT64) is None
+    assert multiple(mine, mine, ISM.sizes, FLOAT64) == ONE

@@ -1,0 +1,266 @@
+"""Gradients that are not those of their values: what was detached, untied, frozen or scaled is
+named."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.cases import derivatives
+from refsm.verify.diagnosis import gradients
+from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
+from refsm.verify.diagnosis.regression import Table
+from refsm.verify.cases import value
+from refsm.verify.objectives import OBJECTIVES
+
+TABLES = {}
+MADE = {}
+
+
+def term_gradient(case, term, path="", blocks=None):
+    """The gradient of a part, made once for all tests."""
+    for block in case.theta if blocks is None else blocks:
+        if (case.id, term, path, block) not in MADE:
+            MADE[case.id, term, path, block] = derivatives.term_gradient(case, term, path,
+                                                                         [block])[block]
+    return {
+        block: MADE[case.id, term, path, block]
+        for block in (case.theta if blocks is None else blocks)
+    }
+
+
+def gradient(case):
+    return {
+        block: sum(term_gradient(case, term)[block]
+                   for term in OBJECTIVES[case.objective].terms)
+        for block in case.theta
+    }
+
+
+@pytest.fixture(autouse=True)
+def made_once(monkeypatch):
+    monkeypatch.setattr(gradients, "term_gradient", term_gradient)
+
+
+def found(objective, answered, model=None, dtype=float, loss=value):
+    """The findings on the gradients that `answered` gives, two thetas a cell being enough to see
+    them."""
+    some = cases(objective, "prime", model=model)
+    table = TABLES.setdefault((objective, model), Table(some))
+    values = [float(dtype(loss(case))) for case in some]
+    found = diagnose(some, values, table=table)
+    given = [{block: np.asarray(g, dtype=dtype)
+              for block, g in answered(case).items()}
+             for case in some]
+    return diagnose_gradients(table, some, given, found.explanation, found.tolerance)
+
+
+def of_terms(*factors):
+    return lambda c: {
+        b: sum(f * term_gradient(c, p)[b]
+               for f, p in zip(factors, OBJECTIVES[c.objective].terms))
+        for b in c.theta
+    }
+
+
+def paths_of_W(way):
+    def answered(c):
+        return {
+            **gradient(c), "W": sum(
+                term_gradient(c, p, way, ["W"])["W"] for p in OBJECTIVES[c.objective].terms)
+        }
+    return answered
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("objective, model", [("dsm", "autoencoder"), ("ism", "tanh"),
+                                              ("dae", "autoencoder"), ("pseudo", "boltzmann"),
+                                              ("esm", "gaussian")])
+def test_right_gradients_have_no_finding(objective, model, dtype):
+    assert found(objective, gradient, model, dtype) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_detached_term_is_named_with_the_blocks_that_miss_it(dtype):
+    (finding,) = found("ism", of_terms(1, 0), dtype=dtype)
+    assert (finding.kind, finding.block,
+            finding.text) == ("detached", "W, b",
+                              "the term tr J is detached: its gradient for W, b is 0")
+
+
+def test_a_scaled_term_is_named():
+    (finding,) = found("ism", of_terms(0.5, 1))
+    assert finding.block == "W, b, c"
+    assert finding.text.startswith(
+        "the gradient of the term |psi|^2 / 2 for W, b, c is multiplied by 1 / 2")
+
+
+@pytest.mark.parametrize("objective", ["dsm", "dae"])
+@pytest.mark.parametrize("kept, missing", [("decoder", "encoder"), ("encoder", "decoder")])
+def test_untied_weights_miss_one_path(objective, kept, missing):
+    (finding,) = found(objective, paths_of_W(kept))
+    assert finding.kind == "path"
+    assert finding.text == (
+        f"the share of the {missing} in the gradient for W is missing: untied weights, or a "
+        "forgotten path")
+
+
+def test_neighbours_that_are_detached_are_named():
+    (finding,) = found("ratio", lambda c: term_gradient(c, OBJECTIVES["ratio"].terms[0], "here"))
+    assert finding.text == (
+        "the share of the energies of its neighbours in the gradient for W, b is missing: they "
+        "are detached")
+    (finding,) = found("ratio", lambda c: term_gradient(c, OBJECTIVES["ratio"].terms[0], "flipped"))
+    assert finding.text == (
+        "the share of the energy at the point in the gradient for W, b is missing: it is detached")
+
+
+def inside_the_trace(slope, first, second):
+    """Gradients for implicit score matching whose tr J = sum_j s_j (1 - s_j) W_j.W_j / sigma^2 -
+    ... is followed where a number is 1, by hand."""
+    def answered(c):
+        W, norm = c.params["W"], term_gradient(c, OBJECTIVES["ism"].terms[0])
+        s = 1 / (1 + np.exp(-c.x @ W.T - c.params["b"]))
+        g, bend = s * (1 - s), s * (1 - s) * (1 - 2 * s)
+        square = (W * W).sum(axis=1) * slope
+        dW = (square[:, None] * (bend.T @ c.x) +
+              (first + second) * g.sum(axis=0)[:, None] * W) / (c.n * c.sigma**2)
+        return {
+            "W": norm["W"] + dW, "b": norm["b"] + square * bend.mean(axis=0) / c.sigma**2,
+            "c": norm["c"]
+        }
+    return answered
+
+
+@pytest.mark.parametrize("followed, blocks, text", [
+    ((0, 1, 1), "W, b",
+     "the slope s (1 - s) in tr J is detached: its share of the gradient for W, b is 0"),
+    ((1, 0, 0), "W",
+     "W beside the slope in tr J (W in |W_j|^2) is detached: its share of the gradient for W is 0"),
+    ((1, 0, 1), "W",
+     "one of the two W beside the slope in tr J (W in |W_j|^2) is detached: half of its share of "
+     "the gradient for W is missing"
+     ),
+    ((1, 3, 3), "W",
+     "the share of W beside the slope in tr J (W in |W_j|^2) in the gradient for W is multiplied "
+     "by 3"
+     ), ((0, 0, 0), "W, b", "the term tr J is detached: its gradient for W, b is 0")
+])
+def test_what_is_detached_inside_a_jacobian_is_named(followed, blocks, text):
+    (finding,) = found("ism", inside_the_trace(*followed))
+    assert (finding.block, finding.text) == (blocks, text)
+    assert found("ism", inside_the_trace(1, 1, 1)) == []
+
+
+def test_untied_weights_miss_one_path_of_a_jacobian_too():
+    (finding,) = found("ism", paths_of_W("decoder"))
+    assert finding.text == (
+        "the share of the encoder in the gradient for W is missing: untied weights, or a "
+        "forgotten path")
+
+
+def test_paths_that_miss_in_the_score_and_in_the_jacobian_are_listed():
+    (finding,) = found(
+        "ism", lambda c: {
+            **gradient(c), "W": term_gradient(c, OBJECTIVES["ism"].terms[0], "decoder")["W"] +
+            term_gradient(c, OBJECTIVES["ism"].terms[1])["W"] * 2
+        })
+    assert finding.text == (
+        "the share of the encoder in the gradient for W is missing: untied weights, or a "
+        "forgotten path; the share of the slope s (1 - s) "
+        "in the gradient for W is multiplied by 2; the share of W beside the slope in the "
+        "gradient for W is multiplied by 2"
+    )
+
+
+def test_a_frozen_block_is_zero():
+    (finding,) = found("dsm", lambda c: {**gradient(c), "b": np.zeros(6)})
+    assert (finding.kind, finding.block) == ("zero", "b")
+    assert "not in the graph" in finding.text
+
+
+def test_a_multiple_of_the_whole_gradient_or_of_one_block():
+    (finding,) = found("dsm", lambda c: {b: c.n * g for b, g in gradient(c).items()})
+    assert finding.text == "the whole gradient is n times that of the value"
+    assert str(finding.scaling) == "n"
+    (finding,) = found("dsm", lambda c: {**gradient(c), "c": -gradient(c)["c"]})
+    assert finding.text == "the gradient for c is -1 times that of the value"
+
+
+def test_gradients_are_compared_with_the_convention_that_the_values_follow():
+    twice = lambda c: 2 * value(c)                                                   # noqa: E731
+    assert found("dsm", lambda c: {b: 2 * g for b, g in gradient(c).items()}, loss=twice) == []
+    (finding,) = found("dsm", gradient, loss=twice)
+    assert finding.text == "the whole gradient is 1 / 2 times that of the value"
+
+
+def test_a_transposed_gradient_is_recognised():
+    (finding,) = found("ism", lambda c: {**gradient(c), "W": gradient(c)["W"][::-1]})
+    assert finding.text == "the gradient for W is the right one, of the opposite order"
+
+
+@pytest.mark.parametrize("triangle", [np.triu, np.tril])
+def test_one_triangle_of_a_symmetric_gradient_is_recognised(triangle):
+    (finding,) = found("ratio", lambda c: {**gradient(c), "W": triangle(gradient(c)["W"])})
+    assert finding.text == (
+        "only one triangle of the gradient for W is there: the other, where half of it belongs, "
+        "is 0")
+    (finding,) = found("ratio", lambda c: {**gradient(c), "W": gradient(c)["W"] / 2})
+    assert finding.text == "the gradient for W is 1 / 2 times that of the value"
+    (finding,) = found("dsm", lambda c: {**gradient(c), "c": gradient(c)["c"] / 2})
+    assert finding.text == "the gradient for c is 1 / 2 times that of the value"
+
+
+def test_what_a_symmetric_matrix_hides_is_said():
+    some, S = cases("ratio", "prime"), np.arange(81.0).reshape(9, 9)
+    right = [gradient(case) for case in some]
+    hidden = (
+        "W is symmetric with a diagonal of 0: only (G + G') / 2 off the diagonal of its gradient "
+        "G is compared")
+    assert not_compared(some, right) == not_compared(
+        some, [{"W": np.triu(g["W"])} for g in right]) == not_compared(some, [{}]) == (hidden,)
+    odd = [{**g, "W": g["W"] + S[:c.d, :c.d] - S[:c.d, :c.d].T} for c, g in zip(some, right)]
+    assert not_compared(some, odd) == (hidden + ", and yours is not symmetric",)
+    assert not_compared(
+        cases("esm", "prime", model="gaussian"),
+        [{}]) == ("precision is symmetric: only (G + G') / 2 of its gradient G is compared",)
+    assert not_compared(cases("ism", "prime"), [{}]) == ()
+
+
+def test_a_framework_that_does_not_know_of_the_symmetry_is_right_too():
+    def not_symmetric(c):
+        W = gradient(c)["W"]
+        return {**gradient(c), "W": 2 * np.triu(W) + 3 * np.eye(c.d)}
+    assert found("ratio", not_symmetric) == []
+
+
+def test_nonsense_is_unexplained():
+    rng = np.random.default_rng(0)
+    (finding,) = found(
+        "dsm", lambda c: {**gradient(c), "W": gradient(c)["W"] * rng.standard_normal((6, c.d))})
+    assert finding.kind == "unexplained"
+    assert "no mistake that is known explains it" in finding.text
+
+
+def test_a_block_that_is_not_returned_is_missing():
+    (finding,) = found("dsm", lambda c: {b: g for b, g in gradient(c).items() if b != "c"})
+    assert (finding.kind, finding.text) == ("missing", "no gradient for c was returned")
+
+
+def test_cases_that_alone_are_wrong_are_told():
+    (finding,) = found(
+        "ism", lambda c: {b: g * (1 + c.id.endswith("c3/t2"))
+                          for b, g in gradient(c).items()})
+    assert finding.text == (
+        "the gradient for W, b, c is wrong in 1 of 30 cases alone (prime/ism/c3/t2), by no "
+        "mistake that is known")
+    (finding,) = found(
+        "ism", lambda c: {b: g
+                          for b, g in gradient(c).items()
+                          if "c0/" not in c.id or b != "c"})
+    assert finding.text == "no gradient for c was returned in 5 of 30 cases"
+
+
+def test_coefficients_without_a_law_are_listed():
+    listed = found("ism", lambda c: of_terms(1, np.sin(9 * c.sigma * c.n))(c))
+    assert [f.kind for f in listed] == ["coefficients", "coefficients"]
+    assert all("no product of powers of the sizes (|psi|^2 / 2" in f.text for f in listed)

@@ -1,0 +1,71 @@
+"""Answers regressed on parts: coefficients, their slack, and how badly a formula misses."""
+import numpy as np
+
+from refsm.verify import cases
+from refsm.verify.mistakes import Formula, formulas
+from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
+from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.cases import value
+from refsm.verify.objectives import DIVERGENCE, NORM
+
+SOME = cases("ism", "prime")
+TABLE = Table(SOME)
+REFERENCE = formulas("ism", "autoencoder")[:1]
+
+
+def test_rows_are_cells_and_columns_thetas():
+    assert TABLE.index.shape == (6, 5)
+    assert [SOME[i].group for i in TABLE.index[3]] == ["c3"] * 5
+    mean, absolute = TABLE.term(DIVERGENCE)
+    assert np.isclose(mean[2, 4], SOME[14].score_divergence(SOME[14].x).mean())
+    assert (absolute >= np.abs(mean)).all()
+    assert TABLE.term(DIVERGENCE) is TABLE.term(DIVERGENCE)
+    assert np.allclose(TABLE.scale, TABLE.term(NORM)[1] + absolute)
+
+
+def test_incomplete_cells_are_left_out():
+    table = Table(SOME[:7])
+    assert table.index.tolist() == [[0, 1, 2, 3, 4]]
+    assert len(table.groups) == 1
+
+
+def test_sizes_are_those_that_a_law_may_have():
+    assert set(TABLE.sizes[0]) == {"d", "n", "sigma"}
+    assert set(Table(cases("ssm", "prime")).sizes[0]) == {"d", "n", "M", "sigma"}
+    assert set(Table(cases("regularized", "array")).sizes[0]) == {"d", "n", "strength"}
+
+
+def test_coefficients_come_back_within_their_slack():
+    Y = np.array([value(case) for case in SOME])[TABLE.index]
+    (found,) = fit(TABLE, REFERENCE, 3 * Y + 7, FLOAT64)
+    assert found.fits
+    assert (np.abs(found.coefficients - [3, 3, 7]) <= found.coefficient_error).all()
+    assert found.coefficient_error[:, :2].max() < 1e-8
+    assert found.misfit < 0.5
+    noise = np.random.default_rng(0).uniform(-1, 1, Y.shape)
+    (rough,) = fit(TABLE, REFERENCE, Y * (1 + 2.0**-23 * noise), FLOAT32)
+    assert rough.fits
+    assert (np.abs(rough.coefficients - [1, 1, 0]) <= rough.coefficient_error).all()
+    assert not fit(TABLE, REFERENCE, Y * (1 + 2.0**-23 * noise), FLOAT64)[0].fits
+
+
+def test_a_wrong_formula_misses_by_far():
+    Y = np.array([value(case) for case in SOME])[TABLE.index]
+    others = [
+        f for f in fit(TABLE, formulas("ism", "autoencoder"), Y, FLOAT64)
+        if f.formula.mistakes and not f.fits
+    ]
+    assert min(f.misfit for f in others) > 1e6
+    assert min(f.distance for f in others) > 1e-4
+    assert len(others) > 300
+
+
+def test_parts_that_depend_on_each_other_are_not_fitted():
+    twice = Formula(("twice",), (NORM, NORM))
+    assert fit(TABLE, [twice], np.ones((6, 5)), FLOAT64) == []
+    assert len(fit(TABLE, [Formula((), (NORM,))], np.ones((6, 5)), FLOAT64)) == 1
+
+
+def test_too_few_thetas_fit_nothing():
+    table = Table([SOME[i] for i in (0, 1, 2)])
+    assert fit(table, REFERENCE, np.ones((1, 3)), FLOAT64) == []

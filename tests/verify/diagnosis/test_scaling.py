@@ -1,0 +1,133 @@
+"""Laws are found, printed and read back, and random coefficients follow none."""
+import itertools
+
+import numpy as np
+import pytest
+
+from refsm.verify.cases.families import GROUPS
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+
+SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-5])
+def test_all_945_conventions_are_told_apart(noise):
+    rng = np.random.default_rng(1)
+    for kappa, a, b, c, e in itertools.product((0.5, 1, 2), (-4, -2, 0, 1, 2), (-1, 0, 1),
+                                               (-1, 0, 1), (-1, 0, 1)):
+        scaling = Scaling(
+            kappa,
+            tuple(
+                (name, float(p)) for name, p in (("sigma", a), ("d", b), ("n", c), ("M", e)) if p))
+        values = np.array([scaling(group) for group in SIZES])
+        assert fit_scaling(values * (1 + noise * rng.uniform(-1, 1, 6)), 2 * noise * values,
+                           SIZES) == scaling
+        assert parse_scaling(str(scaling)) == scaling
+
+
+@pytest.mark.parametrize("text", [
+    "n / (n - 1)", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "1 / (1 + sigma^2)", "-(d - 1)",
+    "(M - 1) / M", "sigma^0.5", "3 / 7", "0.123457 d"
+])
+def test_stranger_laws_are_found_too(text):
+    scaling = parse_scaling(text)
+    values = np.array([scaling(group) for group in SIZES])
+    assert str(fit_scaling(values, 1e-12 * np.abs(values), SIZES)) == text
+
+
+@pytest.mark.slow
+def test_random_coefficients_follow_no_law():
+    rng = np.random.default_rng(2)
+    assert not any(
+        fit_scaling(np.exp(rng.standard_normal(6)), np.full(6, 1e-4), SIZES) for _ in range(80))
+
+
+def test_zero_sign_changes_and_what_is_not_known_well_enough():
+    assert fit_scaling(np.full(6, 1e-9), np.full(6, 1e-8), SIZES) is ZERO
+    assert fit_scaling(np.array([1, 1, 1, -1, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_scaling(np.array([1, 1, 1, 1e-9, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_scaling(np.array([1, np.nan, 1, 1, 1, 1.0]), np.full(6, 1e-9), SIZES) is None
+    assert fit_scaling(np.ones(6), np.array([np.inf, 1, 1, 1, 1, 1.0]), SIZES) is None
+    assert fit_scaling(np.full(6, -1.0), np.full(6, 1e-9), SIZES) == Scaling(-1.0)
+    assert fit_scaling(np.ones(1), np.full(1, 1e-9), SIZES[:1]) == ONE    # one cell: a number alone
+    assert fit_scaling(np.ones(2), np.full(2, 1e-9),
+                       SIZES[:2]) is None    # too few cells for the sizes that vary
+
+
+def test_laws_multiply_and_invert():
+    scaling = parse_scaling("2 sigma^2 / (3 d)")
+    assert (scaling * scaling.inverse()) == ONE
+    assert scaling.inverse()({"sigma": 2,
+                              "d": 4}) == pytest.approx(1 / scaling({"sigma": 2, "d": 4}))
+    edm = parse_scaling("2 (1 + sigma^2 / 0.25) / d")
+    assert edm * edm.inverse() == ONE
+    assert edm({"sigma": 0.5, "d": 2}) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="two extra factors"):
+        edm * parse_scaling("n / (n - 1)")
+
+
+def test_plain_laws_are_simpler_than_strange_ones():
+    order = ["1", "2", "sigma^2", "2 sigma^2 / d", "3 / 7", "1.234567"]
+    costs = [parse_scaling(text).complexity for text in order]
+    assert costs == sorted(costs)
+    assert costs[0] == 0
+    assert len(set(costs)) == len(costs)
+    assert ZERO.complexity == 1
+    assert parse_scaling("sigma^0.5").complexity > parse_scaling("sigma").complexity
+
+
+@pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d"])
+def test_what_is_no_law_is_refused(text):
+    with pytest.raises(ValueError, match="a factor must be a product"):
+        parse_scaling(text)
+
+
+@pytest.mark.parametrize("text, scaling", [("-sigma^2", "-sigma^2"),
+                                           ("2*sigma**2/d", "2 sigma^2 / d"), ("-1", "-1"),
+                                           ("0", "0"), ("1 / (2 d)", "1 / (2 d)"),
+                                           ("sigma^-2", "1 / sigma^2")])
+def test_a_law_is_printed_in_one_way(text, scaling):
+    assert str(parse_scaling(text)) == scaling
+
+
+@pytest.mark.parametrize("text, value", [("n / (n - 1)", 7 / 6), ("(d - 1)", 2), ("(d + 1)", 4),
+                                         ("1 / (n + 1)", 1 / 8), ("(M - 1)", 10),
+                                         ("(1 + sigma^2)", 1.25), ("(1 + sigma^2 / 0.04)", 7.25),
+                                         ("3 strength sigma^-2", 2.4), ("-2", -2)])
+def test_a_law_is_a_number_for_given_sizes(text, value):
+    assert parse_scaling(text)({"n": 7, "d": 3, "M": 11, "sigma": 0.5,
+                                "strength": 0.2}) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("scaling", [{3: 1, 5: 2}, {3: 25, 5: 2.7}, {3: 2, 5: 1}, {3: 0.7, 5: 1.9}])
+def test_two_values_of_a_size_make_no_law(scaling):
+    for size, names in (("d", (3, 5)), ("n", (7, 13))):
+        by_size = dict(zip(names, scaling.values()))
+        assert fit_scaling(np.array([by_size[group[size]] for group in SIZES], dtype=float),
+                           np.full(6, 1e-11), SIZES) is None
+
+
+@pytest.mark.parametrize("text, shown", [("1.000001", "1.000001"), ("1.0000000001", "1.0000000001"),
+                                         ("2.000002", "2.000002"), ("3.14159265", "3.14159")])
+def test_a_number_is_never_printed_as_a_plainer_one(text, shown):
+    scaling = fit_scaling(np.full(6, float(text)), np.full(6, 1e-13), SIZES)
+    assert str(scaling) == str(parse_scaling(str(scaling))) == shown
+    assert scaling != ONE
+    assert str(scaling.inverse()) != "1"
+
+
+@pytest.mark.parametrize("added", [1e-3, 1e-5, 1e-6, 0.25, 0.49])
+def test_a_variance_with_a_small_number_added_is_a_law(added):
+    values = np.array([group["sigma"]**2 / (group["sigma"]**2 + added) for group in SIZES])
+    scaling = fit_scaling(values, 1e-13 * values, SIZES)
+    assert scaling.powers == (("sigma", 2.0),)
+    assert np.isclose(scaling.kappa * added, 1)
+    assert np.isclose(scaling.extra[2]**2, added)
+
+
+def test_the_strength_that_joins_the_norm_is_a_law():
+    sizes = [{"d": c.d, "n": c.n, "strength": c.strength} for c in GROUPS]
+    scaling = fit_scaling(np.array([1 + 2 * group["strength"] for group in sizes]),
+                          np.full(6, 1e-12), sizes)
+    assert str(scaling) == str(parse_scaling("(1 + 2 strength)")) == "(1 + 2 strength)"

@@ -1,0 +1,151 @@
+"""Formulas with at most two mistakes, each another function than the reference."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.mistakes import formulas
+from refsm.verify.mistakes.mistake import DIMENSIONS, SQUARES
+from refsm.verify.cases.quantities import Quantities
+from refsm.verify.diagnosis.regression import Table
+from refsm.verify.objectives import OBJECTIVES, model_names
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_formula_but_the_first_has_one_or_two_mistakes(objective):
+    about = OBJECTIVES[objective]
+    for model in (*model_names(objective), None):
+        first, *others = formulas(objective, model)
+        assert (first.mistakes, first.terms, first.constant) == ((), about.terms, about.constant)
+        assert {len(f.mistakes) for f in others} == {1, 2}
+        assert len({words(f) for f in others}) == len(others) > 100
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
+    for model in (*model_names(objective), None):
+        rows = {(m.id, m.words) for f in formulas(objective, model) for m in f.mistakes}
+        assert len({identity
+                    for identity, _ in rows}) == len({said
+                                                      for _, said in rows}) == len(rows)
+        assert not any(";" in identity + said for identity, said in rows)
+        assert all("." in identity and said for identity, said in rows)
+
+
+@pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "ratio"])
+def test_parts_with_one_name_are_one_function(objective):
+    case = cases(objective, "prime", model=model_names(objective)[1])[3]
+    q, seen = Quantities(case), {}
+    for formula in formulas(objective, case.model):
+        for term in formula.terms:
+            value = np.mean(term.per_sample(q))
+            assert np.isclose(seen.setdefault(term.name, value), value, rtol=1e-9), term.name
+    values = np.array(list(seen.values()))
+    assert len(np.unique(np.round(values, 9))) > 0.8 * len(values)
+
+
+def words(formula):
+    return tuple(mistake.words for mistake in formula.mistakes)
+
+
+def test_a_residual_is_expanded_into_its_square():
+    case = cases("dsm", "prime")[0]
+    q = Quantities(case)
+    moved = next(f for f in formulas("dsm", "autoencoder")
+                 if words(f) == ("the noisy point is made as x + sigma^2 noise",))
+    y = case.x + case.sigma**2 * case.noise
+    r = case.score(y) - (case.x - y) / case.sigma**2
+    assert np.allclose(sum(term.per_sample(q) for term in (*moved.terms, moved.constant)),
+                       (r * r).sum(axis=1) / 2)
+
+
+def test_the_bits_of_a_boltzmann_machine_can_be_read_as_spins():
+    case = cases("ratio", "prime")[0]
+    spins = next(f for f in formulas("ratio", "boltzmann")
+                 if words(f) == ("the bits are read as -1 and 1",))
+    s = 2 * case.x - 1
+    gap = 2 * s * (s @ case.params["W"] + case.params["b"])
+    assert np.allclose(spins.terms[0].per_sample(Quantities(case)),
+                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
+    half = next(
+        f for f in formulas("ratio", "boltzmann")
+        if words(f) == ("the weights are halved: the 1/2 in front of x' W x counts twice",))
+    gap = (2 * case.x - 1) * (case.x @ case.params["W"] / 2 + case.params["b"])
+    assert np.allclose(half.terms[0].per_sample(Quantities(case)),
+                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
+
+
+def test_what_is_not_a_square_by_hand():
+    r = np.array([[3.0, -4.0], [0.0, 0.5]])
+    by_hand = {
+        "|r|": [5, 0.5], "sqrt(mean |r|^2)": [np.sqrt(12.625)], "sum |r_i|": [7, 0.5],
+        "(sum r_i)^2": [1, 0.25], "|mean r|^2": [2.25 + 3.0625], "max r_i^2": [16, 0.25],
+        "sum r_i": [-1, 0.5], "|r|^4": [625, 0.0625], "sum r_i^4": [337, 0.0625],
+        "log |r|^2": np.log([25, 0.25]), "log mean |r|^2": [np.log(12.625)], "huber(r)": [6, 0.125]
+    }
+    assert {name for _, _, name, *_ in SQUARES} == set(by_hand)
+    for _, _, name, f, *_ in SQUARES:
+        assert np.allclose(f(r), by_hand[name]), name
+
+
+def test_coordinates_are_slices_of_three_or_more():
+    chosen = {words: list(range(5))[rows] for _, words, _, rows, _ in DIMENSIONS}
+    assert chosen == {"only the first dimension": [0], "only the first two dimensions": [0, 1],
+                      "the last dimension left out": [0, 1, 2, 3], "only the last dimension": [4],
+                      "the first dimension left out": [1, 2, 3, 4]}
+
+
+def test_array_cases_leave_out_what_they_cannot_say():
+    table = Table(cases("dsm", "array"))
+    names = {mistake for f in formulas("dsm", None) for mistake in words(f)}
+    assert not any(
+        "the score is read at" in name or "a term too many" in name or "left out is" in name
+        for name in names)
+    assert all(table.term(term) is not None for f in formulas("dsm", None) for term in f.terms)
+
+
+def found(objective, mistake, index=24):
+    """A case, and the terms of the formula with this slip alone."""
+    case = cases(objective, "prime")[index]
+    q = Quantities(case)
+    formula = next(f for f in formulas(objective, case.model) if words(f) == (mistake,))
+    return case, sum(
+        term.per_sample(q)
+        for term in (*formula.terms, *([formula.constant] if formula.constant else [])))
+
+
+def test_points_that_are_forgotten_by_hand():
+    case, terms = found("ism", "the last point is left out of the sum, which is divided by n")
+    each = (case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
+    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
+    case, terms = found("dsm", "the last point is left out of the sum, which is divided by n")
+    each = ((case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma**2)**2).sum(axis=1) / 2
+    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
+
+
+def test_absolute_values_of_a_loss_by_hand():
+    some = [(case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
+            for case in cases("ism", "prime")]
+    k = next(k for k, each in enumerate(some) if each.mean() < 0)
+    assert np.isclose(found("ism", "the absolute value of the loss", k)[1].mean(), -some[k].mean())
+    k = next(k for k, each in enumerate(some) if each.min() < 0 < each.max())
+    assert np.isclose(
+        found("ism", "the absolute value of the loss of every point", k)[1].mean(),
+        np.abs(some[k]).mean())
+    assert np.ptp(np.sign(some[k])) == 2
+    assert not any("absolute value of the loss" in mistake
+                   for name in ("dsm", "ratio")
+                   for f in formulas(name,
+                                     cases(name, "prime")[0].model)
+                   for mistake in words(f))
+
+
+def test_directions_and_penalties_by_hand():
+    case, terms = found("ssm", "only the last direction")
+    v = case.directions[:, -1]
+    assert np.allclose(terms, (v * case.score(case.x)).sum(axis=1)**2 / 2
+                       + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v))
+    case, terms = found("regularized", "penalty: off-diagonal entries in place of the diagonal")
+    J = case.score_jacobian(case.x)
+    off = (J**2).sum(axis=(1, 2)) - (np.einsum("nii->ni", J)**2).sum(axis=1)
+    assert np.allclose(terms, (case.score(case.x)**2).sum(axis=1) / 2 + np.einsum("nii->n", J)
+                       + case.strength * off)

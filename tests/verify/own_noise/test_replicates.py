@@ -1,0 +1,451 @@
+"""Implementations that draw their own noise: right ones pass, known mistakes and conventions are
+named, others are not explained."""
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from refsm.verify.own_noise import hypotheses
+from refsm.verify.own_noise import replicates
+from refsm.verify.adapters.ask import AdapterError
+from refsm.verify.cases import cases
+from refsm.verify.own_noise import verify_own_noise
+
+R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40,
+     "sliced": 40}    # enough to tell all hypotheses apart; the default is 200
+
+
+def dsm(case, rng, factor=lambda case: 1.0, sign=1.0, noise=None, at_clean=False):
+    """Denoising score matching with noise of its own, and with what may be wrong in it."""
+    eps = rng.standard_normal(case.x.shape) if noise is None else noise(rng, case.x.shape)
+    psi = case.score(case.x if at_clean else case.x + case.sigma * eps)
+    return factor(case) * ((psi + sign * eps / case.sigma)**2).sum(axis=1).mean() / 2
+
+
+def dae(case, rng, scale=lambda sigma: sigma, target="clean"):
+    eps = rng.standard_normal(case.x.shape)
+    x_noisy = case.x + scale(case.sigma) * eps
+    return ((case.reconstruct(x_noisy)
+             - {"clean": case.x, "noisy": x_noisy, "noise": eps}[target])**2).sum(axis=1).mean()
+
+
+def ssm(case, rng, directions=lambda rng, shape: np.sign(rng.standard_normal(shape)), reduced=False,
+        factor=1.0):
+    v = directions(rng, (case.n, case.n_directions, case.d))
+    J, psi = case.score_jacobian(case.x), case.score(case.x)
+    square = (psi * psi).sum(axis=1)[:, None] if reduced else np.einsum("nri,ni->nr", v, psi)**2
+    return factor * (np.einsum("nri,nik,nrk->nr", v, J, v) + square / 2).mean()
+
+
+def gaussian(rng, shape):
+    return rng.standard_normal(shape)
+
+
+def sphere(rng, shape):
+    v = rng.standard_normal(shape)
+    return v * np.sqrt(shape[-1] / (v * v).sum(axis=-1, keepdims=True))
+
+
+def tolerance(rng, shape):
+    return sphere(rng, shape) / np.sqrt(shape[-1])
+
+
+def uniform(rng, shape):
+    return rng.random(shape)
+
+
+# -- right ones ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("implementation, objective",
+                         [(dsm, "dsm"), (dae, "dae"), (ssm, "ssm"),
+                          (lambda case, rng: ssm(case, rng, gaussian), "ssm"),
+                          (lambda case, rng: ssm(case, rng, sphere), "sliced"),
+                          (lambda case, rng: ssm(case, rng, reduced=True), "ssm_vr")])
+def test_a_right_one_passes(implementation, objective):
+    report = verify_own_noise(implementation, objective, R[objective])
+    assert (report.verdict, report.exit_status, report.conforms, report.factor) == ("PASS", 0, True,
+                                                                                    "1")
+    assert report.name == "its expectation is the canonical loss"
+
+
+@pytest.mark.slow
+def test_the_report_says_how_sure_it_is():
+    text = str(verify_own_noise(dsm, "dsm"))
+    assert text.startswith(
+        "PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, "
+        "answers in 200 replicates each\n")
+    assert "\n  next: p = " in text
+    assert "A right loss is refused once in 10^4" in text
+    assert "laws of the noise with the same mean and covariance" in text
+    assert "the variance-reduced form, which has the same expectation" in str(
+        verify_own_noise(ssm, "ssm", 60))
+    assert "the form that is not variance-reduced, which has the same expectation" in str(
+        verify_own_noise(ssm, "ssm_vr", 60))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("implementation, objective, runs, replicates", [(dsm, "dsm", 150, 100),
+                                                                         (ssm, "ssm", 40, 60),
+                                                                         (dae, "dae", 50, 100)])
+def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, runs, replicates,
+                                                    monkeypatch):
+    """p of the right hypothesis is uniform: at most a few of some hundred runs under 1 %, none
+    under 1e-4 (3 % would be a probability of 1e-4)."""
+    found, kept = [], replicates._p
+    monkeypatch.setattr(replicates, "_p", lambda *given: found.append(kept(*given)) or found[-1])
+    for seed in range(runs):
+        assert verify_own_noise(implementation, objective, replicates,
+                                seed=seed).verdict in ("PASS", "INCONCLUSIVE"
+                                                       )    # a neighbour may not be clearly bad
+    per_run = [p[0] for p in found]
+    assert (np.array(per_run) < replicates.GOOD).sum() == 0
+    assert (np.array(per_run) < 0.01).sum() <= stats.binom.isf(1e-4, runs, 0.01)
+    assert stats.kstest(per_run, "uniform").pvalue > 1e-4
+
+
+# -- conventions and mistakes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scaling, factor",
+    [("2", lambda c: 2.0), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d),
+     *(pytest.param(*row, marks=pytest.mark.slow)
+       for row in [("sigma^2", lambda c: c.sigma**2), ("1 / d", lambda c: 1 / c.d),
+                   ("n", lambda c: c.n), ("sigma^4",
+                                          lambda c: c.sigma**4), ("1 / n", lambda c: 1 / c.n)])])
+def test_a_convention_is_named_and_may_be_declared(scaling, factor):
+    report = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"])
+    assert (report.verdict, report.exit_status, report.factor,
+            report.convention) == ("CONVENTION", 1, scaling, scaling)
+    assert f'convention="{scaling}"' in str(report)
+    declared = verify_own_noise(lambda case, rng: dsm(case, rng, factor), "dsm", R["dsm"],
+                                convention=scaling)
+    assert (declared.verdict, declared.exit_status, declared.declared,
+            declared.conforms) == ("CONVENTION", 0, scaling, True)
+
+
+def test_what_was_declared_must_be_found():
+    report = verify_own_noise(dsm, "dsm", R["dsm"], convention="2")
+    assert (report.verdict, report.exit_status) == ("MISMATCH", 1)
+    assert report.name == (
+        "its expectation is the canonical loss, not 2 times the canonical loss as declared")
+    with pytest.raises(ValueError, match="a factor must be a product"):
+        verify_own_noise(dsm, "dsm", R["dsm"], convention="x + y")
+
+
+def of(objective, **settings):
+    function = {
+        "dsm": dsm, "dae": dae, "ssm": ssm,
+        "ssm_vr": lambda case, rng, **more: ssm(case, rng, reduced=True, **more)
+    }[objective]
+    return lambda case, rng: function(case, rng, **settings)
+
+
+def two_draws(case, rng):
+    return ((case.score(case.x + case.sigma * rng.standard_normal(case.x.shape))
+             + rng.standard_normal(case.x.shape) / case.sigma)**2).sum(axis=1).mean() / 2
+
+
+def residual(noise_scale, target_scale):
+    def implementation(case, rng):
+        eps = rng.standard_normal(case.x.shape)
+        return ((case.score(case.x + noise_scale(case.sigma) * eps)
+                 + target_scale(case.sigma) * eps)**2).sum(axis=1).mean() / 2
+
+    return implementation
+
+
+def without_constant(case, rng):
+    eps = rng.standard_normal(case.x.shape)
+    psi = case.score(case.x + case.sigma * eps)
+    return ((psi * psi).sum(axis=1) / 2 + (psi * eps).sum(axis=1) / case.sigma).mean()
+
+
+MISTAKES = [
+    ("dsm", of("dsm", sign=-1.0), "the target has the opposite sign"),
+    ("dsm", of("dsm", at_clean=True), "the score is read at the clean point"),
+    ("dsm", residual(lambda s: s,
+                     lambda s: 1.0), "the target is divided by sigma in place of sigma^2"),
+    ("dsm", residual(lambda s: s, lambda s: -1.0), "the target is the noise itself, with its sign"),
+    ("dsm", residual(lambda s: s, lambda s: s), "the target is not divided by sigma^2"),
+    ("dsm", residual(lambda s: s**2,
+                     lambda s: 1.0), "the noise has standard deviation sigma^2 in place of sigma"),
+    ("dsm", residual(lambda s: s**2, lambda s: 1 / s),
+     "the noise has standard deviation sigma^2, the target is noise / sigma"),
+    ("dsm", residual(lambda s: 1.0,
+                     lambda s: 1 / s**2), "the noise has standard deviation 1 in place of sigma"),
+    ("dsm", residual(lambda s: 1.0, lambda s: 1 / s),
+     "the noise has standard deviation 1, the target is noise / sigma"),
+    ("dsm", residual(np.sqrt, lambda s: s**-1.5),
+     "the noise has standard deviation sqrt(sigma), the variance for sigma"),
+    ("dsm", residual(lambda s: s, lambda s: 0.0), "the target is left out"),
+    ("dsm", two_draws, "the target has noise of its own, drawn a second time"),
+    ("dsm", without_constant, "the constant |target|^2 / 2 is left out"),
+    ("dsm", of("dsm", noise=uniform), "the noise is uniform in [0, 1] in place of normal"),
+    ("dsm", of("dsm", noise=lambda rng, shape: rng.uniform(-1, 1, shape)),
+     "the noise is uniform in [-1, 1] in place of normal"),
+    ("dae", of("dae",
+               scale=lambda s: s**2), "the noise has standard deviation sigma^2 in place of sigma"),
+    ("dae", of("dae", scale=lambda s: 1.0), "the noise has standard deviation 1 in place of sigma"),
+    ("dae", of("dae", scale=np.sqrt),
+     "the noise has standard deviation sqrt(sigma), the variance for sigma"),
+    ("dae", of("dae", target="noisy"), "the output is compared with the noisy point"),
+    ("dae", of("dae", target="noise"), "the output is compared with the noise"),
+    ("ssm", of("ssm", directions=uniform), "directions uniform in [0, 1]"),
+    ("ssm_vr", of("ssm_vr",
+                  directions=uniform), "directions uniform in [0, 1], and |psi|^2 as it is"),
+    ("ssm_vr", of("ssm_vr",
+                  directions=tolerance), "directions of unit length, and |psi|^2 as it is"),
+    ("ssm_vr", of("ssm_vr", directions=lambda rng, shape: rng.uniform(-1, 1, shape)),
+     "directions uniform in [-1, 1], and |psi|^2 as it is"),
+    ("ssm", of("ssm", directions=lambda rng, shape: rng.uniform(-1, 1, shape)),
+     "directions uniform in [-1, 1]")
+]
+
+
+@pytest.mark.parametrize("objective, implementation, mistake", [
+    pytest.param(*row, id=f"{row[0]}: {row[2]}", marks=[pytest.mark.slow] if k % 5 else [])
+    for k, row in enumerate(MISTAKES)
+])
+def test_a_mistake_is_named(objective, implementation, mistake):
+    report = verify_own_noise(implementation, objective, R[objective])
+    assert (report.verdict, report.exit_status, report.convention) == ("MISMATCH", 1, "")
+    named = f"its expectation is the loss with this mistake: {mistake}"
+    assert report.name == named or mistake in "".join(report.cannot_tell)
+
+
+def test_a_mistake_times_a_factor_is_named():
+    report = verify_own_noise(of("dsm", sign=-1.0, factor=lambda case: 2 * case.sigma**2), "dsm",
+                              R["dsm"])
+    assert report.name == (
+        "its expectation is 2 sigma^2 times the loss with this mistake: the target has the "
+        "opposite sign")
+    assert report.factor == "2 sigma^2"
+
+
+def test_a_loss_upside_down_is_no_convention():
+    report = verify_own_noise(of("dsm", factor=lambda case: -1.0), "dsm", R["dsm"])
+    assert (report.verdict, report.name) == ("MISMATCH",
+                                             "its expectation is -1 times the canonical loss")
+
+
+def test_unit_directions_are_told_with_the_mean_over_dimensions():
+    report = verify_own_noise(of("ssm", directions=tolerance), "ssm", R["ssm"])
+    assert (report.verdict, report.factor) == ("CONVENTION", "1 / d")
+    assert report.cannot_tell[0] == "the loss with this mistake: directions of unit length"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [
+    lambda value, case, rng: 1.3 * value, lambda value, case, rng: value + 0.7,
+    lambda value, case, rng: np.sqrt(value), lambda value, case, rng: rng.standard_normal()
+])
+def test_what_nothing_explains_is_not_explained(change):
+    report = verify_own_noise(lambda case, rng: change(dsm(case, rng), case, rng), "dsm", R["dsm"])
+    assert (report.verdict, report.exit_status) == ("UNEXPLAINED", 1)
+
+
+def test_replicates_that_are_too_few_are_inconclusive():
+    quiet = dataclasses.replace(replicates._cases("dsm")[0])
+    values = np.random.default_rng(1).standard_normal((12, 30)) * 1e3
+    report = replicates._report("dsm", replicates._cases("dsm"), values, replicates.ONE, None)
+    assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3)
+    assert quiet.d == 3
+    assert report.name.startswith("it may be ")
+    assert report.name.endswith(": repeat with 120 replicates")
+
+
+def test_between_good_and_bad_is_inconclusive():
+    asked = replicates._cases("dsm")
+    right = hypotheses.hypotheses("dsm", asked)[0].expected
+    noise = np.random.default_rng(2).standard_normal((12, 200))
+    noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
+    error = 0.01 * np.abs(right)
+    for away, verdict in ((0.0, "PASS"), (1.7, "PASS"), (2.2, "INCONCLUSIVE"),
+                          (3.2, "UNEXPLAINED")):    # 12 cases off by so many standard errors
+        values = (right + away * error)[:, None] + error[:, None] * np.sqrt(200) * noise
+        report = replicates._report("dsm", asked, values, replicates.ONE, None)
+        assert report.verdict == verdict
+    assert replicates._report(
+        "dsm", asked, (right + 2.2 * error)[:, None] + error[:, None] * np.sqrt(200) * noise,
+        replicates.ONE,
+        None).name.endswith("is neither good nor bad: repeat with 800 replicates and another seed")
+
+
+# -- expectations ----------------------------------------------------------------------------------
+
+
+def test_the_right_expectations_are_those_of_the_closed_form():
+    for case in replicates._cases("dsm"):
+        A, psi = -case.params["precision"], case.score(case.x)
+        B = case.sigma * A + np.eye(case.d) / case.sigma
+        closed = (psi * psi).sum(axis=1).mean() / 2 + (B * B).sum() / 2
+        assert dict(hypotheses._denoising(case))[""] == pytest.approx(closed, rel=1e-12)
+    for case in replicates._cases("ssm"):
+        psi, J = case.score(case.x), case.score_jacobian(case.x)
+        assert dict(hypotheses._sliced(case))[""] == pytest.approx(
+            (np.einsum("nii->n", J) + (psi * psi).sum(axis=1) / 2).mean(), rel=1e-12)
+
+
+def test_the_expectations_over_directions_are_means_over_directions_with_their_moments():
+    case = replicates._cases("ssm")[4]
+    psi, J, d = case.score(case.x), case.score_jacobian(case.x), case.d
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * d)).reshape(d, -1).T
+
+    def over(v):
+        return np.einsum("qi,nik,qk->qn", v, J,
+                         v).mean(), (np.einsum("qi,ni->qn", v, psi)**2).mean() / 2
+
+    curvature, norm = over(signs)
+    whole = J.sum(axis=(1, 2)).mean()
+    unit_c, unit_n = over(signs / np.sqrt(d))
+    low_c, low_n = over(0.5 + signs / np.sqrt(12))
+    wide_c, wide_n = over(signs / np.sqrt(3))
+    right = {
+        "": curvature + norm, "v' J v has the opposite sign": -curvature + norm,
+        "v' J v is left out": norm,
+        "v' J v is halved, or the norm has lost its 1/2 and all is halved": curvature / 2 + norm,
+        "the norm has lost its 1/2": curvature + 2 * norm, "the norm is left out": curvature,
+        "the norm has the opposite sign": curvature - norm, "directions of unit length": unit_c
+        + unit_n, "directions of unit length, and |psi|^2 as it is": unit_c + norm,
+        "directions uniform in [0, 1]": low_c + low_n,
+        "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm,
+        "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
+        "directions uniform in [-1, 1]": wide_c + wide_n,
+        "the whole Jacobian is summed": whole + norm
+    }
+    assert dict(hypotheses._sliced(case)) == pytest.approx(right, rel=1e-12)
+
+
+@pytest.mark.slow
+def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):
+    asked = replicates._cases("dae")[::3]
+    coarse = [dict(hypotheses._autoencoder(case)) for case in asked]
+    monkeypatch.setattr(replicates, "NODES", 24)
+    for case, values in zip(asked, coarse):
+        for mistake, value in hypotheses._autoencoder(case):
+            assert values[mistake] == pytest.approx(value, rel=1e-4), mistake
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", replicates.DRAWING)
+def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
+    """At the default number of replicates: 200 in chi squared, where p is 1e-9 at 70."""
+    asked, rng = replicates._cases(objective), np.random.default_rng(7)
+    expected = np.array([h.expected for h in hypotheses.hypotheses(objective, asked)])
+    repeat_gap = np.array([np.std([of(objective)(case, rng) for _ in range(60)]) for case in asked
+                           ]) / np.abs(expected[0]) / np.sqrt(replicates.REPLICATES)
+    for k, mine in enumerate(expected):
+        gaps = (((expected[:k] - mine) /
+                 (repeat_gap * np.maximum(np.abs(mine), np.abs(expected[:k]))))**2).sum(axis=1)
+        assert ((gaps > 200) | (gaps < 1e-9)).all()
+
+
+# -- how it is called ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_case_has_no_noise_in_it():
+    seen = []
+    verify_own_noise(lambda case, rng: seen.append(case) or rng.standard_normal(), "dsm", 30)
+    assert set(seen[0].arrays) == {"x"}
+    assert len({case.id for case in seen}) == 12
+    seen.clear()
+    verify_own_noise(lambda case, rng: seen.append(case) or rng.standard_normal(), "ssm", 30)
+    assert set(seen[0].arrays) == {"x"}
+    assert {case.n_directions for case in seen} == {11, 17}
+    assert {case.id.rpartition("/")[2] for case in seen} == {"t0", "t1"}
+    seen.clear()
+    verify_own_noise(lambda case, rng: seen.append(case) or rng.standard_normal(), "dae", 30)
+    assert {case.d for case in seen} == {3}
+    assert len({case.id for case in seen}) == 6
+
+
+@pytest.mark.slow
+def test_the_randomness_comes_as_a_generator_a_seed_or_not_at_all():
+    seeds, keys, kinds = [], [], set()
+    own = np.random.default_rng(5)
+    for implementation in (
+            lambda case, seed: seeds.append(seed) or dsm(case, np.random.default_rng(seed)),
+            lambda case, key: keys.append(key) or dsm(case, np.random.default_rng(key)),
+            lambda case, generator: kinds.add(type(generator)) or dsm(case, generator),
+            lambda case: dsm(case, own), lambda case, *, more=1: dsm(case, own)):
+        assert verify_own_noise(implementation, "dsm", R["dsm"]).verdict == "PASS"
+    assert len(set(seeds)) == len(seeds) == 12 * R["dsm"]
+    assert all(type(seed) is int for seed in seeds + keys)
+    assert kinds == {np.random.Generator}
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_report():
+    first, again, other = (str(verify_own_noise(dsm, "dsm", 50, seed=seed)) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_one_whose_signature_is_hidden_is_handed_the_generator():
+    assert replicates._argument(iter) == ("rng", False)
+
+
+@pytest.mark.parametrize("implementation, name, by_name",
+                         [(lambda case: 0, "", False), (lambda case, rng: 0, "rng", True),
+                          (lambda case, g: 0, "g", True), (lambda case, g, /: 0, "g", False),
+                          (lambda case, scale=1.0: 0, "", False),
+                          (lambda case, scale=1.0, rng=None: 0, "rng", True),
+                          (lambda case, generator=None: 0, "generator", True),
+                          (lambda case, seed=0: 0, "seed", True),
+                          (lambda case, *, key=None: 0, "key", True),
+                          (lambda case, *more, **others: 0, "", False)])
+def test_the_randomness_goes_to_an_argument_that_waits_for_it(implementation, name, by_name):
+    assert replicates._argument(implementation) == (name, by_name)
+    case = replicates._cases("dsm")[0]
+    with pytest.raises(AdapterError, match="gave 0 for .* in all 30 replicates"):
+        replicates._replicates(implementation, case, 30, np.random.default_rng(0), 20.0)
+
+@pytest.mark.parametrize("implementation, sentence", [
+    (lambda case, rng: 2.5,
+     "the implementation gave 2.5 for prime/dsm/gaussian/c0/t0 in all 30 replicates: it does not "
+     "draw its noise from what it is handed"
+     ),
+    (lambda case, rng: dsm(case, np.random.default_rng(1)),
+     "in all 30 replicates: it does not draw its noise"),
+    (lambda case, rng: case.x_noisy,
+     "the implementation raised AttributeError: case prime/dsm/gaussian/c0/t0 has no x_noisy;"),
+    (lambda case, rng: None, "the implementation returned None; it must return a number"),
+    (lambda case, rng: case.x.fill(0) or rng.standard_normal(),
+     "the implementation modified its input x")
+])
+def test_one_that_fails_is_a_report(implementation, sentence):
+    report = verify_own_noise(implementation, "dsm", 30)
+    assert (report.verdict, report.exit_status) == ("BROKEN", 2)
+    assert sentence in report.name
+
+
+def test_the_line_of_the_implementation_is_told():
+    def implementation(case, rng):
+        return 1 / 0
+
+    assert verify_own_noise(implementation, "dsm", 30).name.endswith(
+        f"at test_replicates.py:{implementation.__code__.co_firstlineno + 1}: return 1 / 0")
+
+
+def test_one_that_hangs_is_stopped():
+    def hanging(case, rng):
+        while True:
+            pass
+
+    assert verify_own_noise(hanging, "dsm", 30,
+                            time_limit=0.1).name == "the implementation did not return within 0.1 s"
+
+
+def test_a_call_that_means_nothing_is_refused():
+    with pytest.raises(
+            ValueError,
+            match="objective must be one of dsm, dae, ssm, ssm_vr to draw noise, but it is ism"):
+        verify_own_noise(dsm, "ism")
+    with pytest.raises(ValueError, match="replicates must be >= 30, but it is 29"):
+        verify_own_noise(dsm, "dsm", 29)
+    with pytest.raises(ValueError, match="objective must be one of"):
+        verify_own_noise(dsm, "gan")
+    assert len(cases("dsm", "prime", model="gaussian")) == 30

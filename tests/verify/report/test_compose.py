@@ -1,0 +1,156 @@
+"""What a report says of a diagnosis."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases, verify
+from refsm.verify.cases import value
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+def test_the_table_has_the_reference_and_the_implementation_side_by_side():
+    report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
+    case = cases("ism", "prime")[0]
+    norm, trace, total = report.rows
+    assert (norm.term, norm.factor) == ("|psi|^2 / 2", "2")
+    assert np.isclose(norm.yours, 2 * norm.reference)
+    assert np.isclose(norm.reference, sq(case.score(case.x)).mean() / 2)
+    assert (trace.term, trace.factor) == ("tr J", "1")
+    assert np.isclose(total.yours, norm.yours + trace.yours)
+    assert total.reference == value(case)
+
+
+def test_a_slip_is_shown_by_its_own_function():
+    report = verify(
+        lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean(), "ism")
+    assert report.rows[1].factor == "sum_ik J_ik"
+    assert "|psi|^2 / 2: right in every case" in report.not_the_problem
+    whole = verify(
+        lambda c: np.sqrt(sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / c.sigma**2)).mean(), "dsm")
+    assert [row.yours is None for row in whole.rows ] == [True, True, False, False]
+    assert whole.rows[2].term.startswith("yours: |r|")
+
+
+def test_the_smallest_failing_case_is_shown():
+    report = verify(lambda c: value(c) if c.d == 3 else 2 * value(c), "ism")
+    assert report.case["id"] == "prime/ism/c1/t0"
+    assert report.case["sizes"] == {"d": 5, "n": 7, "sigma": 0.61 }
+    assert len(report.failing) == 15
+    assert report.reproduce.endswith("refsm show prime/ism/c1/t0 --steps")
+
+
+def test_sums_that_are_right_are_not_the_problem_and_others_are():
+    right = verify(lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean(), "ism")
+    assert "sums and means over dimensions and points" in right.not_the_problem
+    assert "the overall factor" in right.not_the_problem
+    mean = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) / c.d).mean(), "ism")
+    assert "sums and means over points" in mean.not_the_problem
+
+
+def test_a_factor_of_its_own_for_every_cell_is_unexplained():
+    report = verify(
+        lambda c: value(c) * {"c0": 1.1, "c1": 1.7, "c2": 0.3, "c3": 2.9, "c4": 0.8, "c5": 1.9}[
+            c.group], "ism")
+    assert report.verdict == "UNEXPLAINED"
+    assert "every term of a group has the same factor" in report.name
+    assert "0.3" in report.name
+
+
+def test_coefficients_without_a_law_are_listed():
+    report = verify(
+        lambda c:
+        (sq(c.score(c.x)) / 2 + np.sin(9 * c.sigma * c.n) * c.score_divergence(c.x)).mean(), "ism")
+    assert report.verdict == "MISMATCH"
+    assert "coefficients that are no product of powers" in report.name
+    assert "tr J (" in report.name
+    assert "|psi|^2" not in report.name
+
+
+def test_equals_are_told_as_what_cannot_be_told_apart():
+    report = verify(
+        lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength *
+                   (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean(), "regularized")
+    assert any(
+        text.startswith("equally simple and equally good: penalty: the trace")
+        for text in report.cannot_tell)
+
+
+def test_an_approximation_is_not_taken_for_another_formula():
+    one_sided = lambda c: (sq(c.score(c.x)) / 2 + sum(
+        (c.score(c.x + 1e-3 * e) - c.score(c.x))[:, i] / 1e-3
+        for i, e in enumerate(np.eye(c.d)))).mean()    # noqa: E731
+    report = verify(one_sided, "ism")
+    assert report.verdict == "UNEXPLAINED"
+    assert "a numerical derivative" in report.name
+
+
+def test_points_that_are_left_out_are_noticed():
+    report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))[:-1].mean(), "ism")
+    assert report.verdict == "MISMATCH"
+    assert report.convention == "the last point is left out"
+
+
+def test_single_precision_inside_is_noted():
+    report = verify(lambda c: value(c) * (1 + 1e-8 * np.sin(1e4 * c.params["W"][0, 0])), "ism")
+    assert report.verdict == "PASS"
+    assert "single precision only" in report.notes[0]
+    assert report.precision == "float32 somewhere inside"
+
+
+@pytest.mark.parametrize(
+    "wrong, name",
+    [(lambda c: value(c) *
+      (2 if c.d == 5 else 1), "no product of powers of the sizes: 1 where d = 3, 2 where d = 5"),
+     (lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean() *
+      (-1 if c.sigma > 1 else 1),
+      "powers of the sizes: tr J (1 where sigma = 0.37, 1 where sigma = 0.61, -1 where sigma = 1.3)"
+      ),
+     (lambda c: value(c) *
+      (1 + (c.id == "prime/ism/c1/t1")), "only prime/ism/c1/t1 differs: 2 times the reference"),
+     (lambda c: value(c) * (1 + 0.5 * (c.id in ("prime/ism/c1/t1", "prime/ism/c2/t3"))),
+      "only 2 of 30 answers differ: prime/ism/c1/t1: 1.5 times the reference"),
+     (lambda c: int(value(c)), "every answer is a whole number")])
+def test_what_follows_no_law_is_listed_by_what_decides_it(wrong, name):
+    report = verify(wrong, "ism")
+    assert name in report.name
+    assert report.verdict in ("UNEXPLAINED", "MISMATCH")
+    assert "float16" not in report.precision
+
+
+def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
+    report = verify(lambda c: value(c) + 0.01 * (c.params["W"]**2).sum(), "ism")
+    assert report.name == "a term too many: 0.01 |W|^2"
+    assert report.consequences == (
+        "the minimiser is pulled away, by as much as the extra term weighs",)
+    assert verify(lambda c: value(c) + (c.params["W"]**2).sum() / c.d,
+                  "ism").name == "a term too many: (1 / d) |W|^2"
+    nearly = verify(lambda c: value(c) * (1 + 1e-6), "ism")
+    assert (nearly.verdict, nearly.convention) == ("CONVENTION", "1.000001")
+    assert not verify(lambda c: value(c) * 2.000002, "ism", convention="2").conforms
+    added = verify(
+        lambda c: sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / (c.sigma**2 + 1e-3)).mean() / 2,
+        "dsm")
+    assert added.name == "sigma^2 + 0.001 in place of sigma^2 in the target"
+    assert added.consequences == (
+        "the score that is learned is sigma^2 / (sigma^2 + 0.001) times the right one",)
+
+
+def test_the_distance_of_the_next_explanation_comes_last():
+    report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
+    assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ")
+    assert report.runner_up.endswith(" %")
+
+
+@pytest.mark.parametrize("scale, scaling", [(lambda c: 2, "2"), (lambda c: 1 / c.n, "1 / n")])
+def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, scaling):
+    report = verify(
+        lambda c: {
+            "value": value(c), "per_sample": scale(c) *
+            (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))
+        }, "ism")
+    assert report.verdict == "MISMATCH"
+    assert report.name == (
+        f"the mean over points is right, but the term of every point is {scaling} times the "
+        "reference's")
