@@ -82,7 +82,7 @@ def test_the_covariance_passes_the_precision_of_the_jacobian():
     (lambda: tweedie("score", np.ones((N, D)), 0.5), TypeError,
      "density must be numbers, but its dtype is <U5"),
     (lambda: tweedie(BernoulliRBM(np.ones((5, D)), np.ones(5), np.ones(D)), np.ones((N, D)), 0.5),
-     TypeError, "BernoulliRBM is an energy of binary points, which has energy gaps and no score"),
+     TypeError, "BernoulliRBM has no score: it is an energy of binary points with energy, gap"),
 ])
 def test_bad_input_is_one_sentence(make, error, sentence):
     with pytest.raises(error) as caught:
