@@ -12,7 +12,7 @@ import numpy as np
 from demos.benchmark.cases import Case, problem
 from demos.benchmark.rivals import chunk_of, contestants
 
-PATIENCE = 10.0      # seconds of one evaluation by a rival after which its first points stand for all
+PATIENCE = 10.0      # seconds of a rival's evaluation, beyond which its first points stand for all
 
 Clock = Callable[[], float]
 
@@ -92,7 +92,8 @@ def growth(sizes: str, rounds: int, clock: Clock) -> Iterator[dict[str, Any]]:
             for _ in range(rounds):
                 times["seconds"].append([seconds(p.evaluate, clock) for p in problems])
                 times["products_seconds"].append([seconds(p.bare, clock) for p in problems])
-            median = {name: [statistics.median(t) for t in zip(*rows)] for name, rows in times.items()}
+            median = {name: [statistics.median(t) for t in zip(*rows)]
+                      for name, rows in times.items()}
             slope = float(np.polyfit(np.log2([1, 2, 4]), np.log2(median["seconds"]), 1)[0])
             yield {"energy": "autoencoder", "objective": objective, "grows": letter,
                    "from": dict(zip("ndm", start)), **median, "slope": slope}

@@ -45,7 +45,7 @@ def show(report: dict[str, Any]) -> None:
 
 
 def draw(report: dict[str, Any], file: pathlib.Path) -> None:
-    """A bar per contestant and row in units of the bare products, and the growth on log-log axes."""
+    """A bar per contestant and row, in units of the products, and the growth on log-log axes."""
     plt = pyplot()
     rows = report["rows"]
     if plt is None or not rows:
@@ -61,8 +61,9 @@ def draw(report: dict[str, Any], file: pathlib.Path) -> None:
     bars.axvline(1, color="black", linewidth=1, label="the bare products")
     bars.set(xscale="log", ylim=(len(rows) - 0.4, -0.6), title="value and gradient",
              xlabel="time, in units of the bare matrix products")
-    bars.set_yticks(range(len(rows)), [f"{row['energy']}, {row['objective']}  {row['n']} x "
-                                       f"{row['d']} x {row['m'] or '-'}" for row in rows], fontsize=9)
+    names = [f"{row['energy']}, {row['objective']}  {row['n']} x {row['d']} x {row['m'] or '-'}"
+             for row in rows]
+    bars.set_yticks(range(len(rows)), names, fontsize=9)
     bars.legend()
     for row, mark in zip(report["growth"], "osDosD"):
         sizes = [row["from"][row["grows"]] * 2**step for step in range(3)]
