@@ -26,6 +26,7 @@ from refsm.verify.cases.case import Answer, Case
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
+from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
@@ -111,7 +112,8 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
     if not _enough(cases):
         return _few(cases, values, dtypes, notes, reproduce)
     found = diagnose(cases, values, dtypes, table=table)
-    findings, hidden = [], ()
+    findings: list[Finding] = []
+    hidden: tuple[str, ...] = ()
     if gradient and cases[0].theta:
         gradients = [answer.gradient or {} for answer in answers]
         findings = diagnose_gradients(found.table, cases, gradients, found.explanation,

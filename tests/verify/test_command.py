@@ -29,14 +29,16 @@ ADAPTER = """
         return 2 * value(case)
 
     def noisy(case, rng):
-        r = case.score(case.x + case.sigma * (eps := rng.standard_normal(case.x.shape))) + eps / case.sigma
+        eps = rng.standard_normal(case.x.shape)
+        r = case.score(case.x + case.sigma * eps) + eps / case.sigma
         return (r * r).sum(axis=1).mean() / 2
 
     def first_wrong(case):
         return value(case) + case.id.endswith("c3/t2")
 
     def wrong_gradient(case):
-        return {"value": value(case), "gradient": {name: 2 * block for name, block in gradient(case).items()}}
+        doubled = {name: 2 * block for name, block in gradient(case).items()}
+        return {"value": value(case), "gradient": doubled}
 
     def printing(case):
         print("epoch 1")

@@ -27,7 +27,8 @@ from typing import Any, Callable
 from refsm.verify.adapters.ask import TIME_LIMIT
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case
-from refsm.verify.adapters.files import LARGEST_FILE, FileError, answer_of, parse, prompt
+from refsm.verify.adapters.files import prompt
+from refsm.verify.adapters.untrusted import LARGEST_FILE, FileError, answer_of, parse
 
 __all__ = ["Program"]
 

@@ -11,7 +11,7 @@ Symbols
     sigma      number   the autoencoder's standard deviation; the other models have none
     psi        (n, d)   score, the gradient of log p
     J          (n, d, d)  its Jacobian, J_ik = d psi_i / d x_k
-    E          (n,)     energy
+    energy     (n,)     E
     s          (n, m)   hidden units, sigmoid or tanh of the activation
     r          (n, m)   posterior weights of the components
     u          (n, m, d)  the score of each component

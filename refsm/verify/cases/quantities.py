@@ -120,10 +120,10 @@ class Quantities:
 
     def gap(self) -> Array:
         """E(x with bit i flipped) - E(x), (n, d)."""
-        case = self.case
-        if case.model is None:
+        case, model = self.case, self.case.model
+        if model is None:
             return case.arrays["gap"]
-        return self.once("gap", lambda: models.gap(case.model, self.theta, case.x, self.here))
+        return self.once("gap", lambda: models.gap(model, self.theta, case.x, self.here))
 
     def reconstruction(self, point: str | None = None) -> Array:
         """The autoencoder's output, (n, d)."""

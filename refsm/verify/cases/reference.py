@@ -59,7 +59,7 @@ def per_sample(case: Case) -> Array:
     """The loss at each point, (n,).
 
     >>> from refsm.verify.cases import cases
-    >>> per_sample(cases("ratio", "paper")[0])         # no weight, no offset: 3 times sigmoid(0)^2
+    >>> per_sample(cases("ratio", "paper")[0])         # all weights are 0: three times 1/4
     array([0.75, 0.75])
     """
     J, model = OBJECTIVES[case.objective].reference(case), energy_of(case)

@@ -2,7 +2,7 @@
 
 Symbols
     F          scaling   the common factor
-    c_k        (C,)      the coefficient of term k, group by group;  S_k the scaling it follows
+    c          (C,)      the coefficient of a term, group by group
     K          (C,)      the formula's own constant;  c_0 the intercept that was found
     t          scaling   what the target was multiplied by
 

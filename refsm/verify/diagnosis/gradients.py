@@ -34,7 +34,7 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -163,7 +163,7 @@ class _Block:
         return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of "
                        "its largest entry, and no mistake that is known explains it")
 
-    def _close(self, expected: list[list[Array]]) -> Array:
+    def _close(self, expected: Sequence[Sequence[Any]]) -> Array:
         """Which gradients are as expected, (C, T)."""
         def close(g: Array, r: Array, x: Mapping[Column, Array]) -> bool:
             size = sum(float(np.abs(v).max()) for v in x.values()) + float(np.abs(r).max())

@@ -4,12 +4,12 @@ Both are a sum over bits of a function of the energy gap.  What may be wrong is 
 function, and which bits are read.
 
 Symbols
-    gap    (n, d)   E(x with bit i flipped) - E(x)
-    f      function  of the gap, summed over bits
+    gap    (n, d)   E(x with bit i flipped) - E(x);  f a function of it, summed over bits
     q      number   the probability of x beside its neighbour x', q / (1 - q) = exp(true gap)
 
 Equations
-    (1)  q f(gap) + (1 - q) f(-gap) is what a bit contributes, least at the gap that is learned
+    (1)  q f(gap) + (1 - q) f(-gap) is what a bit contributes, least at the gap that
+         is learned  [result]
 
 Derivation
     (1)  x and x' are each other's neighbours, with gaps of opposite sign.  With f = sigmoid(-g)^2,
@@ -23,6 +23,7 @@ Sources
     Hyvarinen, Some extensions of score matching, CSDA 51 (2007): ratio matching.
     Sohl-Dickstein, Battaglino & DeWeese, Minimum probability flow learning, ICML 2011: exp(-g / 2).
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from itertools import product

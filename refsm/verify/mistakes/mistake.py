@@ -3,11 +3,11 @@
 Symbols
     n points, i dimensions (d).
     r       (n, d)   a residual, or the score
-    s       (n, d)   the score of the data
+    psi, s: the score, and that of the data
 
 Equations
-    (1)  E f(psi) + E tr J = E [f(psi) - psi.s]
-    (2)  a squared residual is least for psi = E[target | point]
+    (1)  E f(psi) + E tr J = E [f(psi) - psi.s]                    [result]
+    (2)  a squared residual is least for psi = E[target | point]   [result]
 
 Derivation
     (1)  E_q d psi_i / d x_i = -E_q psi_i d log q / d x_i, by parts.  So the minimiser of a norm f

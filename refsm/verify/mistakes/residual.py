@@ -5,17 +5,16 @@ with, which of its dimensions are read, and the square.
 
 Symbols
     n points, i dimensions (d).
-    e       (n, d)   noise
-    k       number   the model is read at x + k sigma e
-    s_k     function  the score of the data smoothed with noise of standard deviation |k| sigma
+    e: noise;  x + k sigma e: where the model is read
+    s_k: the score of the data smoothed with noise of standard deviation |k| sigma
 
 Equations
-    (1)  E[-e / sigma | x + k sigma e] = k s_k(x + k sigma e)
+    (1)  E[-e / sigma | x + k sigma e] = k s_k(x + k sigma e)     [result]
 
 Derivation
     (1)  Tweedie's formula for noise of standard deviation k sigma: E[e | y] = -k sigma s_k(y).
-         So the target -e / sigma at the wrong point teaches k s_k; the point's own target,
-         (x - point) / sigma^2 = -k e / sigma, teaches k^2 s_k.
+         So the target -e / sigma at the wrong point has the minimiser k s_k; the point's own target,
+         (x - point) / sigma^2 = -k e / sigma, has k^2 s_k.
 
 Conventions
     Effects are those of `refsm.verify.mistakes.mistake`, with psi = E[target | point].
@@ -24,6 +23,7 @@ Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23
     (2011), for the equal expectations of the Parzen and the denoising target.
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from itertools import product

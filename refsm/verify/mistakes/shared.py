@@ -1,4 +1,5 @@
 """Mistakes that a loss of any objective may have: points, parameters and terms."""
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from typing import Any, Callable, Iterator

@@ -6,7 +6,7 @@ Symbols
     eps      (Q, d)      nodes for standard normal noise;  w (Q,) their weights
     psi      function    the model's score; J its Jacobian
     sigma    number      standard deviation of the noise
-    v        (d,)        a random direction;  S = E v v'
+    v: a random direction;  S = E v v'
 
 Equations
     (1)  expectation = mean over points of sum_q w_q term(x_n, eps_q)

@@ -33,7 +33,8 @@ import numpy as np
 from scipy import special
 
 from refsm.typing import Array
-from refsm.verify.adapters.ask import TIME_LIMIT, lent, plain, within
+from refsm.verify.adapters.answer import plain
+from refsm.verify.adapters.ask import TIME_LIMIT, lent, within
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases

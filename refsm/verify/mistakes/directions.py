@@ -1,0 +1,61 @@
+"""Directions, and what may be wrong with them in a norm, in a divergence, or in both."""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.mistakes.mistake import Mistake
+
+__all__ = ["DIRECTIONS", "SAME", "UNIT_SEEN", "along", "curvature", "dashed", "of_directions"]
+
+SAME = "the same loss in expectation, with another variance"
+
+# (kind, words, effect alone, effect on the norm alone, effect on the divergence alone); "" for the
+# same loss in expectation
+DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
+    ("unit", "directions of unit length",
+     "in expectation it is 1/d of the loss, with the same minimiser; on given directions the "
+     "values differ",
+     "in expectation the squared norm alone weighs 1 / d: d times the score is learned",
+     "in expectation the divergence alone weighs 1 / d: 1 / d times the score is learned"),
+    ("sphere", "directions of length sqrt(d)", f"E[v v'] = I holds: {SAME}", "", ""),
+    ("first point's", "the first point's directions at every point",
+     "unbiased, but the variance does not fall with the size of the batch", "", ""),
+    ("first", "only the first direction", "unbiased, but with the variance of a single direction",
+     "", ""),
+    ("last", "only the last direction", "unbiased, but with the variance of a single direction",
+     "", ""),
+    ("sign", "the signs of the directions in place of the directions",
+     f"E[v v'] = I holds: {SAME}", "", ""),
+    ("next point's", "the directions of the next point",
+     "harmless where all points have independent directions", "", ""),
+    ("one", "one direction for the whole batch",
+     "unbiased, but the variance does not fall with the size of the batch", "", ""))
+UNIT_SEEN = ("ermongroup/sliced_score_matching sliced_score_matching, whose projections are "
+             "normalised to length 1")
+
+
+def along(q: Any, kind: str = "given") -> Array:
+    """v.psi, (n, M)."""
+    return np.einsum("nri,ni->nr", q.v(kind), q.psi())
+
+
+def curvature(q: Any, v: Array) -> Array:
+    """v' J v, (n, M)."""
+    return np.einsum("nri,nik,nrk->nr", v, q.J(), v)
+
+
+def of_directions(role: str, name: str, make: Callable[[str], Callable]) -> Iterator[Mistake]:
+    """A row for each kind of directions, in the norm or in the divergence alone."""
+    for kind, words, effect, on_norm, on_divergence in DIRECTIONS:
+        own = on_norm if role == "norm" else on_divergence
+        yield Mistake(f"{role}.directions-{dashed(kind)}", f"{role}: {words}",
+                      f"{name}, v {kind}", make(kind), own or effect,
+                      UNIT_SEEN if kind == "unit" else "", not own)
+
+
+def dashed(kind: str) -> str:
+    """A kind of directions as a part of an identity."""
+    return kind.replace(" ", "-").replace("'s", "")
