@@ -166,7 +166,7 @@ def test_json_is_all_that_stands_on_the_standard_output(run):
 @pytest.mark.parametrize("function, status, sentence", [(
     "raising", 2,
     "BROKEN  dsm: prime/dsm/c0/t0: the implementation raised RuntimeError: no GPU, at "
-    "own_adapters.py:25: raise RuntimeError"
+    "own_adapters.py:27: raise RuntimeError"
 ), ("random", 3, "INCONCLUSIVE  dsm: prime/dsm/c0/t0: two equal calls gave value"
     ), ("hanging", 2,
         "BROKEN  dsm: prime/dsm/c0/t0: the implementation did not return within 0.2 s")])

@@ -5,6 +5,7 @@ with, which of its dimensions are read, and the square.
 
 Symbols
     n points, i dimensions (d).
+    half    number   1/2, and 1 for the autoencoder
     e: noise;  x + k sigma e: where the model is read
     s_k: the score of the data smoothed with noise of standard deviation |k| sigma
 
@@ -13,8 +14,8 @@ Equations
 
 Derivation
     (1)  Tweedie's formula for noise of standard deviation k sigma: E[e | y] = -k sigma s_k(y).
-         So the target -e / sigma at the wrong point has the minimiser k s_k; the point's own target,
-         (x - point) / sigma^2 = -k e / sigma, has k^2 s_k.
+         So the target -e / sigma at the wrong point has the minimiser k s_k; the point's own
+         target, (x - point) / sigma^2 = -k e / sigma, has k^2 s_k.
 
 Conventions
     Effects are those of `refsm.verify.mistakes.mistake`, with psi = E[target | point].
