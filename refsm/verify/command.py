@@ -191,7 +191,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
-    from refsm.verify.adapters.files import grade
+    from refsm.verify.grading import grade
 
     reports = grade(args.folder, args.answers, gradient=args.gradient, convention=args.convention,
                     known_failures=args.known_failures)

@@ -181,9 +181,8 @@ def test_known_failures_are_excused_and_only_they(tmp_path):
     fine = verify(value, "dsm", known_failures=["prime/dsm/c0/t0"])
     assert fine.exit_status == 0
     assert fine.notes == ("known failures that do not fail: prime/dsm/c0/t0",)
-    with pytest.raises(
-            ValueError, match=
-            "known_failures must be identifiers of cases or a file of them, but .* cannot be read"):
+    sentence = "known_failures must be identifiers of cases or a file of them, but .* cannot be read"
+    with pytest.raises(ValueError, match=sentence):
         verify(value, "dsm", known_failures=str(tmp_path / "none"))
 
 

@@ -116,7 +116,7 @@ def test_the_objective_is_the_functions_name_unless_another_is_said(run):
 def test_a_difference_is_status_1_and_may_be_declared(run):
     status, out, _ = run("verify", "own_adapters:twice", "--objective", "dsm")
     assert status == 1
-    assert out.startswith("CONVENTION  dsm" )
+    assert out.startswith("CONVENTION  dsm")
     assert 'convention="2"' in out
     assert "refsm verify own_adapters:twice --objective dsm" in out
     assert run("verify", "own_adapters:twice", "--objective", "dsm", "--convention", "2")[0] == 0

@@ -55,7 +55,7 @@ def test_a_number_in_any_form_is_the_value(returned):
 def test_one_number_a_point_has_their_mean_as_value(returned):
     answer = ask(lambda case: returned, CASE)
     assert answer.value == 3.0
-    assert answer.per_sample.tolist() == [1, 2, 3, 4, 5, 6, 0 ]
+    assert answer.per_sample.tolist() == [1, 2, 3, 4, 5, 6, 0]
     assert answer.per_sample.dtype == np.float64
 
 

@@ -13,7 +13,8 @@ import pytest
 from refsm.verify.adapters import files
 from refsm.verify.cases import SCHEMA_VERSION, SUITE_VERSION, cases
 from refsm.verify.objectives import OBJECTIVES
-from refsm.verify.adapters.files import export, grade, prompt
+from refsm.verify.adapters.files import export, prompt
+from refsm.verify.grading import grade
 from refsm.verify.adapters.untrusted import (LARGEST_FILE, FileError, answer_of, parse,
                                              read_answers)
 from refsm.verify.cases import gradient, per_sample, value

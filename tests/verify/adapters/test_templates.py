@@ -12,7 +12,8 @@ from refsm.verify.adapters.ask import ask
 from refsm.verify.api import verify
 from refsm.verify.cases import cases
 from refsm.verify.objectives import OBJECTIVES, model_names
-from refsm.verify.adapters.files import export, grade
+from refsm.verify.adapters.files import export
+from refsm.verify.grading import grade
 from refsm.verify.adapters.program import Program
 from refsm.verify.adapters.templates import LANGUAGES, template
 from refsm.verify.cases import gradient, value

@@ -111,10 +111,9 @@ def test_a_case_answers_for_its_arrays_numbers_and_functions():
 
 
 def test_a_case_says_what_it_has_when_asked_for_something_else():
-    with pytest.raises(
-            AttributeError, match=
-            r"^case prime/ratio/c0/t0 has no sigma; it has params \(W, b\), x, energy, energy_gap$"
-    ):
+    sentence = (r"^case prime/ratio/c0/t0 has no sigma; it has params \(W, b\), x, energy, "
+                r"energy_gap$")
+    with pytest.raises(AttributeError, match=sentence):
         cases("ratio", "prime")[0].sigma
     with pytest.raises(AttributeError, match="has no score; it has params"):
         cases("ratio", "prime")[0].score

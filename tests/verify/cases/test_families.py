@@ -43,8 +43,8 @@ def test_the_thetas_of_a_cell_differ_enough_to_regress_on(objective):
 def test_sizes_are_different_and_small():
     assert {c.d for c in GROUPS} == {3, 5}
     assert {c.n for c in GROUPS} == {7, 13}
-    assert {c.M for c in GROUPS } == {11, 17}
-    assert {c.sigma for c in GROUPS } == {0.37, 0.61, 1.3}
+    assert {c.M for c in GROUPS} == {11, 17}
+    assert {c.sigma for c in GROUPS} == {0.37, 0.61, 1.3}
     assert HIDDEN == 6
     assert set(FAMILIES) == {"paper", "prime", "array"}
 

@@ -8,7 +8,7 @@ V = np.random.default_rng(0).standard_normal(30) * 10.0**np.arange(-15, 15)[::-1
 
 
 def test_float64_is_tried_before_float32_inside():
-    assert tolerances(V) == [FLOAT64, MIXED ]
+    assert tolerances(V) == [FLOAT64, MIXED]
     assert FLOAT64.relative < 1e-13
     assert MIXED.relative == FLOAT32.relative
 

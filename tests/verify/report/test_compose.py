@@ -29,14 +29,14 @@ def test_a_slip_is_shown_by_its_own_function():
     assert "|psi|^2 / 2: right in every case" in report.not_the_problem
     whole = verify(
         lambda c: np.sqrt(sq(c.score(c.x_noisy) - (c.x - c.x_noisy) / c.sigma**2)).mean(), "dsm")
-    assert [row.yours is None for row in whole.rows ] == [True, True, False, False]
+    assert [row.yours is None for row in whole.rows] == [True, True, False, False]
     assert whole.rows[2].term.startswith("yours: |r|")
 
 
 def test_the_smallest_failing_case_is_shown():
     report = verify(lambda c: value(c) if c.d == 3 else 2 * value(c), "ism")
     assert report.case["id"] == "prime/ism/c1/t0"
-    assert report.case["sizes"] == {"d": 5, "n": 7, "sigma": 0.61 }
+    assert report.case["sizes"] == {"d": 5, "n": 7, "sigma": 0.61}
     assert len(report.failing) == 15
     assert report.reproduce.endswith("refsm show prime/ism/c1/t0 --steps")
 

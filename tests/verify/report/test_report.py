@@ -66,5 +66,5 @@ def test_what_passes_says_what_would_have_been_seen_and_no_more():
 def test_json_has_every_field():
     read = json.loads(FULL.to_json())
     assert read["exit_status"] == 1
-    assert read["rows"][1] == {"term": "tr J", "reference": -2.25, "yours": 2.25, "factor": "-1" }
+    assert read["rows"][1] == {"term": "tr J", "reference": -2.25, "yours": 2.25, "factor": "-1"}
     assert read["failing"] == ["a", "b"]
