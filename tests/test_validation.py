@@ -276,6 +276,22 @@ def test_held_data_are_read_in_blocks_by_their_width(monkeypatch):
     assert seen == [(7, 15)]
 
 
+@pytest.mark.parametrize("number", [1e-75, 1e75, 0.3, 3, Fraction(2, 7), np.longdouble(0.3)])
+def test_a_scale_is_a_number_whose_fourth_power_is_a_float(number):
+    scale = validation.scale(number, "sigma")
+    assert scale == number
+    assert 0 < float(scale) ** 4 < np.inf
+    assert 0 < float(scale) ** -4 < np.inf
+
+
+@pytest.mark.parametrize("number", [0.99e-75, 1.01e75, 5e-324, 1e300])
+def test_other_scales_are_refused_with_the_reason(number):
+    with pytest.raises(ValueError) as caught:
+        validation.scale(number, "sigma")
+    assert str(caught.value) == ("sigma must be between 1e-75 and 1e+75, because losses divide by "
+                                 f"its fourth power, but it is {number}")
+
+
 # -- symmetry --------------------------------------------------------------------------------------
 
 def off(i, k, part, size=8.0):
