@@ -21,7 +21,7 @@ def head(path):
     return ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
 
 
-WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify"
+WITH_EQUATIONS = [path for path in ALL_ROOMS if "verify" not in path.relative_to(ROOT).parts
                   and re.search(r"^ {4}\(1\) ", head(path), re.M)]
 CALLERS = ("checks", "descent.py", "sampling.py", "scaling.py", "unbounded.py")
 GLOSSARIES = [path for path in WITH_EQUATIONS           # those others speak of their caller's names
