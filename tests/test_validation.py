@@ -366,7 +366,7 @@ def test_a_value_is_shown_on_one_line():
 
 
 class Tensor:
-    """What a framework's tensor looks like from outside: no array is made of it if it is tracked."""
+    """What a framework's tensor looks like from outside: tracked, it does not become an array."""
 
     def __init__(self, requires_grad):
         self.requires_grad = requires_grad
