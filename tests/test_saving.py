@@ -27,9 +27,10 @@ def same(left, right):
 
 
 OF_TWO_PARTS = [which for which in CONTINUOUS if which.startswith("Corrupted")]
+WHOLE = [which for which in (*CONTINUOUS, *BINARY) if which not in OF_TWO_PARTS]
 
 
-@pytest.mark.parametrize("which", [one for one in (*CONTINUOUS, *BINARY) if one not in OF_TWO_PARTS])
+@pytest.mark.parametrize("which", WHOLE)
 def test_every_energy_comes_back_to_the_last_bit_and_read_only(which, tmp_path):
     model = energy(which)
     other = again(model, tmp_path)
