@@ -66,6 +66,14 @@ def test_exact_rationals_pass_as_they_are():
     assert wide.tolist() == [[Fraction(1, 3), 2]]
 
 
+def test_formulas_with_an_exp_get_floats_for_rationals_and_every_other_array_as_it_is():
+    third = validation.inexact(np.array([Fraction(1, 3)], dtype=object))
+    assert third.dtype == np.float64
+    assert third[0] == 1 / 3
+    for a in (X, np.longdouble(X), X + 2j):
+        assert validation.inexact(a) is a
+
+
 def test_integers_beside_rationals_become_rationals():
     wide = validation.widen(np.array([[Fraction(1, 3)], [7], [np.int64(2)], [True]], dtype=object))
     assert wide.shape == (4, 1)
