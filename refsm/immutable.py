@@ -23,7 +23,7 @@ class Immutable:
     def __reduce__(self) -> tuple:
         """Pickle as the constructor's arguments, so that a copy is checked and read-only again."""
         if not dataclasses.is_dataclass(self):
-            return copyreg.__newobj__, (type(self),), vars(self)           # type: ignore[attr-defined]
+            return copyreg.__newobj__, (type(self),), vars(self)       # type: ignore[attr-defined]
         return rebuilt, (type(self), fields_of(self))
 
 

@@ -101,6 +101,4 @@ def _read(key: str, value: np.ndarray) -> tuple[str, Any]:
     if key.endswith(EXACT):
         exact = np.vectorize(Fraction, otypes=[object])(value)
         return key.removesuffix(EXACT), exact if value.ndim else exact.item()
-    if value.ndim == 0 and value.dtype != np.longdouble:
-        return key, value.item()
-    return key, value if value.ndim else value[()]
+    return key, value if value.ndim else value.item()

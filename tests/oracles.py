@@ -34,7 +34,7 @@ def complex_gradient(f, x):
 
 
 def complex_jacobian(f, x):
-    """out[..., k] = d f(x)[...] / d x_k for a function of points (n, d) that treats rows alone: (n, ..., d)."""
+    """out[..., k] = d f(x)[...] / d x_k, (n, ..., d), for a function of points, row by row."""
     x = np.asarray(x, dtype=float)
     columns = []
     for k in range(x.shape[1]):
@@ -80,7 +80,10 @@ def paired(model, x, cotangents):
 
 
 def pullback_gap(model, x, cotangents):
-    """The largest relative gap, over the blocks of theta, between a pullback and complex steps; a block of zeros must be all zeros."""
+    """The largest relative gap, over the leaves of theta, between a pullback and complex steps.
+
+    A leaf of zeros must be all zeros.
+    """
     pulled = model.pullback(x, **cotangents)
     stepped = complex_gradient(lambda vector: paired(model.unravel(vector), x, cotangents),
                                model.ravel())

@@ -133,11 +133,12 @@ def test_terms_and_cotangents_from_arrays_alone_give_the_value_and_the_gradient(
     if of == "DenoisingAutoencoderLoss":
         local = {"reconstruction": J.points + model.sigma**2 * model.score(J.points)}
     elif of == "MultiLevelDenoising":
-        local = {"score": np.stack([level.score(y) for level, y in zip(J.models(model), J.x_noisy)])}
+        levels = zip(J.models(model), J.x_noisy)
+        local = {"score": np.stack([level.score(y) for level, y in levels])}
     elif of.startswith("PredictionLoss"):
         psi = model.score(J.points)
-        local = {"prediction": refsm.predictions.convert(psi, J.points, J.corruption, source="score",
-                                                         target=J.predict, data_sd=J.data_sd)}
+        names = {"source": "score", "target": J.predict, "data_sd": J.data_sd}
+        local = {"prediction": refsm.predictions.convert(psi, J.points, J.corruption, **names)}
     else:
         local = J.read(J.at(model))
     terms, cotangents = J.evaluate(**local)

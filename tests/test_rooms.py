@@ -21,8 +21,7 @@ def head(path):
     return ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
 
 
-WITH_EQUATIONS = [path for path in ALL_ROOMS if path.parent.name != "verify"
-                  and re.search(r"^ {4}\(1\) ", head(path), re.M)]
+WITH_EQUATIONS = [path for path in ALL_ROOMS if re.search(r"^ {4}\(1\) ", head(path), re.M)]
 CALLERS = ("checks", "descent.py", "sampling.py", "scaling.py", "unbounded.py")
 GLOSSARIES = [path for path in WITH_EQUATIONS           # those others speak of their caller's names
               if path.relative_to(ROOT).parts[0] not in CALLERS]
@@ -107,7 +106,7 @@ def test_the_symbols_of_the_glossary_are_identifiers_of_the_code(path):
     assert symbols <= identifiers, f"not in the code: {sorted(symbols - identifiers)}"
 
 
-IN_ORDER = [ROOT / "energies" / f"{room}.py"           # in others a helper stands among the formulas
+IN_ORDER = [ROOT / "energies" / f"{room}.py"         # in others a helper stands among the formulas
             for room in ("autoencoder", "bernoulli_rbm", "boltzmann_machine", "gaussian",
                          "gaussian_bernoulli_rbm")]
 
@@ -131,6 +130,18 @@ def test_every_public_name_has_a_docstring(path):
     nameless = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
                 and not node.name.startswith("_") and not ast.get_docstring(node)]
     assert not nameless
+
+
+@pytest.mark.parametrize("path", ALL_ROOMS, ids=name)
+def test_a_room_has_at_most_250_lines_of_code(path):
+    """Its head is not counted: equations and derivations take the room that they need."""
+    assert body(path).count("\n") <= 250
+
+
+@pytest.mark.parametrize("path", ALL_ROOMS, ids=name)
+def test_no_line_is_longer_than_100_columns(path):
+    long = [k for k, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 100]
+    assert not long, f"lines {long}"
 
 
 def modules_of(node):

@@ -26,7 +26,11 @@ def same(left, right):
     return all(a.dtype == b.dtype and (a == b).all() for a, b in zip(left, right))
 
 
-@pytest.mark.parametrize("which", [*CONTINUOUS, *BINARY])
+OF_TWO_PARTS = [which for which in CONTINUOUS if which.startswith("Corrupted")]
+WHOLE = [which for which in (*CONTINUOUS, *BINARY) if which not in OF_TWO_PARTS]
+
+
+@pytest.mark.parametrize("which", WHOLE)
 def test_every_energy_comes_back_to_the_last_bit_and_read_only(which, tmp_path):
     model = energy(which)
     other = again(model, tmp_path)
@@ -130,6 +134,14 @@ def test_what_is_no_number_array_or_string_cannot_be_saved(tmp_path):
     with pytest.raises(TypeError, match="^Mine cannot be saved, because expert is a dict, "
                                         "which is no array, number or string$"):
         Mine(np.arange(5.0), expert={}).save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("which", OF_TWO_PARTS)
+def test_an_energy_of_other_objects_says_which_and_is_not_saved(which, tmp_path):
+    """A corrupted density is saved as its base and the numbers of its noise."""
+    with pytest.raises(TypeError, match=f"^{which} cannot be saved, because base is a "):
+        energy(which).save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
 
 

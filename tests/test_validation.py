@@ -66,6 +66,14 @@ def test_exact_rationals_pass_as_they_are():
     assert wide.tolist() == [[Fraction(1, 3), 2]]
 
 
+def test_formulas_with_an_exp_get_floats_for_rationals_and_every_other_array_as_it_is():
+    third = validation.inexact(np.array([Fraction(1, 3)], dtype=object))
+    assert third.dtype == np.float64
+    assert third[0] == 1 / 3
+    for a in (X, np.longdouble(X), X + 2j):
+        assert validation.inexact(a) is a
+
+
 def test_integers_beside_rationals_become_rationals():
     wide = validation.widen(np.array([[Fraction(1, 3)], [7], [np.int64(2)], [True]], dtype=object))
     assert wide.shape == (4, 1)
@@ -276,6 +284,22 @@ def test_held_data_are_read_in_blocks_by_their_width(monkeypatch):
     assert seen == [(7, 15)]
 
 
+@pytest.mark.parametrize("number", [1e-75, 1e75, 0.3, 3, Fraction(2, 7), np.longdouble(0.3)])
+def test_a_scale_is_a_number_whose_fourth_power_is_a_float(number):
+    scale = validation.scale(number, "sigma")
+    assert scale == number
+    assert 0 < float(scale) ** 4 < np.inf
+    assert 0 < float(scale) ** -4 < np.inf
+
+
+@pytest.mark.parametrize("number", [0.99e-75, 1.01e75, 5e-324, 1e300])
+def test_other_scales_are_refused_with_the_reason(number):
+    with pytest.raises(ValueError) as caught:
+        validation.scale(number, "sigma")
+    assert str(caught.value) == ("sigma must be between 1e-75 and 1e+75, because losses divide by "
+                                 f"its fourth power, but it is {number}")
+
+
 # -- symmetry --------------------------------------------------------------------------------------
 
 def off(i, k, part, size=8.0):
@@ -350,7 +374,7 @@ def test_a_value_is_shown_on_one_line():
 
 
 class Tensor:
-    """What a framework's tensor looks like from outside: no array is made of it if it is tracked."""
+    """What a framework's tensor looks like from outside: tracked, it does not become an array."""
 
     def __init__(self, requires_grad):
         self.requires_grad = requires_grad

@@ -233,7 +233,7 @@ def test_an_energy_without_a_density_says_so(read):
         read(Gaussian(np.zeros(2), np.eye(2) + 0j))
 
 
-# -- what is refused --------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 def test_an_asymmetric_precision_is_refused_with_its_entries():
     with pytest.raises(ValueError, match=r"^precision must be symmetric, but entry \(0, 2\) is 5.0 "
