@@ -131,8 +131,8 @@ table(["images", "mean", "standard deviation", "clean one is below"],
 
 near = [np.sqrt(((images[:, None] - train) ** 2).sum(axis=-1).min(axis=1)).mean()
         for images in (samples, scrambled, held_out)]
-print("\nmean distance to the nearest training digit: "
-      "{:.2f} from samples,\n{:.2f} from scrambled digits, {:.2f} from held-out digits".format(*near))
+print(f"\nmean distance to the nearest training digit: {near[0]:.2f} from samples,\n"
+      f"{near[1]:.2f} from scrambled digits, {near[2]:.2f} from held-out digits")
 
 # %% [markdown]
 # ## The picture
@@ -169,6 +169,7 @@ if not finished:
     print("\ninterrupted: the claim is not checked")
 else:
     assert all(after < before for before, after in path)
+    assert all(error[0] < 1.25 * error[1] for error in errors)    # beside the best affine one
     medians = [np.median(values) for values in E.values()]
     assert medians == sorted(medians)                             # clean, noisy, noisier, scrambled
     assert min(below.values()) > 0.95
