@@ -98,6 +98,8 @@ def separate(x):
 
 run = separate(x)
 model = run.model
+if run.interrupted:
+    print("interrupted: what is learned so far follows, without a check")
 found = x @ model.W.T
 
 
