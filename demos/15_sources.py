@@ -96,10 +96,12 @@ def separate(x):
     return refsm.minimize(ForW(x), start, maxiter=500)
 
 
-run = separate(x)
-model = run.model
-if run.interrupted:
+try:
+    run = separate(x)
+except refsm.DescentInterrupted as stop:
+    run = stop.result
     print("interrupted: what is learned so far follows, without a check")
+model = run.model
 found = x @ model.W.T
 
 
