@@ -96,7 +96,11 @@ def separate(x):
     return refsm.minimize(ForW(x), start, maxiter=500)
 
 
-run = separate(x)
+try:
+    run = separate(x)
+except refsm.DescentInterrupted as stop:
+    run = stop.result
+    print("interrupted: what is learned so far follows, without a check")
 model = run.model
 found = x @ model.W.T
 

@@ -61,9 +61,9 @@ Derivation
     -> (11)-(16) (2) and (3) for psi_i = sum_k theta_k F_k,i and J_ii = sum_k theta_k F_k,ii.
 
 Conventions
-    Which energies: those that say `linear = True`, as PolynomialEnergy does.  A Gaussian is linear
-    in (P mean, P), not in the (mean, P) that refsm.Gaussian learns: write it as a PolynomialEnergy
-    of degree 2.  The estimate need not have a density: nothing keeps exp(-E) integrable when points
+    Which energies: those that say `linear = True` and have phi, as PolynomialEnergy does with
+    `at(x).basis(name)`.  A Gaussian is linear in (P mean, P), not in the (mean, P) that
+    refsm.Gaussian learns: write it as a PolynomialEnergy of degree 2.  The estimate need not have a density: nothing keeps exp(-E) integrable when points
     are few.  (6) takes the points for independent; several noisy copies of one x are not.  Where
     theta and the points are exact rationals, so is the minimiser with its covariance.
 
@@ -76,7 +76,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -88,6 +87,7 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["ClosedForm", "closed_form", "fisher_information"]
 
+SHARE = 16               # of phi's K arrays per point count as one: a block takes some 20 MB
 REFINEMENTS = 2          # steps of theta <- theta - A^-1 gradient, for what rounding has left
 QUADRATIC = 1e-9         # of the sizes of its terms: a larger gradient is no effect of rounding
 NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
@@ -114,8 +114,8 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
 
     J is an objective that is quadratic in theta: implicit, explicit, regularised, generalised,
     denoising, sliced or Parzen score matching.  Of `model` only the terms count, not its theta.
-    TypeError for another objective or model, ValueError where J has no single minimiser or negative
-    weights.
+    The work grows as n K^2.  TypeError for another objective or model, ValueError where J has no
+    single minimiser or negative weights.
 
     A Gaussian of mean 0 on the points 1 and 3: E = -theta x^2, theta = -1 / (2 * mean of x^2).
 
@@ -126,14 +126,15 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
     """
     if not isinstance(J, Objective):
         raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
-    if not getattr(model, "linear", False):
-        raise TypeError("model must be linear in its parameters, as a PolynomialEnergy is, "
-                        f"but it is a {type(model).__name__}")
+    _check_linear(model)
     J.check_model(model)
+    if not set(J.reads) <= model.quantities:
+        raise TypeError(f"J must be a function of local quantities, but {type(J).__name__} reads "
+                        f"the {', '.join(set(J.reads) - model.quantities)}")
     if (J.weights < 0).any():
         raise ValueError(f"weights of J must be >= 0, but the smallest is {J.weights.min()}")
     A, c = _normal_equations(J, model)
-    theta = -_solve(A, c)                                                                # (K,)  (4)
+    theta = -_solve(A, c)                                                # (K,)  (4)
     for refined in range(REFINEMENTS + 1):
         gradient = model.ravel(J.gradient(model.unravel(theta)))
         if (abs(gradient) > QUADRATIC * (abs(A) @ abs(theta) + abs(c))).any():
@@ -161,45 +162,45 @@ def fisher_information(model: Any, nodes: ArrayLike, volumes: ArrayLike) -> Arra
     >>> fisher_information(model, *expectations.box([-9.0], [9.0], 81)).round(9)
     array([[2.]])
     """
+    _check_linear(model)
     x = model.points(nodes, "nodes")
     volumes = validation.array(volumes, "volumes", (len(x),))
-    F = np.stack([-unit.energy(x) for unit in _units(model)], axis=1)                    # (n, K)
+    F = -model.at(x).basis("energy").T                                   # (n, K)
     energy = model.energy(x)
     p = volumes * np.exp(energy.min() - energy)
     p /= p.sum()                                                         # (n,)    (9)
-    F -= p @ F
+    F = F - p @ F
     information = (p[:, None] * F).T @ F                                 # (K, K)  (10)
     return information
 
 
-def _units(model: Any) -> list[Any]:
-    """The model with each of its parameters 1 and all others 0."""
-    K = len(model.ravel())
-    one = Fraction(1) if model.ravel().dtype == object else 1.0
-    return [model.unravel(one * row) for row in np.eye(K, dtype=int)]
+def _check_linear(model: Any) -> None:
+    if not getattr(model, "linear", False):
+        raise TypeError("model must be linear in its parameters, as a PolynomialEnergy is, "
+                        f"but it is a {type(model).__name__}")
 
 
 def _blocks(J: Objective, model: Any) -> Any:
-    """Parts of J, with the local quantities phi of each: {name: (K, n, ...)}."""
-    units = _units(model)
-    for rows in row_blocks(len(J.points), model.width, len(units) * J.arrays_per_point):
+    """Parts of J, each with the energy at its points and phi: {name: (K, n, ...)}."""
+    n, d = J.points.shape
+    for rows in row_blocks(n, d, -(-len(model.ravel()) // SHARE) * J.arrays_per_point):
         part = J.take(rows)
-        read = [part.read(part.at(unit)) for unit in units]
-        yield part, {name: np.stack([local[name] for local in read]) for name in J.reads}
+        at = part.at(model)
+        yield part, at, {name: at.basis(name) for name in J.reads}
 
 
 def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
     """A and c of equation (1)."""
     A: Any = 0
     c: Any = 0
-    for part, phi in _blocks(J, model):
-        _, constant = part.local_loss(**{name: 0 * rows[0] for name, rows in phi.items()})
-        linear = [part.local_loss(**{name: rows[k] for name, rows in phi.items()})[1]
-                  for k in range(len(next(iter(phi.values()))))]
+    for part, _, phi in _blocks(J, model):
+        _, at_zero = part.local_loss(**{name: 0 * rows[0] for name, rows in phi.items()})
+        at_units = [part.local_loss(**{name: rows[k] for name, rows in phi.items()})[1]
+                    for k in range(len(model.ravel()))]
         for name, rows in phi.items():
             flat = rows.reshape(len(rows), -1)
-            c = c + flat @ constant[name].reshape(-1)                                    # (K,)  (2)
-            slopes = np.stack([cotangent[name] - constant[name] for cotangent in linear])
+            c = c + flat @ at_zero[name].reshape(-1)                     # (K,)    (2)
+            slopes = np.stack([cotangent[name] - at_zero[name] for cotangent in at_units])
             A = A + slopes.reshape(flat.shape) @ flat.T                  # (K, K)  (3)
     return (A + A.T) / 2, c
 
@@ -209,8 +210,8 @@ def _moments(J: Objective, model: Any) -> tuple[Array, Array, Any]:
     outer: Any = 0
     B: Any = 0
     total = J.weights.sum()
-    for part, phi in _blocks(J, model):
-        _, cotangent = part.local_loss(**part.read(part.at(model)))
+    for part, at, phi in _blocks(J, model):
+        _, cotangent = part.local_loss(**part.read(at))
         products = [(rows * cotangent[name]).reshape(*rows.shape[:2], -1).sum(axis=2)
                     for name, rows in phi.items()]
         u = sum(products[1:], products[0]).T                             # (n, K)  (5)

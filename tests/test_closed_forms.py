@@ -252,7 +252,11 @@ def test_what_has_no_closed_form_is_refused_by_a_sentence():
         closed_form(refsm.RatioMatching((data() > 0) * 1), MODEL)
     with pytest.raises(ValueError, match="weights of J must be >= 0, but the smallest is -0.5"):
         closed_form(refsm.ImplicitScoreMatching(data(), weights=np.r_[-0.5, np.ones(n - 1)]), MODEL)
+    with pytest.raises(TypeError, match="function of local quantities, but PredictionLoss reads the"):
+        closed_form(refsm.PredictionLoss(data(), data(), SIGMA, predict="noise"), MODEL)
     with pytest.raises(TypeError, match="model must be an AutoencoderEnergy"):
         closed_form(refsm.DenoisingAutoencoderLoss(data(), data()), MODEL)
     with pytest.raises(ValueError, match=r"volumes must have shape \(53,\), but"):
         fisher_information(MODEL, data(), np.ones(3))
+    with pytest.raises(TypeError, match="linear in its parameters, .* but it is a Gaussian"):
+        fisher_information(refsm.Gaussian(np.zeros(d), np.eye(d)), data(), np.ones(n))

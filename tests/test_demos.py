@@ -17,8 +17,9 @@ FOLDER = pathlib.Path(demos.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
 QUICK = {"01_energy", "10_sample"}
 WITH_PROGRESS = ["02_objectives", "06_slices", "07_binary", "08_langevin", "09_verify", "10_sample",
-                 "13_levels"]
-WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits", "12_diffusion", "13_levels"]
+                 "13_levels", "14_positive", "15_sources"]
+WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits", "12_diffusion", "13_levels",
+                "15_sources"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -217,6 +217,31 @@ class PolynomialEnergyAt(EnergyAt):
             out[terms] += weighted_sum(w, values)
         return out
 
+    # -- what theta multiplies ----------------------------------------------------------------
+
+    def basis(self, name: str) -> Array:
+        """The local quantity `name` of each term alone, theta_k = 1: (K, ...)."""
+        if name == "energy":
+            return -self.F.T
+        if name == "score":
+            return self.scatter(self.slopes)
+        second = self.scatter(self.bends)
+        if name == "diagonal":
+            return second
+        if name == "divergence":
+            return second.sum(axis=2)
+        out = np.stack([(second_k[:, None, :] * self.v**2).sum(axis=2) for second_k in second])
+        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+            out[terms] += F_il.T[:, :, None] * (2 * self.v[:, :, i] * self.v[:, :, l])
+        return out
+
+    def scatter(self, derivatives: list[tuple[Array, Array]]) -> Array:
+        """d derivatives as one array, 0 where a term has none: (K, n, d)."""
+        out = np.zeros((len(self.theta), *self.x.shape), dtype=self.x.dtype)
+        for i, (terms, values) in enumerate(derivatives):
+            out[terms, :, i] = values.T
+        return out
+
 
 def _monomials(x: Array, exponents: Array) -> Array:
     """prod_i x_i^exponents_ki, one column per row of the exponents."""

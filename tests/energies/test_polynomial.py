@@ -100,6 +100,17 @@ def test_every_quantity_is_linear_in_theta():
         assert relative_gap(getattr(both, quantity)(x), 2 * left - 3 * right) < 1e-13
 
 
+@pytest.mark.parametrize("name", ["energy", "score", "divergence", "diagonal", "curvature"])
+def test_the_basis_holds_the_quantity_of_each_term_alone(name):
+    x, (v, _) = data(), cotangents()["curvature"]
+    basis = polynomial().at(x, v).basis(name)
+    assert len(basis) == K
+    for k, unit in enumerate(np.eye(K)):
+        alone = getattr(polynomial().unravel(unit).at(x, v), name)()
+        assert basis[k].shape == alone.shape
+        assert np.max(np.abs(basis[k] - alone)) < 1e-15 * max(1, np.max(np.abs(alone)))
+
+
 def test_a_term_without_x_is_seen_by_the_energy_alone():
     model, x = PolynomialEnergy([0.7, 5.0], [[1, 2, 0], [0, 0, 0]]), data()
     plain = PolynomialEnergy([0.7], [[1, 2, 0]])

@@ -120,6 +120,8 @@ def test_a_gap_whose_exponential_overflows_is_refused_by_a_sentence():
                 "but the smallest is -1420")
     with pytest.raises(OverflowError, match=sentence):
         J.evaluate(gap=[[0.0, 0.0, -1420.0, 0.0, 5.0]])
+    with pytest.raises(OverflowError, match="gap must be above"):
+        J.evaluate(gap=[[0.0, 0.0, -2 * np.log(np.finfo(float).max), 0.0, 5.0]])
 
 
 def test_other_dtypes_of_data_and_pickles():
