@@ -115,6 +115,20 @@ def test_a_block_sweep_draws_the_hidden_layer_and_then_the_visible_one():
     assert np.array_equal(block_gibbs(model, ALL, 1, Dictated([u_h, u_x])), x)
 
 
+def test_a_uniform_number_equal_to_the_probability_gives_0():
+    """u is a multiple of 2^-53 in [0, 1): u < 1/2 has the probability 1/2, u <= 1/2 has more."""
+    flat = BernoulliRBM(np.zeros((m, d)), np.zeros(m), np.zeros(d))
+    half = np.full(2**d, 0.5)
+    assert not gibbs(flat, ALL, 1, Dictated([half] * d)).any()
+    x = block_gibbs(flat, ALL, 1, Dictated([np.full((2**d, m), 0.5), np.full((2**d, d), 0.5)]))
+    assert not x.any()
+    # W = 6 makes every bit of x 1 if a hidden unit is 1, and 0 if none is
+    strong = BernoulliRBM(np.full((m, d), 6.0), np.full(m, -6.0 * d), np.full(d, -3.0))
+    ones = np.ones((1, d))                              # p(h = 1 | x) = 1/2 at x = (1, ..., 1)
+    u = [np.full((1, m), 0.5), np.full((1, d), 0.5)]
+    assert not block_gibbs(strong, ones, 1, Dictated(u)).any()
+
+
 def test_the_joint_distribution_of_the_layers_is_stationary():
     """p(x) -> p(h | x) -> p(x | h), with the joint distribution written out over all (x, h)."""
     model = rbm()
