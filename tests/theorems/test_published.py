@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from refsm.data import digits
-from refsm.theorems import (binary, blindness, chain, conditions, decoder, denoiser, denoising, finite,
-                            gaussian, parametrisation, reconstruction, slice_variance, sliced,
-                            small_noise, statement)
+from refsm.theorems import (binary, blindness, chain, conditions, decoder, denoiser, denoising,
+                            finite, gaussian, parametrisation, reconstruction, slice_variance,
+                            sliced, small_noise, statement)
 from refsm.theorems.setting import Setting
 
 TABLE = pathlib.Path(__file__).with_name("published.tsv")
@@ -41,13 +41,17 @@ LONG = {*SHARP, "slice_variance.any_second_moment", "dsm_is_dae_exactly"}
 
 
 def compared(name):
-    """[number, how, name, where, size of left, size of right, size of the bound] for each statement of a computation."""
+    """[number, how, name, where, sizes of left, right and bound] of each statement."""
     room, maker = COMPUTATIONS[name]
     rows = []
 
     def record(number, title, where, left, right, bound, how="differs"):
-        left, right, bound = np.broadcast_arrays(*(np.asarray(side) for side in (left, right, bound)))
-        rows.append([str(number), how, title, where, *(float(np.sum(abs(side))) for side in (left, right, bound))])
+        left, right, bound = np.broadcast_arrays(*(np.asarray(side)
+                                                   for side in (left, right, bound)))
+        rows.append([
+            str(number), how, title, where,
+            *(float(np.sum(abs(side))) for side in (left, right, bound))
+        ])
         made = statement.equal(number, title, where, left, right, bound, how)
         assert made.holds or how == "differs", str(made)
         return made
@@ -84,5 +88,8 @@ def test_nothing_else_was_published():
 
 
 if __name__ == "__main__":
-    lines = ["\t".join([name, *row[:4], *map(repr, row[4:])]) for name in COMPUTATIONS for row in compared(name)]
+    lines = [
+        "\t".join([name, *row[:4], *map(repr, row[4:])]) for name in COMPUTATIONS
+        for row in compared(name)
+    ]
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
