@@ -63,9 +63,10 @@ Derivation
 Conventions
     Which energies: those that say `linear = True` and have phi, as PolynomialEnergy does with
     `at(x).basis(name)`.  A Gaussian is linear in (P mean, P), not in the (mean, P) that
-    refsm.Gaussian learns: write it as a PolynomialEnergy of degree 2.  The estimate need not have a density: nothing keeps exp(-E) integrable when points
-    are few.  (6) takes the points for independent; several noisy copies of one x are not.  Where
-    theta and the points are exact rationals, so is the minimiser with its covariance.
+    refsm.Gaussian learns: write it as a PolynomialEnergy of degree 2.  The estimate need not have
+    a density: nothing keeps exp(-E) integrable when points are few.  (6) takes the points for
+    independent; several noisy copies of one x are not.  Where theta and the points are exact
+    rationals, so is the minimiser with its covariance.
 
 Sources
     Hyvarinen, Some extensions of score matching, CSDA 51 (2007), the section on exponential

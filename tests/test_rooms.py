@@ -134,8 +134,8 @@ def test_every_public_name_has_a_docstring(path):
 
 @pytest.mark.parametrize("path", ALL_ROOMS, ids=name)
 def test_a_room_has_at_most_250_lines_of_code(path):
-    """Its head is not counted: equations and derivations take the room that they need."""
-    assert body(path).count("\n") <= 250
+    """Its head and blank lines are not counted: derivations take the room that they need."""
+    assert sum(bool(line.strip()) for line in body(path).splitlines()) <= 250
 
 
 @pytest.mark.parametrize("path", ALL_ROOMS, ids=name)

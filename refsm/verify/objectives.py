@@ -8,26 +8,28 @@ Symbols
     n points, i dimensions (d), r directions (M).
     psi    (n, d)     score, at x or at x_noisy
     J      (n, d, d)  its Jacobian
-    g      (n, d)     the target: the score of the data, of the Parzen density, of the corruption
+    target (n, d)     what psi is compared with: the score of the data, of the Parzen density, or
+                      of the corruption; g in the words of a report
     v      (n, M, d)  directions
-    y      (n, d)     reconstruction
+    reconstruction (n, d); y in the words of a report
     gap    (n, d)     E(x with bit i flipped) - E(x)
     x      (n, d)     clean points
 
 Equations
     (1)  norm        = |psi|^2 / 2;     sliced: the mean over r of (v_r.psi)^2 / 2
-    (2)  cross       = -psi.g
-    (3)  constant    = |g|^2 / 2
+    (2)  cross       = -psi.target
+    (3)  constant    = |target|^2 / 2
     (4)  divergence  = sum_i J_ii;      sliced: the mean over r of v_r' J v_r
     (5)  penalty     = strength sum_i J_ii^2
-    (6)  output      = |y|^2
-    (7)  product     = -2 y.x
+    (6)  output      = |reconstruction|^2
+    (7)  product     = -2 reconstruction.x
     (8)  data        = |x|^2
     (9)  ratio       = sum_i sigmoid(-gap_i)^2
     (10) pseudo      = sum_i softplus(-gap_i)
 
 Derivation
-    (1) + (2) + (3)  expand |psi - g|^2 / 2;  (6) + (7) + (8)  expand |y - x|^2.
+    (1) + (2) + (3)  expand |psi - target|^2 / 2;
+    (6) + (7) + (8)  expand |reconstruction - x|^2.
 
 Conventions
     A new objective is a new description here, and its mistakes in `refsm.verify.mistakes`.
