@@ -159,7 +159,7 @@ def test_figures_without_matplotlib_are_refused_before_any_work(monkeypatch, tmp
 def test_figures_are_drawn_where_matplotlib_is(few, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert cli.main(["reproduce", "--figures", str(tmp_path / "pictures")]) == 0
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"chain.png", "gaps.png", "digits.png"}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"chain.png", "losses.png", "gaps.png", "digits.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "pictures").iterdir())
 
 
