@@ -26,9 +26,13 @@ def table(tmp_path):
 @pytest.fixture
 def few(monkeypatch):
     """Three statements instead of all, so that a test of the command costs nothing."""
-    made = [Statement(1, "a = b", "here", 1.0, 1.0, 0.0, 1e-15, "rounding"), Statement(1, "a = b", "there", 1.0, 1.5, 0.5, 1.0, "rounding"),
-            Statement(2, "c, d", "here", 1.0, 3.0, 2.0, 1e-9, "differs")]
-    monkeypatch.setattr(theorems, "batches", lambda *args, **settings: iter([("First", made[:2]), ("Second", made[2:])]))
+    made = [
+        Statement(1, "a = b", "here", 1.0, 1.0, 0.0, 1e-15, "rounding"),
+        Statement(1, "a = b", "there", 1.0, 1.5, 0.5, 1.0, "rounding"),
+        Statement(2, "c, d", "here", 1.0, 3.0, 2.0, 1e-9, "differs")
+    ]
+    monkeypatch.setattr(theorems, "batches", lambda *args, **settings: iter([("First", made[:2]),
+                                                                             ("Second", made[2:])]))
     return made
 
 
@@ -62,7 +66,8 @@ def test_a_terminal_sets_the_width(few, monkeypatch, capsys):
 
 def test_a_statement_that_fails_is_named_and_the_status_is_1(few, monkeypatch, capsys):
     broken = [Statement(5, "e = f", "here", 1.0, 2.0, 1.0, 0.5, "quadrature")]
-    monkeypatch.setattr(theorems, "batches", lambda *args, **settings: iter([("Only", few + broken)]))
+    monkeypatch.setattr(theorems, "batches",
+                        lambda *args, **settings: iter([("Only", few + broken)]))
     assert cli.main(["reproduce"]) == 1
     out = capsys.readouterr().out
     assert "3 of 4 statements hold, 1 FAIL." in out
@@ -93,14 +98,30 @@ def test_an_interruption_leaves_what_is_done(few, monkeypatch, capsys):
 
 def test_the_settings_reach_the_statements(monkeypatch, table, capsys):
     seen = {}
-    monkeypatch.setattr(theorems, "batches", lambda data, exact, **settings: seen.update(settings, shape=data.shape, exact=exact) or iter([]))
-    assert cli.main(["reproduce", "--data", table, "--sigma", "0.7", "--hidden", "5", "--seed", "3", "--exact"]) == 0
-    assert seen == {"sigma": 0.7, "hidden": 5, "seed": 3, "shape": (11, 3), "exact": True, "name": "rows of mine.csv"}
+    monkeypatch.setattr(
+        theorems, "batches", lambda data, exact, **settings: seen.update(
+            settings, shape=data.shape, exact=exact) or iter([]))
+    assert cli.main(
+        ["reproduce", "--data", table, "--sigma", "0.7", "--hidden", "5", "--seed", "3",
+         "--exact"]) == 0
+    assert seen == {
+        "sigma": 0.7,
+        "hidden": 5,
+        "seed": 3,
+        "shape": (11, 3),
+        "exact": True,
+        "name": "rows of mine.csv"
+    }
 
 
 def run(*arguments, **more):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    return subprocess.run([sys.executable, "-m", "refsm", *arguments], capture_output=True, text=True, env=env, cwd=ROOT, **more)
+    return subprocess.run([sys.executable, "-m", "refsm", *arguments],
+                          capture_output=True,
+                          text=True,
+                          env=env,
+                          cwd=ROOT,
+                          **more)
 
 
 def bad(folder):
@@ -111,7 +132,8 @@ def bad(folder):
     return [(["--data", str(folder / "none.npy")], "none.npy must be a file that can be read"),
             (["--data", str(folder / "line.npy")], "must have shape (n, d), but its shape is (3,)"),
             (["--data", str(folder / "nan.npy")], "must be finite, but it has nan at (0, 1)"),
-            (["--data", str(folder / "poem.csv")], "must contain rows of as many comma-separated numbers"),
+            (["--data",
+              str(folder / "poem.csv")], "must contain rows of as many comma-separated numbers"),
             (["--data", str(folder / "empty.csv")], "must contain at least one row of numbers"),
             (["--data", ""], "the path of a table must not be empty"),
             (["--figures", ""], "--figures must name a folder, but it is empty"),
@@ -125,23 +147,29 @@ def test_each_mistake_of_a_user_is_one_sentence_and_status_2(tmp_path, capsys):
     for arguments, sentence in bad(tmp_path):
         assert cli.main(["reproduce", *arguments]) == 2, arguments
         out, err = capsys.readouterr()
-        assert out == "" and err.count("\n") == 1 and err.startswith("refsm: ") and sentence in err
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.startswith("refsm: ")
+        assert sentence in err
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["reproduce", "--colour"], "unrecognized arguments: --colour"), (["reproduce", "--sigma", "wide"], "invalid float value: 'wide'"),
-    ([], "COMMAND"), (["bake"], "invalid choice: 'bake'")])
+@pytest.mark.parametrize(("arguments", "sentence"),
+                         [(["reproduce", "--colour"], "unrecognized arguments: --colour"),
+                          (["reproduce", "--sigma", "wide"], "invalid float value: 'wide'"),
+                          ([], "COMMAND"), (["bake"], "invalid choice: 'bake'")])
 def test_argparse_says_what_it_cannot_read(arguments, sentence, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
-    assert stopped.value.code == 2 and sentence in capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_help_fits_one_screen(capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--help"])
     out = capsys.readouterr().out
-    assert stopped.value.code == 0 and len(out.splitlines()) <= 24
+    assert stopped.value.code == 0
+    assert len(out.splitlines()) <= 24
     for command in ("reproduce", "verify", "export", "grade", "template", "show", "selftest"):
         assert command in out
 
@@ -149,24 +177,31 @@ def test_help_fits_one_screen(capsys):
 def test_figures_without_matplotlib_are_refused_before_any_work(monkeypatch, tmp_path, capsys):
     import importlib.util
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "matplotlib" else real(name, *more))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None
+                        if name == "matplotlib" else real(name, *more))
     assert cli.main(["reproduce", "--figures", str(tmp_path / "pictures")]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and "pip install 'refsm[plot]'" in err and not (tmp_path / "pictures").exists()
+    assert out == ""
+    assert "pip install 'refsm[plot]'" in err
+    assert not (tmp_path / "pictures").exists()
 
 
 @pytest.mark.slow
 def test_figures_are_drawn_where_matplotlib_is(few, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert cli.main(["reproduce", "--figures", str(tmp_path / "pictures")]) == 0
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"chain.png", "losses.png", "gaps.png", "digits.png"}
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "pictures").iterdir())
+    assert {path.name
+            for path in (tmp_path / "pictures").iterdir()
+            } == {"chain.png", "losses.png", "gaps.png", "digits.png"}
+    assert all(path.read_bytes().startswith(b"\x89PNG")
+               for path in (tmp_path / "pictures").iterdir())
 
 
 @pytest.mark.slow
 def test_the_real_command_on_the_digits_holds_in_exact_numbers_too():
     done = run("reproduce", "--exact")
-    assert done.returncode == 0 and done.stderr == ""
+    assert done.stderr == ""
+    assert done.returncode == 0
     assert "statements hold." in done.stdout
     assert "(exact)" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
@@ -175,17 +210,31 @@ def test_the_real_command_on_the_digits_holds_in_exact_numbers_too():
 @pytest.mark.slow
 def test_a_reader_that_stops_reading_is_no_error(table):
     command = f"'{sys.executable}' -m refsm reproduce --data '{table}' | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+    done = subprocess.run(["bash", "-c", command],
+                          capture_output=True,
+                          text=True,
+                          env={
+                              **os.environ, "PYTHONPATH": str(ROOT)
+                          },
+                          cwd=ROOT)
     assert done.stderr == ""
 
 
 def test_importing_refsm_loads_neither_scipy_nor_any_room():
-    code = "import sys, refsm; print(sorted(m for m in sys.modules if m.split('.')[0] in ('scipy', 'refsm', 'numpy') and m.count('.') < 2))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+    code = ("import sys, refsm; print(sorted(m for m in sys.modules if m.count('.') < 2 and "
+            "m.split('.')[0] in ('scipy', 'refsm', 'numpy')))")
+    done = subprocess.run([sys.executable, "-c", code],
+                          capture_output=True,
+                          text=True,
+                          env={
+                              **os.environ, "PYTHONPATH": str(ROOT)
+                          },
+                          cwd=ROOT)
     assert done.stdout.strip() == "['refsm']"
 
 
 def test_the_statements_on_data_use_the_data(table):
     data = np.loadtxt(table, delimiter=",")
     made = denoising.dsm_is_dae(denoising.Setting(data, "rows of mine.csv", 0.7, 5, 3))
-    assert made[0].where == "11 rows of mine.csv, d=3, m=5, sigma=0.7" and all(s.holds for s in made)
+    assert made[0].where == "11 rows of mine.csv, d=3, m=5, sigma=0.7"
+    assert all(s.holds for s in made)

@@ -11,7 +11,10 @@ from refsm.tables import read_table
 X = np.array([[1.0, 2.5], [3.0, -4.0], [0.5, 6.0]])
 
 
-@pytest.mark.parametrize("text", ["1,2.5\n3,-4\n0.5,6\n", "length,depth\n1,2.5\n3,-4\n0.5,6\n", "\ufefflength,depth\n1, 2.5\n3,-4\n0.5,6"])
+@pytest.mark.parametrize("text", [
+    "1,2.5\n3,-4\n0.5,6\n", "length,depth\n1,2.5\n3,-4\n0.5,6\n",
+    "\ufefflength,depth\n1, 2.5\n3,-4\n0.5,6"
+])
 def test_csv_with_and_without_a_header(tmp_path, text):
     path = tmp_path / "x.csv"
     path.write_text(text, encoding="utf-8")
@@ -51,33 +54,49 @@ def write(folder, name, content):
     ("x.npy", None, "must be a file that can be read, but: No such file"),
     ("x.txt", "1,2\n", r"must be a .npy, .npz or .csv file, but it ends in '.txt'"),
     ("x", "1,2\n", r"must be a .npy, .npz or .csv file, but it ends in ''"),
-    ("x.npy", "hello", "must be an array written by numpy.save, without pickled objects, but it is not"),
+    ("x.npy", "hello",
+     "must be an array written by numpy.save, without pickled objects, but it is not"),
     ("x.npy", b"", "must be an array written by numpy.save"),
     ("x.npy", lambda p: np.save(p, X[:, 0]), r"must have shape \(n, d\), but its shape is \(3,\)"),
-    ("x.npy", lambda p: np.save(p, np.empty((0, 2))), r"must have shape \(n, d\), but its shape is \(0, 2\) \(empty\)"),
-    ("x.npy", lambda p: np.save(p, np.array([[1.0, np.nan]])), r"must be finite, but it has nan at \(0, 1\)"),
-    ("x.npy", lambda p: np.save(p, np.array([[1.0], [np.inf]])), r"must be finite, but it has inf at \(1, 0\)"),
-    ("x.npy", lambda p: np.save(p, np.array([["a", "b"]])), "must be numbers, but its dtype is <U1"),
+    ("x.npy", lambda p: np.save(p, np.empty((0, 2))),
+     r"must have shape \(n, d\), but its shape is \(0, 2\) \(empty\)"),
+    ("x.npy", lambda p: np.save(p, np.array([[1.0, np.nan]])),
+     r"must be finite, but it has nan at \(0, 1\)"),
+    ("x.npy", lambda p: np.save(p, np.array([[1.0], [np.inf]])),
+     r"must be finite, but it has inf at \(1, 0\)"),
+    ("x.npy", lambda p: np.save(p, np.array([["a", "b"]])),
+     "must be numbers, but its dtype is <U1"),
     ("x.npy", lambda p: np.save(p, np.array([[{}]]), allow_pickle=True), "without pickled objects"),
-    ("x.npz", "hello", "must be an archive written by numpy.savez, without pickled objects, but it is not"),
-    ("x.npz", lambda p: np.savez(p, a=X, b=X), "must contain one array, or one called x, but it contains a, b"),
-    ("x.npz", lambda p: np.savez(p), "must contain one array, or one called x, but it contains none"),
+    ("x.npz", "hello",
+     "must be an archive written by numpy.savez, without pickled objects, but it is not"),
+    ("x.npz", lambda p: np.savez(p, a=X, b=X),
+     "must contain one array, or one called x, but it contains a, b"),
+    ("x.npz", lambda p: np.savez(p),
+     "must contain one array, or one called x, but it contains none"),
     ("x.npz", lambda p: np.savez(p, x=np.array([{}])), "must be an archive written by numpy.savez"),
     ("x.csv", "", "must contain at least one row of numbers, but it has none"),
     ("x.csv", "length,depth\n\n", "must contain at least one row of numbers, but it has none"),
-    ("x.csv", "a poem\nof two lines\n", "must contain rows of as many comma-separated numbers each, but line 2 has 'of two lines'"),
-    ("x.csv", "1,2\n3\n", "must contain rows of as many comma-separated numbers each, but line 2 has 1 of them where line 1 has 2"),
+    ("x.csv", "a poem\nof two lines\n",
+     "must contain rows of as many comma-separated numbers each, but line 2 has 'of two lines'"),
+    ("x.csv", "1,2\n3\n",
+     "must contain rows of as many comma-separated numbers each, "
+     "but line 2 has 1 of them where line 1 has 2"),
     ("x.csv", "a,b\n\n1,2\n3,4,5\n", "but line 4 has 3 of them where line 3 has 2"),
-    ("x.csv", "1,foo\n2,3\n", "but line 1 has 'foo'"), ("x.csv", "1,2\n3,\n", "but line 2 has ''"), ("x.csv", "1,2\n3,4#5\n", "but line 2 has '4#5'"),
+    ("x.csv", "1,foo\n2,3\n", "but line 1 has 'foo'"),
+    ("x.csv", "1,2\n3,\n", "but line 2 has ''"),
+    ("x.csv", "1,2\n3,4#5\n", "but line 2 has '4#5'"),
     ("x.npy", lambda p: np.save(p, X + 1j), "must contain real numbers, but they are complex"),
     ("x.csv", "1,2\n3,nan\n", r"must be finite, but it has nan at \(1, 1\)"),
-    ("x.csv", b"\xff\xfe\x00\x01", "must be a text file of comma-separated numbers, but it is not text"),
+    ("x.csv", b"\xff\xfe\x00\x01",
+     "must be a text file of comma-separated numbers, but it is not text"),
 ])
-def test_what_is_wrong_is_said_in_one_sentence_that_names_the_file(tmp_path, name, content, sentence):
+def test_what_is_wrong_is_said_in_one_sentence_that_names_the_file(tmp_path, name, content,
+                                                                   sentence):
     path = write(tmp_path, name, content)
     with pytest.raises(ValueError, match=sentence) as caught:
         read_table(path)
-    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_is_no_table(tmp_path):
@@ -92,8 +111,11 @@ def as_bytes(save):
     return file.getvalue()
 
 
-STREAMS = {"csv": b"length,depth\n1,2.5\n3,-4\n0.5,6\n", "npy": as_bytes(lambda file: np.save(file, X)),
-           "npz": as_bytes(lambda file: np.savez(file, x=X, y=X + 1))}
+STREAMS = {
+    "csv": b"length,depth\n1,2.5\n3,-4\n0.5,6\n",
+    "npy": as_bytes(lambda file: np.save(file, X)),
+    "npz": as_bytes(lambda file: np.savez(file, x=X, y=X + 1))
+}
 
 
 @pytest.mark.parametrize("content", STREAMS.values(), ids=STREAMS)

@@ -12,8 +12,8 @@ import pytest
 
 import refsm
 from refsm.activations import SOFTPLUS
-from refsm.theorems import (binary, chain, conditions, decoder, denoising, gaussian, parametrisation,
-                            reconstruction, small_noise)
+from refsm.theorems import (binary, chain, conditions, decoder, denoising, gaussian,
+                            parametrisation, reconstruction, small_noise)
 from refsm.theorems.setting import Setting
 
 ROOT = pathlib.Path(refsm.__file__).parent
@@ -50,7 +50,9 @@ def test_a_wrong_sigmoid_or_slope_is_shared_by_both_sides_of_statement_1(monkeyp
     with_activation(monkeypatch, denoising, first_two)
     made = denoising.dsm_is_dae(SMALL)
     assert all(s.holds for s in made)
-    changed = [s.name for s, was in zip(made, right) if abs(s.left - was.left) > 1e-3 * abs(was.left)]
+    changed = [
+        s.name for s, was in zip(made, right) if abs(s.left - was.left) > 1e-3 * abs(was.left)
+    ]
     assert "2 sigma^4 J_DSM = J_DAE, gradient for W" in changed
 
 
@@ -83,7 +85,8 @@ def test_a_decoder_of_multiples_has_a_symmetric_jacobian():
     t = decoder.Parameters()
     V = t.lam[:, None] * t.W
     J = [(V.T * s1) @ t.W for s1 in SOFTPLUS.first_two(t.x @ t.W.T + t.b)[1]]
-    np.testing.assert_allclose(J, np.transpose(J, (0, 2, 1)), rtol=0, atol=1e-14)   # sizes of order 10
+    np.testing.assert_allclose(J, np.transpose(J, (0, 2, 1)), rtol=0,
+                               atol=1e-14)  # sizes of order 10
 
 
 def test_two_units_of_one_slope_need_no_decoder_of_multiples():
@@ -142,9 +145,16 @@ def test_a_kink_of_the_score_is_no_jump():
 
 
 GONE = [
-    "share nothing", "no line of code", "vanishes at infinity, integration by parts gives",
-    "would fail if psi", "would fail for the score", "computed from the sizes of the terms, not chosen",
-    "ways to break statement 1", "that nobody sees", "a descent and not a leap", "the score of no energy",
+    "share nothing",
+    "no line of code",
+    "vanishes at infinity, integration by parts gives",
+    "would fail if psi",
+    "would fail for the score",
+    "computed from the sizes of the terms, not chosen",
+    "ways to break statement 1",
+    "that nobody sees",
+    "a descent and not a leap",
+    "the score of no energy",
     "is the commonest mistake",
 ]
 
@@ -152,7 +162,8 @@ GONE = [
 @pytest.mark.parametrize("phrase", GONE)
 def test_a_false_sentence_stands_in_no_head(phrase):
     for path in sorted((ROOT / "theorems").glob("*.py")):
-        text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
+        text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+                         or "").split())
         assert phrase not in text, path.name
 
 

@@ -49,7 +49,9 @@ def test_the_exponent_of_a_rise(k):
 def test_the_gradient_along_the_last_axis_for_any_shape():
     x = np.random.default_rng(0).standard_normal((5, 3))
     expected = np.stack([np.cos(x[:, 0]) * x[:, 1], np.sin(x[:, 0]), np.zeros(5)], axis=1)
-    np.testing.assert_allclose(limits.gradient(lambda x: np.sin(x[:, 0]) * x[:, 1], x), expected, rtol=1e-14)
+    np.testing.assert_allclose(limits.gradient(lambda x: np.sin(x[:, 0]) * x[:, 1], x),
+                               expected,
+                               rtol=1e-14)
     A = np.random.default_rng(1).standard_normal((2, 3))
     J = limits.gradient(lambda x: x @ A.T, x)
     assert J.shape == (5, 2, 3)

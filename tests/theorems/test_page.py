@@ -1,4 +1,4 @@
-"""The page of statements: within its width, ascending, the worst of each name, every symbol defined."""
+"""The page of statements: within its width, ascending, the worst of each name, its symbols."""
 import importlib
 import re
 
@@ -9,12 +9,15 @@ from refsm.theorems.statement import Statement
 
 
 def some():
-    return [Statement(7, "a = b", "here", 1.0, 1.0, 0.0, 1e-15, "rounding"),
-            Statement(7, "a = b", "there", 1.0, 1.5, 0.5, 1.0, "rounding"),
-            Statement(3, "c, and d", "in a place that takes a very long line to describe, "
-                      "with d=64, m=100, sigma=0.05 and 1797 rows of data", 1.0, 3.0, 2.0, 1e-9, "differs"),
-            Statement(5, "a long name = another name that is so long that it goes on below it", "here",
-                      -0.000123456, 2.0, 0.0, 0.0, "exact")]
+    return [
+        Statement(7, "a = b", "here", 1.0, 1.0, 0.0, 1e-15, "rounding"),
+        Statement(7, "a = b", "there", 1.0, 1.5, 0.5, 1.0, "rounding"),
+        Statement(
+            3, "c, and d", "in a place that takes a very long line to describe, "
+            "with d=64, m=100, sigma=0.05 and 1797 rows of data", 1.0, 3.0, 2.0, 1e-9, "differs"),
+        Statement(5, "a long name = another name that is so long that it goes on below it", "here",
+                  -0.000123456, 2.0, 0.0, 0.0, "exact")
+    ]
 
 
 def test_rows_are_ascending_and_show_the_worst_of_each_name():
@@ -23,16 +26,21 @@ def test_rows_are_ascending_and_show_the_worst_of_each_name():
     assert rows[2][1] == "there"
 
 
-@pytest.mark.parametrize(("how", "gaps", "worst"), [("rounding", (1e-16, 9e-16), 1), ("differs", (5.0, 3.0), 1)])
+@pytest.mark.parametrize(("how", "gaps", "worst"), [("rounding", (1e-16, 9e-16), 1),
+                                                    ("differs", (5.0, 3.0), 1)])
 def test_the_worst_is_the_nearest_to_failing(how, gaps, worst):
     made = [Statement(1, "n", str(k), 0.0, 0.0, gap, 1e-15, how) for k, gap in enumerate(gaps)]
     assert page.worst(made)[0][0].where == str(worst)
-    failing = Statement(1, "n", "fails", 0.0, 0.0, 2e-15 if how == "rounding" else 1e-15, 1e-15, how)
+    failing = Statement(1, "n", "fails", 0.0, 0.0, 2e-15 if how == "rounding" else 1e-15, 1e-15,
+                        how)
     assert page.worst([failing, *made])[0][0].where == "fails"
 
 
 def test_the_worst_in_rationals_is_the_one_with_a_gap():
-    made = [Statement(1, "n", where, 0, 0, gap, 0.0, "exact") for where, gap in (("a", 0), ("b", 1), ("c", 0))]
+    made = [
+        Statement(1, "n", where, 0, 0, gap, 0.0, "exact")
+        for where, gap in (("a", 0), ("b", 1), ("c", 0))
+    ]
     assert page.worst(made)[0][0].where == "b"
 
 
@@ -51,7 +59,8 @@ def test_a_wide_page_has_one_line_for_the_numbers_of_a_row():
 def test_the_columns_stand_under_their_headings():
     lines = page.group_text("Title", some()).splitlines()
     row = next(line for line in lines if line.startswith(" 7"))
-    for heading, value in (("left", " 1"), ("right", "1.5"), ("gap", "5.0e-01"), ("bound", "1.0e+00")):
+    for heading, value in (("left", " 1"), ("right", "1.5"), ("gap", "5.0e-01"),
+                           ("bound", "1.0e+00")):
         end = lines[2].index(f" {heading}") + 1 + len(heading)
         assert row[:end].endswith(value)
     assert row.endswith("yes")
@@ -97,14 +106,18 @@ def test_a_failure_is_named_and_nothing_is_claimed():
     failing = Statement(5, "e = f", "here", 1.0, 2.0, 1.0, 0.5, "quadrature")
     text = page.closing([[*some(), failing]])
     assert "4 of 5 statements hold, 1 FAIL." in text
-    assert "FAILED:  5  e = f  [here]: 1 = 2, gap 1.0e+00, bound 5.0e-01 (quadrature): FAILS" in text
+    failure = "5  e = f  [here]: 1 = 2, gap 1.0e+00, bound 5.0e-01 (quadrature): FAILS"
+    assert f"FAILED:  {failure}" in text
     assert "What this shows" not in text
     assert page.group_text("Title", [failing]).splitlines()[-1].endswith(" NO")
 
 
 def test_the_symbols_of_a_group_stand_under_its_heading():
-    lines = page.group_text("Title", some(), 60, ["mu: a mean", "nu: " + "a long explanation " * 5]).splitlines()
-    assert lines[1:4] == ["Title", "  mu: a mean", "  nu: a long explanation a long explanation a long"]
+    lines = page.group_text("Title", some(), 60,
+                            ["mu: a mean", "nu: " + "a long explanation " * 5]).splitlines()
+    assert lines[1:4] == [
+        "Title", "  mu: a mean", "  nu: a long explanation a long explanation a long"
+    ]
     assert max(map(len, lines)) <= 60
 
 
@@ -120,7 +133,7 @@ def undefined(room):
 
 
 @pytest.mark.parametrize("room", ["decoder", "parametrisation", "chain", "small_noise", "denoiser",
-                                  "reconstruction", "sliced", "slice_variance", "binary", "conditions",
-                                  "blindness", "finite"])
+                                  "reconstruction", "sliced", "slice_variance", "binary",
+                                  "conditions", "blindness", "finite"])
 def test_every_symbol_of_a_statement_is_in_the_legend_or_under_its_group(room):
     assert not undefined(importlib.import_module(f"refsm.theorems.{room}"))

@@ -22,12 +22,14 @@ ROWS = [
     # reconstruction
     ("reconstruction", "floor", 17, LEFT, "J_DSM.value(q_sigma)", "2 * J_DSM.value(q_sigma)"),
     ("reconstruction", "floor", 17, RIGHT, "d / (2 * SIGMA**2) - I / 2", "d / (2 * SIGMA**2) - I"),
-    ("reconstruction", "floor", 17, RIGHT, "variance / (2 * SIGMA**4)", "variance / (2 * SIGMA**2)"),
+    ("reconstruction", "floor", 17, RIGHT, "variance / (2 * SIGMA**4)",
+     "variance / (2 * SIGMA**2)"),
     ("reconstruction", "floor", 17, RIGHT, "d * SIGMA**2 - SIGMA**4 * I",
      "d * SIGMA**2 - SIGMA**2 * I"),
     ("reconstruction", "floor", 17, LEFT, "reconstruction=m", "reconstruction=x_noisy"),
     ("reconstruction", "floor", 17, RIGHT, ".sum(axis=1) / 2\n", ".sum(axis=1)\n"),
-    ("reconstruction", "floor_of_a_density", 17, LEFT, "SIGMA, weights=w", "SIGMA + 1e-6, weights=w"),
+    ("reconstruction", "floor_of_a_density", 17, LEFT, "SIGMA, weights=w",
+     "SIGMA + 1e-6, weights=w"),
     ("reconstruction", "floor_of_a_density", 17, RIGHT, "(x * x - m * m)", "(x * x + m * m)"),
     ("reconstruction", "floor_of_a_density", 17, RIGHT, "- I / 2", "+ I / 2"),
     ("reconstruction", "stein", 18, LEFT, "x_noisy + SIGMA**2 * psi", "x_noisy + SIGMA * psi"),
@@ -39,7 +41,8 @@ ROWS = [
     ("reconstruction", "cross_entropy", 25, LEFT, "w @ (2 * (r - x) * r * (1 - r))",
      "w @ (2 * (r - x))"),
     # small_noise
-    ("small_noise", "small_noise", 14, LEFT, "coefficient_of(q, q)", "coefficient_of(q, density())"),
+    ("small_noise", "small_noise", 14, LEFT, "coefficient_of(q, q)",
+     "coefficient_of(q, density())"),
     ("small_noise", "small_noise", 14, RIGHT, "R = w @ (J**2)", "R = 2 * w @ (J**2)"),
     ("small_noise", "small_noise_of_other_fields", 14, LEFT, "2 * coefficient", "coefficient"),
     ("small_noise", "small_noise_of_other_fields", 14, RIGHT, "model.score(x) - q.score(x)",
@@ -66,7 +69,8 @@ ROWS = [
      "DenoisingAutoencoderLoss(t.x_noisy,"),
     ("decoder", "multiples_have_an_energy", 22, LEFT, "t.lam[:, None] * t.W, t.b",
      "t.lam[:, None] * t.V, t.b"),
-    ("decoder", "multiples_have_an_energy", 22, RIGHT, "softplus(a) @ t.lam", "softplus(a).sum(axis=1)"),
+    ("decoder", "multiples_have_an_energy", 22, RIGHT, "softplus(a) @ t.lam",
+     "softplus(a).sum(axis=1)"),
     ("decoder", "wedges_are_determined", 22, LEFT, "J - J.transpose(0, 2, 1)",
      "J + J.transpose(0, 2, 1)"),
     ("decoder", "wedges_are_determined", 22, RIGHT, "t.V[:, :, None] * t.W[:, None, :]",
@@ -96,7 +100,8 @@ ROWS = [
     ("gaussian", "minimum", 31, LEFT, "Gaussian(mean + dm, P + dP)", "Gaussian(mean + dm, P)"),
     ("gaussian", "minimum", 13, RIGHT, "np.trace(dP @ C @ dP) / 2", "np.trace(dP @ C @ dP)"),
     # slice_variance
-    ("slice_variance", "variance_of_a_slice", 29, RIGHT, "np.outer(psi, psi) / 2", "np.outer(psi, psi)"),
+    ("slice_variance", "variance_of_a_slice", 29, RIGHT, "np.outer(psi, psi) / 2",
+     "np.outer(psi, psi)"),
     ("slice_variance", "variance_of_a_slice", 29, RIGHT, "D / (D + 2)", "1"),
     ("slice_variance", "variance_of_a_slice", 29, RIGHT, "(np.diag(A) ** 2).sum()", "0"),
     ("slice_variance", "slices", 29, LEFT, 'form == "reduced"', 'form == "plain"'),
@@ -105,13 +110,17 @@ ROWS = [
      "directions.gaussian(N, D, D, rng)"),
     ("slice_variance", "plain_and_reduced", 29, RIGHT, "d * (d + 2) / 2", "2.0 * d"),
     ("slice_variance", "plain_and_reduced", 29, LEFT, "term - (term @ u)[:, None]", "term"),
-    ("slice_variance", "any_second_moment", 29, LEFT, "(np.zeros(2), Sigma)", "(np.zeros(2), np.eye(2))"),
-    ("slice_variance", "any_second_moment", 29, RIGHT, "psi - s, Sigma, psi - s", "psi - s, Sigma, psi"),
+    ("slice_variance", "any_second_moment", 29, LEFT, "(np.zeros(2), Sigma)",
+     "(np.zeros(2), np.eye(2))"),
+    ("slice_variance", "any_second_moment", 29, RIGHT, "psi - s, Sigma, psi - s",
+     "psi - s, Sigma, psi"),
     ("slice_variance", "curvature_as_a_derivative", 32, LEFT, "(v * slope)", "(2 * v * slope)"),
     ("slice_variance", "curvature_as_a_derivative", 32, RIGHT, "score_curvature(x, v)",
      "score_curvature(x, -2 * v)"),
-    ("slice_variance", "exactly", 32, LEFT, "gaussian.score(x + h * along)", "gaussian.score(x + along)"),
-    ("slice_variance", "_hutchinson", 32, LEFT, "(psi * psi).sum(axis=1) / 2", "(psi * psi).sum(axis=1)"),
+    ("slice_variance", "exactly", 32, LEFT, "gaussian.score(x + h * along)",
+     "gaussian.score(x + along)"),
+    ("slice_variance", "_hutchinson", 32, LEFT, "(psi * psi).sum(axis=1) / 2",
+     "(psi * psi).sum(axis=1)"),
     ("slice_variance", "_hutchinson", 32, RIGHT, "variance_reduced=True", "variance_reduced=False"),
     # conditions
     ("conditions", "_jump", 26, LEFT, "(x @ W.T + b > 0)", "(x @ W.T + b < 0)"),
@@ -132,7 +141,8 @@ ROWS = [
     ("blindness", "weights_of_two_components", 27, RIGHT, "P @ (means[0] - means[1])",
      "means[0] - means[1]"),
     ("blindness", "weights_of_two_components", 27, RIGHT, "means.mean(axis=0)", "means[0]"),
-    ("blindness", "far_modes", 27, LEFT, "ExplicitScoreMatching(x, p,", "ExplicitScoreMatching(x, -x,"),
+    ("blindness", "far_modes", 27, LEFT, "ExplicitScoreMatching(x, p,",
+     "ExplicitScoreMatching(x, -x,"),
     ("blindness", "far_modes", 27, RIGHT, "/ (8 * APART**2)", "/ (4 * APART**2)"),
     ("blindness", "far_modes", 27, RIGHT, "np.log(WEIGHT / OTHER)\n", "np.log(OTHER / WEIGHT)\n"),
     ("blindness", "far_modes", 27, LEFT, "p_other.energy(x) - p.energy(x)",
@@ -151,11 +161,13 @@ def changed(room, function, old, new):
     """The room with a piece of one function's code changed."""
     module = importlib.import_module(f"refsm.theorems.{room}")
     source = pathlib.Path(module.__file__).read_text(encoding="utf-8")
-    node = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
+    node = next(n for n in ast.parse(source).body
+                if isinstance(n, ast.FunctionDef) and n.name == function)
     lines = source.splitlines(keepends=True)
     body = "".join(lines[node.lineno - 1:node.end_lineno])
     assert body.count(old) == 1, f"{old!r} stands {body.count(old)} times in {room}.{function}"
-    code = "".join(lines[:node.lineno - 1]) + body.replace(old, new) + "".join(lines[node.end_lineno:])
+    code = "".join(lines[:node.lineno - 1]) + body.replace(old, new) + "".join(
+        lines[node.end_lineno:])
     copy = types.ModuleType(module.__name__)
     exec(compile(code, module.__file__, "exec"), copy.__dict__)
     return copy

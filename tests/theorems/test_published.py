@@ -47,13 +47,17 @@ LONG = {*SHARP, "diffusion.entropy", "diffusion.divergence", "slice_variance.any
 
 
 def compared(name):
-    """[number, how, name, where, size of left, size of right, size of the bound] for each statement of a computation."""
+    """[number, how, name, where, sizes of left, right and bound] of each statement."""
     room, maker = COMPUTATIONS[name]
     rows = []
 
     def record(number, title, where, left, right, bound, how="differs"):
-        left, right, bound = np.broadcast_arrays(*(np.asarray(side) for side in (left, right, bound)))
-        rows.append([str(number), how, title, where, *(float(np.sum(abs(side))) for side in (left, right, bound))])
+        left, right, bound = np.broadcast_arrays(*(np.asarray(side)
+                                                   for side in (left, right, bound)))
+        rows.append([
+            str(number), how, title, where,
+            *(float(np.sum(abs(side))) for side in (left, right, bound))
+        ])
         made = statement.equal(number, title, where, left, right, bound, how)
         assert made.holds or how == "differs", str(made)
         return made
@@ -90,5 +94,8 @@ def test_nothing_else_was_published():
 
 
 if __name__ == "__main__":
-    lines = ["\t".join([name, *row[:4], *map(repr, row[4:])]) for name in COMPUTATIONS for row in compared(name)]
+    lines = [
+        "\t".join([name, *row[:4], *map(repr, row[4:])]) for name in COMPUTATIONS
+        for row in compared(name)
+    ]
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")

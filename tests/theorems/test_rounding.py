@@ -1,4 +1,4 @@
-"""The rounding bounds: their equations entry by entry, and real rounding errors far below them but not absurdly far."""
+"""The rounding bounds: their equations entry by entry, and real rounding errors below them."""
 from math import fsum
 
 import numpy as np
@@ -14,7 +14,10 @@ N, D, M = 7, 3, 5
 
 def problem(seed=0, sigma=0.61):
     rng = np.random.default_rng(seed)
-    model = refsm.AutoencoderEnergy(rng.standard_normal((M, D)), rng.standard_normal(M), rng.standard_normal(D), sigma=sigma)
+    model = refsm.AutoencoderEnergy(rng.standard_normal((M, D)),
+                                    rng.standard_normal(M),
+                                    rng.standard_normal(D),
+                                    sigma=sigma)
     x = rng.standard_normal((N, D))
     return model, x, x + sigma * rng.standard_normal((N, D))
 
@@ -32,11 +35,16 @@ def by_hand(model, x, x_noisy):
         s2 = [v * (1 - v) * (1 - 2 * v) for v in s]
         y = [fsum(s[j] * W[j, i] for j in range(M)) + c[i] for i in range(D)]
         r = [y[i] - x[n, i] for i in range(D)]
-        d_a = [(D + 2) * U * (sum(abs(W[j, i] * x_noisy[n, i]) for i in range(D)) + abs(b[j])) for j in range(M)]
+        d_a = [(D + 2) * U * (sum(abs(W[j, i] * x_noisy[n, i]) for i in range(D)) + abs(b[j]))
+               for j in range(M)]
         d_s = [s1[j] * d_a[j] + FUNCTION * U * s[j] for j in range(M)]
         d_s1 = [abs(s2[j]) * d_a[j] + FUNCTION * U * s1[j] for j in range(M)]
-        d_r = [sum(d_s[j] * abs(W[j, i]) for j in range(M)) + (M + 2) * U * (sum(s[j] * abs(W[j, i]) for j in range(M)) + abs(c[i]))
-               + 4 * U * (abs(y[i]) + abs(x_noisy[n, i]) + abs(x[n, i])) for i in range(D)]
+        d_r = [
+            sum(d_s[j] * abs(W[j, i])
+                for j in range(M)) + (M + 2) * U * (sum(s[j] * abs(W[j, i])
+                                                        for j in range(M)) + abs(c[i])) + 4 * U *
+            (abs(y[i]) + abs(x_noisy[n, i]) + abs(x[n, i])) for i in range(D)
+        ]
         term = sum(v * v for v in r)
         own = sum(2 * abs(r[i]) * d_r[i] for i in range(D)) + (D + 4) * U * term
         d_term.append(own)
@@ -47,7 +55,8 @@ def by_hand(model, x, x_noisy):
             pW = sum(p[i] * W[j, i] for i in range(D))
             size = sum(abs(p[i] * W[j, i]) for i in range(D))
             A = abs(s1[j] * pW)
-            d_A = s1[j] * (sum(d_p[i] * abs(W[j, i]) for i in range(D)) + (D + 2) * U * size) + abs(pW) * d_s1[j]
+            d_A = s1[j] * (sum(d_p[i] * abs(W[j, i])
+                               for i in range(D)) + (D + 2) * U * size) + abs(pW) * d_s1[j]
             d_b[j] += d_A + (N + 3) * U * A
             for i in range(D):
                 d_W[j, i] += (d_A * abs(x_noisy[n, i]) + d_s[j] * abs(p[i]) + s[j] * d_p[i]
@@ -71,9 +80,12 @@ def test_the_bounds_are_the_equations_entry_by_entry():
 def test_real_rounding_errors_respect_the_bounds_and_the_bounds_are_not_idle(sigma):
     model, x, x_noisy = problem(3, sigma)
     bounds = autoencoder_bounds(model, x, x_noisy)
-    wide = refsm.AutoencoderEnergy(*(block.astype(np.longdouble) for block in model.theta), sigma=np.longdouble(sigma))
-    exact = refsm.DenoisingAutoencoderLoss(x.astype(np.longdouble), x_noisy.astype(np.longdouble)).value_and_gradient(wide)
-    for J, scale in ((refsm.DenoisingAutoencoderLoss(x, x_noisy), 1.0), (refsm.DenoisingScoreMatching(x, x_noisy, sigma), 2 * sigma**4)):
+    wide = refsm.AutoencoderEnergy(*(block.astype(np.longdouble) for block in model.theta),
+                                   sigma=np.longdouble(sigma))
+    exact = refsm.DenoisingAutoencoderLoss(x.astype(np.longdouble),
+                                           x_noisy.astype(np.longdouble)).value_and_gradient(wide)
+    for J, scale in ((refsm.DenoisingAutoencoderLoss(x, x_noisy), 1.0),
+                     (refsm.DenoisingScoreMatching(x, x_noisy, sigma), 2 * sigma**4)):
         value, gradient = J.value_and_gradient(model)
         assert abs(scale * value - exact[0]) <= bounds.value / 2
         for block, right, bound in zip(gradient, exact[1], bounds.gradient):
