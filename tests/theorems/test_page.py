@@ -102,6 +102,12 @@ def test_the_closing_counts_rows_and_statements_and_says_what_is_not_shown():
     assert "What it does not show" in text
 
 
+def test_an_interruption_is_said_and_nothing_is_claimed():
+    text = " ".join(page.closing([some()], interrupted=True).split())
+    assert text.startswith("Interrupted: the other statements were not evaluated. 3 rows show")
+    assert "What this shows" not in text
+
+
 def test_a_failure_is_named_and_nothing_is_claimed():
     failing = Statement(5, "e = f", "here", 1.0, 2.0, 1.0, 0.5, "quadrature")
     text = page.closing([[*some(), failing]])
