@@ -54,7 +54,6 @@ from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScore
 from refsm.stable import sigmoid
 from refsm.theorems.statement import (QUADRATURE, Statement, differs, equal, relative_bound,
                                       rounding_bound)
-from refsm.typing import Array
 
 __all__ = ["GROUP", "LETTERS", "MAKERS", "weights_of_two_components", "far_modes",
            "parzen_without_bound"]

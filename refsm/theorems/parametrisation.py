@@ -36,9 +36,10 @@ Conditions
     f'(-a) = 1 - f'(a), the rational stand-in included.
 
 Sources
-    Vincent, Neural Computation 23 (2011): the energy with sigma^2 as a temperature.  Swersky et al.,
-    On autoencoders and score matching for energy based models, ICML 2011: the Gaussian-Bernoulli
-    RBM's score as an autoencoder.  (b), (c) and the count of 24 are derived here.
+    Vincent, Neural Computation 23 (2011): the energy with sigma^2 as a temperature.
+    Swersky et al., On autoencoders and score matching for energy based models, ICML 2011: the
+    Gaussian-Bernoulli RBM's score as an autoencoder.  (b), (c) and the count of 24 are derived
+    here.
 """
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ Conditions
 Sources
     Stein, Estimation of the mean of a multivariate normal distribution, Annals of Statistics 9
     (1981): 18, his unbiased estimate of risk.  Banerjee, Guo & Wang, On the optimality of
-    conditional expectation as a Bregman predictor, IEEE Transactions on Information Theory 51 (2005): 25.
+    conditional expectation as a Bregman predictor, IEEE Transactions on Information Theory 51
+    (2005): 25.
 """
 from __future__ import annotations
 
