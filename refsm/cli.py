@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A user's mistake is one sentence on stderr and status 2.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = _parser().parse_args(argv)
         return args.func(args)
     except BrokenPipeError:                      # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,7 +107,7 @@ def _reproduce(args: argparse.Namespace) -> int:
                           for group, batch in made.items() for statement in batch], indent=1))
     else:
         print(page.legend(width))
-        print(page.closing(list(made.values()), width))
+        print(page.closing(list(made.values()), width, interrupted))
     if interrupted:
         raise KeyboardInterrupt
     if args.figures is not None:

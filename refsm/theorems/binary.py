@@ -17,12 +17,11 @@ Statements
 
 Derivation
     9   b_i = p_i / (p + p_i) = sigmoid(-gap_i), so J_RM = E_q sum_i b_i^2, and the left side is
-        J_RM + sum_x q sum_i (a_i^2 - 2 a_i b_i).  What is left to show is sum_x 2 q a_i b_i = sum_x
-                                                   q a_i.
-        Pair x with its neighbour: q a_i = q q_i / (q + q_i) is the same number s at both, and b_i
-        at one is 1 - b_i at the other: 2 s b_i + 2 s (1 - b_i) = s + s.  With the ratios upside
-                                                                          down a_i and b_i
-        become 1 - a_i and 1 - b_i: the same squares again, hence twice.
+        J_RM + sum_x q sum_i (a_i^2 - 2 a_i b_i).  What is left to show is
+        sum_x 2 q a_i b_i = sum_x q a_i.  Pair x with its neighbour: q a_i = q q_i / (q + q_i) is
+        the same number s at both, and b_i at one is 1 - b_i at the other:
+        2 s b_i + 2 s (1 - b_i) = s + s.  With the ratios upside down a_i and b_i become 1 - a_i and
+        1 - b_i: the same squares again, hence twice.
     10  log p = -E - log Z, and log Z does not depend on x: differences between points, and
         derivatives at a point, are without it.  The three expectations are statement 30.
 

@@ -16,9 +16,10 @@ from refsm.objectives.minimum_probability_flow import MinimumProbabilityFlow
 from refsm.theorems.binary import D, ROUNDINGS, flipped, models, normalised
 from refsm.theorems.statement import UNIT, Statement, equal
 
-__all__ = ["GROUP", "MAKERS", "probability_flow"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "probability_flow"]
 
 GROUP = "Binary data, and the partition function"
+LETTERS = "J_MPF: minimum probability flow"
 
 
 def probability_flow() -> list[Statement]:

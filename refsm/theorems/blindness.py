@@ -23,15 +23,15 @@ Derivation
     27  (a) psi_w = -P (x - sum_k r_k mu_k) = -P (x - mu_2) + r_w P (mu_1 - mu_2).
             log(w N_1 / ((1 - w) N_2)) is the argument of the sigmoid: the quadratic terms cancel.
         (b) with (a), |P (mu_1 - mu_2)| = 2 a, and y = 2 a x:
-            p_w = exp(-a^2 / 2 - x^2 / 2) (w e^{a x} + (1 - w) e^{-a x}) / sqrt(2 pi); change x to
-            y.
+            p_w = exp(-a^2 / 2 - x^2 / 2) (w e^{a x} + (1 - w) e^{-a x}) / sqrt(2 pi); write
+            it in y.
         (c) where the components do not overlap, p_w / p_w' is w / w' on one and
             (1 - w) / (1 - w') on the other.
     28  at its centre x_n, psi = (m - x_n) / h^2 and tr J = -d / h^2 + tr V / h^4, with m and V the
         posterior mean and covariance of the centre.  The other centres, at distances >= r, have
         posterior probability at most rho = n exp(-r^2 / (2 h^2)); with |x_k - x_n| <= D,
-        |m - x_n|^2 <= rho D^2 and tr V <= rho D^2.  Hence 0 <= J_ISM + d / h^2 <= 3 rho D^2 / (2
-                                                     h^4).
+        |m - x_n|^2 <= rho D^2 and tr V <= rho D^2.  Hence
+        0 <= J_ISM + d / h^2 <= 3 rho D^2 / (2 h^4).
 
 Conditions
     27 is why a sample of J_ESM near 0 does not show that two densities agree; noise of the size of
@@ -54,7 +54,6 @@ from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScore
 from refsm.stable import sigmoid
 from refsm.theorems.statement import (QUADRATURE, Statement, differs, equal, relative_bound,
                                       rounding_bound)
-from refsm.typing import Array
 
 __all__ = ["GROUP", "LETTERS", "MAKERS", "weights_of_two_components", "far_modes",
            "parzen_without_bound"]

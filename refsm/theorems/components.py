@@ -23,9 +23,10 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import QUADRATURE, Statement, differs, equal
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "unmixing", "sources"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "unmixing", "sources"]
 
 GROUP = "Independent components"
+LETTERS = "log_alpha: logarithms of the exponents; psi_true: the score at the true parameters"
 ALPHA = np.array([2.0, 3.0])
 MIXING = np.array([[1.2, 0.5], [-0.4, 0.9]])
 SCALES = np.array([1.3, 0.8])   # of the rows of W, in a model that is not the true one

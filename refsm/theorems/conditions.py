@@ -1,8 +1,8 @@
 """Where the step by parts is allowed, and where it is not: statements 26 and 30.
 
 Symbols
-    q, p          densities;  s = grad log q, psi = grad log p
-    psi           number at each x in one dimension;  jump_j its jump at x_j
+    q, p          densities;  s = grad log q
+    psi           a field: in 30 grad log p, in 26 any one;  jump_j its jump at x_j
     J             d psi / d x
     x, w          nodes of a quadrature rule and their weights
 
@@ -14,21 +14,20 @@ Statements
         (b) E_p psi psi' = -E_p J   where p psi vanishes there
         (c) E_p x.psi = -d     where p x vanishes there
         and in each case the integrals are finite.  Each of (a), (b), (c) fails for some density
-                                                    whose
-        boundary term does not vanish, and holds for some field that is not the score of p
+        whose boundary term does not vanish, and holds for some field that is not the score of p
 
 Derivation
     26  between two jumps, integral psi s q = integral psi q' = [psi q] - integral psi' q.  Summed
-        over the pieces, the brackets leave -sum_j q(x_j) jump_j:  E psi s = -E psi' - sum_j q(x_j)
-                                                                   jump_j.
-        Expand 1/2 (psi - s)^2.  An implicit loss that does not see the jumps rewards them.
+        over the pieces, the brackets leave -sum_j q(x_j) jump_j:
+        E psi s = -E psi' - sum_j q(x_j) jump_j.  Expand 1/2 (psi - s)^2.  An implicit loss that
+        does not see the jumps rewards those upwards.
     30  p psi = grad p.  (a) integral d_i p = 0;  (b) integral psi_k d_i p = -integral p d_i psi_k;
         (c) integral x_i d_i p = -integral p.  Each is one integration by parts.
         Boundary: p = exp(-x) on x > 0 has psi = -1, so E psi = -1 and E psi^2 = 1, while E J = 0;
         but p x vanishes at 0, and (c) holds.  On [0, 1] with p = 1 and psi = 0, E x psi = 0.
         Other fields, under N(0, 1):  -2x satisfies (a), since the mean is 0;  -x + x^3/5 satisfies
-                                      (b),
-        since E psi^2 = 1 - 6/5 + 15/25 = 2/5 = 1 - 3/5;  -x^3/3 satisfies (c), since E x^4 = 3.
+        (b), since E psi^2 = 1 - 6/5 + 15/25 = 2/5 = 1 - 3/5;  -x^3/3 satisfies (c), since
+        E x^4 = 3.
 
 Conditions
     So (a), (b) and (c) are necessary for psi to be the score of p, and not sufficient.  A ReLU in

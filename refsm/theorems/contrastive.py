@@ -40,9 +40,11 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "one_step", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "one_step", "exactly"]
 
 GROUP = "Contrastive divergence, Langevin steps and Stein's identity"
+LETTERS = ("CD: gradient of contrastive divergence; P: precision; M: second moment about the "
+           "mean; dJ_ISM: gradient of J_ISM; step: of Langevin")
 
 D, N = 3, 7
 ROUNDINGS = 64.0        # chosen: more than the operations on the longest path of a term

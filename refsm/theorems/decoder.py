@@ -12,8 +12,7 @@ Symbols
     wedge_j       (d, d)    V_j W_j' - W_j V_j'
 
 Statements
-    22  (a)  |psi - target|^2 / 2 = |r - x|^2 / (2 sigma^4), point by point, for any reconstruction
-             r
+    22  (a)  |psi - target|^2 / 2 = |r - x|^2 / (2 sigma^4), at each point, for any reconstruction r
         (b)  where V_j = lambda_j W_j, psi = -grad E for
              E = -( c.x - |x|^2 / 2 + sum_j lambda_j f(a_j) ) / sigma^2
         (c)  sigma^2 (J - J') = sum_j s1_j wedge_j
@@ -22,14 +21,14 @@ Statements
              (where W_j != 0)
 
 Derivation
-    (a)  psi - target = (r - x_noisy)/sigma^2 - (x - x_noisy)/sigma^2 = (r - x)/sigma^2: x_noisy
-         cancels. Nothing of r is used: not its decoder, not its activation, not that psi is a
-         gradient.
-    (b)  grad f(a_j) = s_j W_j, so -sigma^2 grad E = c - x + sum_j lambda_j s_j W_j.
-    (c)  sigma^2 J = sum_j s1_j V_j W_j' - I; subtract the transpose.
-    (d)  psi is a gradient if and only if J = J' at every x (R^d has no holes).  If the functions
-         s1_j of x are linearly independent, (c) = 0 at every x makes each wedge_j 0; and
-         V_j W_j' = W_j V_j', multiplied by W_j, gives V_j = (V_j.W_j / |W_j|^2) W_j.
+    22  (a)  psi - target = (r - x_noisy)/sigma^2 - (x - x_noisy)/sigma^2 = (r - x)/sigma^2: x_noisy
+             cancels.  Nothing of r is used: not its decoder, not its activation, not that psi is a
+             gradient.
+        (b)  grad f(a_j) = s_j W_j, so -sigma^2 grad E = c - x + sum_j lambda_j s_j W_j.
+        (c)  sigma^2 J = sum_j s1_j V_j W_j' - I; subtract the transpose.
+        (d)  psi is a gradient if and only if J = J' at every x (R^d has no holes).  If the
+             functions s1_j of x are linearly independent, (c) = 0 at every x makes each wedge_j 0;
+             and V_j W_j' = W_j V_j', multiplied by W_j, gives V_j = (V_j.W_j / |W_j|^2) W_j.
 
 Conditions
     Two hidden units with a_j = a_k, or a_j = -a_k (the slope of the sigmoid is even), have the same

@@ -53,9 +53,11 @@ from refsm.theorems.chain import density
 from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "heat", "fokker_planck", "entropy", "divergence"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "heat", "fokker_planck", "entropy", "divergence"]
 
 GROUP = "Diffusion: how a density changes with the noise"
+LETTERS = ("q_t, p_t: after noise of variance t; q_u: on a schedule, with f and g of the head; "
+           "H: entropy")
 
 POINTS = 7
 SIZE = 101              # nodes along each of two dimensions, for a log density

@@ -13,8 +13,8 @@ Statements
     2   J_ESM - J_ISM is the constant of statement 2 in expectation only: on n points it depends on
         theta
     33  (a) if q has a density, the best reconstruction of a point without zeros is the point
-            itself, so that psi = 0 there, whatever q and sigma are: E |psi|^2 = 0, and E_q |grad
-            log q|^2 is not
+            itself, so that psi = 0 there, whatever q and sigma are: E |psi|^2 = 0, and
+            E_q |grad log q|^2 is not
         (b) for Gaussian data of mean 0 the best linear reconstruction is
             R = S ((1 - nu) S + nu D)^-1: the gradient of its loss, summed over all masks, vanishes
         (c) the Jacobian of its psi, (R - I) / sigma^2, is not symmetric unless S D = D S: psi is

@@ -19,9 +19,9 @@ Statements
         is > 0 for every symmetric dP != 0, and the second for every dm != 0
 
 Derivation
-    31  psi(x) = -P' (x - mean'), P' = P + dP, mean' = mean + dm.  The mean over the data of 1/2
-        |psi|^2 is 1/2 tr(P' S P') + 1/2 |P' dm|^2, because x - mean' has second moment S + dm dm';
-        the divergence is -tr P'.  At P' = C^-1 + dP, C = S, the terms linear in dP are
+    31  psi(x) = -P' (x - mean'), P' = P + dP, mean' = mean + dm.  The mean over the data of
+        1/2 |psi|^2 is 1/2 tr(P' S P') + 1/2 |P' dm|^2, because x - mean' has the second moment
+        S + dm dm'; the divergence is -tr P'.  At P' = C^-1 + dP, C = S, the terms linear in dP are
         tr(dP C C^-1) - tr dP = 0.
         For J_DSM at x + sigma eps, the mean of 1/2 |psi|^2 has S + sigma^2 I in the place of S, the
         cross term with eps / sigma is -tr P', and d / (2 sigma^2) is added.

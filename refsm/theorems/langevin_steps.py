@@ -42,9 +42,10 @@ from refsm.sums import row_dot
 from refsm.theorems.chain import density
 from refsm.theorems.statement import UNIT, Statement, differs, equal, relative_bound
 
-__all__ = ["GROUP", "MAKERS", "generator", "finite_step"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "generator", "finite_step"]
 
 GROUP = "Contrastive divergence, Langevin steps and Stein's identity"
+LETTERS = "P, V: precision of q_sigma, stationary covariance; f: a function, lap f: its Laplacian"
 
 SIGMA = 0.61
 SIZE = 121              # nodes along each of two dimensions

@@ -48,10 +48,12 @@ from refsm.theorems.chain import density, models
 from refsm.theorems.statement import UNIT, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "convolution", "minimiser", "sums_over_levels",
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "convolution", "minimiser", "sums_over_levels",
            "same_minimiser", "exactly"]
 
 GROUP = "The density at every noise level, and all levels at once"
+LETTERS = ("alpha: what x is scaled by; C: covariance of the noise; J_l, lambda_l, s_l: J_DSM, its "
+           "weight and the score of the noisy density at level l")
 
 SIZE = 61               # nodes along each dimension
 POINTS = 7

@@ -29,9 +29,11 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import QUADRATURE, Statement, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "minimiser", "gaussian", "quartic", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "minimiser", "gaussian", "quartic", "exactly"]
 
 GROUP = "Generalised score matching, and linear models"
+LETTERS = ("F: the terms of the energy -theta.F; theta^: the estimate; A, c, V: of the head; "
+           "I: in this group the Fisher information")
 N, D = 60, 3
 NODES = 301             # trapezoid rule on [-REACH, REACH]: exp(-x^4) is 2e-36 there
 REACH = 3.0

@@ -134,7 +134,8 @@ def _entries(table: dict[str, str], width: int) -> list[str]:
     return lines
 
 
-def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
+def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST,
+            interrupted: bool = False) -> str:
     """How many statements hold, how many rows show them, and what that does and does not show."""
     width = max(min(width, WIDEST), NARROWEST)
     made = [s for group in groups for s in group]
@@ -147,7 +148,10 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST) -> str:
              "quadrature allow, and by nothing where the numbers are rational. What it does not "
              "show: that a statement holds for every model and all data. That is what the "
              "derivations in the heads of `refsm.theorems` are for.")
+    if interrupted:
+        count = f"Interrupted: the other statements were not evaluated. {count}"
     lines = ["", *textwrap.wrap(count, width)]
     for s in failed:
         lines += textwrap.wrap(f"FAILED: {s}", width, subsequent_indent=" " * INDENT)
-    return "\n".join([*lines, *([] if failed else ["", *textwrap.wrap(shown, width)])])
+    silent = failed or interrupted
+    return "\n".join([*lines, *([] if silent else ["", *textwrap.wrap(shown, width)])])

@@ -22,14 +22,12 @@ Statements
         psi unchanged: 2^m m! parameters for one score
 
 Derivation
-    23  (a)  the RBM has a = offsets + W x / sigma^2 = (b + W x) / sigma^2 and psi = tau (W' s - (x
-             - c)). Then 22 (a) with this reconstruction.
-        (b)  psi_i = tau_i (r_i - x_noisy_i), target_i = tau_i (x_i - x_noisy_i); subtract and
-             square.
+    23  (a)  the RBM has a = offsets + W x / sigma^2 = (b + W x) / sigma^2 and
+             psi = tau (W' s - (x - c)).  Then 22 (a) with this reconstruction.
+        (b)  psi_i = tau_i (r_i - x_noisy_i), target_i = tau_i (x_i - x_noisy_i); then subtract.
         (c)  the copies have a = b + (W / k) x k = b + W x, and k of them give k f(a_j): the sum
              over hidden units of Vincent's energy times 1 / sigma^2.  The quadratic terms differ by
-                                                                       the
-             constant only.
+             the constant only.
     24  s(-a) = 1 - s(a): -W_j (1 - s_j) + W_j = s_j W_j.  A sum does not depend on its order.
 
 Conditions
@@ -38,10 +36,10 @@ Conditions
     f'(-a) = 1 - f'(a), the rational stand-in included.
 
 Sources
-    Vincent, Neural Computation 23 (2011): the energy with sigma^2 as a temperature.  Swersky et
-                                                                                      al.,
-    On autoencoders and score matching for energy based models, ICML 2011: the Gaussian-Bernoulli
-    RBM's score as an autoencoder.  (b), (c) and the count of 24 are derived here.
+    Vincent, Neural Computation 23 (2011): the energy with sigma^2 as a temperature.
+    Swersky et al., On autoencoders and score matching for energy based models, ICML 2011: the
+    Gaussian-Bernoulli RBM's score as an autoencoder.  (b), (c) and the count of 24 are derived
+    here.
 """
 from __future__ import annotations
 

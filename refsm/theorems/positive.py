@@ -36,9 +36,11 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.theorems.statement import QUADRATURE, Statement, differs, equal, relative_bound
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "boundary", "variances", "half_line"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "boundary", "variances", "half_line"]
 
 GROUP = "Generalised score matching, and linear models"
+LETTERS = ("h: weight of a dimension; boundary: the term at x_i = 0; mu, sigma^2: parameters of a "
+           "truncated normal density")
 
 ORDER = 24                      # Gauss-Legendre nodes in each interval
 RATES = np.array([1.3, 0.7])    # of the exponential densities along x_1 and x_2

@@ -46,9 +46,12 @@ from refsm.theorems.chain import models
 from refsm.theorems.statement import UNIT, Statement, equal
 from refsm.typing import Array
 
-__all__ = ["GROUP", "MAKERS", "EXACT", "factors", "inverses", "exactly"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "EXACT", "factors", "inverses", "exactly"]
 
 GROUP = "Predictions in the place of a score"
+LETTERS = ("J: the term of J_DSM; a, s: alpha, sigma; s_d: standard deviation of x; "
+           "eps_hat, x_hat, v_hat, u_hat, F_hat: predictions of eps, x, v = alpha eps - sigma x, "
+           "u = eps - x, and F of edm")
 
 NUMBERS = {"noise": 34, "clean": 35, "velocity": 36, "flow": 37, "edm": 38}
 NAMES = {"noise": "|eps_hat - eps|^2 = 2 sigma^2 J", "clean": "|x_hat - x|^2 = 2 s^4/a^2 J",

@@ -18,9 +18,8 @@ Statements
 
 Derivation
     17  s_sigma = E[t | x_noisy] by 16, so E |psi - t|^2 = E |psi - s_sigma|^2 + E |t - s_sigma|^2,
-        and the last term is E |t|^2 - E |s_sigma|^2 = d / sigma^2 - I.  It is also E tr Cov[t |
-                                                                         x_noisy], and
-        t = (x - x_noisy) / sigma^2.  Times 2 sigma^4: 1.
+        and the last term is E |t|^2 - E |s_sigma|^2 = d / sigma^2 - I.  It is also
+        E tr Cov[t | x_noisy], and t = (x - x_noisy) / sigma^2.  J_DAE is 2 sigma^4 J_DSM, by 1.
     18  r - x = noise + sigma^2 psi.  E |noise|^2 = d sigma^2, and E noise.psi(x + noise) =
         sigma^2 E div psi by parts against the Gaussian density of the noise (Stein's lemma).  No
         density of the clean points enters: it holds at each of them, and for a psi that is no
@@ -28,7 +27,7 @@ Derivation
     25  - x log r - (1 - x) log(1 - r) is affine in x, so given x_noisy its mean has m in the place
         of x; minus the same at r = m it is kl(m || r) >= 0, with 0 for r = m alone.  Squared error
         has |r - m|^2 in the place of kl (12): another loss, the same minimiser over all functions.
-        Over a family that does not contain m the minimisers differ.
+        Over a family that does not contain m the minimisers may differ.
 
 Conditions
     18 and Stein's lemma need psi absolutely continuous along lines and E |div psi| finite; a jump
@@ -37,8 +36,8 @@ Conditions
 Sources
     Stein, Estimation of the mean of a multivariate normal distribution, Annals of Statistics 9
     (1981): 18, his unbiased estimate of risk.  Banerjee, Guo & Wang, On the optimality of
-                                                conditional
-    expectation as a Bregman predictor, IEEE Transactions on Information Theory 51 (2005): 25.
+    conditional expectation as a Bregman predictor, IEEE Transactions on Information Theory 51
+    (2005): 25.
 """
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ from refsm.objectives.score_matching import ImplicitScoreMatching
 from refsm.objectives.sliced import SlicedScoreMatching
 from refsm.theorems import limits, rationals
 from refsm.theorems.chain import density, models, nodes_of
-from refsm.theorems.statement import (QUADRATURE, UNIT, Statement, differs, equal, relative_bound,
+from refsm.theorems.statement import (QUADRATURE, Statement, differs, equal, relative_bound,
                                       rounding_bound)
 from refsm.typing import Array
 

@@ -35,9 +35,10 @@ from refsm.flow import probability_flow
 from refsm.theorems.chain import density
 from refsm.theorems.statement import Statement, equal
 
-__all__ = ["GROUP", "MAKERS", "log_density", "gaussian_points"]
+__all__ = ["GROUP", "LETTERS", "MAKERS", "log_density", "gaussian_points"]
 
 GROUP = "Diffusion: how a density changes with the noise"
+LETTERS = "x_t: a point of the flow from x_0; m, S: mean and covariance of a Gaussian q"
 
 POINTS = 5
 LOOSE, TIGHT = 1e-8, 1e-11

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from refsm import theorems
 from refsm.theorems import page
 from refsm.theorems.statement import Statement
 
@@ -102,6 +103,12 @@ def test_the_closing_counts_rows_and_statements_and_says_what_is_not_shown():
     assert "What it does not show" in text
 
 
+def test_an_interruption_is_said_and_nothing_is_claimed():
+    text = " ".join(page.closing([some()], interrupted=True).split())
+    assert text.startswith("Interrupted: the other statements were not evaluated. 3 rows show")
+    assert "What this shows" not in text
+
+
 def test_a_failure_is_named_and_nothing_is_claimed():
     failing = Statement(5, "e = f", "here", 1.0, 2.0, 1.0, 0.5, "quadrature")
     text = page.closing([[*some(), failing]])
@@ -126,14 +133,13 @@ SYMBOL = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+|\b[A-Z]\b|\b(?:kl|mu|nu|lambda|dP
 
 def undefined(room):
     """Symbols in the names of a room's statements that neither the legend nor its group defines."""
-    there = " ".join([*page.SYMBOLS, *page.SYMBOLS.values(), getattr(room, "LETTERS", "")])
+    there = " ".join([*page.SYMBOLS, *page.SYMBOLS.values(), *theorems.letters()[room.GROUP]])
     defined = set(SYMBOL.findall(there))
     names = {s.name for make in room.MAKERS for s in make()}
     return {symbol for name in names for symbol in SYMBOL.findall(name)} - defined
 
 
-@pytest.mark.parametrize("room", ["decoder", "parametrisation", "chain", "small_noise", "denoiser",
-                                  "reconstruction", "sliced", "slice_variance", "binary",
-                                  "conditions", "blindness", "finite"])
+@pytest.mark.parametrize("room", [room for room in theorems.ROOMS
+                                  if importlib.import_module(f"refsm.theorems.{room}").MAKERS])
 def test_every_symbol_of_a_statement_is_in_the_legend_or_under_its_group(room):
     assert not undefined(importlib.import_module(f"refsm.theorems.{room}"))
