@@ -101,9 +101,10 @@ def minimize(J: Any, model: Model | Descent[Model], method: str = "L-BFGS-B",
     check_pair(J, record.model)
     goal = GOAL if tol is None else validation.positive(tol, "tol")
     box = box_of(bounds, record.model.ravel().size)
-    options = checked_options(method, options, more_options, bounds is not None)
-    fit = _Fit(J, record, max(goal, TOL) if tol is None else goal, box, Progress(None, progress))
+    line = Progress(None, progress)
+    fit = _Fit(J, record, TOL if tol is None else goal, box, line)
     try:
+        options = checked_options(method, options, more_options, bounds is not None)
         fit.start()
         reason = fit.search(method, options)
         if not reason:
@@ -114,7 +115,7 @@ def minimize(J: Any, model: Model | Descent[Model], method: str = "L-BFGS-B",
     except KeyboardInterrupt:
         raise record.interruption(Minimum) from None
     finally:
-        fit.line.close()
+        line.close()
 
 
 class _Reached(Exception):

@@ -18,10 +18,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-from refsm import validation
 from refsm.checks.differences import norm
 from refsm.checks.probe import Probe
-from refsm.checks.vectors import ParameterVector, numbers, on_vectors, source
+from refsm.checks.vectors import (ParameterVector, accuracy_of, in_floats, numbers, on_vectors,
+                                  source)
 from refsm.checks.verdict import Report, combined, judge
 from refsm.typing import Array, ArrayLike
 
@@ -57,7 +57,7 @@ def check_gradient(f: Callable[[Any], Any], gradient: Any, x: Any, *, accuracy: 
     """
     check_functions(f=f)
     at = ParameterVector(x)
-    accuracy = validation.positive(accuracy, "accuracy")
+    accuracy = accuracy_of(accuracy)
     flat = on_vectors(f, at, "a number")
     claimed = at.ravel(gradient(at.x) if callable(gradient) else gradient, "gradient")
     groups = list(zip(at.slices, at.scales(scale)))
@@ -81,11 +81,11 @@ def check_jacobian(f: Callable[[Array], Any], jacobian: Any, x: ArrayLike, *,
     """
     check_functions(f=f)
     at = ParameterVector(numbers(x, "x"))
-    accuracy = validation.positive(accuracy, "accuracy")
+    accuracy = accuracy_of(accuracy)
     flat = on_vectors(f, at, "an array")
     outputs, inputs = np.shape(f(at.x)), at.shapes[0]
     claimed = jacobian(at.x) if callable(jacobian) else jacobian
-    claimed = validation.array(claimed, "jacobian", outputs + inputs)
+    claimed = in_floats(claimed, "jacobian", outputs + inputs)
     claimed = claimed.reshape(math.prod(outputs), len(at.vector))
     group = at.slices[0], at.scales(scale)[0]
     probe = Probe(flat, at.vector, [group], complex_step, source(rng))

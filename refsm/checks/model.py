@@ -31,7 +31,7 @@ from refsm import validation
 from refsm.checks.differences import norm
 from refsm.checks.gradient import check_gradient
 from refsm.checks.probe import Probe
-from refsm.checks.vectors import ParameterVector, on_vectors, source
+from refsm.checks.vectors import ParameterVector, accuracy_of, on_vectors, source
 from refsm.checks.verdict import Report, combined, judge
 from refsm.energies.energy import Energy
 from refsm.quantities import QUANTITIES
@@ -60,13 +60,13 @@ def check_model(model: Energy, x: ArrayLike, *, accuracy: float = 1e-6,
         raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
     _check_names(model)
     check_finite_theta(model)
-    x, rng = model.points(x), source(rng)
+    x, rng, accuracy = model.points(x), source(rng), accuracy_of(accuracy)
     options: dict[str, Any] = {"accuracy": accuracy, "rng": rng, "complex_step": complex_step}
     has, parts = model.quantities, []
     if "score" in has:
         parts += _derivatives(model, x, scale=scale, **options)
     if {"gap", "energy"} <= has:
-        parts += _gaps(model, x, validation.positive(accuracy, "accuracy"))
+        parts += _gaps(model, x, accuracy)
     if len(model.theta):
         parts += _pullbacks(model, x, **options)
     if not parts:

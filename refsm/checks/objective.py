@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from refsm import validation
 from refsm.checks.gradient import check_gradient
 from refsm.checks.model import EXACT, at_theta, check_finite_theta, same
+from refsm.checks.vectors import accuracy_of
 from refsm.checks.verdict import Report, combined
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import Objective
@@ -38,7 +38,7 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6,
         raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
     J.check_model(model)
     check_finite_theta(model)
-    accuracy = validation.positive(accuracy, "accuracy")
+    accuracy = accuracy_of(accuracy)
     value, gradient = J.value_and_gradient(model)
     terms = J.weights * J.per_sample(model)                                             # (n,)
     off = EXACT * np.full(2, abs(terms).sum())

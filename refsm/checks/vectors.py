@@ -12,7 +12,8 @@ from refsm import validation
 from refsm.checks.differences import Function
 from refsm.typing import Array
 
-__all__ = ["ParameterVector", "numbers", "on_vectors", "source"]
+__all__ = ["ParameterVector", "accuracy_of", "in_floats", "numbers", "on_vectors",
+           "source"]
 
 SMALLEST, LARGEST = 1e-150, 1e150     # steps: 2^-100 of the least, and squares, are normal numbers
 REFUSALS = (ValueError, ArithmeticError, np.linalg.LinAlgError)    # f beyond its domain
@@ -63,7 +64,7 @@ class ParameterVector:
         if len(parts) != len(self.names):
             raise ValueError(f"{name} must have {len(self.names)} leaves as x has, "
                              f"but it has {len(parts)}")
-        leaves = [validation.array(part, f"{name} {leaf}".strip(), shape)
+        leaves = [in_floats(part, f"{name} {leaf}".strip(), shape)
                   for part, leaf, shape in zip(parts, self.names, self.shapes)]
         return np.concatenate([leaf.ravel() for leaf in leaves])
 
@@ -122,6 +123,23 @@ def numbers(value: Any, name: str) -> Array:
                          f"but it has dtype {a.dtype} and shape {a.shape}")
     validation.check_finite(np.atleast_1d(a), name)
     return a
+
+
+def accuracy_of(accuracy: Any) -> float:
+    """The relative error that is asked for: a number between 0 and 1."""
+    number = float(validation.positive(accuracy, "accuracy"))
+    if number >= 1:
+        raise ValueError(f"accuracy must be a relative error < 1, but it is {number:g}")
+    return number
+
+
+def in_floats(value: Any, name: str, shape: Any) -> Array:
+    """A finite array of a shape, exact rationals in floating point."""
+    a = validation.array(value, name, shape)
+    try:
+        return validation.inexact(a)
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, but an entry is beyond float64") from None
 
 
 def source(rng: np.random.Generator | None) -> np.random.Generator:
