@@ -64,7 +64,7 @@ path = []
 run = kept(lambda: refsm.minimize(
     refsm.DenoisingScoreMatching(clean, x_noisy, sigma), start, maxiter=200,
     callback=lambda k, model, value, norm: path.append(model)))
-model = run.model
+model, path = run.model, path or [start]
 
 # %% [markdown]
 # ## What was learned, on noise that was not seen

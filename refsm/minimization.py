@@ -37,7 +37,9 @@ import numpy as np
 
 from refsm import validation
 from refsm.barrier import Barrier, Point
-from refsm.descent import NOT_FINITE, REFUSALS, check_pair, evaluated, finite
+from refsm.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair, evaluated,
+                           finite)
+from refsm.energies.parameters import Parametric
 from refsm.fit_options import box_of, checked_options
 from refsm.newton import newton_step
 from refsm.run_record import Callback, Descent, Ended, Progress, RunRecord
@@ -47,7 +49,7 @@ from refsm.unbounded import collapse, fall
 
 __all__ = ["minimize", "Minimum"]
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=Parametric)
 
 ROUND = 200              # iterations of L-BFGS-B between two measurements of the scales
 MAXITER = 15000          # of L-BFGS-B, in all rounds
@@ -71,8 +73,8 @@ class Minimum(Descent[Model]):
     scaled_gradient: float = np.nan
 
 
-def minimize(J: Any, model: Model | Descent[Model], method: str = "L-BFGS-B",
-             callback: Callback | None = None, *, bounds: Any = None, tol: float | None = None,
+def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-BFGS-B",
+             callback: Callback[Model] | None = None, *, bounds: Any = None, tol: float | None = None,
              options: dict[str, Any] | None = None, progress: bool | None = None,
              **more_options: Any) -> Minimum[Model]:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on.
