@@ -23,9 +23,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, table
 
 FIGURE = figure_file("03_autoencoder", 
                      "Denoising score matching is a denoising autoencoder; five losses beside it.")
@@ -65,7 +65,8 @@ def descend(name, J, rate):
     def keep(k, model, value, norm):
         paths[name].append((model, value))
 
-    return refsm.gradient_descent(J, start, steps=STEPS, rate=rate, momentum=0.9, callback=keep)
+    return kept(lambda: refsm.gradient_descent(J, start, steps=STEPS, rate=rate, momentum=0.9,
+                                               callback=keep))
 
 
 runs = [descend("score matching", score_matching, RATE * 2 * sigma**4),

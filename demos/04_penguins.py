@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, table
 
 FIGURE = figure_file("04_penguins",
                      "A score field on real data in the plane, beside the Parzen field.")
@@ -61,9 +61,10 @@ W = 2 * rng.standard_normal((m, d))
 b = -(W * x[rng.choice(n, m)]).sum(axis=1)
 start = refsm.AutoencoderEnergy(W=W, b=b, c=np.zeros(d), sigma=sigma)
 path = []
-run = refsm.minimize(refsm.DenoisingScoreMatching(clean, x_noisy, sigma), start, maxiter=200,
-                     callback=lambda k, model, value, norm: path.append(model))
-model = run.model
+run = kept(lambda: refsm.minimize(
+    refsm.DenoisingScoreMatching(clean, x_noisy, sigma), start, maxiter=200,
+    callback=lambda k, model, value, norm: path.append(model)))
+model, path = run.model, path or [start]
 
 # %% [markdown]
 # ## What was learned, on noise that was not seen

@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, table
 
 FIGURE = figure_file("05_digits", "Denoising digits: one Tweedie step, ten steps along the score, "
                                   "the best affine denoiser, and the Parzen optimum.")
@@ -56,7 +56,7 @@ runs = []
 for _ in range(2):
     x = np.tile(train, (4, 1))
     J = refsm.DenoisingScoreMatching(x, noise.sample(x, rng), sigma)
-    runs.append(refsm.minimize(J, model, maxiter=80, maxcor=20))
+    runs.append(kept(lambda: refsm.minimize(J, model, maxiter=80)))
     model = runs[-1].model
     if runs[-1].interrupted:
         print("interrupted: what is learned so far follows, without a check")

@@ -23,9 +23,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, table
 
 FIGURE = figure_file("11_dask", "An objective over Dask blocks has the numbers of one machine.")
 try:
@@ -88,8 +88,13 @@ with Profiler() as profile:
     value_many, gradient_many = many.value_and_gradient(model)
 value_one, gradient_one = one.value_and_gradient(model)
 gap = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(gradient_many, gradient_one))
-runs = {name: refsm.gradient_descent(J, model, steps=20, rate=2e-4, momentum=0.9)
-        for name, J in (("Dask blocks", many), ("one array", one))}
+
+
+def descend(J):
+    return kept(lambda: refsm.gradient_descent(J, model, steps=20, rate=2e-4, momentum=0.9))
+
+
+runs = {name: descend(J) for name, J in (("Dask blocks", many), ("one array", one))}
 paths = {name: run.history.value for name, run in runs.items()}
 ends = [run.model.ravel() for run in runs.values()]
 distance = float(np.abs(ends[0] - ends[1]).max())

@@ -4,11 +4,11 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
 
-__all__ = ["INK", "SHADES", "Progress", "figure_file", "pyplot", "save", "table"]
+__all__ = ["INK", "SHADES", "Progress", "figure_file", "kept", "pyplot", "save", "table"]
 
 COLUMNS = 80
 IN_NOTEBOOK = "ipykernel" in sys.modules
@@ -58,6 +58,16 @@ def save(figure: Any, file: pathlib.Path) -> None:
     figure.savefig(file)
     sys.modules["matplotlib.pyplot"].close(figure)
     print(f"\npicture: {file}")
+
+
+def kept(fit: Callable[[], Any]) -> Any:
+    """What a fit returns; after Ctrl-C the result of what is done, `interrupted`."""
+    from refsm import DescentInterrupted
+
+    try:
+        return fit()
+    except DescentInterrupted as stop:
+        return stop.result
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

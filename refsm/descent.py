@@ -32,27 +32,36 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Callable, Iterator, Protocol, Sequence, TypeVar
 
 import numpy as np
 
 from refsm import validation
+from refsm.energies.parameters import Parametric
 from refsm.run_record import (Callback, Descent, DescentError, DescentInterrupted, Ended, Progress,
                               RunRecord)
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["gradient_descent", "Descent", "DescentError", "DescentInterrupted"]
+__all__ = ["gradient_descent", "Differentiable", "Descent", "DescentError", "DescentInterrupted"]
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=Parametric)
 Batch = tuple[Any, Any]                  # row numbers (None for all points), share
 
 REFUSALS = (ValueError, ArithmeticError, np.linalg.LinAlgError)    # of refused parameters
 NOT_FINITE = "the value or its gradient is not finite"
 
 
-def gradient_descent(J: Any, model: Model | Descent[Model], *, steps: int,
+class Differentiable(Protocol):
+    """What a fit needs of an objective."""
+
+    def value_and_gradient(self, model: Any, /) -> tuple[Any, Any]:
+        """The value at the model, and its gradient, of the type of `model.theta`."""
+
+
+def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
+                     model: Model | Descent[Model], *, steps: int,
                      rate: float | Callable[[int], float], momentum: float = 0.0,
-                     callback: Callback | None = None, batches: Sequence[ArrayLike] | None = None,
+                     callback: Callback[Model] | None = None, batches: Sequence[ArrayLike] | None = None,
                      batch_size: int | None = None, rng: np.random.Generator | None = None,
                      tol: float | None = None, progress: bool | None = None) -> Descent[Model]:
     """Some steps (1), (2) down the gradient of J, from `model` on.
@@ -88,7 +97,7 @@ def gradient_descent(J: Any, model: Model | Descent[Model], *, steps: int,
     record = RunRecord(model, callback)
     first, at, v = record.first, record.model, record.velocity
     made = J if callable(J) else None
-    objective = J if made is None else made(first)
+    objective: Any = J if made is None else made(first)
     check_pair(objective, at)
     steps = validation.count(steps, "steps")
     momentum = validation.not_negative(momentum, "momentum")

@@ -12,17 +12,19 @@ Equations
     (2)  f = J / unit,    unit = h size^2,   with the gradient s g / unit
 
 Derivation
-    (1), (2)  phi has the length 1, and f a mean curvature of 1: a tolerance of SciPy's means the
-              same for every energy and in all units, and the gradient of f has the length of the
-              scaled gradient.  s and unit are powers of 2, so that (1) and (2) are exact.
+    (1), (2)  A change of phi by 1 moves the model's score by as much as there is of it, and f has
+              a mean curvature of 1: a tolerance of SciPy's means the same for every energy and in
+              all units, and the gradient of f has the length of the scaled gradient.  s and unit
+              are powers of 2, so that (1) and (2) are exact.
 
 Method
     Beyond the parameters that the energy takes a method meets a barrier (`refsm.barrier`).
     L-BFGS-B runs in rounds of ROUND iterations; the scales are measured anew after each, because
     they change with theta (that of a mean is 1 / precision).  Where values agree to rounding,
     Newton steps go on (`refsm.newton`) as long as each halves the scaled gradient.  A fit has
-    converged where the scaled gradient is at most `tol` and `refsm.unbounded` finds no path on
-    which J falls without end.
+    converged where the scaled gradient is at most `tol`, the last Newton step was short (a long one
+    says that the minimum is far, perhaps at infinity), and `refsm.unbounded` finds no path on which
+    J falls without end.
 """
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ import numpy as np
 
 from refsm import validation
 from refsm.barrier import Barrier, Point
-from refsm.descent import NOT_FINITE, REFUSALS, check_pair, evaluated, finite
+from refsm.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair, evaluated,
+                           finite)
+from refsm.energies.parameters import Parametric
 from refsm.fit_options import box_of, checked_options
 from refsm.newton import newton_step
 from refsm.run_record import Callback, Descent, Ended, Progress, RunRecord
@@ -45,7 +49,7 @@ from refsm.unbounded import collapse, fall
 
 __all__ = ["minimize", "Minimum"]
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=Parametric)
 
 ROUND = 200              # iterations of L-BFGS-B between two measurements of the scales
 MAXITER = 15000          # of L-BFGS-B, in all rounds
@@ -54,7 +58,11 @@ STEEPEST = 3             # parameters along which a fall without end is looked f
 TOL = 1e-10
 GOAL = 1e-13             # where Newton steps end, unless a tolerance is given
 LEVEL = 1e-13            # values that differ by less, relatively, agree to rounding
+FAR = 1e-3               # a Newton step that is longer, relative to the size, is no last step
+LIMITS = {"maxiter", "maxfun", "maxfev"}
 LIMIT = re.compile(r"limit|maximum|max\. number|exceed", re.IGNORECASE)
+TOO_FAR = "a Newton step is still long: the minimum is far, perhaps at infinity"
+NO_STEP = "no step makes the value smaller"
 L_BFGS_B = {"ftol": 0.0, "maxcor": 20, "maxls": 40}
 
 
@@ -65,8 +73,8 @@ class Minimum(Descent[Model]):
     scaled_gradient: float = np.nan
 
 
-def minimize(J: Any, model: Model | Descent[Model], method: str = "L-BFGS-B",
-             callback: Callback | None = None, *, bounds: Any = None, tol: float | None = None,
+def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-BFGS-B",
+             callback: Callback[Model] | None = None, *, bounds: Any = None, tol: float | None = None,
              options: dict[str, Any] | None = None, progress: bool | None = None,
              **more_options: Any) -> Minimum[Model]:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on.
@@ -95,20 +103,21 @@ def minimize(J: Any, model: Model | Descent[Model], method: str = "L-BFGS-B",
     check_pair(J, record.model)
     goal = GOAL if tol is None else validation.positive(tol, "tol")
     box = box_of(bounds, record.model.ravel().size)
-    options = checked_options(method, options, more_options, bounds is not None)
-    fit = _Fit(J, record, max(goal, TOL) if tol is None else goal, box, Progress(None, progress))
+    line = Progress(None, progress)
+    fit = _Fit(J, record, TOL if tol is None else goal, box, line)
     try:
+        options = checked_options(method, options, more_options, bounds is not None)
         fit.start()
         reason = fit.search(method, options)
         if not reason:
-            fit.finish(goal)
+            fit.finish(goal, at_once=tol is not None)
         return fit.judged(reason)
     except Ended as end:
         return fit.judged(str(end), search=False)
     except KeyboardInterrupt:
         raise record.interruption(Minimum) from None
     finally:
-        fit.line.close()
+        line.close()
 
 
 class _Reached(Exception):
@@ -121,6 +130,7 @@ class _Fit:
     def __init__(self, J: Any, record: RunRecord, tol: float, box: tuple[Array, Array],
                  line: Progress) -> None:
         self.J, self.record, self.tol, self.box, self.line = J, record, tol, box, line
+        self.reach = 0.0
 
     def start(self) -> None:
         """The first evaluation, within the bounds."""
@@ -144,7 +154,7 @@ class _Fit:
 
     def rescale(self) -> None:
         """The scales at this point."""
-        self.scaling = Scaling(self.J, self.here.model, self.barrier.gradient, self.scaling.size)
+        self.scaling = Scaling(self.J, self.here.model, self.barrier.gradient)
 
     def free(self, theta: Array, g: Array) -> Array:
         """Whether each parameter may move downhill (N,): it may not where it meets a bound."""
@@ -173,7 +183,7 @@ class _Fit:
             if endless or self.size() <= self.tol:
                 return endless
             if not rounds or left <= 0:
-                return said if LIMIT.search(said) else ""
+                return said if LIMIT.search(said) and LIMITS & set(options) else ""
             if value - self.here.value <= LEVEL * abs(value):
                 return ""
 
@@ -211,16 +221,17 @@ class _Fit:
 
     # -- the end ----------------------------------------------------------------------------------
 
-    def finish(self, goal: float) -> None:
-        """Newton steps, as long as each halves the scaled gradient."""
-        for _ in range(NEWTON_STEPS):
+    def finish(self, goal: float, at_once: bool) -> None:
+        """Newton steps, as long as each halves the scaled gradient; none `at_once` at the goal."""
+        for turn in range(NEWTON_STEPS):
             size, theta = self.size(), self.here.theta
-            if size <= goal:
+            if size == 0 or (size <= goal and (turn or at_once)):
                 return
             g = self.here.model.ravel(self.here.gradient)
             try:
                 step = newton_step(self.barrier.gradient, theta, g, self.scaling,
                                    self.free(theta, g))
+                self.reach = float(np.linalg.norm(step / self.scaling.D)) / self.scaling.size
                 point = self.barrier.at(np.clip(theta + step, *self.box))
             except REFUSALS:
                 return
@@ -238,11 +249,12 @@ class _Fit:
         size = self.size()
         small = size <= self.tol
         endless = self.endless(edges=not small) if search else ""
-        why = endless or reason or ("" if small else "no step makes the value smaller")
+        far = self.reach > FAR
+        why = endless or reason or (TOO_FAR if far else "" if small else NO_STEP)
         side = "at most" if small else "above"
         reached = f"the scaled gradient is {size:.1e}, {side} {self.tol:.0e}"
         return self.record.result(f"{why}; {reached}" if why else reached, Minimum,
-                                  converged=small and not endless, scaled_gradient=size)
+                                  converged=small and not endless and not far, scaled_gradient=size)
 
     def endless(self, edges: bool) -> str:
         """How the value falls without end, in words, or nothing."""

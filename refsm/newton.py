@@ -58,7 +58,7 @@ def newton_step(gradient: Callable[[Array], Array], theta: Array, g: Array, scal
     s, p = np.zeros_like(r), r
     least = FORCING * np.linalg.norm(r)
     for _ in range(min(PRODUCTS, 2 * len(r))):
-        length = np.linalg.norm(p)
+        length = float(np.linalg.norm(p))
         if length == 0:
             break
         DHDp = D * hessian_along(gradient, theta, D * p, scaling.step(length))

@@ -20,13 +20,14 @@ from typing import Any, Callable, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from refsm.energies.parameters import Parametric
 from refsm.typing import Array
 
 __all__ = ["Callback", "History", "Descent", "DescentError", "DescentInterrupted", "Ended",
            "RunRecord", "Progress", "checked_callback"]
 
-Model = TypeVar("Model")
-Callback = Callable[[int, Any, float, float], Any]        # k, model, value, gradient norm
+Model = TypeVar("Model", bound=Parametric)
+Callback = Callable[[int, Model, float, float], Any]      # k, model, value, gradient norm
 EVERY = 0.2                                               # seconds between two lines of progress
 QUIET = 0.5                                               # seconds before the first
 
@@ -143,7 +144,7 @@ class RunRecord:
     entered anew.
     """
 
-    def __init__(self, start: Any, callback: Callback | None) -> None:
+    def __init__(self, start: Any, callback: Callback[Any] | None) -> None:
         before = start.history if isinstance(start, Descent) else ((), ())
         self.entries = [(float(value), float(norm)) for value, norm in zip(*before)][:-1]
         self.model = start.model if isinstance(start, Descent) else start

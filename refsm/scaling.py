@@ -7,9 +7,10 @@ Symbols
     J                the objective;  theta (N,) the parameters, as one vector
     x      (n, d)    its points, of weights w (n,)
     q      (n, d)    the model's score at x; its energy gap, where the points are binary
+    leaf             one of the arrays that theta consists of
     z                random signs, of the shape of q in (1) and of theta in (3)
     D      (N,)      scales
-    size   number    the length of the scaled parameters
+    size   number    the length of q
     g      (N,)      gradient of J,  H (N, N) its Hessian
     h      number    mean curvature of J along the scaled parameters
     t      number    a step of differences
@@ -17,7 +18,7 @@ Symbols
 Equations
     (1)  D_k        = ( sum_ni |w_n| (d q_ni / d theta_k)^2 )^(-1/2)
                     = ( mean over z of pullback(q = sqrt|w| z)_k^2 )^(-1/2)
-    (2)  size       = |theta / D|
+    (2)  size       = ( sum_ni |w_n| q_ni^2 )^(1/2)
     (3)  h          = mean over z of (D z)'H (D z) / N
     (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t |u / D| = eps^(1/3) size
     (5)  |g|_scaled = |D g| / (h size)
@@ -28,11 +29,12 @@ Derivation
          the diagonal of the Gauss-Newton matrix of sum_n w_n |q - target|^2 / 2.
     (3)  E[z'A z] = tr A: h is the mean eigenvalue of the Hessian in scaled parameters.
     (5)  D g / h is the step, in scaled parameters, to the minimum of a quadratic with the curvature
-         h in every direction; (5) is its length relative to theta.  It does not change with the
-         units of x, of theta or of J.
+         h in every direction: (5) is the change of q by it, relative to q.  It does not change with
+         the units of x, of theta or of J.
 
 Conventions
-    No scale is more than 10^8 times the least: a parameter that moves no score gets this one.
+    Within a leaf no scale is more than 10^8 times the least: a parameter that moves no score gets
+    this one.  Where the objective has no points or the model no pullback, q is theta and D is 1.
     SCALE_PROBES random signs give (1) to some 20 %, which is enough: a scale changes the path of a
     fit, not its minimum.
 
@@ -46,6 +48,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 
 __all__ = ["Scaling", "parameter_scales", "hessian_along"]
@@ -56,31 +59,35 @@ WIDEST = 1e8             # ratio of two scales
 EPS = float(np.finfo(float).eps)
 
 
-def parameter_scales(J: Any, model: Any) -> Array:
-    """D (N,), equation (1); ones where the objective has no points or the model no pullback.
+def parameter_scales(J: Any, model: Any) -> tuple[Array, float]:
+    """D (N,) and size, equations (1) and (2).
 
     The scale of a Gaussian's mean is 1 / P: a change by it moves the score P (mean - x) by 1.
 
     >>> from refsm import Gaussian, ImplicitScoreMatching
     >>> J = ImplicitScoreMatching([[3.0]])
     >>> parameter_scales(J, Gaussian([1.0], [[4.0]]))      # and that of P is 1 / |mean - x|
-    array([0.25, 0.5 ])
+    (array([0.25, 0.5 ]), 8.0)
     """
     theta = model.ravel()
     name = next((name for name in ("score", "gap") if name in getattr(model, "quantities", ())), "")
     if not name or getattr(J, "points", None) is None or getattr(J, "weights", None) is None:
-        return np.ones(theta.shape)
+        return np.ones(theta.shape), float(np.linalg.norm(theta))
     rng, x = np.random.default_rng(0), J.points
     root_w = np.sqrt(abs(np.asarray(J.weights, dtype=float)))[:, None]
     squares = np.zeros(theta.shape)
     for _ in range(SCALE_PROBES):
         z = rng.choice([-1.0, 1.0], size=x.shape)
         squares += model.ravel(model.pullback(x, **{name: root_w * z})) ** 2 / SCALE_PROBES
-    norm = np.sqrt(squares)
-    norm = np.where(np.isfinite(norm), norm, 0.0)
-    if not norm.any():
-        return np.ones(theta.shape)
-    return 1 / np.maximum(norm, norm.max() / WIDEST)                                  # (N,)  (1)
+    norm = np.sqrt(np.where(np.isfinite(squares), squares, 0.0))
+    D, start = np.empty(theta.shape), 0
+    for leaf in model.theta:
+        part = slice(start, start + np.size(leaf))
+        start = part.stop
+        least = norm[part].max() / WIDEST or norm.max() or 1.0
+        D[part] = 1 / np.maximum(norm[part], least)                                   # (k,)  (1)
+    q = getattr(model, QUANTITIES[name].method)(x)
+    return D, float(np.linalg.norm(root_w * q))                                       # ()  (2)
 
 
 def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, t: float) -> Array:
@@ -89,14 +96,12 @@ def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, t: float)
 
 
 class Scaling:
-    """Scales, size and curvature at one model; `least_size` is the size of an earlier one."""
+    """Scales, size and curvature at one model."""
 
-    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array],
-                 least_size: float = 0.0) -> None:
-        theta = model.ravel()
-        self.D = parameter_scales(J, model)
-        self.size = max(float(np.linalg.norm(theta / self.D)), least_size) or 1.0     # ()  (2)
-        self.h = self._curvature(gradient, theta)
+    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array]) -> None:
+        self.D, size = parameter_scales(J, model)
+        self.size = size or 1.0
+        self.h = self._curvature(gradient, model.ravel())
 
     def _curvature(self, gradient: Callable[[Array], Array], theta: Array) -> float:
         rng, D = np.random.default_rng(0), self.D

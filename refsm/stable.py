@@ -141,7 +141,8 @@ def exp(a: Array) -> Array:
     """
     a = _floating(a)
     if a.dtype != object:
-        return np.exp(a)
+        with np.errstate(over="ignore"):                 # infinity is the right value there
+            return np.exp(a)
     if (a != 0).any():
         raise ValueError("a must be 0 wherever it is an exact rational, "
                          "because exp of any other rational is irrational")

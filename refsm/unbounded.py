@@ -13,9 +13,9 @@ Equations
 
 Method
     Along (1) and (2) J falls without end, as far as can be seen, if it falls at the first steps,
-    more than half of all, and no step is smaller than a quarter of the one before: so falls a power
-    of t, or of the distance to the edge T of what the energy takes, and a logarithm, but no
-    function that levels off.
+    more than half of all, and no fall is smaller than the one before (by 5 % or more): so falls a
+    power of t or a logarithm, and so does a function with a pole at the edge T of what the energy
+    takes, but no function that levels off: the falls of t^-a shrink by 2^-a.
     (3) is for densities that collapse onto points or lines of the data.  There implicit score
     matching tends to minus infinity on a curved path, on which means and covariances move together;
     rounding ends it at some large negative value, nearly all of it the contributions of few points.
@@ -32,7 +32,7 @@ __all__ = ["fall", "collapse"]
 
 DOUBLINGS = 60
 HALVINGS = 40
-SHRINKS = 0.25           # a fall that is smaller than this times the last one levels off
+SHRINKS = 0.95           # a fall that is smaller than this times the last one levels off
 FEW = 20                 # one point in 20
 SHARE = 0.99
 GROWTH = 1e4             # times the contributions at the start
@@ -97,7 +97,7 @@ def _last_of_endless(J: Callable[[Array], float], theta: Array, p: Array, t: Arr
     for step in t:
         value = J(theta + step * p)
         falls = values[-1] - value
-        if not falls > 0 or (len(values) > 1 and falls < SHRINKS * (values[-2] - values[-1])):
+        if not falls > 0 or (len(values) > 2 and falls < SHRINKS * (values[-2] - values[-1])):
             break
         values.append(value)
     return values[-1] if len(values) > 1 + len(t) / 2 else here

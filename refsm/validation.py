@@ -67,7 +67,12 @@ def _widen_objects(a: Array, name: str) -> Array:
             and all(isinstance(entry, Rational) for entry in flat)):
         exact = [entry if isinstance(entry, Fraction) else Fraction(int(entry)) for entry in flat]
         return np.array(exact, dtype=object).reshape(a.shape)
-    return a.astype(np.float64 if all(isinstance(entry, Real) for entry in flat) else np.complex128)
+    real = all(isinstance(entry, Real) for entry in flat)
+    try:
+        return a.astype(np.float64 if real else np.complex128)
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, but an entry is beyond the range of "
+                         "float64") from None
 
 
 def array(value: ArrayLike, name: str, shape: Sequence[int | str]) -> Array:
@@ -151,10 +156,10 @@ def _number(value: object, name: str, domain: str) -> float:
         value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number {domain}, but it is {_brief(value)}")
-    if isinstance(value, (Fraction, np.longdouble)):
-        return value                                             # type: ignore[return-value]
     try:
-        return float(value)
+        number = float(value)
+        exact = isinstance(value, (Fraction, np.longdouble))
+        return value if exact else number                        # type: ignore[return-value]
     except OverflowError:
         raise ValueError(f"{name} must be finite, but it is {_brief(value)}") from None
 
@@ -195,6 +200,8 @@ def check_finite(a: Array, name: str, start: int = 0) -> None:
     `start` is the number of rows before the block `a`.
     """
     if not all_finite(a):
+        if a.ndim == 0:
+            raise ValueError(f"{name} must be finite, but it is {a}")
         index = np.argwhere(~np.isfinite(a))[0].tolist()
         place = (index[0] + start, *index[1:])
         raise ValueError(f"{name} must be finite, but it has {a[tuple(index)]} at {place}")

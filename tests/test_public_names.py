@@ -23,6 +23,17 @@ noisy = corruption.sample(x, np.random.default_rng(3))
 run = refsm.gradient_descent(refsm.DenoisingScoreMatching(x, noisy, corruption), model,
                              steps=3, rate=0.1)
 fitted: refsm.Gaussian = run.model
+
+
+def seen(k: int, model: refsm.Gaussian, value: float, norm: float) -> None:
+    print(k, model.mean, value, norm)
+
+
+try:
+    best = refsm.minimize(J, run, callback=seen, bounds=None, options={"maxiter": 3})
+    fitted = refsm.gradient_descent(lambda k: J, best, steps=3, rate=lambda k: 0.1).model
+except refsm.DescentInterrupted as stop:
+    print(stop.result.value, stop.result.converged)
 report = refsm.check_objective(J, fitted)
 verdict: str = report.verdict
 """

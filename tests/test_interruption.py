@@ -1,0 +1,141 @@
+"""Ctrl-C, as a real signal, at random moments: status 130 or a KeyboardInterrupt; nothing false."""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import refsm
+
+ROOT = pathlib.Path(refsm.__file__).parents[1]
+# 130 for the shell either way: CPython ends by the signal itself where an exec was cut short
+STOPPED = (130, -signal.SIGINT)
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+FITS = """
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import numpy as np, refsm
+    from refsm import data
+    x = data.penguins()
+    x_noisy = x + np.random.default_rng(0).standard_normal(x.shape)
+    J = refsm.DenoisingScoreMatching(x, x_noisy, 1.0)
+    W = np.random.default_rng(1).standard_normal((24, 2))
+    start = refsm.AutoencoderEnergy(W, np.zeros(24), x.mean(axis=0), sigma=1.0)
+    refsm.gradient_descent, refsm.minimize                 # loaded
+    try:
+        for fit in range(4):
+            print("fit", fit, flush=True)
+            result = {call}
+            print("done", fit, flush=True)
+    except refsm.DescentInterrupted as stop:
+        assert isinstance(stop, KeyboardInterrupt)
+        result = stop.result
+        assert result.interrupted and not result.converged
+        if result.steps:
+            value, gradient = J.value_and_gradient(result.model)
+            assert value == result.value, (value, result.value)
+        print("kept", result.steps, flush=True)
+        sys.exit(130)
+"""
+CALLS = {
+    "descent": "refsm.gradient_descent(J, start, steps=10**6, rate=1e-4, momentum=0.9)",
+    "minimize": "refsm.minimize(J, start, maxiter=10**6, options={'gtol': 0.0, 'ftol': 0.0})",
+}
+
+
+def interrupted(command, delay, ready=None):
+    """Run a command, send SIGINT some seconds after it is ready; status, stdout, stderr."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=env, cwd=ROOT, start_new_session=True)
+    head = ""
+    if ready is not None:
+        while ready not in head:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            head += line
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, head + out, err
+
+
+@POSIX
+@pytest.mark.parametrize("which", CALLS)
+def test_a_loop_of_fits_stops_at_ctrl_c_and_keeps_what_is_done(which):
+    program = textwrap.dedent(FITS.format(call=CALLS[which]))
+    status, out, err = interrupted([sys.executable, "-c", program], 0.3, "fit 0")
+    assert status in STOPPED, err
+    assert "kept" in out
+    assert "fit 1" not in out
+
+
+MOMENTS = np.random.default_rng(0).uniform(0.02, 1.0, 50)
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(0, 50, 5))
+@pytest.mark.parametrize("which", CALLS)
+def test_a_descent_at_random_moments(which, k):
+    program = textwrap.dedent(FITS.format(call=CALLS[which]))
+    status, out, err = interrupted([sys.executable, "-c", program], MOMENTS[k], "fit 0")
+    assert status in STOPPED, err
+    assert "kept" in out
+    assert "fit 1" not in out
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(1, 50, 5))
+def test_reproduce_at_random_moments(k):
+    """What is printed up to then holds; nothing is said to have failed."""
+    command = [sys.executable, "-m", "refsm", "reproduce"]
+    status, out, err = interrupted(command, 1 + 4 * MOMENTS[k])
+    if status == 0:
+        pytest.skip("it was done")
+    assert status in STOPPED, err
+    assert "FAIL" not in out
+    assert " NO" not in out
+    assert "Traceback" not in err
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(2, 50, 5))
+def test_verify_at_random_moments(k, tmp_path):
+    (tmp_path / "mine.py").write_text(textwrap.dedent("""
+        import time
+
+        def dsm(case):
+            time.sleep(0.5)
+            target = (case.x - case.x_noisy) / case.sigma**2
+            return ((case.score(case.x_noisy) - target) ** 2).sum(axis=1).mean() / 2
+    """))
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from refsm.cli import main; " \
+              "sys.exit(main(['verify', 'mine:dsm', '--objective', 'dsm']))"
+    status, out, err = interrupted([sys.executable, "-c", program], 1 + 3 * MOMENTS[k])
+    assert status in STOPPED, err
+    assert "FAIL" not in out
+    assert "PASS" not in out
+    assert "Traceback" not in err
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(3, 50, 5))
+def test_a_demo_at_random_moments(k, tmp_path):
+    """The descent of demo 04 is cut short: it says so, and checks no claim."""
+    command = [sys.executable, "-m", "demos.04_penguins", "--figure", str(tmp_path / "a.png")]
+    status, out, err = interrupted(command, 1.5 + 2 * MOMENTS[k])
+    assert "AssertionError" not in err
+    if status == 0:
+        assert out
+    else:
+        assert status in STOPPED, err

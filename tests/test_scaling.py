@@ -1,0 +1,85 @@
+"""Scales against derivatives written out, curvature against Hessians, and both in other units."""
+import numpy as np
+import pytest
+from bowls import float_bowl
+
+import refsm
+from refsm import scaling
+from refsm.scaling import Scaling, hessian_along, parameter_scales
+
+N, D = 7, 3
+
+
+def gaussian(unit=1.0):
+    rng = np.random.default_rng(2)
+    A = rng.standard_normal((D, D))
+    x = rng.standard_normal((N, D)) * unit
+    return x, refsm.Gaussian(rng.standard_normal(D) * unit, (A @ A.T + np.eye(D)) / unit**2)
+
+
+def gradient_of(J, model):
+    return lambda theta: model.ravel(J.gradient(model.unravel(theta)))
+
+
+def test_a_scale_is_the_change_that_moves_the_score_by_one(monkeypatch):
+    """psi = -P (x - mean): |d psi / d mean_k| = |P_k|; P_ik and P_ki move psi by y_k and y_i."""
+    monkeypatch.setattr(scaling, "SCALE_PROBES", 20000)
+    x, model = gaussian()
+    scales, size = parameter_scales(refsm.ImplicitScoreMatching(x), model)
+    P, y = model.precision, x - model.mean
+    square = (y * y).mean(axis=0)
+    mean = 1 / np.sqrt((P * P).sum(axis=0))
+    # the gradient for P is (G + G') / 2 with G_ik = -p_i y_k
+    precision = 1 / np.sqrt((square[:, None] + square[None, :] + 2 * np.diag(square)) / 4)
+    # 20,000 probes: 1 / sqrt(2 * 20000) = 0.5 %, times three
+    np.testing.assert_allclose(scales[:D], mean, rtol=0.015)
+    np.testing.assert_allclose(scales[D:].reshape(D, D), precision, rtol=0.015)
+    assert size == pytest.approx(np.sqrt((model.score(x) ** 2).sum() / N), rel=1e-14)
+
+
+def test_a_binary_energy_is_scaled_by_its_gaps():
+    rng = np.random.default_rng(4)
+    x = (rng.random((N, D)) < 0.5).astype(float)
+    model = refsm.BernoulliRBM(np.zeros((5, D)), np.zeros(5), np.zeros(D))
+    scales, size = parameter_scales(refsm.PseudoLikelihood(x), model)
+    c = scales[-D:]                                     # gap_i = c_i (2 x_i - 1) where W = 0
+    assert (abs(np.log(c)) < 1).all()
+    assert size == 0
+    assert Scaling(refsm.PseudoLikelihood(x), model, lambda theta: theta).size == 1
+
+
+def test_without_points_all_scales_are_one():
+    J, model = float_bowl()
+    scales, size = parameter_scales(J, model)
+    assert np.array_equal(scales, np.ones(3))
+    assert size == np.linalg.norm(model.ravel())
+
+
+def test_the_scaled_gradient_has_no_units():
+    values = []
+    for unit in (1.0, 1e-5, 1e7):
+        x, model = gaussian(unit)
+        J = refsm.ImplicitScoreMatching(x)
+        there = Scaling(J, model, gradient_of(J, model))
+        values.append(there.gradient_size(model.ravel(J.gradient(model))))
+    np.testing.assert_allclose(values, values[0], rtol=1e-6)     # differences in h: eps^(2/3)
+
+
+def test_products_with_a_hessian_of_a_quadratic_are_exact():
+    J, model = float_bowl()
+
+    def gradient(theta):
+        return np.concatenate(J.curvature) * (theta - np.concatenate(J.centre))
+
+    u = np.array([0.3, -2.0, 0.7])
+    np.testing.assert_allclose(hessian_along(gradient, model.ravel(), u, 1e-3),
+                               np.concatenate(J.curvature) * u, rtol=1e-10)
+    there = Scaling(J, model, gradient)
+    assert there.h == pytest.approx((3.0 + 0.5 + 0.7) / 3, rel=1e-8)
+
+
+def test_where_differences_leave_the_domain_the_curvature_is_one():
+    def refused(theta):
+        raise ValueError("beyond")
+
+    assert Scaling(*float_bowl(), refused).h == 1.0

@@ -1,0 +1,54 @@
+"""Functions that fall without end, and functions that look so for a while."""
+import numpy as np
+import pytest
+
+from refsm.unbounded import collapse, fall
+
+START, ALONG = np.array([1.0]), [np.array([1.0])]
+
+
+@pytest.mark.parametrize("J", [
+    lambda x: -x[0], lambda x: -1e-3 * x[0] ** 2, lambda x: -np.log(1 + x[0]), lambda x: 3 - x[0] ** 0.4,
+])
+def test_powers_and_logarithms_fall_without_end(J):
+    assert fall(J, START, ALONG).startswith("unbounded below: along a line the value falls from")
+
+
+@pytest.mark.parametrize("J", [
+    lambda x: 1 / x[0], lambda x: np.exp(-x[0]), lambda x: (x[0] - 1e6) ** 2, lambda x: x[0],
+    lambda x: 3.0, lambda x: -np.sin(x[0]), lambda x: -x[0] / (1 + 1e-3 * x[0]),
+])
+def test_what_levels_off_or_rises_does_not(J):
+    assert fall(J, START, ALONG) == ""
+
+
+def test_a_fall_towards_the_edge_of_the_domain_is_found():
+    def J(x):
+        return -1 / (3 - x[0]) if x[0] < 3 else np.nan
+
+    assert "the value falls from -0.5 to" in fall(J, START, ALONG)
+    assert fall(J, START, ALONG, edges=False) == ""
+    assert fall(lambda x: np.log(3 - x[0]) if x[0] < 3 else np.nan, START, ALONG)
+    assert not fall(lambda x: np.sqrt(3 - x[0]) if x[0] < 3 else np.nan, START, ALONG)
+
+
+def test_overflow_is_an_end_of_the_path():
+    assert fall(lambda x: -x[0] ** 9 if x[0] < 1e30 else -np.inf, START, ALONG)
+
+
+def test_directions_that_lead_nowhere_are_left_out():
+    nowhere = [np.zeros(1), np.array([np.nan])]
+    assert fall(lambda x: -x[0], START, nowhere) == ""
+    assert fall(lambda x: -x[0], START, nowhere + ALONG)
+
+
+def test_few_points_with_the_whole_of_a_large_negative_value():
+    at_start = np.full(60, -0.1)
+    contributions = np.full(60, -0.1)
+    contributions[[7, 50]] = -1e6
+    found = collapse(contributions, at_start)
+    assert found == ("unbounded below, as far as can be seen: the energy collapses onto 3 or fewer "
+                     "of the 60 points, which have 100% of the value -2e+06")
+    assert collapse(np.full(60, -1e6), at_start) == ""             # all points alike
+    assert collapse(-contributions, at_start) == ""                # a large positive value
+    assert collapse(contributions / 1e3, at_start) == ""           # not large
