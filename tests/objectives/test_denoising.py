@@ -3,8 +3,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from example_energies import energies
 from oracles import complex_gradient, relative_gap
-from test_score_matching import energies
 
 from refsm.corruption import (CovarianceCorruption, DiagonalCorruption, GaussianCorruption,
                               ScaledCorruption)

@@ -463,7 +463,7 @@ def test_rows_are_a_slice_indices_or_a_mask(make):
     J = make(*data())
     terms = J.per_sample(energy())
     mask = np.array([True, False, False, True, True, False, True])
-    for rows in (slice(5, 0, -2), [-1, 3, 3], np.array([6, 2], dtype=np.uint8), mask):
+    for rows in (slice(5, 0, -2), [-1, 3, 3], [-7, 6], np.array([6, 2], dtype=np.uint8), mask):
         found = J.take(rows).per_sample(energy())
         assert relative_gap(found, terms[rows]) < 1e-14      # another block size, another rounding
 
@@ -476,12 +476,13 @@ def test_rows_are_a_slice_indices_or_a_mask(make):
     (3, r"rows must be .* at least one index, but it has shape \(\) and dtype int64"),
     ([[1, 2, 3], [4, 5, 6]], r"rows must be .*, but it has shape \(2, 3\) and dtype int64"),
     ([0.5], r"rows must be .*, but it has shape \(1,\) and dtype float64"),
-    ([[1], [2, 3]], "rows must be a slice or a one-dimensional array"),
+    ([[1], [2, 3]], r"rows must be .* at least one index, but it has shape \(0,\)"),
     ("abc", "rows must be a slice or a one-dimensional array"),
     (None, r"rows must be .*, but it has shape \(\) and dtype object"),
     ([True, False, True], r"rows must be .*, but it has shape \(3,\) and dtype bool"),
     (np.zeros(7, bool), r"rows must be .* at least one index"),
     ([3, 7], "rows must be indices of 7 points, but one of them is 7$"),
+    ([-7, 7], "rows must be indices of 7 points, but one of them is 7$"),
     ([-8, 3], "rows must be indices of 7 points, but one of them is -8$"),
 ])
 def test_rows_that_select_nothing_are_refused_in_one_sentence(rows, sentence):

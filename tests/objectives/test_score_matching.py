@@ -1,37 +1,23 @@
 """Explicit, implicit and regularised score matching: terms, cotangents, gradients, statement 2."""
 import numpy as np
 import pytest
+from example_energies import energies
 from oracles import complex_gradient, relative_gap
 
-from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian import Gaussian
-from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.energies.mixture import GaussianMixture
 from refsm.energies.parzen import Parzen
 from refsm.expectations import box, gauss_hermite, trapezoid
 from refsm.objectives.score_matching import (ExplicitScoreMatching, ImplicitScoreMatching,
                                              RegularizedScoreMatching)
 
-N, D, M = 7, 3, 5
+N, D = 7, 3
 STRENGTH = 0.3
 
 
 def data(seed=0):
     rng = np.random.default_rng(seed)
     return rng.standard_normal((N, D)), rng.standard_normal((N, D)), rng.uniform(0.5, 1.5, size=N)
-
-
-def energies(d=D, seed=1):
-    rng = np.random.default_rng(seed)
-    W, b, c = rng.standard_normal((M, d)), rng.standard_normal(M), rng.standard_normal(d)
-    A = rng.standard_normal((d, d)) / 3
-    return [
-        AutoencoderEnergy(W, b, c, sigma=0.61),
-        GaussianBernoulliRBM(W, b, c, rng.standard_normal(d) / 4),
-        Gaussian(rng.standard_normal(d), A @ A.T + np.eye(d) / 2),
-        GaussianMixture([0.4, 0.6], rng.standard_normal((2, d)),
-                        np.stack([np.eye(d) / 2, np.eye(d) + A @ A.T]))
-    ]
 
 
 each_energy = pytest.mark.parametrize("model", energies(), ids=lambda model: type(model).__name__)
