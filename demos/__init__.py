@@ -15,8 +15,6 @@
     python -m demos.13_levels        a tied autoencoder at each of eight noise levels, and samples
     python -m demos.14_positive      positive data: what h does at the boundary
     python -m demos.15_sources       separating mixed sources
-    python -m demos.12_diffusion     a diffusion model with exact scores: noise, flow, samples
-    python -m demos.13_levels        digits from noise: an autoencoder at each of eight levels
     python -m demos.16_checkers      what a derivative checker can see, and what not
     python -m demos.17_small_noise   bias of the smoothed score, variance of the loss
     python -m demos.18_your_own      an energy and an objective of your own, checked
