@@ -128,11 +128,8 @@ def same_path(setting: Setting) -> list[Statement]:
 
 
 def _end(J: Any, model: AutoencoderEnergy, rate: float) -> Array:
-    """theta after the descent; half a descent compares nothing, so an interruption is passed on."""
-    descent = gradient_descent(J, model, steps=STEPS, rate=rate, progress=False)
-    if descent.interrupted:
-        raise KeyboardInterrupt
-    return descent.model.ravel()
+    """theta after the descent; an interruption of it is one of the statement."""
+    return gradient_descent(J, model, steps=STEPS, rate=rate, progress=False).model.ravel()
 
 
 def rbm_is_autoencoder(setting: Setting) -> list[Statement]:

@@ -285,15 +285,20 @@ def test_a_descent_at_this_rate_hardly_amplifies_a_change_of_its_start(monkeypat
 
 
 def test_a_descent_that_is_interrupted_compares_nothing(monkeypatch):
-    real = denoising.gradient_descent
+    """Ctrl-C while a gradient is computed, in the third step of the first descent."""
+    calls = []
 
-    def stopped(J, model, *, steps, rate, progress):
-        end = real(J, model, steps=steps - 1, rate=rate)
-        return type(end)(end.model, end.history, interrupted=True)
+    class Stopped(refsm.DenoisingScoreMatching):
+        def value_and_gradient(self, model):
+            calls.append(model)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return super().value_and_gradient(model)
 
-    monkeypatch.setattr(denoising, "gradient_descent", stopped)
+    monkeypatch.setattr(denoising, "DenoisingScoreMatching", Stopped)
     with pytest.raises(KeyboardInterrupt):
         denoising.same_path(setting())
+    assert len(calls) == 3
 
 
 def test_statements_on_the_data_hold_at_the_ends():
