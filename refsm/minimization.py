@@ -74,7 +74,8 @@ class Minimum(Descent[Model]):
 
 
 def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-BFGS-B",
-             callback: Callback[Model] | None = None, *, bounds: Any = None, tol: float | None = None,
+             callback: Callback[Model] | None = None, *, bounds: Any = None,
+             tol: float | None = None,
              options: dict[str, Any] | None = None, progress: bool | None = None,
              **more_options: Any) -> Minimum[Model]:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on.
