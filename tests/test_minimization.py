@@ -306,6 +306,13 @@ def test_bounds_hold_and_the_rest_is_at_its_minimum(make):
     assert found.model.theta.p[0] <= 0.5
 
 
+@pytest.mark.parametrize("edge, pair", [(1.1, (1.1, None)), (0.9, (None, 0.9))])
+def test_a_small_gradient_against_a_bound_counts_for_nothing(edge, pair):
+    found = minimize(*float_bowl(), bounds=[pair, (None, None), (None, None)])
+    assert found.converged
+    np.testing.assert_allclose(found.model.ravel(), [edge, -2.0, 5.0], rtol=1e-9)
+
+
 def test_a_start_beyond_the_bounds_is_moved_to_them():
     found = minimize(*float_bowl(), bounds=[(0.0, None)] * 3)
     assert found.converged

@@ -9,7 +9,8 @@ START, ALONG = np.array([1.0]), [np.array([1.0])]
 
 
 @pytest.mark.parametrize("J", [
-    lambda x: -x[0], lambda x: -1e-3 * x[0] ** 2, lambda x: -np.log(1 + x[0]), lambda x: 3 - x[0] ** 0.4,
+    lambda x: -x[0], lambda x: -1e-3 * x[0] ** 2, lambda x: -np.log(1 + x[0]),
+    lambda x: 3 - x[0] ** 0.4,
 ])
 def test_powers_and_logarithms_fall_without_end(J):
     assert fall(J, START, ALONG).startswith("unbounded below: along a line the value falls from")
