@@ -61,7 +61,8 @@ class Differentiable(Protocol):
 def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
                      model: Model | Descent[Model], *, steps: int,
                      rate: float | Callable[[int], float], momentum: float = 0.0,
-                     callback: Callback[Model] | None = None, batches: Sequence[ArrayLike] | None = None,
+                     callback: Callback[Model] | None = None,
+                     batches: Sequence[ArrayLike] | None = None,
                      batch_size: int | None = None, rng: np.random.Generator | None = None,
                      tol: float | None = None, progress: bool | None = None) -> Descent[Model]:
     """Some steps (1), (2) down the gradient of J, from `model` on.

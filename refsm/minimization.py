@@ -74,9 +74,9 @@ class Minimum(Descent[Model]):
 
 
 def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-BFGS-B",
-             callback: Callback[Model] | None = None, *, bounds: Any = None, tol: float | None = None,
-             options: dict[str, Any] | None = None, progress: bool | None = None,
-             **more_options: Any) -> Minimum[Model]:
+             callback: Callback[Model] | None = None, *, bounds: Any = None,
+             tol: float | None = None, options: dict[str, Any] | None = None,
+             progress: bool | None = None, **more_options: Any) -> Minimum[Model]:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on.
 
     model     an energy, or the result of an earlier run, whose history is continued

@@ -14,7 +14,7 @@ from refsm.objectives.score_matching import ExplicitScoreMatching, ImplicitScore
 
 
 def by_hand(J, model, steps, rate_at, momentum):
-    """(1), (2) on the vector of parameters: theta_k+1 = theta_k - rate g_k + momentum (theta_k - theta_k-1)."""
+    """(1), (2) on vectors: the next is theta_k - rate g_k + momentum (theta_k - theta_(k-1))."""
     a, c = np.concatenate(J.curvature), np.concatenate(J.centre)
     path = [model.ravel()]
     for k in range(steps):

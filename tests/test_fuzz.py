@@ -130,7 +130,8 @@ def wrong(rng, name):
     shape = tuple(rng.integers(0, 5, size=rng.integers(0, 4)))
     pool = [
         None, True, False, "", "a", "0.3", b"x", 0, -1, 2.5, -0.0, 0.0, np.nan, np.inf, -np.inf, 1j,
-        Fraction(1, 3), np.int64(3), np.float32(0.37), np.array(0.37), np.array([0.3]), {}, {"a": 1},
+        Fraction(1, 3), np.int64(3), np.float32(0.37), np.array(0.37), np.array([0.3]), {},
+        {"a": 1},
         [], [[]], (), [None], ["a"], [[1.0, 2.0], [3.0]], set(), object, Opaque(), len, lambda: 3,
         lambda *_: None, iter([1]), range(3), slice(0, 2), np.zeros(shape), np.ones(shape, int),
         np.full(shape, np.nan), np.full(shape, "a"), np.full(shape, None), np.zeros(shape, "M8[D]"),

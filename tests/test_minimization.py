@@ -60,7 +60,8 @@ def test_a_gaussian_by_denoising_is_a_linear_regression(name, sigma, precision):
 @pytest.mark.slow
 def test_a_gaussian_of_noisy_digits_is_maximum_likelihood():
     x = noisy(data.digits(), 0.3)
-    found = minimize(refsm.ImplicitScoreMatching(x), refsm.Gaussian(np.zeros(64), np.eye(64)))
+    start = refsm.Gaussian(x.mean(axis=0), np.diag(1 / x.var(axis=0)))
+    found = minimize(refsm.ImplicitScoreMatching(x), start)
     expected = np.linalg.inv(np.cov(x.T, bias=True))
     assert found.converged
     np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=1e-8, atol=1e-8)
@@ -304,6 +305,13 @@ def test_bounds_hold_and_the_rest_is_at_its_minimum(make):
     assert found.converged
     np.testing.assert_allclose(found.model.ravel(), [0.5, -1.0, 5.0], rtol=1e-9)
     assert found.model.theta.p[0] <= 0.5
+
+
+@pytest.mark.parametrize("edge, pair", [(1.1, (1.1, None)), (0.9, (None, 0.9))])
+def test_a_small_gradient_against_a_bound_counts_for_nothing(edge, pair):
+    found = minimize(*float_bowl(), bounds=[pair, (None, None), (None, None)])
+    assert found.converged
+    np.testing.assert_allclose(found.model.ravel(), [edge, -2.0, 5.0], rtol=1e-9)
 
 
 def test_a_start_beyond_the_bounds_is_moved_to_them():

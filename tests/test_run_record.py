@@ -34,7 +34,8 @@ def shown(screen, on, steps=7):
 def test_the_line_is_written_now_and_then(screen):
     """Looks at 0.15, 0.30, ... s: the first line after 0.5 s, then each at least 0.2 s later."""
     assert shown(screen, True).split("\r") == [
-        "", "step 3 of 7, value 0.375, 1 s left \x1b[K", "step 5 of 7, value 0.625, 0 s left \x1b[K",
+        "", "step 3 of 7, value 0.375, 1 s left \x1b[K",
+        "step 5 of 7, value 0.625, 0 s left \x1b[K",
         "step 7 of 7, value 0.875, 0 s left \x1b[K", "\x1b[K"]
 
 

@@ -2,13 +2,15 @@
 import numpy as np
 import pytest
 
+from refsm import unbounded
 from refsm.unbounded import collapse, fall
 
 START, ALONG = np.array([1.0]), [np.array([1.0])]
 
 
 @pytest.mark.parametrize("J", [
-    lambda x: -x[0], lambda x: -1e-3 * x[0] ** 2, lambda x: -np.log(1 + x[0]), lambda x: 3 - x[0] ** 0.4,
+    lambda x: -x[0], lambda x: -1e-3 * x[0] ** 2, lambda x: -np.log(1 + x[0]),
+    lambda x: 3 - x[0] ** 0.4,
 ])
 def test_powers_and_logarithms_fall_without_end(J):
     assert fall(J, START, ALONG).startswith("unbounded below: along a line the value falls from")
@@ -30,6 +32,24 @@ def test_a_fall_towards_the_edge_of_the_domain_is_found():
     assert fall(J, START, ALONG, edges=False) == ""
     assert fall(lambda x: np.log(3 - x[0]) if x[0] < 3 else np.nan, START, ALONG)
     assert not fall(lambda x: np.sqrt(3 - x[0]) if x[0] < 3 else np.nan, START, ALONG)
+
+
+@pytest.mark.parametrize("p", [4.0, 2.0, 0.25, 1e-3])
+def test_the_edge_is_found_at_any_distance(p):
+    """At x = 3 by p from x = 1: at t = 2 / p.  The last step goes to T (1 - 2^-40)."""
+    def J(x):
+        return -1 / (3 - x[0]) if x[0] < 3 else np.nan
+
+    along = [np.array([p])]
+    t = unbounded._to_the_edge(J, START, along[0])
+    np.testing.assert_allclose(t, 2 / p * (1 - 0.5 ** np.arange(1, 41)), rtol=1e-12)
+    assert fall(J, START, along).endswith("from -0.5 to -5.5e+11")
+
+
+def test_a_fall_that_is_slower_from_the_third_step_on_is_one_that_levels_off():
+    steps = iter([0.0, -1.0, -1.5, -1.9, -2.2, -2.4])
+
+    assert fall(lambda x: next(steps), START, ALONG, edges=False) == ""
 
 
 def test_overflow_is_an_end_of_the_path():
