@@ -59,8 +59,11 @@ with Progress("levels", of=len(levels)) as progress:
     for level, s in zip(levels, sigma):
         J = refsm.DenoisingAutoencoderLoss(x, level.sample(x, rng))
         start = refsm.AutoencoderEnergy(*theta, sigma=s)
-        run = refsm.gradient_descent(J, start, steps=steps, rate=lambda k: 0.02 * (1 - k / steps),
-                                     momentum=0.9, batches=list(batches))
+        try:
+            run = refsm.gradient_descent(J, start, steps=steps, batches=list(batches),
+                                         rate=lambda k: 0.02 * (1 - k / steps), momentum=0.9)
+        except refsm.DescentInterrupted as stop:
+            run = stop.result
         theta = run.model.theta
         models.append(run.model)
         path.append((J.value(start), J.value(run.model)))
