@@ -97,7 +97,7 @@ table(["sigma", "of the noise", "autoencoder", "best affine", "Parzen"], rows)
 #
 # Annealed Langevin from pure noise, 20 steps at each level, then one Tweedie step that takes the
 # last noise away. (With many more steps some chains leave the digits for good: at little noise an
-# energy is trained close to digits only, and nothing says that it rises elsewhere.)
+# energy is trained close to digits only, and it need not rise elsewhere.)
 
 # %%
 chains, k_last, snapshots = 40, 20, []
