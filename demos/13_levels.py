@@ -59,8 +59,11 @@ with Progress("levels", of=len(levels)) as progress:
     for level, s in zip(levels, sigma):
         J = refsm.DenoisingAutoencoderLoss(x, level.sample(x, rng))
         start = refsm.AutoencoderEnergy(*theta, sigma=s)
-        run = refsm.gradient_descent(J, start, steps=steps, rate=lambda k: 0.02 * (1 - k / steps),
-                                     momentum=0.9, batches=list(batches))
+        try:
+            run = refsm.gradient_descent(J, start, steps=steps, batches=list(batches),
+                                         rate=lambda k: 0.02 * (1 - k / steps), momentum=0.9)
+        except refsm.DescentInterrupted as stop:
+            run = stop.result
         theta = run.model.theta
         models.append(run.model)
         path.append((J.value(start), J.value(run.model)))
@@ -94,7 +97,7 @@ table(["sigma", "of the noise", "autoencoder", "best affine", "Parzen"], rows)
 #
 # Annealed Langevin from pure noise, 20 steps at each level, then one Tweedie step that takes the
 # last noise away. (With many more steps some chains leave the digits for good: at little noise an
-# energy is trained close to digits only, and nothing says that it rises elsewhere.)
+# energy is trained close to digits only, and it need not rise elsewhere.)
 
 # %%
 chains, k_last, snapshots = 40, 20, []

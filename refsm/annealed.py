@@ -61,9 +61,11 @@ def annealed_langevin(models: Sequence[Any], x: ArrayLike, step: ArrayLike, step
     >>> round(float(x.mean()), 1), round(float(x.var()))       # N(2, 2), wider by the step's bias
     (2.0, 2)
     """
-    if not isinstance(models, (list, tuple)) or not models:
+    if not isinstance(models, (list, tuple)):
         raise TypeError("models must be a list of energies, one per level, "
-                        f"but it is a {type(models).__name__} {'of none' * (not models)}".rstrip())
+                        f"but it is a {type(models).__name__}")
+    if not models:
+        raise ValueError("models must have an energy for each level, but there is none")
     L = len(models)
     sizes = np.full(L, step) if np.ndim(step) == 0 else step        # type: ignore[arg-type]
     sizes = validation.array(sizes, "step", (L,))

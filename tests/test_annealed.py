@@ -79,8 +79,8 @@ def test_steps_are_the_smallest_times_the_ratio_of_variances():
         ),
         (
             lambda: annealed_langevin([], np.ones((5, 1)), 0.1, 3, np.random.default_rng(0)),
-            TypeError,
-            "^models must be a list of energies, one per level, but it is a list of none$",
+            ValueError,
+            "^models must have an energy for each level, but there is none$",
         ),
         (
             lambda: annealed_langevin(

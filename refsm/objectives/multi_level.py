@@ -48,9 +48,10 @@ Sources
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ from refsm.corruption import corruption
 from refsm.immutable import readonly_copy
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.objective import LocalLoss, Objective
+from refsm.rows import row_blocks
 from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["MultiLevelDenoising"]
@@ -154,6 +156,25 @@ class MultiLevelDenoising(Objective):
         cotangent = np.stack([lam * part[1]["score"]                                # (L, n, d)  (3)
                               for lam, part in zip(self.level_weights, parts)])
         return term, {"score": cotangent}
+
+    def blocks(self, model: Any) -> Iterator[Objective]:
+        """The objective as a sum of objectives of fewer points, each evaluated as one block."""
+        self.check_model(model)
+        width = max(energy.width for energy in self.models(model))
+        for rows in row_blocks(len(self.x), width):
+            yield self.take(rows)
+
+    def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:
+        """The terms at all points as one block, and the function that pulls their sum back."""
+        parts = [level.forward(energy) for level, energy in zip(self.levels, self.models(model))]
+        term = sum(lam * part[0] for lam, part in zip(self.level_weights, parts))       # (n,)  (1)
+
+        def backward() -> Any:
+            leaves = [[lam * leaf for leaf in pull_back()]
+                      for lam, (_, pull_back) in zip(self.level_weights, parts)]
+            return [reduce(add, each) for each in zip(*leaves)]
+
+        return term, backward
 
     def per_sample(self, model: Any) -> Array:
         """term_n, shape (n,)."""

@@ -14,10 +14,25 @@ from refsm.expectations import trapezoid
 
 n, d, M, N, K = 7, 3, 5, 11, 2
 C = np.array([[0.5, 0.2, -0.1], [0.2, 0.7, 0.3], [-0.1, 0.3, 0.9]])
+
+
+class ScaledCovariance(refsm.CovarianceCorruption):
+    """Scaled points in noise of any covariance: a process of one's own."""
+
+    alpha = 0.7
+
+    def noisy(self, x, eps):
+        return 0.7 * x + eps @ self.L.T
+
+    def target(self, x_noisy, x):
+        return (0.7 * x - x_noisy) @ self.P
+
+
 NOISE = {
     "isotropic": refsm.GaussianCorruption(0.37),
     "scaled": refsm.ScaledCorruption(0.8, 0.61),
     "any covariance": refsm.CovarianceCorruption(C),
+    "scaled, any covariance": ScaledCovariance(C),
 }
 
 

@@ -252,3 +252,40 @@ def test_a_model_that_is_none_for_these_levels_is_refused_in_one_sentence():
         ValueError, match=r"^score must have shape \(3, 7, 5\), but its shape is \(7, 5\)$"
     ):
         J.evaluate(score=np.zeros((n, d)))
+
+
+@pytest.mark.parametrize("name", ["Gaussian", "GaussianMixture", "Parzen"])
+def test_a_stream_of_its_parts_is_the_whole(name):
+    J, model = objective(), density(name)
+    stream = refsm.StreamedObjective([J.take(slice(0, 3)), J.take(slice(3, n))])
+    value, gradient = stream.value_and_gradient(model)
+    assert value == pytest.approx(J.value(model), rel=1e-13)
+    assert stream.value(model) == pytest.approx(value, rel=1e-14)
+    assert relative_gap(stream.per_sample(model), J.per_sample(model)) < 1e-14
+    if name != "Parzen":
+        assert relative_gap(model.ravel(gradient), model.ravel(J.gradient(model))) < 1e-13
+
+
+def test_its_blocks_are_as_small_as_its_widest_energy_asks():
+    x = np.zeros((3000, d))
+    J = refsm.MultiLevelDenoising(x, np.stack([x, x]), [0.3, 0.4], [1.0, 3.0])
+    narrow, wide = density("Gaussian"), refsm.Parzen(np.random.default_rng(0).random((700, d)), 0.4)
+    assert [len(block.x) for block in J.blocks([narrow, narrow])] == [3000]
+    assert sum(len(block.x) for block in J.blocks([narrow, wide])) == 3000
+    assert len(list(J.blocks([narrow, wide]))) > 5
+
+
+def test_a_level_may_have_the_weight_zero():
+    x, x_noisy, _ = data()
+    J = refsm.MultiLevelDenoising(x, x_noisy, CORRUPTIONS, [0.0, 1.0, 0.0])
+    alone = refsm.DenoisingScoreMatching(x, x_noisy[1], CORRUPTIONS[1])
+    model = density("Gaussian")
+    assert J.value(model) == pytest.approx(alone.value(model.corrupted(CORRUPTIONS[1])), rel=1e-14)
+
+
+def test_one_level_is_denoising_score_matching():
+    x, x_noisy, weights = data()
+    J = refsm.MultiLevelDenoising(x, x_noisy[:1], CORRUPTIONS[:1], [3.0], weights=weights)
+    alone = refsm.DenoisingScoreMatching(x, x_noisy[0], CORRUPTIONS[0], weights=weights)
+    model = density("GaussianMixture")
+    assert J.value(model) == pytest.approx(3 * alone.value(model.corrupted(0.37)), rel=1e-14)
