@@ -89,7 +89,7 @@ from refsm.typing import Array, ArrayLike
 __all__ = ["ClosedForm", "closed_form", "fisher_information"]
 
 SHARE = 16               # of phi's K arrays per point count as one: a block takes some 20 MB
-STEP = 2.0**100          # exact, and so long that rounding hides cotangent(0) beside (3)
+STEP = 2.0**100          # exact, and so long that what theta = 0 gives is lost in rounding
 QUADRATIC = 1e-9         # of the sizes of its terms: a larger gradient is no effect of rounding
 NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
                        "terms must not repeat or be constant, and points must outnumber them")
