@@ -44,7 +44,8 @@ Derivation
     (1) -> (2)   the chain rule at theta = 0: the pullback of a cotangent onto theta_k is its
                  product with phi_k.
     (1) -> (3)   a cotangent is affine in the local quantities.  Without its constant part it is
-                 linear, and sum_l theta_l times (3) is the gradient without c.
+                 linear, and sum_l theta_l times (3) is the gradient without c.  Any multiple of
+                 phi_k gives the same; beside a long one the constant part costs no digits.
     (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other
                  minimiser.
     (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the
