@@ -139,7 +139,7 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
     theta = -_solve(A, c)                                                # (K,)  (4)
     with np.errstate(all="ignore"):                   # of a loss that is not quadratic
         gradient = model.ravel(J.gradient(model.unravel(theta)))
-    if not (abs(gradient) <= QUADRATIC * (abs(A) @ abs(theta) + abs(c))).all():
+    if not (abs(gradient) <= QUADRATIC * (abs(A) @ abs(theta))).all():
         raise TypeError(f"J must be quadratic in theta, but {type(J).__name__} is not: "
                         "its gradient is not 0 where A theta = -c")
     model = model.unravel(theta)
