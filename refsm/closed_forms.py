@@ -44,7 +44,8 @@ Derivation
     (1) -> (2)   the chain rule at theta = 0: the pullback of a cotangent onto theta_k is its
                  product with phi_k.
     (1) -> (3)   a cotangent is affine in the local quantities.  Without its constant part it is
-                 linear, and sum_l theta_l times (3) is the gradient without c.
+                 linear, and sum_l theta_l times (3) is the gradient without c.  Any multiple of
+                 phi_k gives the same; beside a long one the constant part costs no digits.
     (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other
                  minimiser.
     (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the
@@ -89,7 +90,7 @@ from refsm.typing import Array, ArrayLike
 __all__ = ["ClosedForm", "closed_form", "fisher_information"]
 
 SHARE = 16               # of phi's K arrays per point count as one: a block takes some 20 MB
-REFINEMENTS = 2          # steps of theta <- theta - A^-1 gradient, for what rounding has left
+STEP = 2.0**100          # exact, and so long that what theta = 0 gives is lost in rounding
 QUADRATIC = 1e-9         # of the sizes of its terms: a larger gradient is no effect of rounding
 NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
                        "terms must not repeat or be constant, and points must outnumber them")
@@ -136,13 +137,11 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
         raise ValueError(f"weights of J must be >= 0, but the smallest is {J.weights.min()}")
     A, c = _normal_equations(J, model)
     theta = -_solve(A, c)                                                # (K,)  (4)
-    for refined in range(REFINEMENTS + 1):
+    with np.errstate(all="ignore"):                   # of a loss that is not quadratic
         gradient = model.ravel(J.gradient(model.unravel(theta)))
-        if (abs(gradient) > QUADRATIC * (abs(A) @ abs(theta) + abs(c))).any():
-            raise TypeError(f"J must be quadratic in theta, but {type(J).__name__} is not: "
-                            "its gradient is not 0 where A theta = -c")
-        if refined < REFINEMENTS:
-            theta = theta - _solve(A, gradient)
+    if not (abs(gradient) <= QUADRATIC * (abs(A) @ abs(theta))).all():
+        raise TypeError(f"J must be quadratic in theta, but {type(J).__name__} is not: "
+                        "its gradient is not 0 where A theta = -c")
     model = model.unravel(theta)
     outer, B, total = _moments(J, model)
     covariance = _sandwich(A, outer)                                     # (K, K)  (6)
@@ -196,12 +195,14 @@ def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
     c: Any = 0
     for part, _, phi in _blocks(J, model):
         _, at_zero = part.local_loss(**{name: 0 * rows[0] for name, rows in phi.items()})
-        at_units = [part.local_loss(**{name: rows[k] for name, rows in phi.items()})[1]
-                    for k in range(len(model.ravel()))]
+        step = int(STEP) if J.points.dtype == object else STEP
+        with np.errstate(all="ignore"):               # of such a loss, again
+            far = [part.local_loss(**{name: step * rows[k] for name, rows in phi.items()})[1]
+                   for k in range(len(model.ravel()))]
         for name, rows in phi.items():
             flat = rows.reshape(len(rows), -1)
             c = c + flat @ at_zero[name].reshape(-1)                     # (K,)    (2)
-            slopes = np.stack([cotangent[name] - at_zero[name] for cotangent in at_units])
+            slopes = np.stack([(cotangent[name] - at_zero[name]) / step for cotangent in far])
             A = A + slopes.reshape(flat.shape) @ flat.T                  # (K, K)  (3)
     return (A + A.T) / 2, c
 

@@ -141,6 +141,20 @@ def test_units_of_x_do_not_matter(unit):
     assert relative_gap(scaled * unit**degree, plain) < 1e-9
 
 
+@pytest.mark.parametrize(("unit", "sigma"), [(1e-5, 1e-6), (1e5, 1e4)])
+def test_the_units_of_noise_do_not_matter_either(unit, sigma):
+    """Targets are of the size 1 / sigma, the slopes of x^2 of the size of x: 1e11 between them."""
+    x, noise = data(), np.random.default_rng(7).normal(size=(n, d))
+    model = PolynomialEnergy(np.zeros(2 * d), [*np.eye(d, dtype=int), *(2 * np.eye(d, dtype=int))])
+    ratio, degree = sigma / unit, np.repeat([1, 2], d)
+    plain = refsm.DenoisingScoreMatching(x, x + ratio * noise, ratio)
+    scaled = refsm.DenoisingScoreMatching(unit * x, unit * x + sigma * noise, sigma)
+    left, right = (closed_form(J, model) for J in (scaled, plain))
+    assert relative_gap(left.model.ravel() * unit**degree, right.model.ravel()) < 1e-9
+    units = unit ** (degree[:, None] + degree - 2)
+    assert relative_gap(left.hessian / units, right.hessian) < 1e-13
+
+
 def fractions(a):
     return np.array([Fraction(int(k), 7) for k in np.ravel(a)], dtype=object).reshape(np.shape(a))
 
@@ -252,7 +266,7 @@ def test_what_has_no_closed_form_is_refused_by_a_sentence():
         closed_form(refsm.RatioMatching((data() > 0) * 1), MODEL)
     with pytest.raises(ValueError, match="weights of J must be >= 0, but the smallest is -0.5"):
         closed_form(refsm.ImplicitScoreMatching(data(), weights=np.r_[-0.5, np.ones(n - 1)]), MODEL)
-    with pytest.raises(TypeError, match="function of local quantities, but PredictionLoss reads the"):
+    with pytest.raises(TypeError, match="local quantities, but PredictionLoss reads the"):
         closed_form(refsm.PredictionLoss(data(), data(), SIGMA, predict="noise"), MODEL)
     with pytest.raises(TypeError, match="model must be an AutoencoderEnergy"):
         closed_form(refsm.DenoisingAutoencoderLoss(data(), data()), MODEL)
