@@ -73,10 +73,11 @@ def test_after_a_declaration_the_run_is_strict():
     "written, meant",
     [("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"),
      ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
-     ("only the first dimension", "only the first dimension"),
-     ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
-     ("directions of unit length", "directions of unit length"),
-     ("d; only the first bit", "d; only the first bit"), ("constant dropped", "constant dropped"),
+     ("only the first dimension", "dimensions.first"),
+     ("dimensions.first", "dimensions.first"),
+     ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("2 / d * d", "2"), ("loss x -1", "loss x -1"),
+     ("directions of unit length", "directions.unit"),
+     ("d; only the first bit", "d; bits.first"), ("constant dropped", "constant dropped"),
      ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_a_convention_may_be_written_in_several_ways(written, meant):
     assert normal(written) == meant
@@ -91,6 +92,51 @@ def test_a_weight_by_sigma_can_be_declared():
     other = verify(lambda c: np.exp(-2 * c.sigma) * value(c), "dsm", convention=line)
     assert other.exit_status == 1
     assert "w(0.37) = 0.477114" in other.convention
+
+
+@pytest.mark.parametrize("written", ["-sigma", "0", "-1"])
+def test_a_factor_that_is_not_positive_cannot_be_meant(written):
+    with pytest.raises(ValueError, match="a factor that is meant must be positive, but it is"):
+        normal(written)
+
+
+@pytest.mark.parametrize("written", ["n/(n-1) apples", "2 / 3 d", "n - 1", "weight w(0.37) = 0",
+                                     "weight w(c1) = -2", "weight w(0.37) = 0.5 w(0.61) = 1"])
+def test_what_cannot_be_read_is_refused(written):
+    with pytest.raises(ValueError, match="is not a convention|a factor must be a product"):
+        normal(written)
+
+
+def test_a_mistake_is_declared_by_its_identity_or_its_words():
+    whole = lambda c: ((c.score(c.x)**2).sum(axis=1) / 2                    # noqa: E731
+                       + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()
+    report = verify(whole, "ism")
+    assert report.convention == "divergence.whole"
+    assert verify(whole, "ism", convention="divergence.whole").exit_status == 0
+    assert verify(whole, "ism", convention=report.name).exit_status == 0
+    assert verify(whole, "ism", convention="divergence.first").exit_status == 1
+
+
+@pytest.mark.parametrize("weight, name", [
+    (lambda c: 2 * c.sigma**2 / c.d * min(1, 5 * c.sigma**2),
+     "weighted by 2 sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5, mean over "
+     "dimensions in place of their sum"),
+    (lambda c: min(1, 5 * c.sigma**2),
+     "weighted by min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (lambda c: 3 * c.sigma**2 * max(1, c.sigma**2),
+     "weighted by 3 sigma^2 max(1, sigma^2), which is the truncated SNR"),
+    (lambda c: (1 + (c.sigma < 0.5)) / c.d, "every term is weighted by a function of sigma")])
+def test_weights_of_levels_are_named_and_can_be_declared(weight, name):
+    loss = lambda c: weight(c) * value(c)                                   # noqa: E731
+    report = verify(loss, "dsm")
+    assert (report.verdict, report.exit_status) == ("CONVENTION", 1)
+    assert name in report.name
+    assert "within a group" in report.consequences[0]
+    assert verify(loss, "dsm", convention=report.convention).exit_status == 0
+    single = lambda c: np.float32(loss(c))                                  # noqa: E731
+    assert verify(single, "dsm", convention=report.convention).exit_status == 0
+    nearly = lambda c: loss(c) * (1 + 1e-4 * (c.sigma > 1))                 # noqa: E731
+    assert verify(nearly, "dsm", convention=report.convention).exit_status == 1
 
 
 def test_answers_that_differ_between_equal_calls_are_no_finer_than_that():
@@ -238,7 +284,7 @@ def test_cases_can_be_given():
      (lambda: verify(value, "dsm", convention="weight w(sigma)"), ValueError,
       "'weight w.sigma.' is not a convention"),
      (lambda: verify(value, "dsm", convention="2 apples"), ValueError,
-      "'2 apples' contains 'apples'")])
+      "such as 2 sigma.2 / .3 d., but it is '2 apples'")])
 def test_wrong_arguments_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()

@@ -87,7 +87,7 @@ class Explanation:
     def convention(self) -> str:
         """The explanation in one line, as `convention=` takes it, its pieces after semicolons."""
         pieces = [] if self.factor.is_one else [str(self.factor)]
-        pieces += [mistake.words for mistake in self.mistakes]
+        pieces += [mistake.id for mistake in self.mistakes]
         pieces += [f"{change.what} x {change.scaling}" for change in self.changes]
         if self.constant in ("dropped", "other"):
             pieces.append(f"constant {self.constant}")

@@ -15,12 +15,15 @@ from refsm.verify.diagnosis.scaling import ONE
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.effects import consequences
 from refsm.verify.report.known import seen
-from refsm.verify.report.name import verdict_of
+from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
+from refsm.verify.report.weights import agree
 
 __all__ = ["report_on"]
 
 SLICED = "J and its transpose in v' J v: both have the same value"
+WEIGHED = ("within a group of cases (one sigma, one set of sizes) the minimiser is the same; "
+           "where sigma varies its levels weigh differently")
 VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: ask for gradients too "
                "(gradient=True, with a dict of value and gradient)")
 
@@ -33,7 +36,7 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     objective, e = cases[0].objective, found.explanation
     verdict, name, convention, factor = verdict_of(objective, found)
     wrong = [*per_sample, *(finding.text for finding in findings)]
-    meant = declared is not None and declared == convention
+    meant = declared is not None and agree(declared, convention)
     if wrong:
         name = wrong[0] if verdict == "PASS" else f"{name}; and {wrong[0]}"
         verdict = "MISMATCH"
@@ -52,7 +55,8 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     return Report(
         verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
         rows=_rows(small, found, _answer(small, cases, values)) if small is not None else (),
-        consequences=consequences(objective, common, changes, mistakes, e.constant) if e else (),
+        consequences=(consequences(objective, common, changes, mistakes, e.constant) if e else
+                      (WEIGHED,) if found.weights is not None and verdict == "CONVENTION" else ()),
         seen=seen(objective, common, changes, mistakes),
         not_the_problem=_not_the_problem(e, cases[0]) if verdict == "MISMATCH" and e else (),
         cannot_tell=_cannot_tell(found, cases[0], gradient, verdict),
@@ -75,7 +79,7 @@ def _answer(case: Case, cases: Sequence[Case], values: Sequence[float]) -> float
 
 
 def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> tuple[str, ...]:
-    out = [f"equally simple and equally good: {e.convention}" for e in found.equals]
+    out = [f"equally simple and equally good: {explained(case.objective, e)}" for e in found.equals]
     if OBJECTIVES[case.objective].random == "directions":
         out.append(SLICED)
     if not gradient and case.theta and verdict == "PASS":
@@ -120,8 +124,11 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
         assert fit is not None
         own = value(fit.formula.terms[k])
         assert own is not None
-        factor = str(e.scalings[k]) if e is not None else "no power of the sizes"
-        return float(fit.coefficients[row, k] * own), factor
+        c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
+        if e is not None:
+            return float(c[row] * own), str(e.scalings[k])
+        right = bool((np.abs(c - 1) <= error).all())
+        return float(c[row] * own), "1" if right else f"{c[row]:.6g} in this case"
 
     rows, about = [], OBJECTIVES[case.objective]
     for term in about.terms:
