@@ -328,3 +328,84 @@ def test_too_few_digits_are_inconclusive():
 
 def test_answers_may_be_answers():
     assert verify(lambda c: Answer(value(c)), "ism").verdict == "PASS"
+
+
+def own(f, slope):
+    """The loss f(L) of the reference's L, with the gradient slope(L) grad L."""
+    return lambda c: {"value": f(value(c)),
+                      "gradient": {b: slope(value(c)) * g for b, g in gradient(c).items()}}
+
+
+def test_the_gradient_of_a_loss_that_nothing_explains_is_compared_with_that_loss():
+    strange, slope = (lambda v: np.sin(v) + np.log1p(v * v),           # noqa: E731
+                      lambda v: np.cos(v) + 2 * v / (1 + v * v))
+    right = verify(own(strange, slope), "ism", gradient=True)
+    assert (right.verdict, right.gradient) == ("UNEXPLAINED", ())
+    assert "the gradient is the derivative of your own loss" in right.notes[0]
+    wrong = verify(own(strange, lambda v: 1.0), "ism", gradient=True)
+    assert wrong.verdict == "UNEXPLAINED"
+    assert [text.split()[3] for text in wrong.gradient] == ["W", "b", "c"]
+    assert "is not the derivative of your own loss: along a random direction" in wrong.gradient[0]
+    answers = {c.id: own(strange, slope)(c) for c in cases("ism", "prime")}
+    from_a_file = verify(lambda c: answers[c.id], "ism", gradient=True)
+    assert from_a_file.gradient == ()
+    assert "the value is not explained, so its gradient is not compared" in from_a_file.notes[0]
+
+
+@pytest.mark.parametrize("objective", ["dsm", "pseudo"])
+@pytest.mark.parametrize("noise", [1e-9, 1e-7])
+def test_gradients_of_differences_or_of_float32_are_right_to_single_precision(objective, noise):
+    report = verify(lambda c: {"value": value(c), "gradient": {
+        b: g + noise * np.abs(g).max() * np.sin(1e5 * g) for b, g in gradient(c).items()}},
+        objective, gradient=True)
+    assert report.verdict == "PASS"
+    assert "the gradients agree to single precision only" in report.notes[0]
+    exact = verify(own(lambda v: v, lambda v: 1.0), objective, gradient=True)
+    assert not any("single precision" in note for note in exact.notes)
+    nearly = verify(own(lambda v: v, lambda v: 1 + 1e-7), objective, gradient=True)
+    assert nearly.verdict == "MISMATCH"
+    assert "1.0000001 times that of the value" in nearly.name
+
+
+def test_gradients_of_a_loss_with_weights_are_compared_with_those_weights():
+    weighted = lambda c: {"value": np.exp(-c.sigma) * value(c), "gradient": {   # noqa: E731
+        b: np.exp(-c.sigma) * g for b, g in gradient(c).items()}}
+    report = verify(weighted, "dsm", gradient=True)
+    assert (report.verdict, report.gradient) == ("CONVENTION", ())
+    assert verify(weighted, "dsm", gradient=True, convention=report.convention).exit_status == 0
+    other = verify(lambda c: {**weighted(c), "gradient": gradient(c)}, "dsm", gradient=True)
+    assert other.verdict == "MISMATCH"
+
+
+def test_a_gradient_that_is_half_of_a_doubled_loss_is_the_references():
+    half_of_two = verify(own(lambda v: 2 * v, lambda v: 1.0), "ism", gradient=True)
+    assert half_of_two.gradient == ("the whole gradient is 1 / 2 times that of the value",)
+    assert half_of_two.consequences == ("the gradient is the reference's: training is the same",)
+    assert half_of_two.not_the_problem == (
+        "the value of |psi|^2 / 2 and tr J, but for the common factor",)
+    halved = verify(own(lambda v: v, lambda v: 0.5), "ism", gradient=True)
+    assert halved.consequences == ("gradients are 1 / 2 times the reference's",)
+    assert halved.not_the_problem == ("the value of |psi|^2 / 2 and tr J",)
+
+
+def test_of_a_wrong_function_no_sum_is_said_to_be_right():
+    def first_alone(c):
+        v = c.directions[:, :1]
+        along = np.einsum("nri,ni->nr", v, c.score(c.x))
+        return (along**2 / 2 + c.score_curvature(c.x, v)).mean()
+
+    assert verify(first_alone, "ssm").not_the_problem == ()
+    two = verify(lambda c: ((c.score(c.x)**2).sum(axis=1) / 2
+                            + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean(), "ism")
+    assert two.not_the_problem == ("|psi|^2 / 2: right in every case",)
+
+
+def test_a_case_that_breaks_is_the_one_that_is_shown():
+    def breaks(c):
+        if c.d == 5:
+            raise RuntimeError("five")
+        return value(c)
+
+    report = verify(breaks, "dsm")
+    assert report.name.startswith("prime/dsm/c1/t0: ")
+    assert report.reproduce.endswith("refsm show prime/dsm/c1/t0 --steps")

@@ -44,7 +44,7 @@ def test_the_smallest_failing_case_is_shown():
 def test_sums_that_are_right_are_not_the_problem_and_others_are():
     right = verify(lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean(), "ism")
     assert "sums and means over dimensions and points" in right.not_the_problem
-    assert "the overall factor" in right.not_the_problem
+    assert "|psi|^2 / 2: right in every case" in right.not_the_problem
     mean = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) / c.d).mean(), "ism")
     assert "sums and means over points" in mean.not_the_problem
 
@@ -145,7 +145,7 @@ def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
 
 def test_the_distance_of_the_next_explanation_comes_last():
     report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
-    assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ")
+    assert str(report).splitlines()[-1].startswith("  of the known formulas that do not fit, the ")
     assert report.runner_up.endswith(" %")
 
 
