@@ -11,10 +11,11 @@
 """
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -27,14 +28,18 @@ from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
 from refsm.verify.diagnosis.findings import Finding
-from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
+from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.objectives import objective_name
+from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
 
-__all__ = ["assert_conforms", "judge", "verify"]
+__all__ = ["ask_and_judge", "assert_conforms", "judge", "verify"]
+
+SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
+          "finite differences")
 
 
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False,
@@ -58,20 +63,36 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
     """
+    return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
+                         cases=cases, family=family, seed=seed, model=model,
+                         known_failures=known_failures, time_limit=time_limit)
+
+
+def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, command: str = "",
+                  waits: float | None = None, **settings: Any) -> Report:
+    """`verify`; `command` is how a shell names the implementation, where that is known, and it is
+    waited for so many seconds, where it has a time limit of its own."""
     objective = objective_name(objective)
-    declared = None if convention is None else normal(convention)
-    known = _known(known_failures)
-    if cases is None:
-        asked, table = _pinned(objective, family or "prime", seed, model)
-    else:
-        asked, table = list(cases), None
+    gradient, time_limit = settings["gradient"], waits or settings["time_limit"]
+    declared = None if settings["convention"] is None else normal(settings["convention"])
+    known = _known(settings["known_failures"])
+    given = settings["cases"] is not None
+    asked, table = (list(settings["cases"]), None) if given else _pinned(
+        objective, settings["family"] or "prime", settings["seed"], settings["model"])
     _check(asked, objective)
-    reproduce = _reproduce(implementation, objective, asked[0], gradient, convention)
+    command = "" if given else command or _named(implementation)
+    if command:
+        command = f"refsm verify {command} --objective {objective}{options(settings)}"
+
+    def broken(error: Any, case: Case, verdict: str = "BROKEN") -> Report:
+        return Report(verdict, objective, str(error), reproduce=_reproduce(command, case),
+                      status=error.status)
+
     try:
         named = isinstance(implementation, str)
         function: Any = adapters.load(str(implementation)) if named else implementation
     except AdapterError as error:
-        return Report("BROKEN", objective, str(error), reproduce=reproduce, status=error.status)
+        return broken(error, asked[0])
     answers = []
     for case in asked:
         answer = adapters.ask(function, case, time_limit)
@@ -79,15 +100,15 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
             hint = "" if case.model is not None else (" (an array case has no model and no "
                                                       f"functions; its arrays are "
                                                       f"{', '.join(case.arrays)})")
-            verdict = "INCONCLUSIVE" if answer.status == 3 else "BROKEN"
-            return Report(verdict, objective, f"{answer}{hint}", reproduce=reproduce,
-                          status=answer.status)
+            reason = replace(answer, reason=f"{answer.reason}{hint}")
+            return broken(reason, case, "INCONCLUSIVE" if answer.status == 3 else "BROKEN")
         answers.append(answer)
     if gradient and all(answer.gradient is None for answer in answers) and asked[0].theta:
         none = ("gradients were asked for, but the answers hold values only, as those of the "
                 "numpy, cpp and julia templates do: return value and gradient")
-        return Report("INCONCLUSIVE", objective, none, reproduce=reproduce)
-    return judge(asked, answers, gradient, declared, known, reproduce, table)
+        return Report("INCONCLUSIVE", objective, none, reproduce=_reproduce(command, asked[0]))
+    return judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
+                 function, time_limit)
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
@@ -104,8 +125,12 @@ def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
 
 def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = False,
           declared: str | None = None, known_failures: Sequence[str] = (), reproduce: str = "",
-          table: Table | None = None) -> Report:
-    """The report on answers that were given to cases of one objective on one model."""
+          table: Table | None = None, implementation: Callable[[Case], Any] | None = None,
+          time_limit: float = adapters.TIME_LIMIT) -> Report:
+    """The report on answers that were given to cases of one objective on one model.
+
+    `implementation` gave them, where it can be called again.
+    """
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
@@ -114,10 +139,16 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
     found = diagnose(cases, values, dtypes, table=table)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
-    if gradient and cases[0].theta:
+    explained = found.explanation or found.coefficients
+    if gradient and cases[0].theta and explained is None:
+        fine = "float32" not in dtypes and found.tolerance.relative <= FLOAT64.relative
+        findings, note = against_own_loss(implementation, cases, answers, fine, time_limit)
+        notes = (*notes, note) if note else notes
+    elif gradient and cases[0].theta and explained is not None:
         gradients = [answer.gradient or {} for answer in answers]
-        findings = diagnose_gradients(found.table, cases, gradients, found.explanation,
-                                      found.tolerance)
+        findings, single = diagnose_in_both(found.table, cases, gradients, explained,
+                                            found.tolerance)
+        notes = (*notes, SINGLE) if single else notes
         hidden = not_compared(cases, gradients)
     report = report_on(cases, values, found, findings, _per_sample(cases, answers, found), declared,
                        known_failures, notes, reproduce, gradient)
@@ -226,15 +257,28 @@ def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
     return ()
 
 
-def _reproduce(implementation: Any, objective: str, case: Case, gradient: bool,
-               convention: str | None) -> str:
-    """The command that runs this again, where the implementation has a name to import."""
-    name = implementation
-    if not isinstance(name, str):
-        name = (f"{getattr(implementation, '__module__', '')}:"
-                f"{getattr(implementation, '__qualname__', '<')}")
-    show = f"refsm show {case.id} --steps"
-    if "<" in name or name.startswith(("__main__", ":")):
-        return show
-    option = " --gradient" if gradient else ""
-    return f"refsm verify {name} --objective {objective}{option}\n{show}"
+def options(settings: Mapping[str, Any]) -> str:
+    """The options of the command that are not the usual ones."""
+    texts = [" --gradient"] if settings["gradient"] else []
+    for name, usual in (("convention", None), ("family", None), ("model", None), ("seed", 0),
+                        ("known_failures", None), ("time_limit", adapters.TIME_LIMIT)):
+        value = settings[name]
+        if value != usual:
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            if name != "known_failures" or isinstance(value, (str, Path)):
+                texts.append(f" --{name.replace('_', '-')} {shlex.quote(text)}")
+    return "".join(texts)
+
+
+def _named(implementation: Any) -> str:
+    """MODULE:FUNCTION, where the implementation can be imported by it, or ""."""
+    if isinstance(implementation, str):
+        return shlex.quote(implementation)
+    name = (f"{getattr(implementation, '__module__', '')}:"
+            f"{getattr(implementation, '__qualname__', '<')}")
+    return "" if "<" in name or name.startswith(("__main__", ":")) else name
+
+
+def _reproduce(command: str, case: Case) -> str:
+    """The command that runs this again, where the implementation has a name, and its case."""
+    return "\n".join(filter(None, (command, f"refsm show {case.id} --steps")))

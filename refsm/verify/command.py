@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import functools
 import json
+import os
+import shlex
 import sys
 import threading
 from typing import Any, Callable, Iterator, Sequence
@@ -147,26 +150,40 @@ def _verify(args: argparse.Namespace) -> int:
         raise ValueError("--replicates is for --own-noise")
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
-    objective = objective_name(args.objective or args.implementation.rpartition(":")[2])
+    objective, note = _objective(args)
     with _quiet(args.json), contextlib.ExitStack() as stack:
         report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
-    _print([report], args.json, alone=True)
+    _print([dataclasses.replace(report, notes=(*report.notes, *note))], args.json, alone=True)
     return report.exit_status
 
 
+def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    """The objective, and a note where it is taken from the function's name."""
+    if args.objective is not None:
+        return objective_name(args.objective), ()
+    name = args.implementation.rpartition(":")[2].rpartition(".")[2]
+    try:
+        objective = objective_name(name)
+    except ValueError:
+        raise ValueError(f"--objective is needed: the function's name, {name!r}, is not one of "
+                         f"{', '.join(OBJECTIVES)}") from None
+    return objective, (f"the objective {objective} is taken from the function's name",)
+
+
 def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
-    from refsm.verify.api import verify
     from refsm.verify.adapters.program import Program
+    from refsm.verify.api import ask_and_judge
 
     settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
                 "known_failures": args.known_failures, "family": args.family,
-                "model": args.model}
+                "model": args.model, "cases": None, "time_limit": args.time_limit}
     if args.cmd is None:
         function = stack.enter_context(_progress(load(args.implementation)))
-        return verify(function, objective, time_limit=args.time_limit, **settings)
+        return ask_and_judge(function, objective, shlex.quote(args.implementation), **settings)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
-    function = stack.enter_context(_progress(program))                 # it has its own time limit
-    return verify(function, objective, time_limit=threading.TIMEOUT_MAX, **settings)
+    function = stack.enter_context(_progress(program))
+    return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
+                         threading.TIMEOUT_MAX, **settings)            # it has its own time limit
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
@@ -226,11 +243,15 @@ def _selftest(args: argparse.Namespace) -> int:
 
 
 def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> None:
+    """Print reports; a reader that has seen enough, such as `head`, changes no verdict."""
+    text = "\n\n".join(map(str, reports))
     if as_json:
         texts = ",\n".join(report.to_json() for report in reports)
-        print(texts if alone else f"[{texts}]")
-    else:
-        print("\n\n".join(map(str, reports)))
+        text = texts if alone else f"[{texts}]"
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refused(sentence: str, status: int) -> int:

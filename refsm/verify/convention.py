@@ -1,18 +1,24 @@
-"""A declared convention, in the form in which reports print theirs."""
+"""A declared convention, in the form in which reports print theirs.
+
+Its pieces stand between semicolons: a positive factor (2 sigma^2 / d), a term with its factor
+(target x -1), a constant (constant dropped), the identity of a mistake (divergence.whole; its words
+in a report are taken too), or a positive weight for each sigma or each group of cases
+(weight w(0.37) = 0.5, w(0.61) = 0.7, w(1.3) = 0.9).
+"""
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Mapping
 
 from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES, model_names
 from refsm.verify.report.known import TERM_NAMES
+from refsm.verify.report.weights import is_weight
 
 __all__ = ["normal"]
 
-# a weight by sigma that is no power, as a report prints it
-WEIGHT = re.compile(r"weight (w\([-+.e0-9]+\) = [-+.e0-9]+(, )?)+")
 FACTOR = re.compile(rf"[-0-9(]|({'|'.join(ORDER)})\b")
 
 
@@ -21,30 +27,38 @@ def normal(convention: str) -> str:
 
     >>> normal("2*sigma**2/d;  constant dropped")
     '2 sigma^2 / d; constant dropped'
+    >>> normal("only the first direction")
+    'directions.first'
     """
     out = []
     for piece in filter(None, map(str.strip, str(convention).split(";"))):
         what, times, factor = piece.partition(" x ")
-        if times and what in TERM_NAMES:
+        if piece in _identities():
+            out.append(_identities()[piece])
+        elif times and what in TERM_NAMES:
             out.append(f"{what} x {parse_scaling(factor)}")
         elif piece.startswith("constant + "):
             out.append(f"constant + {parse_scaling(piece[len('constant + '):])}")
         elif FACTOR.match(piece):
-            out.append(str(parse_scaling(piece)))
-        elif (WEIGHT.fullmatch(piece) or piece in ("constant dropped", "constant other")
-              or piece in _words()):
+            scaling = parse_scaling(piece)
+            if scaling.kappa <= 0:
+                raise ValueError(f"a factor that is meant must be positive, but it is {piece}; a "
+                                 "loss that is to be maximised is declared as loss x -1")
+            out.append(str(scaling))
+        elif piece in ("constant dropped", "constant other") or is_weight(piece):
             out.append(piece)
         else:
             raise ValueError(f"{piece!r} is not a convention: one is a factor such as "
-                             "2 sigma^2 / d, a term with its factor such as target x -1, or a "
-                             "difference in the words in which a report prints it as convention=")
+                             "2 sigma^2 / d, a term with its factor such as target x -1, or the "
+                             "identity of a mistake that a report prints as convention=")
     return "; ".join(piece for piece in out if piece != "1") or "1"
 
 
 @lru_cache(maxsize=None)
-def _words() -> frozenset[str]:
-    """Every structural mistake in words."""
+def _identities() -> Mapping[str, str]:
+    """The identity of every mistake, by itself and by its words."""
     asked = [(objective, model) for objective in OBJECTIVES
              for model in (None, *model_names(objective))]
-    return frozenset(mistake.words for objective, model in asked
-                     for formula in formulas(objective, model) for mistake in formula.mistakes)
+    rows = {mistake for objective, model in asked for formula in formulas(objective, model)
+            for mistake in formula.mistakes}
+    return {**{row.words: row.id for row in rows}, **{row.id: row.id for row in rows}}

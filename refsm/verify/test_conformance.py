@@ -23,20 +23,32 @@ from refsm.verify.adapters.failures import AdapterError
 VARIABLE = "REFSM_IMPLEMENTATION"
 
 
-@pytest.fixture(scope="module")
-def implementation() -> Any:
-    """The module under test: a skip where none is named, a failure where it cannot be used."""
-    name = os.environ.get(VARIABLE)
+def _implementation() -> Any:
+    """The module under test; collecting ends with one sentence where there is none."""
+    name = os.environ.get(VARIABLE, "")
+    functions = f"functions of a case named {', '.join(OBJECTIVES)}"
     if not name:
-        pytest.skip(f"{VARIABLE} is not set; set it to a module that has functions of a case named "
-                    f"{', '.join(OBJECTIVES)}")
+        pytest.fail(f"{VARIABLE} is not set; set it to a module that has {functions}",
+                    pytrace=False)
+    if ":" in name:
+        pytest.fail(f"{VARIABLE} must be a module that has {functions}, such as "
+                    f"{name.partition(':')[0]}, but it is {name}", pytrace=False)
     try:
         module = module_of(name)
     except AdapterError as error:
         pytest.fail(str(error), pytrace=False)
     if not any(callable(getattr(module, objective, None)) for objective in OBJECTIVES):
-        pytest.fail(f"{name} has no function named {', '.join(OBJECTIVES)}", pytrace=False)
+        pytest.fail(f"{name} has no {functions}", pytrace=False)
     return module
+
+
+@pytest.fixture(scope="module")
+def implementation() -> Any:
+    """The module under test."""
+    return MODULE
+
+
+MODULE = _implementation()
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -73,10 +73,11 @@ def test_after_a_declaration_the_run_is_strict():
     "written, meant",
     [("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"), ("1", "1"),
      ("target x -1", "target x -1"), ("norm x 4/2", "norm x 2"),
-     ("only the first dimension", "only the first dimension"),
-     ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("-sigma", "-sigma"),
-     ("directions of unit length", "directions of unit length"),
-     ("d; only the first bit", "d; only the first bit"), ("constant dropped", "constant dropped"),
+     ("only the first dimension", "dimensions.first"),
+     ("dimensions.first", "dimensions.first"),
+     ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("2 / d * d", "2"), ("loss x -1", "loss x -1"),
+     ("directions of unit length", "directions.unit"),
+     ("d; only the first bit", "d; bits.first"), ("constant dropped", "constant dropped"),
      ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_a_convention_may_be_written_in_several_ways(written, meant):
     assert normal(written) == meant
@@ -91,6 +92,51 @@ def test_a_weight_by_sigma_can_be_declared():
     other = verify(lambda c: np.exp(-2 * c.sigma) * value(c), "dsm", convention=line)
     assert other.exit_status == 1
     assert "w(0.37) = 0.477114" in other.convention
+
+
+@pytest.mark.parametrize("written", ["-sigma", "0", "-1"])
+def test_a_factor_that_is_not_positive_cannot_be_meant(written):
+    with pytest.raises(ValueError, match="a factor that is meant must be positive, but it is"):
+        normal(written)
+
+
+@pytest.mark.parametrize("written", ["n/(n-1) apples", "2 / 3 d", "n - 1", "weight w(0.37) = 0",
+                                     "weight w(c1) = -2", "weight w(0.37) = 0.5 w(0.61) = 1"])
+def test_what_cannot_be_read_is_refused(written):
+    with pytest.raises(ValueError, match="is not a convention|a factor must be a product"):
+        normal(written)
+
+
+def test_a_mistake_is_declared_by_its_identity_or_its_words():
+    whole = lambda c: ((c.score(c.x)**2).sum(axis=1) / 2                    # noqa: E731
+                       + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()
+    report = verify(whole, "ism")
+    assert report.convention == "divergence.whole"
+    assert verify(whole, "ism", convention="divergence.whole").exit_status == 0
+    assert verify(whole, "ism", convention=report.name).exit_status == 0
+    assert verify(whole, "ism", convention="divergence.first").exit_status == 1
+
+
+@pytest.mark.parametrize("weight, name", [
+    (lambda c: 2 * c.sigma**2 / c.d * min(1, 5 * c.sigma**2),
+     "weighted by 2 sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5, mean over "
+     "dimensions in place of their sum"),
+    (lambda c: min(1, 5 * c.sigma**2),
+     "weighted by min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (lambda c: 3 * c.sigma**2 * max(1, c.sigma**2),
+     "weighted by 3 sigma^2 max(1, sigma^2), which is the truncated SNR"),
+    (lambda c: (1 + (c.sigma < 0.5)) / c.d, "every term is weighted by a function of sigma")])
+def test_weights_of_levels_are_named_and_can_be_declared(weight, name):
+    loss = lambda c: weight(c) * value(c)                                   # noqa: E731
+    report = verify(loss, "dsm")
+    assert (report.verdict, report.exit_status) == ("CONVENTION", 1)
+    assert name in report.name
+    assert "within a group" in report.consequences[0]
+    assert verify(loss, "dsm", convention=report.convention).exit_status == 0
+    single = lambda c: np.float32(loss(c))                                  # noqa: E731
+    assert verify(single, "dsm", convention=report.convention).exit_status == 0
+    nearly = lambda c: loss(c) * (1 + 1e-4 * (c.sigma > 1))                 # noqa: E731
+    assert verify(nearly, "dsm", convention=report.convention).exit_status == 1
 
 
 def test_answers_that_differ_between_equal_calls_are_no_finer_than_that():
@@ -238,7 +284,7 @@ def test_cases_can_be_given():
      (lambda: verify(value, "dsm", convention="weight w(sigma)"), ValueError,
       "'weight w.sigma.' is not a convention"),
      (lambda: verify(value, "dsm", convention="2 apples"), ValueError,
-      "'2 apples' contains 'apples'")])
+      "such as 2 sigma.2 / .3 d., but it is '2 apples'")])
 def test_wrong_arguments_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
@@ -282,3 +328,84 @@ def test_too_few_digits_are_inconclusive():
 
 def test_answers_may_be_answers():
     assert verify(lambda c: Answer(value(c)), "ism").verdict == "PASS"
+
+
+def own(f, slope):
+    """The loss f(L) of the reference's L, with the gradient slope(L) grad L."""
+    return lambda c: {"value": f(value(c)),
+                      "gradient": {b: slope(value(c)) * g for b, g in gradient(c).items()}}
+
+
+def test_the_gradient_of_a_loss_that_nothing_explains_is_compared_with_that_loss():
+    strange, slope = (lambda v: np.sin(v) + np.log1p(v * v),           # noqa: E731
+                      lambda v: np.cos(v) + 2 * v / (1 + v * v))
+    right = verify(own(strange, slope), "ism", gradient=True)
+    assert (right.verdict, right.gradient) == ("UNEXPLAINED", ())
+    assert "the gradient is the derivative of your own loss" in right.notes[0]
+    wrong = verify(own(strange, lambda v: 1.0), "ism", gradient=True)
+    assert wrong.verdict == "UNEXPLAINED"
+    assert [text.split()[3] for text in wrong.gradient] == ["W", "b", "c"]
+    assert "is not the derivative of your own loss: along a random direction" in wrong.gradient[0]
+    answers = {c.id: own(strange, slope)(c) for c in cases("ism", "prime")}
+    from_a_file = verify(lambda c: answers[c.id], "ism", gradient=True)
+    assert from_a_file.gradient == ()
+    assert "the value is not explained, so its gradient is not compared" in from_a_file.notes[0]
+
+
+@pytest.mark.parametrize("objective", ["dsm", "pseudo"])
+@pytest.mark.parametrize("noise", [1e-9, 1e-7])
+def test_gradients_of_differences_or_of_float32_are_right_to_single_precision(objective, noise):
+    report = verify(lambda c: {"value": value(c), "gradient": {
+        b: g + noise * np.abs(g).max() * np.sin(1e5 * g) for b, g in gradient(c).items()}},
+        objective, gradient=True)
+    assert report.verdict == "PASS"
+    assert "the gradients agree to single precision only" in report.notes[0]
+    exact = verify(own(lambda v: v, lambda v: 1.0), objective, gradient=True)
+    assert not any("single precision" in note for note in exact.notes)
+    nearly = verify(own(lambda v: v, lambda v: 1 + 1e-7), objective, gradient=True)
+    assert nearly.verdict == "MISMATCH"
+    assert "1.0000001 times that of the value" in nearly.name
+
+
+def test_gradients_of_a_loss_with_weights_are_compared_with_those_weights():
+    weighted = lambda c: {"value": np.exp(-c.sigma) * value(c), "gradient": {   # noqa: E731
+        b: np.exp(-c.sigma) * g for b, g in gradient(c).items()}}
+    report = verify(weighted, "dsm", gradient=True)
+    assert (report.verdict, report.gradient) == ("CONVENTION", ())
+    assert verify(weighted, "dsm", gradient=True, convention=report.convention).exit_status == 0
+    other = verify(lambda c: {**weighted(c), "gradient": gradient(c)}, "dsm", gradient=True)
+    assert other.verdict == "MISMATCH"
+
+
+def test_a_gradient_that_is_half_of_a_doubled_loss_is_the_references():
+    half_of_two = verify(own(lambda v: 2 * v, lambda v: 1.0), "ism", gradient=True)
+    assert half_of_two.gradient == ("the whole gradient is 1 / 2 times that of the value",)
+    assert half_of_two.consequences == ("the gradient is the reference's: training is the same",)
+    assert half_of_two.not_the_problem == (
+        "the value of |psi|^2 / 2 and tr J, but for the common factor",)
+    halved = verify(own(lambda v: v, lambda v: 0.5), "ism", gradient=True)
+    assert halved.consequences == ("gradients are 1 / 2 times the reference's",)
+    assert halved.not_the_problem == ("the value of |psi|^2 / 2 and tr J",)
+
+
+def test_of_a_wrong_function_no_sum_is_said_to_be_right():
+    def first_alone(c):
+        v = c.directions[:, :1]
+        along = np.einsum("nri,ni->nr", v, c.score(c.x))
+        return (along**2 / 2 + c.score_curvature(c.x, v)).mean()
+
+    assert verify(first_alone, "ssm").not_the_problem == ()
+    two = verify(lambda c: ((c.score(c.x)**2).sum(axis=1) / 2
+                            + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean(), "ism")
+    assert two.not_the_problem == ("|psi|^2 / 2: right in every case",)
+
+
+def test_a_case_that_breaks_is_the_one_that_is_shown():
+    def breaks(c):
+        if c.d == 5:
+            raise RuntimeError("five")
+        return value(c)
+
+    report = verify(breaks, "dsm")
+    assert report.name.startswith("prime/dsm/c1/t0: ")
+    assert report.reproduce.endswith("refsm show prime/dsm/c1/t0 --steps")

@@ -107,10 +107,39 @@ def test_a_right_implementation_passes(run):
 
 
 def test_the_objective_is_the_functions_name_unless_another_is_said(run):
-    assert run("verify", "own_adapters:dsm")[:2] == run("verify", "own_adapters:dsm", "--objective",
-                                                        "DenoisingScoreMatching")[:2]
+    status, out, _ = run("verify", "own_adapters:dsm")
+    named = "the objective dsm is taken from the function's name"
+    assert (status, out[:9]) == (0, "PASS  dsm")
+    assert named in out
+    status, out, _ = run("verify", "own_adapters:dsm", "--objective", "DenoisingScoreMatching")
+    assert (status, out[:9]) == (0, "PASS  dsm")
+    assert named not in out
     assert run("verify", "own_adapters:dsm", "--objective", "ism")[1].startswith("PASS  ism")
-    assert refused(run, "verify", "own_adapters:twice").startswith("objective must be one of ")
+    assert refused(run, "verify", "own_adapters:twice").startswith(
+        "--objective is needed: the function's name, 'twice', is not one of esm, ism")
+
+
+def test_the_command_that_reproduces_has_every_option(run):
+    out = run("verify", "own_adapters:twice", "--objective", "dsm", "--model", "tanh", "--seed", "7",
+              "--family", "prime", "--gradient", "--time-limit", "9")[1]
+    again = ("refsm verify own_adapters:twice --objective dsm --gradient --family prime "
+             "--model tanh --seed 7 --time-limit 9")
+    assert again in out
+    assert "refsm show prime/dsm/tanh/seed7/c" in out
+    out = run("verify", "own_adapters:twice", "--objective", "dsm", "--convention", "2 sigma^2")[1]
+    assert "refsm verify own_adapters:twice --objective dsm --convention '2 sigma^2'" in out
+    out = run("verify", "own_adapters:twice", "--objective", "dsm")[1]
+    assert "refsm verify own_adapters:twice --objective dsm\n" in out
+
+
+def test_a_pipe_that_is_closed_changes_no_verdict(folder):
+    words = ["-m", "refsm", "verify", "own_adapters:twice", "--objective", "dsm"]
+    with subprocess.Popen([sys.executable, *words], cwd=folder, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ROOT}) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said == b""
 
 
 def test_a_difference_is_status_1_and_may_be_declared(run):
@@ -190,7 +219,8 @@ def test_a_report_is_printed_whatever_becomes_of_the_streams(run, folder):
 def test_an_implementation_that_is_not_found_is_one_line(run, folder):
     assert refused(
         run, "verify", "own_adapters"
-    ) == "objective must be one of " + ", ".join(OBJECTIVES) + ", but it is 'own_adapters'"
+    ) == ("--objective is needed: the function's name, 'own_adapters', is not one of "
+          + ", ".join(OBJECTIVES))
     nameless = refused(run, "verify", "own_adapters", "--objective", "dsm")
     assert nameless == (
         "the implementation must be given as package.module:function, but it is 'own_adapters'")
@@ -325,7 +355,7 @@ def test_prompts_are_written_and_answers_graded(run, folder):
     status, out, _ = run("grade", "prompts", answers(folder / "half.json", "dsm", "ism",
                                                      factor=0.5), "--json")
     assert status == 1
-    assert [report["law"] for report in json.loads(out)] == ["1 / 2", "1 / 2"]
+    assert [report["factor"] for report in json.loads(out)] == ["1 / 2", "1 / 2"]
     assert run("grade", "prompts", "half.json", "--convention", "1 / 2")[0] == 0
 
 
@@ -523,18 +553,25 @@ dsm, esm, ism, ssm = twice, first_wrong, wrong_gradient, random
 @pytest.mark.slow
 def test_the_pytest_way_says_what_is_missing(folder):
     status, out = pytest_run(folder)
-    assert status == 0
-    assert "11 skipped" in out
+    assert status == 2
+    assert "1 error" in out
+    assert "skipped" not in out
     unset = "REFSM_IMPLEMENTATION is not set; set it to a module that has functions of a case"
     assert f"{unset} named esm, ism" in out
+    status, out = pytest_run(folder, "own_adapters:dsm")
+    assert status == 2
+    assert "1 error" in out
+    assert "REFSM_IMPLEMENTATION must be a module that has functions of a case" in out
+    assert "such as own_adapters, but it is own_adapters:dsm" in out
     status, out = pytest_run(folder, "nowhere")
-    assert status == 1
+    assert status == 2
+    assert out.count("there is no module nowhere") <= 2                # and in the summary
     assert "there is no module nowhere, neither in the folder" in out
     assert "Traceback" not in out
     (folder / "own_empty.py").write_text("x = 3\n")
     status, out = pytest_run(folder, "own_empty")
-    assert status == 1
-    assert "own_empty has no function named esm, ism" in out
+    assert status == 2
+    assert "own_empty has no functions of a case named esm, ism" in out
 
 
 def test_commands_are_added_with_their_functions():

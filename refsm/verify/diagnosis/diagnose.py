@@ -102,7 +102,11 @@ def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanat
     best = found[0]
     equals = [e for e in found[1:] if e.complexity <= best.complexity + 1e-9
               and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
-    others = sorted((f for f in fits if not f.fits), key=lambda f: f.distance)
+    own = {term.name for term, scaling in zip(best.fit.formula.terms, best.scalings)
+           if not scaling.is_zero}
+    others = sorted((f for f in fits if not f.fits                # not the same and a term more
+                     and not own <= {term.name for term in f.formula.terms}),
+                    key=lambda f: f.distance)
     return Diagnosis(tolerance, table, Y, best, tuple(equals), tuple(others[:1]))
 
 

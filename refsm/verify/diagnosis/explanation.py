@@ -38,7 +38,7 @@ from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
+__all__ = ["Change", "Explanation", "explanations", "multiple", "multiplied", "predicted", "the_reference"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -87,7 +87,7 @@ class Explanation:
     def convention(self) -> str:
         """The explanation in one line, as `convention=` takes it, its pieces after semicolons."""
         pieces = [] if self.factor.is_one else [str(self.factor)]
-        pieces += [mistake.words for mistake in self.mistakes]
+        pieces += [mistake.id for mistake in self.mistakes]
         pieces += [f"{change.what} x {change.scaling}" for change in self.changes]
         if self.constant in ("dropped", "other"):
             pieces.append(f"constant {self.constant}")
@@ -181,11 +181,16 @@ def _factorings(scalings: list[Scaling],
         yield scalings[1] * t, (Change("score", t.inverse()),)
 
 
-def _over(scaling: Scaling, factor: Scaling) -> Scaling | None:
+def multiplied(a: Scaling, b: Scaling) -> Scaling | None:
+    """The product of two scalings; None where it is none, with two extra factors."""
     try:
-        return scaling * factor.inverse()
-    except (ValueError, ZeroDivisionError):
+        return a * b
+    except ValueError:
         return None
+
+
+def _over(scaling: Scaling, factor: Scaling) -> Scaling | None:
+    return None if factor.is_zero else multiplied(scaling, factor.inverse())
 
 
 def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Change, ...],

@@ -61,7 +61,8 @@ def named(block: str, used: list[Column], ratios: Sequence[Scaling],
         words = f"the gradient for {{}} is {first} times that of the value"
         return None if first.is_one else Finding(block, "multiple", words, first)
     if all(len(found) == 1 for found in by_term.values()):
-        return _of_terms(block, {terms[k]: found.pop() for k, found in by_term.items()})
+        shared = first if len(set(ratios)) == 1 else None
+        return _of_terms(block, {terms[k]: found.pop() for k, found in by_term.items()}, shared)
     wrong = [(column, ratio) for column, ratio in zip(used, ratios) if not ratio.is_one]
     if all(path in ("slope", "factors") for (_, path), _ in wrong):
         texts = [_inside(terms[k].name, path, ratio) for (k, path), ratio in wrong]
@@ -77,13 +78,13 @@ def _listed(used: list[Column], values: Sequence[object], terms: Sequence[Term])
                      for (k, path), value in zip(used, values))
 
 
-def _of_terms(block: str, ratios: dict[Term, Scaling]) -> Finding:
+def _of_terms(block: str, ratios: dict[Term, Scaling], shared: Scaling | None) -> Finding:
     wrong = {term: ratio for term, ratio in ratios.items() if not ratio.is_one}
     texts = [f"the term {term.name} is detached: its gradient for {{}} is 0" if ratio.is_zero
              else f"the gradient of the term {term.name} for {{}} is multiplied by {ratio}"
              for term, ratio in wrong.items()]
     detached = all(ratio.is_zero for ratio in wrong.values())
-    return Finding(block, "detached" if detached else "term", "; ".join(texts))
+    return Finding(block, "detached" if detached else "term", "; ".join(texts), shared)
 
 
 def _of_paths(block: str, ratios: dict[str, Scaling]) -> Finding:
@@ -112,12 +113,16 @@ def _inside(name: str, path: str, ratio: Scaling) -> str:
 def together(findings: list[Finding], blocks: list[str]) -> list[Finding]:
     """One finding where several blocks have the same."""
     groups: dict[tuple, list[Finding]] = {}
+    multiples = {f.scaling: f.words for f in findings if f.kind == "multiple"}
     for finding in findings:
-        key = (finding.kind, finding.words, finding.scaling)
-        groups.setdefault(key, []).append(finding)
+        if finding.kind == "term" and finding.scaling in multiples:    # all that its block has
+            words = multiples[finding.scaling]
+            finding = Finding(finding.block, "multiple", words, finding.scaling)
+        groups.setdefault((finding.kind, finding.words), []).append(finding)
     out = []
-    for (kind, words, scaling), group in groups.items():
+    for (kind, words), group in groups.items():
+        scaling = group[0].scaling
         if len(group) == len(blocks) > 1 and kind == "multiple":
-            words = f"the whole gradient is {scaling} times that of the value"
+            kind, words = "whole", f"the whole gradient is {scaling} times that of the value"
         out.append(Finding(", ".join(f.block for f in group), kind, words, scaling))
     return out

@@ -7,6 +7,7 @@ path, is not in the graph, and a scaling over groups says by what it was multipl
 
 Symbols
     C groups, k columns: a term of the formula along one path.
+    S      (C, k)          what multiplies the terms in the value
     g      (entries,)      the answered gradients of one block and group, theta after theta
     A      (entries, k)    the gradients of the columns
     c      (C, k)          coefficients
@@ -43,27 +44,35 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.derivatives import SYMMETRIC, paths, symmetric, term_gradient
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.findings import SLOPE, Column, Finding, named, no_scaling, together
-from refsm.verify.diagnosis.precision import FLOAT32, Tolerance
-from refsm.verify.diagnosis.regression import Table
-from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.precision import FLOAT32, MIXED, Tolerance
+from refsm.verify.diagnosis.regression import Fit, Table
+from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
-from refsm.verify.objectives import OBJECTIVES, Term
+from refsm.verify.objectives import Term
 
-__all__ = ["diagnose_gradients", "not_compared"]
+__all__ = ["diagnose_gradients", "diagnose_in_both", "not_compared"]
 
+UNNAMED = ("unexplained", "some", "coefficients")            # what single precision may explain
 OF_JACOBIAN = ("divergence", "penalty")                      # the terms that read the Jacobian
 
 
 def diagnose_gradients(table: Table, cases: Sequence[Case],
-                       gradients: Sequence[Mapping[str, Array]], explanation: Explanation | None,
+                       gradients: Sequence[Mapping[str, Array]], explained: Explanation | Fit,
                        tolerance: Tolerance) -> list[Finding]:
-    """One finding per block whose gradient is not that of the value, none where all are right."""
-    own = OBJECTIVES[cases[0].objective].terms
-    terms: tuple[Term, ...] = own if explanation is None else explanation.fit.formula.terms
-    scalings = (ONE,) * len(terms) if explanation is None else explanation.scalings
+    """One finding per block whose gradient is not that of the value, none where all are right.
+
+    `explained` is what explains the values: scalings of the terms of a formula, or coefficients
+    group by group.
+    """
+    if isinstance(explained, Fit):
+        terms, c = explained.formula.terms, explained.coefficients[:, :-1]
+        relative = float((explained.coefficient_error[:, :-1] / np.abs(c).max()).max())
+    else:
+        terms, relative = explained.fit.formula.terms, 0.0
+        c = np.array([[scaling(group) for scaling in explained.scalings] for group in table.sizes])
     if "float32" in tolerance.name:
-        relative = max(tolerance.relative, FLOAT32.relative)
-        tolerance = Tolerance(tolerance.name, relative, tolerance.absolute)
+        relative = max(relative, FLOAT32.relative)
+    tolerance = Tolerance(tolerance.name, max(tolerance.relative, relative), tolerance.absolute)
     findings = []
     for block in cases[0].theta:
         answered = sum(block in gradients[i] for group in table.index for i in group)
@@ -72,7 +81,7 @@ def diagnose_gradients(table: Table, cases: Sequence[Case],
             words = f"no gradient for {{}} was returned{some if answered else ''}"
             findings.append(Finding(block, "missing", words))
             continue
-        finding = _Block(block, table, gradients, terms, scalings, tolerance).finding()
+        finding = _Block(block, table, gradients, terms, c, tolerance).finding()
         half = finding is not None and str(finding.scaling) == "1 / 2"
         if half and _triangle(cases, gradients, block):
             finding = Finding(block, "triangle", "only one triangle of the gradient for {} is "
@@ -80,6 +89,21 @@ def diagnose_gradients(table: Table, cases: Sequence[Case],
         if finding is not None:
             findings.append(finding)
     return together(_with_slope(findings), list(cases[0].theta))
+
+
+def diagnose_in_both(table: Table, cases: Sequence[Case],
+                     gradients: Sequence[Mapping[str, Array]], explained: Explanation | Fit,
+                     tolerance: Tolerance) -> tuple[list[Finding], bool]:
+    """The findings, and whether the allowance of single precision was needed: for float32 inside
+    gradients of float64 values, and for finite differences."""
+    findings = diagnose_gradients(table, cases, gradients, explained, tolerance)
+    if not any(finding.kind in UNNAMED for finding in findings):
+        return findings, False
+    if tolerance.relative >= MIXED.relative:
+        return findings, False
+    allowed = diagnose_gradients(table, cases, gradients, explained, MIXED)
+    better = not any(finding.kind in UNNAMED for finding in allowed)
+    return (allowed, True) if better else (findings, False)
 
 
 def not_compared(cases: Sequence[Case],
@@ -122,16 +146,16 @@ class _Block:
     """The answered gradients of one block beside those of the terms, group by group."""
 
     def __init__(self, block: str, table: Table, gradients: Sequence[Mapping[str, Array]],
-                 terms: Sequence[Term], scalings: Sequence[Scaling], tolerance: Tolerance) -> None:
+                 terms: Sequence[Term], coefficients: Array, tolerance: Tolerance) -> None:
         self.block, self.table, self.tolerance = block, table, tolerance
-        self.terms, self.scalings, cases = terms, scalings, table.cases
+        self.terms, self.coefficients, cases = terms, coefficients, table.cases
         self.columns = [(k, path) for k in range(len(terms)) for path in paths(cases[0])[block]]
         self.X = [[{(k, path): term_gradient(cases[i], terms[k], path, [block])[block]
                     for k, path in self.columns} for i in group] for group in table.index]
         self.G = [[symmetric(cases[i], {block: np.asarray(gradients[i][block], dtype=float)})[block]
                    for i in group] for group in table.index]
-        self.right = [[sum(scalings[k](sizes) * x[(k, path)] for k, path in self.columns)
-                       for x in group] for group, sizes in zip(self.X, table.sizes)]
+        self.right = [[sum(row[k] * x[(k, path)] for k, path in self.columns) for x in group]
+                      for group, row in zip(self.X, coefficients)]
 
     def finding(self) -> Finding | None:
         """What is wrong, if anything."""
@@ -187,11 +211,13 @@ class _Block:
 
     def _ratios(self, used: list[Column], c: Array, error: Array) -> list[Scaling | None]:
         """What each coefficient is, relative to the scaling of its term in the value."""
-        sizes, out = self.table.sizes, []
-        for (k, _), c_k, error_k in zip(used, c.T, error.T):
-            own = np.array([self.scalings[k](group) or 1.0 for group in sizes])
-            out.append(fit_scaling(c_k / own, error_k / np.abs(own), sizes))
-        return out
+        sizes, own = self.table.sizes, self.coefficients[:, [k for k, _ in used]]
+        own = np.where(own == 0, 1.0, own)
+        ratio, error = c / own, error / np.abs(own)
+        best = error.max(axis=0).argmin()            # the column that is known best
+        if (np.abs(ratio - ratio[:, [best]]) <= error + error[:, [best]]).all():
+            return [fit_scaling(ratio[:, best], error[:, best], sizes)] * len(used)
+        return [fit_scaling(r, e, sizes) for r, e in zip(ratio.T, error.T)]
 
     def _coefficients(self, used: list[Column]) -> tuple[Array, Array] | None:
         """c and its error, (C, k) each, or None where some group is not met to rounding."""

@@ -75,6 +75,12 @@ class Scaling:
         powers = tuple((name, -power) for name, power in self.powers)
         return Scaling(rounded(1 / self.kappa), powers, extra)
 
+    def to_the(self, power: float) -> Scaling:
+        """A power of the scaling."""
+        extra = (self.extra[0], self.extra[1] * power, self.extra[2]) if self.extra else None
+        powers = tuple((name, p * power) for name, p in self.powers)
+        return Scaling(rounded(self.kappa**power), powers, extra) if power else ONE
+
     @property
     def is_one(self) -> bool:
         """Whether it is 1 in every group."""
@@ -110,8 +116,8 @@ class Scaling:
             text = text if abs(power) == 1 else f"{text}^{abs(power):g}"
             (over if power > 0 else under).append(text)
         plain = _fraction(self.kappa)
-        if plain is None:
-            over.insert(0, _decimal(self.kappa))
+        if plain is None or _is_short(self.kappa):
+            over.insert(0, _decimal(self.kappa) if plain is None else f"{self.kappa:.3g}")
         else:
             if plain.denominator != 1:
                 under.insert(0, str(plain.denominator))
@@ -127,47 +133,80 @@ ONE = Scaling(1.0)
 ZERO = Scaling(0.0)
 
 
-TOKENS = re.compile(r"[a-zA-Z]+(?:\^-?[\d.]+)?|-?\d+\.?\d*(?:e[+-]?\d+)?"
-                    r"|\((?:[a-zA-Z1] [+-] [^()]*)\)(?:\^[\d.]+)?|[()/*]|-(?=[a-z])|\S")
+TOKENS = re.compile(r"\d+\.?\d*(?:e[+-]?\d+)?|[a-zA-Z]+|\S")
 
 
 def parse_scaling(text: str) -> Scaling:
     """The scaling that a text states, in the form in which they are printed.  Or ValueError.
 
-    >>> str(parse_scaling("2 sigma^2 / (3 d)"))
-    '2 sigma^2 / (3 d)'
+    Multiplication and division go from left to right; what is divided by a product must stand in
+    parentheses.
+
+    >>> str(parse_scaling("2 sigma^2 / (3 d)")), str(parse_scaling("2 / d * d"))
+    ('2 sigma^2 / (3 d)', '2')
     """
-    scaling, below = ONE, False
-    tokens = TOKENS.findall(re.sub(r"\*\*", "^", text.strip()))
-    for token in tokens:
-        if token == "/":
-            below = True
-        elif token not in "()*":
-            factor = _factor(token, text)
-            scaling = scaling * (factor.inverse() if below else factor)
-    if not tokens:
-        raise ValueError(f"a factor must be a product such as 2 sigma^2 / d, but it is {text!r}")
+    tokens = TOKENS.findall(text.replace("**", "^"))
+    try:
+        scaling = _product(tokens)
+    except (ValueError, ArithmeticError, IndexError):
+        tokens = ["nothing", *tokens]
+    if tokens:
+        raise ValueError(f"a factor must be a product of numbers and powers of {', '.join(ORDER)}, "
+                         f"such as 2 sigma^2 / (3 d), but it is {text!r}")
     return scaling
 
 
-def _factor(token: str, text: str) -> Scaling:
-    if token == "-":
-        return Scaling(-1.0)
-    name, _, power = token.partition("^")
-    if name in ORDER:
-        return Scaling(1.0, ((name, float(power or 1)),))
-    if token.startswith("("):
-        inside, _, power = token[1:].rpartition(")")
-        for known in EXTRA:
-            shape = re.fullmatch(re.escape(known).replace(r"s\^2", r"([\d.e-]+)"), inside)
-            if shape:
-                s = float(shape.group(1))**0.5 if shape.groups() else 1.0
-                return Scaling(1.0, (), (known, float(power.lstrip("^") or 1), s))
-    try:
-        return Scaling(float(token))
-    except ValueError:
-        raise ValueError(f"a factor must be a product of numbers and powers of {', '.join(ORDER)}, "
-                         f"but {text!r} contains {token!r}") from None
+def _product(tokens: list[str]) -> Scaling:
+    """The product at the head of the tokens, which it takes off."""
+    scaling, divided = Scaling(-1.0) if tokens[0] == "-" else ONE, False
+    if tokens[0] == "-":
+        tokens.pop(0)
+    scaling = scaling * _factor(tokens)
+    while tokens and tokens[0] != ")":
+        times = tokens.pop(0) if tokens[0] in "*/" else ""
+        if not times and divided:                    # a / b c: which of two is not clear
+            raise ValueError
+        factor = _factor(tokens)
+        scaling, divided = scaling * (factor.inverse() if times == "/" else factor), times == "/"
+    return scaling
+
+
+def _factor(tokens: list[str]) -> Scaling:
+    """A number, a size or what is in parentheses, with its power."""
+    token = tokens.pop(0)
+    if token == "(":
+        close = tokens.index(")")
+        scaling = _extra("".join(tokens[:close]))
+        if scaling is None:
+            scaling = _product(tokens)
+        else:
+            del tokens[:close]
+        if tokens.pop(0) != ")":
+            raise ValueError
+    elif token in ORDER:
+        scaling = Scaling(1.0, ((token, 1.0),))
+    else:
+        scaling = Scaling(float(token))
+    if tokens and tokens[0] == "^":
+        tokens.pop(0)
+        sign = -1.0 if tokens[0] == "-" else 1.0
+        if sign < 0:
+            tokens.pop(0)
+        scaling = scaling.to_the(sign * float(tokens.pop(0)))
+    if not abs(scaling.kappa) < float("inf"):
+        raise ValueError
+    return scaling
+
+
+def _extra(inside: str) -> Scaling | None:
+    """The extra factor that stands in parentheses, written without spaces; None if it is none."""
+    for known in EXTRA:
+        form = re.escape(known.replace(" ", "")).replace(r"/s\^2", r"/([\d.e+-]+)")
+        shape = re.fullmatch(form, inside)
+        if shape:
+            s = float(shape.group(1))**0.5 if shape.groups() else 1.0
+            return Scaling(1.0, (), (known, 1.0, s))
+    return None
 
 
 def extra_factor(extra: tuple[str, float, float], sizes: Sizes) -> float:
@@ -190,6 +229,14 @@ def _decimal(kappa: float) -> str:
     odd = (k for k in range(6, 17) if _fraction(float(f"{kappa:.{k}g}")) is None)
     digits = next(odd, 17)
     return f"{kappa:.6g}" if digits == 6 else f"{kappa:.{digits + 1}g}"
+
+
+def _is_short(kappa: float) -> bool:
+    """Whether a person would write a decimal: 3.7 and 0.9, but 1 / 2, 3 / 4 and 5 / 3."""
+    plain = _fraction(kappa)
+    if plain is None or abs(plain.numerator) == 1 or plain.denominator in (1, 2, 4):
+        return False
+    return float(f"{kappa:.3g}") == kappa
 
 
 def rounded(kappa: float, error: float = 0.0) -> float:

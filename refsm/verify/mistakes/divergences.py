@@ -73,7 +73,7 @@ ALONG: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
      lambda q: (np.einsum("nik,nrk->nri", q.J(), q.v())**2).sum(axis=2), NOT_NEGATIVE),
     ("length-of-vJ", "the squared length of J' v", "|J' v|^2",
      lambda q: (np.einsum("nik,nri->nrk", q.J(), q.v())**2).sum(axis=2), NOT_NEGATIVE),
-    ("absolute-along", "its absolute value", "|v' J v|",
+    ("absolute-along", "the absolute value of v' J v", "|v' J v|",
      lambda q: absolute(curvature(q, q.v())), NOT_NEGATIVE),
     ("score-along", "v.psi in place of its derivative", "v.psi", along, AVERAGES_OUT),
     ("psi-J-v", "psi' J v in place of v' J v", "psi' J v",

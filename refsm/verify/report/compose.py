@@ -8,19 +8,23 @@ import numpy as np
 
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.diagnose import Diagnosis
-from refsm.verify.diagnosis.explanation import Explanation
+from refsm.verify.diagnosis.explanation import Explanation, multiplied
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.precision import COARSE, MIXED
 from refsm.verify.diagnosis.scaling import ONE
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.effects import consequences
-from refsm.verify.report.known import seen
-from refsm.verify.report.name import verdict_of
+from refsm.verify.report.known import scaling_in_words, seen
+from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
+from refsm.verify.report.weights import agree
 
 __all__ = ["report_on"]
 
 SLICED = "J and its transpose in v' J v: both have the same value"
+WEIGHED = ("within a group of cases (one sigma, one set of sizes) the minimiser is the same; "
+           "where sigma varies its levels weigh differently")
+FOLLOWS = "training follows the gradient, which is not that of the value"
 VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: ask for gradients too "
                "(gradient=True, with a dict of value and gradient)")
 
@@ -33,10 +37,10 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     objective, e = cases[0].objective, found.explanation
     verdict, name, convention, factor = verdict_of(objective, found)
     wrong = [*per_sample, *(finding.text for finding in findings)]
-    meant = declared is not None and declared == convention
+    meant = declared is not None and agree(declared, convention)
     if wrong:
         name = wrong[0] if verdict == "PASS" else f"{name}; and {wrong[0]}"
-        verdict = "MISMATCH"
+        verdict = "UNEXPLAINED" if verdict == "UNEXPLAINED" else "MISMATCH"
     elif declared not in (None, "1") and not meant and verdict == "PASS":
         verdict, name = "MISMATCH", f"it is the reference itself, not the declared {declared}"
     elif meant and verdict == "MISMATCH":
@@ -48,13 +52,14 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
     common = e.factor if e is not None else ONE
     if small is not None:
-        reproduce = reproduce.replace(f" {cases[0].id} ", f" {small.id} ")
+        reproduce = reproduce.replace(f"show {cases[0].id} ", f"show {small.id} ")
     return Report(
         verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
         rows=_rows(small, found, _answer(small, cases, values)) if small is not None else (),
-        consequences=consequences(objective, common, changes, mistakes, e.constant) if e else (),
+        consequences=_consequences(objective, found, verdict, findings),
         seen=seen(objective, common, changes, mistakes),
-        not_the_problem=_not_the_problem(e, cases[0]) if verdict == "MISMATCH" and e else (),
+        not_the_problem=(_not_the_problem(e, cases[0], bool(wrong))
+                         if verdict == "MISMATCH" and e else ()),
         cannot_tell=_cannot_tell(found, cases[0], gradient, verdict),
         gradient=tuple(finding.text for finding in findings),
         failing=tuple(case.id for case in failing),
@@ -63,6 +68,24 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
         resolution=found.resolution if e is not None or found.nearest else None,
         runner_up=_runner_up(found), reproduce=reproduce,
         notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
+
+
+def _consequences(objective: str, found: Diagnosis, verdict: str,
+                  findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the differences do to training; with a gradient of its own, training follows that."""
+    e = found.explanation
+    if e is None:
+        return (WEIGHED,) if verdict == "CONVENTION" else ()
+    said = consequences(objective, e.factor, e.changes, e.mistakes, e.constant)
+    if not findings:
+        return said
+    if len(findings) == 1 and findings[0].kind == "whole" and e.is_convention:
+        assert findings[0].scaling is not None
+        times = multiplied(e.factor, findings[0].scaling)
+        return () if times is None else (
+            "the gradient is the reference's: training is the same" if times.is_one else
+            f"gradients are {scaling_in_words(times)} times the reference's",)
+    return (*(f"where the gradient is that of the value: {text}" for text in said), FOLLOWS)
 
 
 def is_known(identifier: str, known_failures: Sequence[str]) -> bool:
@@ -75,7 +98,7 @@ def _answer(case: Case, cases: Sequence[Case], values: Sequence[float]) -> float
 
 
 def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> tuple[str, ...]:
-    out = [f"equally simple and equally good: {e.convention}" for e in found.equals]
+    out = [f"equally simple and equally good: {explained(case.objective, e)}" for e in found.equals]
     if OBJECTIVES[case.objective].random == "directions":
         out.append(SLICED)
     if not gradient and case.theta and verdict == "PASS":
@@ -86,7 +109,8 @@ def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> 
 def _runner_up(found: Diagnosis) -> str:
     if found.explanation is None or not found.nearest:
         return ""
-    return f"no other known mistake comes nearer than {100 * found.nearest[0].distance:.1g} %"
+    return ("of the known formulas that do not fit, the nearest misses the answers by "
+            f"{100 * found.nearest[0].distance:.1g} %")
 
 
 def _precision(found: Diagnosis) -> str:
@@ -120,8 +144,11 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
         assert fit is not None
         own = value(fit.formula.terms[k])
         assert own is not None
-        factor = str(e.scalings[k]) if e is not None else "no power of the sizes"
-        return float(fit.coefficients[row, k] * own), factor
+        c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
+        if e is not None:
+            return float(c[row] * own), str(e.scalings[k])
+        right = bool((np.abs(c - 1) <= error).all())
+        return float(c[row] * own), "1" if right else f"{c[row]:.6g} in this case"
 
     rows, about = [], OBJECTIVES[case.objective]
     for term in about.terms:
@@ -175,30 +202,30 @@ def _summary(case: Case, found: Diagnosis, answer: float) -> dict:
             "reference": float(found.table.reference[place][0])}
 
 
-def _not_the_problem(e: Explanation, case: Case) -> tuple[str, ...]:
-    """What is right, so that nobody looks there."""
+def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[str, ...]:
+    """What the answers prove to be right, so that nobody looks there."""
+    about, own = OBJECTIVES[case.objective], e.fit.formula
+    of_role = {term.role: (term.name, scaling) for term, scaling in zip(own.terms, e.scalings)}
+    right = [term.name for term in about.terms
+             if of_role.get(term.role) == (term.name, e.factor) and e.sign > 0]
+    but = "" if e.factor.is_one else ", but for the common factor"
+    if gradient_wrong:
+        return (f"the value of {' and '.join(right)}{but}",) if right else ()
     out = []
-    changed = {change.what for change in e.changes}
-    of_role = {term.role: (term, scaling)
-               for term, scaling in zip(e.fit.formula.terms, e.scalings)}
-    right = []
-    for term in OBJECTIVES[case.objective].terms:
-        own, scaling = of_role.get(term.role, (None, None))
-        if own is not None and own.name == term.name and scaling == e.factor:
-            right.append(term.name)
-    if right and "loss" not in changed:
-        but = "" if e.factor.is_one else ", but for the common factor"
+    if right:
         out.append(f"{' and '.join(right)}: right in every case{but}")
-    if e.constant == "kept" and not changed & {"target", "constant"}:
+    changed = {change.what for change in e.changes}
+    if e.constant == "kept" and own.constant == about.constant and not changed & {"target",
+                                                                                  "constant"}:
         out.append("the constant")
+    if e.mistakes or any(scaling.is_zero for scaling in e.scalings):
+        return tuple(out)                            # of other functions the sums are not proved
     off = {name for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
-    off |= {e.factor.extra[0][0]} if e.factor.extra else set()
+    off |= {scaling.extra[0][0] for scaling in (*e.scalings, e.factor) if scaling.extra}
     names = {"d": "dimensions", "n": "points", "M": "directions"}
     sums = [words for name, words in names.items() if name in case.sizes and name not in off]
     if sums:
         out.append(f"sums and means over {' and '.join(sums)}")
-    if e.factor.is_one and "loss" not in changed:
-        out.append("the overall factor")
     return tuple(out)
 
 

@@ -11,8 +11,9 @@ from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, MIXED
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
+from refsm.verify.report.weights import weights_of
 
-__all__ = ["verdict_of"]
+__all__ = ["explained", "verdict_of"]
 
 FEW = 0.1                  # so few wrong answers are listed one by one
 CLOSE = 1e-3               # closer, and not to rounding: right, with something approximate in it
@@ -27,7 +28,7 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return "PASS", f"every answer is the reference's, to {precision}", "1", "1"
     if e is not None:
         verdict = "CONVENTION" if e.is_convention else "MISMATCH"
-        return verdict, _explained(objective, e), e.convention, str(e.factor)
+        return verdict, explained(objective, e), e.convention, str(e.factor)
     if found.weights is not None:
         return _weighted(found)
     if found.coefficients is not None:
@@ -39,7 +40,7 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 
-def _explained(objective: str, e: Explanation) -> str:
+def explained(objective: str, e: Explanation) -> str:
     """Mistakes, changes, factor and constant, one phrase each: a term too many with its weight."""
     head, weight = "a term too many: ", ""
     extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
@@ -63,34 +64,47 @@ def _explained(objective: str, e: Explanation) -> str:
 
 
 def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
-    """A factor that all terms share and that is no scaling: a weight if sigma alone decides it."""
-    sizes, weights, fit = found.table.sizes, found.weights, found.coefficients
-    assert weights is not None and fit is not None
-    by_sigma: dict[float, list[float]] = {}
-    for group, weight in zip(sizes, weights):
-        by_sigma.setdefault(group.get("sigma", 0.0), []).append(float(weight))
-    shown = ", ".join(f"w({s:g}) = {np.mean(w):.6g}" for s, w in sorted(by_sigma.items()))
-    same = all(max(w) - min(w) <= 1e-3 * abs(max(w)) for w in by_sigma.values())
-    if len(by_sigma) > 1 and same and min(map(min, by_sigma.values())) > 0:
-        name = f"every term is weighted by a function of sigma that is no power: {shown}"
-        return "CONVENTION", name, f"weight {shown}", "w(sigma)"
-    listed = _by_group(weights, fit.coefficient_error.max(axis=1), sizes)
-    return "UNEXPLAINED", (f"every term of a group has the same factor, which is {NO_POWER}: "
-                           f"{listed}"), "", "none"
+    """A factor that all terms of a group share and that is no scaling: a convention where it is
+    positive."""
+    fit, shared = found.coefficients, found.weights
+    assert shared is not None and fit is not None
+    sizes = found.table.sizes
+    groups = found.table.groups
+    w = weights_of(groups[0].objective, shared, sizes, [case.group for case in groups])
+    if w is None:
+        listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
+        return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
+                            f"is not positive in all: {listed}"), "", "none"
+    d_alone = w.plain.powers == (("d", -1.0),)
+    mean = ", mean over dimensions in place of their sum" if d_alone else (
+        "" if w.plain.is_one else f", times {w.plain}")
+    if w.words:
+        return "CONVENTION", f"weighted by {w.words}{mean}", w.line, "w(sigma)"
+    listed = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
+    if next(iter(w.by)).startswith("c"):
+        listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
+        return "CONVENTION", ("every term of a group has the same positive factor, which is "
+                              f"{NO_POWER}: {listed}"), w.line, "w(group)"
+    return "CONVENTION", (f"every term is weighted by a function of sigma that is no power: "
+                          f"{listed}{mean}"), w.line, "w(sigma)"
 
 
 def _by_group(values: Array, error: Array, sizes: Sequence[Mapping[str, float]]) -> str:
     """One number per group in words: by the size that decides it where one does."""
-    values = np.where(np.abs(values - np.round(values)) <= error, np.round(values), values) + 0.0
+    shown = [_coefficient(1.0 if abs(v - 1) <= e else float(np.round(v)) + 0.0
+                          if abs(v - np.round(v)) <= e < 0.1 else float(v))
+             for v, e in zip(values, error)]
     for name in sizes[0]:
-        groups: dict[float, list[int]] = {}
-        for k, group in enumerate(sizes):
-            groups.setdefault(group[name], []).append(k)
-        if 1 < len(groups) < len(sizes) and all(np.ptp(values[rows]) <= 2 * error[rows].max()
-                                                for rows in groups.values()):
-            return ", ".join(f"{_coefficient(values[rows[0]])} where {name} = {size:g}"
-                             for size, rows in sorted(groups.items()))
-    return ", ".join(map(_coefficient, values))
+        by_size: dict[float, set[str]] = {}
+        for group, text in zip(sizes, shown):
+            by_size.setdefault(group[name], set()).add(text)
+        if 1 < len(by_size) < len(sizes) and all(len(texts) == 1 for texts in by_size.values()):
+            of: dict[str, list[float]] = {}
+            for size, (text,) in sorted(by_size.items()):
+                of.setdefault(text, []).append(size)
+            return ", ".join(f"{text} where {name} = {' or '.join(f'{v:g}' for v in where)}"
+                             for text, where in of.items())
+    return ", ".join(shown)
 
 
 def _coefficient(value: float) -> str:
@@ -110,7 +124,8 @@ def _no_scaling(found: Diagnosis) -> str:
         if (np.abs(c) <= error).all():
             texts.append(f"{term.name} is missing")
         elif (np.abs(c - 1) > error).any():
-            texts.append(f"{term.name} ({_by_group(c, error, found.table.sizes)})")
+            listed = f", {_by_group(c, error, found.table.sizes)}".replace(", 1 ", ", right ")
+            texts.append(f"{term.name} ({listed[2:]})")
     return (f"the terms are the right ones, but with coefficients that are {NO_POWER}: "
             f"{'; '.join(texts) or 'the constant'}")
 

@@ -49,7 +49,7 @@ def read(table, *args, **kwargs):
                           (("1", "0"), "0", "target x 0"),
                           (("sigma^4", "sigma^2"), "1", "score x sigma^2"),
                           (("2", "2 sigma"), "2 sigma^2", "2; target x sigma"),
-                          (("1", "0.9"), "1", "cross x 9 / 10"), (("2", "1"), "1", "norm x 2"),
+                          (("1", "0.9"), "1", "cross x 0.9"), (("2", "1"), "1", "norm x 2"),
                           (("1", "1"), "2", "constant x 2"), (("-1", "-1"), "-1", "loss x -1"),
                           (("1", "2"), "0", "cross x 2; constant dropped"),
                           (("-2", "-2"), "-2", "2; loss x -1")])

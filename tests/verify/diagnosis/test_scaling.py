@@ -77,7 +77,9 @@ def test_plain_laws_are_simpler_than_strange_ones():
     assert parse_scaling("sigma^0.5").complexity > parse_scaling("sigma").complexity
 
 
-@pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d"])
+@pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d", "n - 1", "2 ** sigma",
+                                  "2 / 3 d", "1 / (n - 1) (d - 1)", "(2 d", "d)", "1 / 0", "1e999",
+                                  "-", "2 /", "d^(", "()", "(q + 1)"])
 def test_what_is_no_law_is_refused(text):
     with pytest.raises(ValueError, match="a factor must be a product"):
         parse_scaling(text)
@@ -86,7 +88,14 @@ def test_what_is_no_law_is_refused(text):
 @pytest.mark.parametrize("text, scaling", [("-sigma^2", "-sigma^2"),
                                            ("2*sigma**2/d", "2 sigma^2 / d"), ("-1", "-1"),
                                            ("0", "0"), ("1 / (2 d)", "1 / (2 d)"),
-                                           ("sigma^-2", "1 / sigma^2")])
+                                           ("sigma^-2", "1 / sigma^2"), ("2 / d * d", "2"),
+                                           ("n/(n-1)", "n / (n - 1)"), ("2/3*d", "2 d / 3"),
+                                           ("sigma^2/2/d", "sigma^2 / (2 d)"),
+                                           ("1 / (2 d)^2", "1 / (4 d^2)"), ("d^0", "1"),
+                                           ("sigma^2/(1+sigma^2/0.25)",
+                                            "sigma^2 / (1 + sigma^2 / 0.25)"),
+                                           ("37 sigma^2 / 10", "3.7 sigma^2"), ("9/10", "0.9"),
+                                           ("3/4", "3 / 4"), ("5 / 3", "5 / 3"), ("1/10", "1 / 10"), ("0.3 d", "0.3 d")])
 def test_a_law_is_printed_in_one_way(text, scaling):
     assert str(parse_scaling(text)) == scaling
 

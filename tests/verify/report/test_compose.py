@@ -44,18 +44,23 @@ def test_the_smallest_failing_case_is_shown():
 def test_sums_that_are_right_are_not_the_problem_and_others_are():
     right = verify(lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean(), "ism")
     assert "sums and means over dimensions and points" in right.not_the_problem
-    assert "the overall factor" in right.not_the_problem
+    assert "|psi|^2 / 2: right in every case" in right.not_the_problem
     mean = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) / c.d).mean(), "ism")
     assert "sums and means over points" in mean.not_the_problem
 
 
-def test_a_factor_of_its_own_for_every_cell_is_unexplained():
+def test_a_positive_factor_of_its_own_for_every_group_is_a_convention_to_be_declared():
     report = verify(
         lambda c: value(c) * {"c0": 1.1, "c1": 1.7, "c2": 0.3, "c3": 2.9, "c4": 0.8, "c5": 1.9}[
             c.group], "ism")
-    assert report.verdict == "UNEXPLAINED"
-    assert "every term of a group has the same factor" in report.name
+    assert report.verdict == "CONVENTION"
+    assert "every term of a group has the same positive factor" in report.name
     assert "0.3" in report.name
+    assert report.convention.startswith("weight w(c0) = 1.1, w(c1) = 1.7")
+    assert "within a group" in report.consequences[0]
+    negative = verify(lambda c: value(c) * (-1 if c.group == "c2" else 1), "ism")
+    assert negative.verdict == "MISMATCH"
+    assert "not positive in all" in negative.name
 
 
 def test_coefficients_without_a_law_are_listed():
@@ -89,7 +94,7 @@ def test_an_approximation_is_not_taken_for_another_formula():
 def test_points_that_are_left_out_are_noticed():
     report = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x))[:-1].mean(), "ism")
     assert report.verdict == "MISMATCH"
-    assert report.convention == "the last point is left out"
+    assert report.convention == "points.not-last"
 
 
 def test_single_precision_inside_is_noted():
@@ -102,10 +107,11 @@ def test_single_precision_inside_is_noted():
 @pytest.mark.parametrize(
     "wrong, name",
     [(lambda c: value(c) *
-      (2 if c.d == 5 else 1), "no product of powers of the sizes: 1 where d = 3, 2 where d = 5"),
+      (2 if c.d == 5 else 1), "same positive factor, which is no product of powers of the sizes: 1 where d = 3, 2 "
+      "where d = 5"),
      (lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean() *
       (-1 if c.sigma > 1 else 1),
-      "powers of the sizes: tr J (1 where sigma = 0.37, 1 where sigma = 0.61, -1 where sigma = 1.3)"
+      "powers of the sizes: tr J (right where sigma = 0.37 or 0.61, -1 where sigma = 1.3)"
       ),
      (lambda c: value(c) *
       (1 + (c.id == "prime/ism/c1/t1")), "only prime/ism/c1/t1 differs: 2 times the reference"),
@@ -115,7 +121,7 @@ def test_single_precision_inside_is_noted():
 def test_what_follows_no_law_is_listed_by_what_decides_it(wrong, name):
     report = verify(wrong, "ism")
     assert name in report.name
-    assert report.verdict in ("UNEXPLAINED", "MISMATCH")
+    assert report.exit_status == 1
     assert "float16" not in report.precision
 
 
@@ -139,7 +145,7 @@ def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
 
 def test_the_distance_of_the_next_explanation_comes_last():
     report = verify(lambda c: (sq(c.score(c.x)) + c.score_divergence(c.x)).mean(), "ism")
-    assert str(report).splitlines()[-1].startswith("  no other known mistake comes nearer than ")
+    assert str(report).splitlines()[-1].startswith("  of the known formulas that do not fit, the ")
     assert report.runner_up.endswith(" %")
 
 

@@ -62,7 +62,7 @@ def test_nothing_is_seen_of_what_is_new():
      "half the squared norm of the score alone has sum over points in place of their mean, and "
      "the wrong sign"
      ), ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"),
-    ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 9 / 10"),
+    ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 0.9"),
     ("dsm", "score", "sigma^2",
      "the score is multiplied by sigma^2: a reconstruction's error in the place of a score")
 ])

@@ -1,0 +1,89 @@
+"""The gradient of a loss that nothing explains, against the differences of that loss itself.
+
+Symbols
+    theta  dict     the parameters of a case;  u a direction of one block, h a step
+    L      number   the implementation's value;  G its gradient for the block
+    D      number   the slope of L along u
+
+Equations
+    (1)  slope(h) = (L(theta + h u) - L(theta - h u)) / (2 h)
+    (2)  D = (4 slope(h / 2) - slope(h)) / 3
+    (3)  sum G u = D
+
+Derivation
+    (1) -> (2)  slope(h) = D + c h^2 + O(h^4); the combination has no h^2.
+
+Conventions
+    Two cases of different groups, two directions per block.  Where the loss does not move with
+    theta, as answers from a file do not, nothing is said.
+
+Sources
+    Richardson, The approximate arithmetical solution by finite differences, Phil. Trans. R. Soc. A
+    210 (1911), for (2).
+"""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.adapters.ask import Broken, ask
+from refsm.verify.cases.case import Answer, Case
+from refsm.verify.cases.derivatives import symmetric
+from refsm.verify.diagnosis.findings import Finding
+
+__all__ = ["against_own_loss"]
+
+NOT_JUDGED = "the value is not explained, so its gradient is not compared with the reference's"
+OWN = ("the gradient is the derivative of your own loss, along random directions to {:.0e}: it is "
+       "the value that differs")
+STEPS = {True: (1e-3, 1e-4), False: (3e-2, 3e-2)}    # (h, relative allowance) in float64, or not
+
+
+def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequence[Case],
+                     answers: Sequence[Answer], fine: bool,
+                     time_limit: float) -> tuple[list[Finding], str]:
+    """A finding for each block whose gradient is not the derivative of the implementation's own
+    value, and a note.  `fine` says whether the values are those of float64."""
+    if implementation is None or any(answer.gradient is None for answer in answers):
+        return [], NOT_JUDGED
+    h, allowed = STEPS[fine]
+    rng, moved = np.random.default_rng(0), False
+    findings: dict[str, Finding] = {}
+    first, other = cases[0], next((c for c in cases if c.group != cases[0].group), cases[-1])
+    for case, answer in ((c, a) for c, a in zip(cases, answers) if c in (first, other)):
+        for block in [b for b in case.theta if b not in findings for _ in range(2)]:
+            assert answer.gradient is not None
+            G = symmetric(case, {block: answer.gradient.get(block, 0 * case.theta[block])})[block]
+            u = symmetric(case, {block: rng.standard_normal(G.shape)})[block]
+            slopes = [_slope(implementation, case, block, u, step, time_limit)
+                      for step in (h, h / 2)]
+            if None in slopes:
+                return [], NOT_JUDGED
+            D = (4 * slopes[1] - slopes[0]) / 3      # type: ignore[operator]     # number  (2)
+            along = float((G * u).sum())                                          # number  (3)
+            moved = moved or D != 0
+            size = abs(D) + float(np.sqrt((G * G).sum()))
+            if abs(along - D) > allowed * size + abs(slopes[1] - slopes[0]):   # type: ignore
+                findings[block] = Finding(
+                    block, "own", "the gradient for {} is not the derivative of your own loss: "
+                    f"along a random direction it is {along:.4g}, and the loss has the slope "
+                    f"{D:.4g} ({case.id})")
+    if not moved:
+        return [], NOT_JUDGED
+    return list(findings.values()), "" if findings else OWN.format(allowed)
+
+
+def _slope(implementation: Callable[[Case], Any], case: Case, block: str, u: Array, h: float,
+           time_limit: float) -> float | None:
+    """(1), or None where the implementation does not answer."""
+    values = []
+    for sign in (1.0, -1.0):
+        theta = {**case.theta, block: case.theta[block] + sign * h * u}
+        answer = ask(implementation, dataclasses.replace(case, theta=theta), time_limit, False)
+        if isinstance(answer, Broken):
+            return None
+        values.append(answer.value)
+    return float(values[0] - values[1]) / (2 * h)                                 # number  (1)
