@@ -254,5 +254,5 @@ def test_every_public_name_of_the_map_exists():
 
 def test_every_room_can_be_imported():
     for module in pkgutil.walk_packages(refsm.__path__, "refsm."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(("__main__", "test_conformance")):     # which needs an argument
             importlib.import_module(module.name)

@@ -31,7 +31,7 @@ from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.objectives import objective_name
+from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
@@ -45,6 +45,7 @@ SINGLE = ("the gradients agree to single precision only: something inside is flo
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False,
            convention: str | None = None, cases: Sequence[Case] | None = None,
            family: str | None = None, seed: int = 0, model: str | None = None,
+           predicts: str | None = None,
            known_failures: str | Path | Iterable[str] | None = None,
            time_limit: float = adapters.TIME_LIMIT) -> Report:
     """Compare an implementation with the reference on the cases of an objective.
@@ -52,6 +53,9 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     `implementation` is a function of a `Case` that returns the loss (a number, an array (n,), or a
     dict with value, per_sample and gradient), or "package.module:function".  The cases are the
     family prime (or another), for the autoencoder (or another model), unless `cases` are given.
+    `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
+    or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and
+    `case.prediction(case.x_noisy)` is the network's output (for "score", `case.score`).
     With `gradient` its gradients by block are compared too.  `convention` declares a difference
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
@@ -63,6 +67,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
     """
+    if predicts is not None:
+        objective = predicting(objective_name(objective), predicts)
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
                          cases=cases, family=family, seed=seed, model=model,
                          known_failures=known_failures, time_limit=time_limit)

@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterator, Sequence
 from refsm.verify.adapters.ask import TIME_LIMIT, load
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.families import FAMILIES
-from refsm.verify.objectives import OBJECTIVES, objective_name
+from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.report.report import Report
 
 __all__ = ["add_commands"]
@@ -46,6 +46,9 @@ def add_commands(subparsers: Any) -> None:
                         help="a program instead: JSON Lines on its standard input and output; "
                              "no shell")
     parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
+    parser.add_argument("--predicts", metavar="KIND",
+                        help="what a denoising network returns: score, noise, clean, velocity, "
+                             "flow or edm, with a noise level for each point")
     parser.add_argument("--gradient", action="store_true", help="compare gradients too")
     parser.add_argument("--convention", metavar="TEXT",
                         help="a difference that is meant, as a report prints it, e.g. "
@@ -151,6 +154,8 @@ def _verify(args: argparse.Namespace) -> int:
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
+    if args.predicts is not None:
+        objective = predicting(objective, args.predicts)
     with _quiet(args.json), contextlib.ExitStack() as stack:
         report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
     _print([dataclasses.replace(report, notes=(*report.notes, *note))], args.json, alone=True)

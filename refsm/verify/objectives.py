@@ -14,6 +14,7 @@ Symbols
     reconstruction (n, d); y in the words of a report
     gap    (n, d)     E(x with bit i flipped) - E(x)
     x      (n, d)     clean points
+    h, h_slope (n, d) weights that vanish at the boundary, and their derivatives
 
 Equations
     (1)  norm        = |psi|^2 / 2;     sliced: the mean over r of (v_r.psi)^2 / 2
@@ -26,82 +27,36 @@ Equations
     (8)  data        = |x|^2
     (9)  ratio       = sum_i sigmoid(-gap_i)^2
     (10) pseudo      = sum_i softplus(-gap_i)
+    (11) flow        = sum_i exp(-gap_i / 2)
+    (12) norm        = sum_i h_i psi_i^2 / 2                     generalised score matching
+    (13) slope       = sum_i h_slope_i psi_i
+    (14) divergence  = sum_i h_i J_ii
 
 Derivation
     (1) + (2) + (3)  expand |psi - target|^2 / 2;
     (6) + (7) + (8)  expand |reconstruction - x|^2.
 
 Conventions
-    A new objective is a new description here, and its mistakes in `refsm.verify.mistakes`.
+    A new objective is a new description here, and its mistakes in `refsm.verify.mistakes`.  The
+    descriptions of scaled noise, levels and predictions are in `refsm.verify.denoisers`.
 
 Sources
     The rooms of `refsm.objectives`.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 import refsm
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
+from refsm.verify.denoisers import DENOISERS
+from refsm.verify.description import BINARY, CONTINUOUS, Description, Term, dot
 
-__all__ = ["Description", "OBJECTIVES", "Term", "dot", "model_names", "objective_name", "target"]
-
-CONTINUOUS = ("autoencoder", "tanh", "gaussian", "mixture")
-BINARY = ("boltzmann", "rbm")
-
-
-@dataclass(frozen=True)
-class Term:
-    """A function of the local quantities: a term of a loss, or what a mistake puts in its place.
-
-    `role` says which term it stands for, `name` which function it is; two terms with the same name
-    are the same function.
-    """
-
-    role: str
-    name: str
-    per_sample: Callable[[Any], Array]             # of `refsm.verify.cases.quantities.Quantities`
-
-
-@dataclass(frozen=True)
-class Description:
-    """All that the verification needs to be given about one objective."""
-
-    public: str                                    # its name in refsm
-    aliases: tuple[str, ...]
-    reads: tuple[str, ...]                         # local quantities, by their names in array cases
-    terms: tuple[Term, ...]
-    reference: Callable[[Any], Any]                # of a case: the objective of refsm that judges
-    random: str = ""                               # "noise", "directions", or nothing
-    given: tuple[str, ...] = ()                    # what its cases hold beside x and randomness
-    constant: Term | None = None                   # the term that does not depend on theta
-    target: Callable[[Any], Array] | None = None   # g
-    models: tuple[str, ...] = CONTINUOUS           # on which it has cases, its own first
-    learned: str = "score"                         # what its minimiser is
-
-    @property
-    def at(self) -> str:
-        """Where the model is read."""
-        return "x_noisy" if self.random == "noise" else "x"
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether its points are binary."""
-        return self.reads == ("gap",)
-
-    @property
-    def all_terms(self) -> tuple[Term, ...]:
-        """The terms, and the constant where there is one."""
-        return self.terms if self.constant is None else (*self.terms, self.constant)
-
-
-def dot(a: Array, b: Array) -> Array:
-    """sum_i a_ni b_ni."""
-    return (a * b).sum(axis=-1)
+__all__ = ["BINARY", "CONTINUOUS", "Description", "OBJECTIVES", "Term", "dot", "model_names",
+           "objective_name", "predicting", "target"]
 
 
 def target(q: Any) -> Array:
@@ -158,6 +113,22 @@ def _pseudo(q: Any) -> Array:
     return softplus(-q.gap()).sum(axis=1)                                     # (n,)  (10)
 
 
+def _flow(q: Any) -> Array:
+    return np.exp(-q.gap() / 2).sum(axis=1)                                   # (n,)  (11)
+
+
+def _h_norm(q: Any) -> Array:
+    return dot(q.case.h, q.psi()**2) / 2                                      # (n,)  (12)
+
+
+def _h_slope(q: Any) -> Array:
+    return dot(q.case.h_slope, q.psi())                                       # (n,)  (13)
+
+
+def _h_divergence(q: Any) -> Array:
+    return dot(q.case.h, q.diagonal())                                        # (n,)  (14)
+
+
 NORM = Term("norm", "|psi|^2 / 2", _norm)
 SLICED_NORM = Term("norm", "(v.psi)^2 / 2", _sliced_norm)
 CROSS = Term("cross", "-psi.g", _cross)
@@ -169,6 +140,10 @@ OUTPUT, PRODUCT = Term("output", "|y|^2", _output), Term("product", "-2 y.x", _p
 DATA = Term("constant", "|x|^2", _data)
 RATIO = Term("whole", "sum_i sigmoid(-gap_i)^2", _ratio)
 PSEUDO = Term("whole", "sum_i softplus(-gap_i)", _pseudo)
+FLOW = Term("whole", "sum_i exp(-gap_i / 2)", _flow)
+H_NORM = Term("norm", "sum_i h_i psi_i^2 / 2", _h_norm)
+H_SLOPE = Term("slope", "sum_i h_slope_i psi_i", _h_slope)
+H_DIVERGENCE = Term("divergence", "sum_i h_i J_ii", _h_divergence)
 
 OBJECTIVES: dict[str, Description] = {
     "esm": Description(
@@ -212,6 +187,15 @@ OBJECTIVES: dict[str, Description] = {
     "pseudo": Description(
         "PseudoLikelihood", ("pseudo_likelihood",), ("gap",), (PSEUDO,),
         lambda case: refsm.PseudoLikelihood(case.x), models=BINARY, learned="model"),
+    "mpf": Description(
+        "MinimumProbabilityFlow", ("minimum_probability_flow",), ("gap",), (FLOW,),
+        lambda case: refsm.MinimumProbabilityFlow(case.x), models=BINARY, learned="model"),
+    "generalized": Description(
+        "GeneralizedScoreMatching", ("generalised",), ("score", "diagonal"),
+        (H_NORM, H_SLOPE, H_DIVERGENCE),
+        lambda case: refsm.GeneralizedScoreMatching(case.x, case.h, case.h_slope),
+        given=("h", "h_slope")),
+    **DENOISERS,
 }
 _LONG_NAMES = {long.lower(): short for short, about in OBJECTIVES.items()
                for long in (*about.aliases, about.public)}
@@ -228,3 +212,19 @@ def objective_name(name: str) -> str:
 def model_names(objective: str) -> tuple[str, ...]:
     """The models on which an objective has cases, its own first."""
     return OBJECTIVES[objective].models
+
+
+def predicting(objective: str, kind: str) -> str:
+    """The objective whose network predicts `kind`, in the place of a score.  Or ValueError.
+
+    >>> predicting("dsm", "noise")
+    'noise'
+    """
+    kinds = {about.predicts: name for name, about in OBJECTIVES.items() if about.predicts}
+    if kind not in (*kinds, "score"):
+        raise ValueError(f"predicts must be one of score, {', '.join(kinds)}, but it is {kind!r}")
+    if objective not in ("dsm", "dsm_levels", *kinds.values()):
+        raise ValueError(f"predicts is for denoising (dsm), but the objective is {objective}")
+    if kind == "score":
+        return "dsm_levels"
+    return kinds[kind]

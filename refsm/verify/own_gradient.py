@@ -2,7 +2,7 @@
 
 Symbols
     theta  dict     the parameters of a case;  u a direction of one block, h a step
-    L      number   the implementation's value;  G its gradient for the block
+    L(theta) is the implementation's value, G its gradient for the block.
     D      number   the slope of L along u
 
 Equations

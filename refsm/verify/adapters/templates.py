@@ -13,9 +13,12 @@ from typing import Iterable
 
 from refsm.verify.objectives import OBJECTIVES, objective_name
 
-__all__ = ["template", "LANGUAGES"]
+__all__ = ["template", "LANGUAGES", "WITH_TEMPLATE"]
 
 LANGUAGES = ("numpy", "torch", "jax", "julia", "cpp")
+
+WITH_TEMPLATE = ("esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", "ssm",
+                 "ssm_vr", "ratio", "pseudo")
 
 COMMANDS = {"julia": 'refsm verify --cmd "julia my_adapter.jl" --objective {name}',
             "cpp": "refsm verify --cmd ./my_adapter --objective {name}"}
@@ -35,7 +38,11 @@ def template(language: str, objectives: str | Iterable[str]) -> str:
     if language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, but it is {language!r}")
     asked = [objectives] if isinstance(objectives, str) else list(objectives)
-    names = list(OBJECTIVES) if asked == ["all"] else [objective_name(name) for name in asked]
+    names = list(WITH_TEMPLATE) if asked == ["all"] else [objective_name(name) for name in asked]
+    without = [name for name in names if name not in WITH_TEMPLATE]
+    if without:
+        raise ValueError(f"there are templates for {', '.join(WITH_TEMPLATE)}, but none for "
+                         f"{without[0]}: start from that of dsm, or of ratio for binary points")
     path = files("refsm.verify").joinpath(f"templates/{language}.template")
     text = path.read_text(encoding="utf-8")
     pieces, wanted = [], True

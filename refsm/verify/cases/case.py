@@ -10,6 +10,8 @@ number (or an `Answer`, or a dict with the same keys).  In it, `case.x`, `case.x
     case.score(x) (n, d)           case.score_jacobian(x) (n, d, d)    case.energy(x) (n,)
     case.score_divergence(x) (n,)  case.score_diagonal(x) (n, d)       case.energy_gap(x) (n, d)
     case.score_curvature(x, v) (n, M)    case.reconstruct(x) (n, d), for the autoencoder alone
+    case.prediction(x_noisy) (n, d), where the network predicts noise, clean points, a velocity, a
+    flow or what EDM's network does; case.score(x, l) (n, d) at level l where there are several
 
 To write a model again in another language, these lines are all of it (`refsm.verify.cases.models`
 says where they come from):
@@ -40,6 +42,8 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases import models
+from refsm.verify.denoisers import linear_maps
+from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["SUITE_VERSION", "SCHEMA_VERSION", "Case", "Answer", "checksum"]
 
@@ -170,11 +174,21 @@ def _functions(case: Case) -> dict[str, Callable]:
     def jacobian(x: Array) -> Array:
         return models.jacobian(model, theta, x, sigma)
 
+    if OBJECTIVES[case.objective].levels == "several":
+        def at_level(x: Array, l: int) -> Array:
+            level = case.arrays["alpha"][l], case.arrays["sigma"][l]
+            return models.score(model, models.corrupted(model, theta, *level), x)
+        return {"score": at_level}
     functions: dict[str, Callable] = {
         "score": score, "score_jacobian": jacobian,
         "score_divergence": lambda x: np.einsum("nii->n", jacobian(x)),
         "score_diagonal": lambda x: np.einsum("nii->ni", jacobian(x)),
         "score_curvature": lambda x, v: np.einsum("n...i,nik,n...k->n...", v, jacobian(x), v)}
+    if OBJECTIVES[case.objective].predicts:
+        def prediction(x_noisy: Array) -> Array:
+            A, B = linear_maps(case, OBJECTIVES[case.objective].predicts)
+            return A * x_noisy + B * score(x_noisy)
+        functions["prediction"] = prediction
     if model in models.WITH_ENERGY:
         functions["energy"] = lambda x: models.energy(model, theta, x, sigma)
     if model == "autoencoder":

@@ -27,6 +27,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.description import Description
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
 __all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "thetas_per_group"]
@@ -40,17 +41,24 @@ class Group(NamedTuple):
     M: int
     sigma: float
     strength: float
+    alpha: float
+    L: int
 
 
-GROUPS = (Group(3, 7, 11, 0.37, 0.23), Group(5, 7, 11, 0.61, 0.23), Group(3, 13, 17, 0.61, 0.71),
-         Group(5, 13, 11, 1.3, 0.23), Group(3, 7, 17, 1.3, 0.71), Group(5, 13, 17, 0.37, 0.71))
+GROUPS = (Group(3, 7, 11, 0.37, 0.23, 0.875, 3), Group(5, 7, 11, 0.61, 0.23, 0.5, 3),
+          Group(3, 13, 17, 0.61, 0.71, 0.75, 5), Group(5, 13, 11, 1.3, 0.23, 0.25, 3),
+          Group(3, 7, 17, 1.3, 0.71, 0.625, 5), Group(5, 13, 17, 0.37, 0.71, 0.375, 5))
 HIDDEN = 6
 LENGTHS = (1.0, 0.5, 1.5, 0.75, 1.25, 2.0)     # the thetas of a group differ in length too
+# (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
+LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
+OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first three a point has
 
 
 def thetas_per_group(objective: str) -> int:
     """More than the unknowns of a group: its terms, the intercept, and two equations to spare."""
-    return max(5, len(OBJECTIVES[objective].terms) + 3)
+    about = OBJECTIVES[objective]
+    return 10 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
 def prime(objective: str, seed: int, model: str | None) -> list[Case]:
@@ -63,7 +71,10 @@ def prime(objective: str, seed: int, model: str | None) -> list[Case]:
     for k, group in enumerate(GROUPS):
         arrays, hyper = _data(objective, name, group, rng)
         for t in range(thetas_per_group(objective)):
-            theta = _theta(name, group.d, LENGTHS[t], rng)
+            theta = _theta(name, group.d, LENGTHS[t % 6], rng)
+            if name == "gaussian" and OBJECTIVES[objective].levels == "several":
+                P = theta["precision"]             # only a density can be corrupted
+                theta["precision"] = _grid(P @ P / 4) + np.eye(group.d)
             made.append(Case(f"{stem}/c{k}/t{t}", "prime", objective, name, theta, arrays, hyper,
                              group=f"c{k}"))
     return made
@@ -77,7 +88,7 @@ def array(objective: str, seed: int, model: str | None) -> list[Case]:
     for k, group in enumerate(GROUPS):
         arrays, hyper = _data(objective, None, group, rng)
         for t in range(thetas_per_group(objective)):
-            outputs = _outputs(objective, arrays, LENGTHS[t], rng)
+            outputs = _outputs(objective, arrays, LENGTHS[t % 6], rng)
             made.append(Case(f"{stem}/c{k}/t{t}", "array", objective, None, {},
                              {**arrays, **outputs}, hyper, group=f"c{k}"))
     return made
@@ -111,10 +122,34 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
     elif about.random == "directions":
         signs = [[[1.0, 1.0], [1.0, -1.0]], [[-1.0, 1.0], [1.0, 1.0]]]
         arrays["directions"] = np.array(signs * 2)
+    if about.levels:
+        arrays, hyper = _paper_levels(about, x, noise)
     if "data_score" in about.given:
         arrays["data_score"] = -x / 2
+    if "h" in about.given:
+        arrays = {"x": x + 2, "h": (x + 2)**2, "h_slope": 2 * (x + 2)}
     return [Case(f"paper/{objective}/{k}", "paper", objective, own, theta, arrays, hyper)
             for k, theta in enumerate(thetas)]
+
+
+def _paper_levels(about: Description, x: Array,
+                  noise: Array) -> tuple[dict[str, Array], dict[str, float]]:
+    """Dyadic levels: one, one for each point, or two at once."""
+    if about.levels == "scaled":
+        return {"x": x, "noise": noise, "x_noisy": x / 2 + noise / 4}, {"alpha": 0.5, "sigma": 0.25}
+    alpha, sigma = np.array([[0.5, 1.0, 0.25, 0.5], [0.5, 0.25, 1.0, 0.25]])
+    if about.levels == "several":
+        alpha, sigma = alpha[:2], sigma[:2]
+        noise = np.array([noise, 2 * noise[::-1]])
+        a, s = alpha[:, None, None], sigma[:, None, None]
+        return {"x": x, "noise": noise, "x_noisy": a * x + s * noise, "alpha": alpha,
+                "sigma": sigma, "level_weights": np.array([0.25, 2.0])}, {}
+    if about.predicts == "edm":                # sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375
+        sigma = np.array([1.0, 0.5625, 1.0, 0.5625])
+        made = {"x": x, "noise": noise, "x_noisy": x + sigma[:, None] * noise, "sigma": sigma}
+        return made, {"data_sd": 0.75}
+    x_noisy = alpha[:, None] * x + sigma[:, None] * noise
+    return {"x": x, "noise": noise, "x_noisy": x_noisy, "alpha": alpha, "sigma": sigma}, {}
 
 
 FAMILIES = {"paper": paper, "prime": prime, "array": array}
@@ -152,10 +187,15 @@ def _grid(a: Array) -> Array:
 def _data(objective: str, model: str | None, group: Group,
           rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, float]]:
     """The arrays and hyper-parameters that the thetas of a group share."""
-    about, (d, n, M, sigma, strength) = OBJECTIVES[objective], group
+    about, (d, n, M, sigma, strength, *_) = OBJECTIVES[objective], group
     if about.is_binary:
         return {"x": (rng.random((n, d)) < 0.5).astype(float)}, {}
     arrays, hyper = {"x": _grid(rng.standard_normal((n, d)))}, {}
+    if about.levels:
+        return _levels(about, arrays["x"], group, rng)
+    if "h" in about.given:                         # h = x^2 on x > 0
+        x = np.abs(arrays["x"]) + 1 / 256
+        arrays |= {"x": x, "h": x**2, "h_slope": 2 * x}
     if about.random == "noise":
         noise = _grid(rng.standard_normal((n, d)))
         arrays |= {"noise": noise, "x_noisy": arrays["x"] + sigma * noise}
@@ -168,6 +208,29 @@ def _data(objective: str, model: str | None, group: Group,
     if "strength" in about.given:
         hyper["strength"] = strength
     return arrays, hyper
+
+
+def _levels(about: Description, x: Array, group: Group,
+            rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, float]]:
+    """Points, noise and levels: one level, one for each point, or several at once."""
+    n, d = x.shape
+    L = (group.L,) if about.levels == "several" else ()
+    noise = _grid(rng.standard_normal((*L, n, d)))
+    arrays, hyper = {"x": x, "noise": noise}, {}
+    if about.levels == "scaled":
+        hyper = {"sigma": group.sigma, "alpha": group.alpha}
+        return {**arrays, "x_noisy": group.alpha * x + group.sigma * noise}, hyper
+    alpha, sigma = LEVELS[list(range(*L) if L else OF_POINTS[:n])].T
+    if about.predicts == "edm":
+        alpha, hyper = np.ones(n), {"data_sd": 0.5 if group.M == 11 else 0.75}
+    else:
+        arrays["alpha"] = alpha
+    if L:
+        arrays["level_weights"] = (64 + np.floor(rng.random(L) * 320)) / 256
+        hyper["L"] = group.L
+    shape = (-1, *(1,) * (noise.ndim - 1))
+    arrays["x_noisy"] = alpha.reshape(shape) * x + sigma.reshape(shape) * noise
+    return {**arrays, "sigma": sigma}, hyper
 
 
 def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[str, Array]:
@@ -205,7 +268,7 @@ def _outputs(objective: str, arrays: dict[str, Array], length: float,
 
     reads = OBJECTIVES[objective].reads
     if len(reads) == 1:
-        return {reads[0]: normal(n, d)}
+        return {reads[0]: normal(*arrays.get("x_noisy", arrays["x"]).shape)}
     J = normal(n, d, d)
     outputs = {"score": normal(n, d), "jacobian": J, "divergence": np.einsum("nii->n", J),
                "diagonal": np.einsum("nii->ni", J)}

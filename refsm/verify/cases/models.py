@@ -35,11 +35,15 @@ Equations
     (10) E = -x' W x / 2 - b.x
     rbm           W (m, d), b (m,), c (d,);  x in {0, 1}^d
     (11) E = -c.x - sum_j softplus(W x + b)_j
+    corrupted     the parameters of the density of alpha x + sigma noise
+    (12) gaussian: mean alpha mean,  precision (alpha^2 precision^-1 + sigma^2 I)^-1
+    (13) mixture:  means alpha means,  scales sqrt(alpha^2 scales^2 + sigma^2)
 
 Derivation
     (2) -> (3) -> (4)  psi = -grad E, softplus' = sigmoid, sigmoid' = s (1 - s).
     (5) -> (6)         tanh' = 1 - s^2; A is not a multiple of B', so no energy has this score.
     (7) -> (8)         psi = grad log of a sum = sum_j r_j u_j, where u_j is the score of j.
+    (12), (13)         means and covariances of a sum of independent variables.
     (8) -> (9)         d r_j / dx = r_j (u_j - psi);  d u_j / dx = -I / scales_j^2.
 
 Conventions
@@ -59,9 +63,10 @@ import numpy as np
 
 from refsm.stable import log_sum_exp, sigmoid, softplus
 from refsm.typing import Array
-from refsm.verify.objectives import BINARY, CONTINUOUS
+from refsm.verify.description import BINARY, CONTINUOUS
 
-__all__ = ["BINARY", "CONTINUOUS", "WITH_ENERGY", "energy", "gap", "jacobian", "score"]
+__all__ = ["BINARY", "CONTINUOUS", "WITH_ENERGY", "corrupted", "energy", "gap", "jacobian",
+           "score"]
 
 Theta = Mapping[str, Array]
 
@@ -134,6 +139,16 @@ def jacobian(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
         outer = psi[:, :, None] * psi[:, None, :]
         return np.einsum("nj,nji,njk->nik", r, u, u) - narrow - outer         # (n, d, d)  (9)
     raise ValueError(NO_SCORE.format(model))
+
+
+def corrupted(model: str, theta: Theta, alpha: float, sigma: float) -> Theta:
+    """The parameters of the density of alpha x + sigma noise, for the gaussian and the mixture."""
+    if model == "gaussian":
+        covariance = np.linalg.inv(theta["precision"])
+        noisy = alpha**2 * covariance + sigma**2 * np.eye(len(covariance))
+        return {"mean": alpha * theta["mean"], "precision": np.linalg.inv(noisy)}     # (12)
+    scales = np.sqrt(alpha**2 * theta["scales"]**2 + sigma**2)                # (m,)  (13)
+    return {**theta, "means": alpha * theta["means"], "scales": scales}
 
 
 def gap(model: str, theta: Theta, x: Array, here: Theta | None = None) -> Array:

@@ -36,6 +36,7 @@ from refsm.stable import log_sum_exp
 from refsm.typing import Array
 from refsm.verify.cases import models
 from refsm.verify.cases.case import Case
+from refsm.verify.denoisers import linear_maps
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["POINTS", "Quantities", "Unavailable"]
@@ -69,7 +70,8 @@ class Quantities:
         self.case = case
         self.theta = case.theta if theta is None else theta
         self.here = self.theta if here is None else here
-        self.at = at or OBJECTIVES[case.objective].at
+        self.about = OBJECTIVES[case.objective]
+        self.at = at or self.about.at
         self.sigma: float = case.hyper.get("sigma", 1.0)
         self._kept: dict[Any, Any] = {}
 
@@ -95,11 +97,28 @@ class Quantities:
         return POINTS[name or self.at](self.case)
 
     def psi(self, point: str | None = None) -> Array:
-        """The score at a point, (n, d)."""
+        """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
+        if self.about.levels == "several" and self.case.model is not None:
+            return self.once("psi", self._psi_of_levels)
         return self._at("psi", "score", point, models.score)
+
+    def _psi_of_levels(self) -> Array:
+        case = self.case
+        return np.array([models.score(case.model, models.corrupted(case.model, self.theta, *level),
+                                      points)
+                         for *level, points in zip(case.alpha, case.sigma, case.x_noisy)])
+
+    def prediction(self) -> Array:
+        """What a network predicts in the place of a score, (n, d)."""
+        if self.case.model is None:
+            return self._given("prediction", self.at)
+        A, B = linear_maps(self.case, self.about.predicts)
+        return A * self.case.x_noisy + B * self.psi()
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""
+        if self.about.levels == "several":
+            raise Unavailable
         return self._at("J", "jacobian", point, models.jacobian)
 
     def energy(self, point: str | None = None) -> Array:

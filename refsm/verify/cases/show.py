@@ -103,6 +103,10 @@ def _model_steps(q: Quantities) -> Iterator[Step]:
         flip = f"E(x with bit i flipped) - E(x), E = {energy[case.model]}"
         yield Step("gap", flip, q.gap())
         return
+    if OBJECTIVES[case.objective].levels == "several":
+        yield Step("psi", "the score of alpha x + sigma noise under the model, level by level",
+                   q.psi())
+        return
     point = q.point(at)
     formula = f"grad log sum_j weights_j N({at}; means_j, scales_j^2 I)"
     if case.model == "autoencoder":
@@ -119,11 +123,14 @@ def _model_steps(q: Quantities) -> Iterator[Step]:
     elif case.model == "gaussian":
         yield Step("u", f"{at} - mean", point - theta["mean"])
         formula = "-precision u"
-    if OBJECTIVES[case.objective].learned == "score":
+    if OBJECTIVES[case.objective].learned != "reconstruction":
         yield Step("psi", formula, q.psi())
 
 
-TARGETS = {"esm": "data_score", "dsm": "(x - x_noisy) / sigma^2",
+TARGETS = {"levels": "(alpha x - x_noisy) / sigma^2", "noise": "noise", "clean": "x",
+           "velocity": "alpha noise - sigma x", "flow": "noise - x",
+           "edm": "(x - c_skip x_noisy) / c_out", "esm": "data_score",
+           "dsm": "(x - x_noisy) / sigma^2",
            "parzen_esm": "sum_k share_k (x_k - x_noisy) / sigma^2, "
                          "share_k ~ exp(-|x_noisy - x_k|^2 / (2 sigma^2))"}
 
@@ -133,8 +140,11 @@ def _objective_steps(q: Quantities) -> Iterator[Step]:
     about = OBJECTIVES[q.case.objective]
     if about.target is not None:
         g = target(q)
-        yield Step("g", TARGETS[q.case.objective], g)
-        yield Step("psi - g", "", q.psi() - g)
+        yield Step("g", TARGETS.get(about.predicts or q.case.objective, TARGETS["levels"]), g)
+        if about.predicts and q.case.model is not None:
+            yield Step("f", "A x_noisy + B psi, the prediction", q.prediction())
+        f, name = (q.prediction(), "f") if about.predicts else (q.psi(), "psi")
+        yield Step(f"{name} - g", "", f - g)
     if q.case.model is not None and any(term.role == "divergence" for term in about.terms):
         yield Step("J", f"d psi_i / d {q.at}_k", np.array(q.J()))
     if about.random == "directions":

@@ -38,7 +38,8 @@ from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["Change", "Explanation", "explanations", "multiple", "multiplied", "predicted", "the_reference"]
+__all__ = ["Change", "Explanation", "explanations", "multiple", "multiplied", "predicted",
+           "the_reference"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -99,12 +100,13 @@ class Explanation:
     def is_reference(self) -> bool:
         """Whether nothing differs."""
         kept = self.constant in ("kept", "none")
-        return self.is_convention and self.factor.is_one and kept
+        return self.is_convention and not self.mistakes and self.factor.is_one and kept
 
     @property
     def is_convention(self) -> bool:
         """Whether a positive factor and a constant are all: the same minimisers."""
-        return not self.mistakes and not self.changes and self.factor.kappa > 0
+        only_weights = all(mistake.role == "weight" for mistake in self.mistakes)
+        return only_weights and not self.changes and self.factor.kappa > 0
 
     @property
     def sign(self) -> float:

@@ -7,7 +7,6 @@ path, is not in the graph, and a scaling over groups says by what it was multipl
 
 Symbols
     C groups, k columns: a term of the formula along one path.
-    S      (C, k)          what multiplies the terms in the value
     g      (entries,)      the answered gradients of one block and group, theta after theta
     A      (entries, k)    the gradients of the columns
     c      (C, k)          coefficients
@@ -18,6 +17,7 @@ Equations
     (2)  slope = encoder,  factors = (encoder + decoder) / 2    of the two ways into a Jacobian
 
 Derivation
+    S (C, k) is what multiplies the terms in the value.
     (1)  The gradient of sum_k S_k term_k is sum_k S_k grad term_k, along every path; so the ratio
          c_k / S_k is 1 where nothing is wrong.
     (2)  The autoencoder's J_ik = sum_j W_ji s_j (1 - s_j) W_jk / sigma^2 - ... has W in the slope
@@ -27,7 +27,7 @@ Derivation
 
 Conventions
     A gradient for a symmetric matrix is compared after taking its symmetric part, and without a
-    diagonal that is held at 0: a framework that does not know of the symmetry returns another array
+    diagonal that is held at 0: a framework that differentiates all entries returns another array
     with the same meaning.
 
 Sources

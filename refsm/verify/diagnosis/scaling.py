@@ -32,7 +32,7 @@ __all__ = ["EXTRA", "ONE", "ORDER", "Scaling", "Sizes", "ZERO", "extra_factor", 
            "rounded"]
 
 Sizes = Mapping[str, float]
-ORDER = ("strength", "sigma", "d", "n", "M")
+ORDER = ("strength", "alpha", "sigma", "d", "n", "M", "L")
 EXTRA = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sigma^2",
          "1 + sigma^2 / s^2")
 

@@ -2,8 +2,9 @@
 
 A formula is what a loss computes, written as terms (functions of local quantities) each with a free
 coefficient, and the mistakes that lead from the reference to it.  The reference has none.  Each
-mistake is one row: `mistake` has the form and the shared tables, `implicit`, `residual`, `targets`
-and `binary` the rows, `shared` what any objective may have, `known` what is known of coefficients.
+mistake is one row: `mistake` has the form and the shared tables, `implicit`, `residual`, `targets`,
+`binary`, `levels` and `weighted` the rows, `shared` what any objective may have, `known` what is
+known of coefficients.
 
 Coefficients are no rows: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are
 scalings of the right terms (`refsm.verify.diagnosis.scaling`).
@@ -15,9 +16,11 @@ from typing import Iterable
 
 from refsm.verify.mistakes.binary import binary
 from refsm.verify.mistakes.implicit import implicit
+from refsm.verify.mistakes.levels import levels
 from refsm.verify.mistakes.mistake import Formula, Mistake
 from refsm.verify.mistakes.residual import residual
 from refsm.verify.mistakes.shared import extra_terms, left_out, some_points
+from refsm.verify.mistakes.weighted import weighted
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["Formula", "Mistake", "formulas"]
@@ -31,7 +34,9 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
     ()
     """
     about = OBJECTIVES[objective]
-    kind = binary if about.is_binary else implicit if about.constant is None else residual
+    kind = (binary if about.is_binary else levels if about.levels
+            else weighted if objective == "generalized"
+            else implicit if about.constant is None else residual)
     made: Iterable[Formula] = kind(objective, model)
     reference = Formula((), about.terms, about.constant)
     return (reference, *(formula for formula in made if formula.mistakes),

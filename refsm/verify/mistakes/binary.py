@@ -54,6 +54,7 @@ FLIPS_ONE = ("scikit-learn's BernoulliRBM.score_samples flips one bit (a random 
 
 Row = tuple[str, str, str, Callable[[Array], Array], str]
 SQUARED: Row = ("", "", "sigmoid(-gap)^2", lambda g: sigmoid(-g)**2, "")
+FLOWS: Row = ("", "", "exp(-gap / 2)", lambda g: np.exp(-g / 2), "")
 LOGARITHM: Row = ("", "", "softplus(-gap)", lambda g: softplus(-g), "")
 BOTH: tuple[Row, ...] = (
     ("squared-gap", "the squared gap", "gap^2", lambda g: g * g, UNIFORM),
@@ -78,6 +79,15 @@ LINKS: dict[str, tuple[Row, ...]] = {
         ("cube", "the cube of the sigmoid", "sigmoid(-gap)^3", lambda g: sigmoid(-g)**3, HALF),
         BOTH[2],
         ("tanh", "tanh in place of the sigmoid", "tanh(-gap)^2", lambda g: np.tanh(g)**2, UNIFORM)),
+    "mpf": (
+        FLOWS,
+        ("ratio", "ratio matching's squared sigmoid in place of the exponential", *SQUARED[2:4],
+         RATIO),
+        ("pseudo", "the pseudo-likelihood's softplus in place of the exponential",
+         *LOGARITHM[2:4], PSEUDO),
+        ("unsquared", "a probability in place of the exponential", "sigmoid(-gap)",
+         lambda g: sigmoid(-g), CERTAIN),
+        *BOTH),
     "pseudo": (
         LOGARITHM,
         ("no-logarithm", "the logarithm is missing: probabilities are summed", "sigmoid(-gap)",

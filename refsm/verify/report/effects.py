@@ -76,6 +76,8 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
     found = {change.what: change.scaling for change in changes if change.what != "constant"}
     if "loss" in found:
         return [MAXIMISES]
+    if objective == "generalized" and found:
+        return ["the loss has other minimisers: what is learned is not the score"]
     square = next((name for name in ("norm", "output") if name in found), None)
     linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
     if square and linear and found[square].kappa > 0 and not found[linear].is_zero:

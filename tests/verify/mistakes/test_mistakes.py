@@ -16,8 +16,9 @@ def test_every_formula_but_the_first_has_one_or_two_mistakes(objective):
     for model in (*model_names(objective), None):
         first, *others = formulas(objective, model)
         assert (first.mistakes, first.terms, first.constant) == ((), about.terms, about.constant)
-        assert {len(f.mistakes) for f in others} == {1, 2}
-        assert len({words(f) for f in others}) == len(others) > 100
+        assert {len(f.mistakes) for f in others} <= {1, 2}
+        assert len({words(f) for f in others}) == len(others)
+        assert len(others) > (25 if about.levels or objective == "generalized" else 100)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

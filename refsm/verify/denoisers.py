@@ -1,0 +1,199 @@
+"""Descriptions of denoising at many levels: scaled noise, a level per point, several, predictions.
+
+Symbols
+    n points, l levels (L), i dimensions (d).
+    x          (n, d)     clean points;  noise (n, d), x_noisy (n, d); (L, n, d) for several levels
+    alpha, sigma          of the case (numbers), of each point (n,), or of each level (L,)
+    level_weights (L,)    lambda, for several levels
+    psi                   score at x_noisy, of the shape of x_noisy
+    A, B                  a prediction is A x_noisy + B psi; one pair per point
+    output                psi, or the prediction; f in the words of a report
+    target                what the output is compared with; g in the words of a report
+    c_skip, c_out         of the preconditioning "edm"
+
+Equations
+    (1)  x_noisy = alpha x + sigma noise                                         [definition]
+    (2)  target of psi = (alpha x - x_noisy) / sigma^2
+    (3)  prediction = A x_noisy + B psi
+    (4)  target of the prediction: noise;  clean x;  velocity alpha noise - sigma x;
+         flow noise - x;  edm (x - c_skip x_noisy) / c_out
+    (5)  norm = |psi|^2 / 2,   cross = -psi.target,   constant = |target|^2 / 2
+    (6)  output = |prediction|^2,   product = -2 prediction.target,   constant = |target|^2
+    (7)  several levels: each term is the sum over l of lambda_l times that of level l
+
+Derivation
+    (5)  expands |psi - target|^2 / 2;
+    (6)  expands |prediction - target|^2, without 1/2, as refsm.PredictionLoss has it.
+
+Conventions
+    A and B come from `refsm.predictions`.  The judge has one objective of refsm per level, on the
+    points of that level, with the weights 1/n.
+
+Sources
+    The rooms `refsm.predictions`, `refsm.objectives.prediction` and `refsm.objectives.multi_level`.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Callable
+
+import numpy as np
+
+import refsm
+from refsm import predictions
+from refsm.typing import Array
+from refsm.verify.description import Description, Term, dot
+
+__all__ = ["ByLevel", "DENOISERS", "level", "linear_maps", "output", "target_of", "total"]
+
+OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
+
+
+def level(case: Any, name: str) -> Array:
+    """alpha or sigma of a case, in a shape that multiplies its noisy points; alpha is 1 if none."""
+    value = np.asarray(case.arrays.get(name, case.hyper.get(name, 1.0)), dtype=float)
+    return value.reshape(value.shape + (1,) * (case.arrays["x_noisy"].ndim - value.ndim)
+                         if value.ndim else ())
+
+
+def per_point(case: Any) -> list[tuple[float, float]]:
+    """alpha and sigma of each point."""
+    both = np.broadcast_arrays(level(case, "alpha"), level(case, "sigma"),
+                               case.arrays["x"][:, :1])[:2]
+    return list(zip(*(a[:, 0].tolist() for a in both)))
+
+
+def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
+    """A and B of each point, (n, 1) each: a prediction of that kind is A x_noisy + B psi."""
+    maps = [_linear_map(kind, *level, case.hyper.get("data_sd")) for level in per_point(case)]
+    A, B = np.array(maps, dtype=float).T
+    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
+
+
+@lru_cache(maxsize=256)
+def _linear_map(kind: str, alpha: float, sigma: float, data_sd: float | None) -> tuple[Any, Any]:
+    return predictions.linear_map(kind, refsm.ScaledCorruption(alpha, sigma), data_sd)
+
+
+def output(q: Any) -> Array:
+    """psi, or the prediction; of the shape of x_noisy."""
+    return q.prediction() if q.about.predicts else q.psi()
+
+
+def target_of(kind: str, q: Any) -> Array:
+    """What an output of some kind is compared with, of the shape of x_noisy; "" for a score."""
+    case = q.case
+    alpha, sigma = level(case, "alpha"), level(case, "sigma")
+    if kind in ("", "score"):
+        return (alpha * case.x - case.x_noisy) / sigma**2                     # (n, d)  (2)
+    if kind == "noise":
+        return case.noise                                                     # (n, d)  (4)
+    if kind == "clean":
+        return case.x + 0 * case.noise
+    if kind == "velocity":
+        return alpha * case.noise - sigma * case.x
+    if kind == "flow":
+        return case.noise - case.x
+    s = case.data_sd
+    variance = sigma**2 + s**2
+    return (case.x - s**2 / variance * case.x_noisy) * np.sqrt(variance) / (sigma * s)
+
+
+def total(q: Any, terms: Array) -> Array:
+    """(n,): the terms of each point, summed over the levels with their weights where several."""
+    if terms.ndim == 1:
+        return terms
+    return (q.case.level_weights[:, None] * terms).sum(axis=0)                # (n,)  (7)
+
+
+def own_target(q: Any) -> Array:
+    """g of the objective of a case."""
+    return target_of(q.about.predicts, q)
+
+
+def _terms(half: float, roles: tuple[str, str], name: str) -> tuple[Term, Term, Term]:
+    """half |output - target|^2 as three terms."""
+    over = " / 2" if half != 1 else ""
+    return (Term(roles[0], f"|{name}|^2{over}",
+                 lambda q: total(q, half * dot(output(q), output(q)))),           # (n,)  (5) (6)
+            Term(roles[1], f"-{'2 ' if half == 1 else ''}{name}.g",
+                 lambda q: total(q, -2 * half * dot(output(q), own_target(q)))),
+            Term("constant", f"|g|^2{over}",
+                 lambda q: total(q, half * dot(own_target(q), own_target(q)))))
+
+
+class ByLevel:
+    """One objective of refsm per level, on the points of that level: a level for each point."""
+
+    def __init__(self, case: Any, make: Callable[..., Any]) -> None:
+        self.n, levels = case.n, per_point(case)
+        self.parts = []
+        for alpha, sigma in sorted(set(levels)):
+            rows = np.array([k for k, own in enumerate(levels) if own == (alpha, sigma)])
+            J = make(case.x[rows], case.x_noisy[rows], refsm.ScaledCorruption(alpha, sigma),
+                     weights=np.full(len(rows), 1 / case.n))
+            self.parts.append((rows, J))
+
+    def per_sample(self, model: Any) -> Array:
+        """The loss at each point, (n,)."""
+        out = np.zeros(self.n)
+        for rows, J in self.parts:
+            out[rows] = J.per_sample(model)
+        return out
+
+    def gradient(self, model: Any) -> Any:
+        """The gradient of the value: the sum over the levels."""
+        parts = [J.gradient(model) for _, J in self.parts]
+        return type(parts[0])(*(sum(leaves) for leaves in zip(*parts)))
+
+    def evaluate(self, **local: Array) -> tuple[Array, dict[str, Array]]:
+        """The loss at each point, and the cotangents on the local quantities."""
+        term = np.zeros(self.n)
+        cotangents = {name: np.zeros(a.shape) for name, a in local.items()}
+        for rows, J in self.parts:
+            term[rows], own = J.evaluate(**{name: a[rows] for name, a in local.items()})
+            for name, cotangent in own.items():
+                cotangents[name][rows] = cotangent
+        return term, cotangents
+
+
+def _several(case: Any) -> Any:
+    """The judge of several levels at once."""
+    processes = [refsm.ScaledCorruption(a, s) for a, s in zip(case.alpha, case.sigma)]
+    return refsm.MultiLevelDenoising(case.x, case.x_noisy, processes, case.level_weights)
+
+
+def _prediction(kind: str) -> Description:
+    """The description of the loss of one kind of prediction, a level for each point."""
+    *terms, constant = _terms(1.0, ("output", "product"), "f")
+
+    def reference(case: Any) -> ByLevel:
+        def make(x: Array, x_noisy: Array, process: Any, weights: Array) -> Any:
+            return refsm.PredictionLoss(x, x_noisy, process, kind, case.hyper.get("data_sd"),
+                                        weights=weights)
+        return ByLevel(case, make)
+
+    given = ("sigma", "data_sd") if kind == "edm" else ("alpha", "sigma")
+    return Description(f'PredictionLoss(predict="{kind}")', (f"{kind}_prediction",),
+                       ("prediction",), tuple(terms), reference, "noise", given, constant,
+                       own_target, OWN, "prediction", kind, "points")
+
+
+SCORE_TERMS = _terms(0.5, ("norm", "cross"), "psi")
+DENOISERS: dict[str, Description] = {
+    "dsm_scaled": Description(
+        "DenoisingScoreMatching of scaled points", ("scaled",), ("score",), SCORE_TERMS[:2],
+        lambda case: refsm.DenoisingScoreMatching(
+            case.x, case.x_noisy, refsm.ScaledCorruption(case.alpha, case.sigma)),
+        "noise", ("alpha", "sigma"), SCORE_TERMS[2], own_target,
+        ("autoencoder", *OWN), levels="scaled"),
+    "dsm_levels": Description(
+        "DenoisingScoreMatching at one level per point", ("levels",), ("score",), SCORE_TERMS[:2],
+        lambda case: ByLevel(case, refsm.DenoisingScoreMatching), "noise", ("alpha", "sigma"),
+        SCORE_TERMS[2], own_target, OWN, levels="points"),
+    "multi_level": Description(
+        "MultiLevelDenoising", ("several_levels",), ("score",), SCORE_TERMS[:2], _several, "noise",
+        ("alpha", "sigma", "level_weights"), SCORE_TERMS[2], own_target, ("gaussian", "mixture"),
+        levels="several"),
+    **{kind: _prediction(kind) for kind in predictions.KINDS if kind != "score"},
+}

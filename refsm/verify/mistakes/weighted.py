@@ -1,0 +1,76 @@
+"""Mistakes of generalised score matching: which weight stands in which term.
+
+Symbols
+    n points, i dimensions (d).
+    h, h_slope  (n, d)  weights and their derivatives, dh_i/dx_i
+    psi         (n, d)  score;  J_ii the diagonal of its Jacobian
+
+Equations
+    (1)  term = sum_i ( a_i psi_i^2 / 2 + b_i psi_i + c_i J_ii ),
+         right with a = c = h and b = h_slope                        [definition]
+
+Derivation
+    (1)  by parts; with other weights the terms belong to no squared distance of scores.
+
+Conventions
+    A term that is missing or has another factor is a scaling, and needs no row.
+
+Sources
+    `refsm.objectives.generalized`.
+"""
+# mypy: disable-error-code="misc"
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake
+from refsm.verify.objectives import OBJECTIVES, Term, dot
+
+__all__ = ["weighted"]
+
+ANOTHER = "the loss is no squared distance of scores plus a constant: the minimiser is another"
+UNWEIGHTED = ("it is implicit score matching: the terms at the boundary are left out, where the "
+              "density of the data need not vanish")
+WEIGHTS: tuple[tuple[str, Callable[[Any], Array]], ...] = (
+    ("h", lambda q: q.case.h), ("h'", lambda q: q.case.h_slope),
+    ("1", lambda q: np.ones(q.case.x.shape)), ("h^2", lambda q: q.case.h**2),
+    ("sqrt(h)", lambda q: np.sqrt(q.case.h)), ("x", lambda q: q.case.x),
+    ("h'^2", lambda q: q.case.h_slope**2), ("h h'", lambda q: q.case.h * q.case.h_slope))
+RIGHT = ("h", "h'", "h")
+OF_ROLE: tuple[tuple[str, Callable[[Any], Array]], ...] = (
+    ("norm", lambda q: q.psi()**2 / 2), ("slope", lambda q: q.psi()),
+    ("divergence", lambda q: q.diagonal()))
+SYMBOLS = {"norm": "psi_i^2 / 2", "slope": "psi_i", "divergence": "J_ii"}
+
+
+def weighted(objective: str, model: str | None) -> Iterator[Formula]:
+    """Every formula with one or two wrong weights, and dimensions that are left out."""
+    wrong: list[tuple[str, ...]] = []
+    for k in range(3):
+        wrong += [(*RIGHT[:k], name, *RIGHT[k + 1:]) for name, _ in WEIGHTS if name != RIGHT[k]]
+    wrong += [("1", "h'", "1"), ("h^2", "h'", "h^2"), ("sqrt(h)", "h'", "sqrt(h)")]
+    for names in wrong:
+        rows = tuple(Mistake(f"{role}.{name}", f"{name} in place of {right} in the term of "
+                             f"{SYMBOLS[role]}", name, lambda a: a, ANOTHER)
+                     for (role, _), name, right in zip(OF_ROLE, names, RIGHT) if name != right)
+        yield Formula(rows, tuple(_term(role, f, name)
+                                  for (role, f), name in zip(OF_ROLE, names)))
+    row = Mistake("weights.none", "no weights at all: h = 1", "h = 1", lambda a: a, UNWEIGHTED)
+    yield Formula((row,), tuple(_term(role, f, "1") for role, f in OF_ROLE if role != "slope"))
+    for name, words, suffix, chosen, left in DIMENSIONS:
+        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, f"{left}: not constrained")
+        yield Formula((row,), tuple(_term(role, f, right, chosen, suffix)
+                                    for (role, f), right in zip(OF_ROLE, RIGHT)))
+
+
+def _term(role: str, f: Callable[[Any], Array], name: str, chosen: slice = slice(None),
+          suffix: str = "") -> Term:
+    weight = dict(WEIGHTS)[name]
+    own = next(term for term in OBJECTIVES["generalized"].terms if term.role == role)
+    if name == RIGHT[("norm", "slope", "divergence").index(role)] and not suffix:
+        return own
+    return Term(role, f"sum {name} {SYMBOLS[role]}{suffix}",
+                lambda q: dot(weight(q)[:, chosen], f(q)[:, chosen]))         # (n,)  (1)

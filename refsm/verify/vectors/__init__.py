@@ -1,0 +1,130 @@
+"""Golden vectors: the cases that a person can follow by hand, with their answers, as JSON files.
+
+One file per objective, `refsm/verify/vectors/<objective>.json`; README.md beside them says how to
+read one without installing refsm.  `written` makes the text of a file; a test holds every committed
+file to it.
+"""
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases import cases, checksum, gradient, per_sample, value
+from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case
+from refsm.verify.objectives import OBJECTIVES, objective_name
+
+__all__ = ["WHY", "read", "vectors", "write", "written"]
+
+# one sentence for each case: what it shows
+PLAIN = "mean 0 and precision I: the score is minus the point, and the value follows by head"
+FULL = "a mean and a precision that is not diagonal: a transposed or forgotten matrix shows"
+WHY: dict[str, tuple[str, str]] = {
+    "esm": (f"{PLAIN}; the score of the data is minus half of it", FULL),
+    "ism": (f"{PLAIN}; the divergence is -d, and a lost trace or factor 1/2 shows", FULL),
+    "regularized": (f"{PLAIN}; the penalty is strength d", f"{FULL}, and the penalty reads the "
+                    "diagonal alone"),
+    "parzen_esm": (f"{PLAIN}; each noisy point is equally far from both centres, so that the "
+                   "shares are 1/2", FULL),
+    "parzen_ism": (f"{PLAIN}, at the noisy points", FULL),
+    "dsm": (f"{PLAIN}; sigma = 1/2 tells sigma from sigma^2", FULL),
+    "dae": ("weights of 0: the reconstruction is c, whatever the input",
+            "activations of 0, where the sigmoid is 1/2 exactly and its slope 1/4"),
+    "ssm": (f"{PLAIN}; directions of signs, which are not orthogonal to each other's sum",
+            f"{FULL} in v' J v"),
+    "ssm_vr": (f"{PLAIN}; the norm is taken whole, and not along the directions", FULL),
+    "ratio": ("no weights: each bit costs 1/4", "couplings of both signs: the sign of the gap and "
+              "of each bit shows"),
+    "pseudo": ("no weights: each bit costs log 2", "couplings of both signs: the sign of the gap "
+               "and of each bit shows"),
+    "mpf": ("no weights: each bit costs 1", "couplings of both signs: the 1/2 in the exponent "
+            "shows"),
+    "generalized": (f"{PLAIN}; h = x^2 on positive points", f"{FULL}; one point lies at the "
+                    "boundary, where h is 0"),
+    "dsm_scaled": (f"{PLAIN}; alpha = 1/2 and sigma = 1/4 tell each from its square", FULL),
+    "dsm_levels": (f"{PLAIN}; a level for each point: the level of another point shows", FULL),
+    "multi_level": (f"{PLAIN} before the noise; two levels with weights 1/4 and 2",
+                    f"{FULL}, before the noise is added"),
+    "noise": (f"{PLAIN}; the network predicts the noise, -sigma psi", FULL),
+    "clean": (f"{PLAIN}; the network predicts the clean point", FULL),
+    "velocity": (f"{PLAIN}; the network predicts alpha noise - sigma x", FULL),
+    "flow": (f"{PLAIN}; the network predicts noise - x", FULL),
+    "edm": (f"{PLAIN}; sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375", FULL)}
+
+
+def vectors(objective: str) -> dict[str, Any]:
+    """The golden vectors of an objective, as what is written to JSON.
+
+    >>> first = vectors("mpf")["cases"][0]
+    >>> first["why"], first["value"]
+    ('no weights: each bit costs 1', 3.0)
+    """
+    name = objective_name(objective)
+    about = OBJECTIVES[name]
+    asked = cases(name, "paper")
+    terms = [term.name for term in about.all_terms]
+    loss = " + ".join(terms).replace("+ -", "- ")
+    return {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION, "objective": name,
+            "refsm": about.public, "loss": loss, "reads": list(about.reads),
+            "cases": [{**_inputs(case, why), **_answers(case)}
+                      for case, why in zip(asked, WHY[name], strict=True)]}
+
+
+def _inputs(case: Case, why: str) -> dict[str, Any]:
+    return {"id": case.id, "why": why, "model": case.model, "hyper": dict(case.hyper),
+            "theta": {name: _array(a) for name, a in case.theta.items()},
+            "arrays": {name: _array(a) for name, a in case.arrays.items()}}
+
+
+def _answers(case: Case) -> dict[str, Any]:
+    return {"value": value(case), "per_sample": _array(per_sample(case)),
+            "gradient": {name: _array(a) for name, a in gradient(case).items()}}
+
+
+def _array(a: Array) -> dict[str, Any]:
+    a = np.asarray(a, dtype=float) + 0.0           # no -0: its bytes are others
+    return {"shape": list(a.shape), "data": a.ravel().tolist(), "sha256": checksum(a)}
+
+
+def written(objective: str) -> str:
+    """The text of the file of an objective: one array on each line."""
+    text = json.dumps(vectors(objective), indent=1)
+    return _joined(text) + "\n"
+
+
+def _joined(text: str) -> str:
+    """JSON with every list of numbers on one line."""
+    out: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        stripped = line.strip()
+        if inside:
+            out[-1] += stripped if stripped.startswith("]") else stripped + " "
+            out[-1] = out[-1].replace(" ]", "]")
+            inside = not stripped.startswith("]")
+        else:
+            out.append(line)
+            inside = stripped.endswith("[") and '"cases"' not in line
+    return "\n".join(line.replace(", ]", "]").rstrip() for line in out)
+
+
+def write(folder: str | Path) -> list[Path]:
+    """Write the files of all objectives into a folder, and return their paths."""
+    paths = [Path(folder) / f"{name}.json" for name in OBJECTIVES]
+    for path in paths:
+        path.write_text(written(path.stem), encoding="utf-8")
+    return paths
+
+
+def read(objective: str) -> dict[str, Any]:
+    """The golden vectors of an objective as they are committed.
+
+    >>> read("dsm")["cases"][0]["value"]
+    3.75
+    """
+    path = files("refsm.verify.vectors").joinpath(f"{objective_name(objective)}.json")
+    return json.loads(path.read_text(encoding="utf-8"))
