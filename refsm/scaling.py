@@ -33,10 +33,11 @@ Derivation
          the units of x, of theta or of J.
 
 Conventions
-    Within a leaf no scale is more than 10^8 times the least: a parameter that moves no score gets
-    this one.  Where the objective has no points or the model no pullback, q is theta and D is 1.
+    Within a leaf no scale is more than 100 times the least: the parameters of a hidden unit that is
+    off move no score now, and would take steps that leave it off for good.  Where the objective has
+    no points or the model no pullback, q is theta and D is 1.
     SCALE_PROBES random signs give (1) to some 20 %, which is enough: a scale changes the path of a
-    fit, not its minimum.
+    fit, not its minima; of several it may find another.
 
 Sources
     Hutchinson, A stochastic estimator of the trace of the influence matrix, Commun. Stat. Simul.
@@ -55,7 +56,7 @@ __all__ = ["Scaling", "parameter_scales", "hessian_along"]
 
 SCALE_PROBES = 12
 CURVATURE_PROBES = 3
-WIDEST = 1e8             # ratio of two scales
+WIDEST = 100             # ratio of two scales of one leaf
 EPS = float(np.finfo(float).eps)
 
 
