@@ -12,6 +12,7 @@ in the number of points whatever the map.
 from __future__ import annotations
 
 import builtins
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -22,7 +23,7 @@ from refsm.rows import release_pages
 from refsm.sums import drop_broadcast_axes
 from refsm.typing import Array, Map
 
-__all__ = ["Block", "Mapped", "results_in_order", "GROUP"]
+__all__ = ["Block", "mapped", "results_in_order", "GROUP"]
 
 GROUP = 32               # blocks that a map is given at once: several for each core of a machine
 
@@ -53,7 +54,7 @@ class Block:
 
 def _received(kind: type, others: dict[str, Any], sent: dict[str, tuple[Array, Any]]) -> Block:
     """The block in another process: its arrays were checked before they were sent."""
-    part = object.__new__(kind)
+    part: Any = object.__new__(kind)
     for name, value in others.items():
         object.__setattr__(part, name, value)
     for name, (a, shape) in sent.items():
@@ -98,7 +99,7 @@ def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterabl
 
 def _one_each(group: list[Block], results: Iterable[Any]) -> Iterator[Any]:
     """The result of each block, whose pages are released then; ValueError for another number."""
-    missing = object()
+    missing: Any = object()
     for block, result in itertools.zip_longest(group, results, fillvalue=missing):
         if block is missing or result is missing:
             raise ValueError(f"map must give one result for each of {len(group)} blocks, "
@@ -107,23 +108,21 @@ def _one_each(group: list[Block], results: Iterable[Any]) -> Iterator[Any]:
         block.release()
 
 
-class Mapped:
+def mapped(J: Any, map: Map) -> Any:
+    """J, always given this map; J itself for the built-in one, which it has anyway."""
+    return J if map is builtins.map else _Mapped(J, map)
+
+
+class _Mapped:
     """An objective, or what can be used wherever one can, that is always given this map."""
 
     def __init__(self, J: Any, map: Map) -> None:
         self._J, self._map = J, map
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._J, name)
-
-    def per_sample(self, model: Any) -> Array:
-        """term_n, shape (n,)."""
-        return self._J.per_sample(model, map=self._map)
-
-    def value_and_gradient(self, model: Any) -> tuple[Any, Any]:
-        """The value and its gradient."""
-        return self._J.value_and_gradient(model, map=self._map)
-
-    def take(self, rows: Any) -> Mapped:
-        """The same on some of its points."""
-        return Mapped(self._J.take(rows), self._map)
+        value = getattr(self._J, name)
+        if name in ("value", "per_sample", "gradient", "value_and_gradient"):
+            return functools.partial(value, map=self._map)
+        if name == "take":
+            return lambda rows: mapped(value(rows), self._map)
+        return value

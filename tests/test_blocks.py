@@ -225,3 +225,62 @@ def test_floating_point_errors_are_treated_as_the_caller_treats_them(small):
             assert J.value(CORRUPTIBLE, map=pool.map) == np.inf
         with np.errstate(all="raise"), pytest.raises(FloatingPointError):
             J.value(CORRUPTIBLE, map=pool.map)
+
+
+# -- fits ------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """The built-in map, counted."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, function, group):
+        self.calls += 1
+        return [function(one) for one in group]
+
+
+def same_fit(fit, **more):
+    plain, some_map = fit(**more), Counted()
+    run = fit(map=some_map, **more)
+    assert some_map.calls > 0
+    assert np.array_equal(run.history.value, plain.history.value)
+    assert np.array_equal(run.model.ravel(), plain.model.ravel())
+    return some_map.calls
+
+
+@pytest.mark.parametrize("more", [{}, {"batches": [[0, 5, 7, 11], [2, 3, 9]]}, {"tol": 1e-3}],
+                         ids=str)
+def test_a_descent_evaluates_each_step_through_the_map(more, small):
+    J = refsm.ImplicitScoreMatching(X[:13])
+    calls = same_fit(lambda **given: refsm.gradient_descent(J, CORRUPTIBLE, steps=3, rate=0.05,
+                                                            **given), **more)
+    assert calls == 4                                # one group for each of four evaluations
+
+
+def test_a_descent_with_fresh_noise_evaluates_each_step_through_the_map(small):
+    def fresh(k):
+        noise = np.random.default_rng(k).standard_normal((13, D))
+        return refsm.DenoisingScoreMatching(X[:13], X[:13] + 0.37 * noise, 0.37)
+
+    calls = same_fit(lambda **given: refsm.gradient_descent(fresh, CORRUPTIBLE, steps=3, rate=0.05,
+                                                            **given))
+    assert calls == 4
+
+
+def test_a_minimum_is_found_through_the_map(small):
+    J = refsm.ImplicitScoreMatching(X[:13])
+    same_fit(lambda **given: refsm.minimize(J, CORRUPTIBLE, **given))
+
+
+def test_what_is_no_objective_is_refused_with_a_map_too():
+    with pytest.raises(TypeError, match="^J must be an objective, but it is a int$"):
+        refsm.minimize(3, CORRUPTIBLE, map=Counted())
+
+
+def test_a_mapped_objective_has_what_the_objective_has():
+    J = blocks.mapped(refsm.ImplicitScoreMatching(X), Counted())
+    assert np.array_equal(J.points, X)
+    assert not hasattr(blocks.mapped(MODEL, Counted()), "per_sample")
+    assert np.array_equal(J.take([3, 5]).per_sample(MODEL), J.per_sample(MODEL)[[3, 5]])

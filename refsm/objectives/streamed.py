@@ -27,8 +27,8 @@ Parts = Union[Iterable[Objective], Callable[[], Iterable[Objective]]]
 class StreamedObjective(Objective):
     """The sum of objectives: `parts` is a list of them, or a function that makes an iterator.
 
-    A value and a gradient hold one part at a time; with a `map`, the parts of the blocks that it was
-    given.  `points`, `weights` and `directions` are those of all parts, one after the other, made
+    A value and a gradient hold one part at a time; with a `map`, the parts of the blocks in
+    flight.  `points`, `weights` and `directions` are those of all parts, one after the other, made
     when they are asked for.  TypeError for an iterator, which a second evaluation would find empty;
     ValueError where there is no part.
 
