@@ -66,7 +66,8 @@ def outer_sum(u: Array, v: Array) -> Array:
     """sum_n u_nj v_ni: (n, m), (n, d) -> (m, d), over points; over directions too for (n, M, .)."""
     if u is ZERO or v is ZERO:
         return ZERO
-    return np.tensordot(u, v, axes=2 * [list(range(u.ndim - 1))])
+    summed = list(range(u.ndim - 1))
+    return np.tensordot(u, v, axes=(summed, summed))
 
 
 def column(w: Array) -> Array:
