@@ -45,6 +45,10 @@ MAKE = {
     "Parzen": (lambda **w: refsm.ParzenExplicitScoreMatching(X[:7], NOISY, 0.37, **w), MODEL),
     "sliced": (lambda **w: refsm.SlicedScoreMatching(X, V, True, **w), MODEL),
     "streamed": (streamed, MODEL),
+    "streamed levels": (lambda **w: refsm.StreamedObjective([
+        refsm.MultiLevelDenoising(X[rows], np.stack([NOISY[rows], X[rows] + 1]), LEVELS,
+                                  level_weights=[2.0, 7.0], **{k: v[rows] for k, v in w.items()})
+        for rows in (slice(0, 50), slice(50, N))]), CORRUPTIBLE),
     "levels": (lambda **w: refsm.MultiLevelDenoising(X, np.stack([NOISY, X + 1]), LEVELS,
                                                      level_weights=[2.0, 7.0], **w), CORRUPTIBLE),
     "sequence": (lambda **w: refsm.MultiLevelDenoising(X, np.stack([NOISY, X + 1]), LEVELS,
@@ -64,7 +68,8 @@ def small(monkeypatch):
     def row_blocks(n, width, arrays_per_point=1):
         return (slice(start, min(start + ROWS, n)) for start in range(0, n, ROWS))
 
-    monkeypatch.setattr("refsm.objectives.objective.row_blocks", row_blocks)
+    for room in ("objective", "multi_level"):
+        monkeypatch.setattr(f"refsm.objectives.{room}.row_blocks", row_blocks)
 
 
 def last_first(function, group):
