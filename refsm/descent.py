@@ -37,10 +37,11 @@ from typing import Any, Callable, Iterator, Protocol, Sequence, TypeVar
 import numpy as np
 
 from refsm import validation
+from refsm.blocks import mapped
 from refsm.energies.parameters import Parametric
 from refsm.run_record import (Callback, Descent, DescentError, DescentInterrupted, Ended, Progress,
                               RunRecord)
-from refsm.typing import Array, ArrayLike
+from refsm.typing import Array, ArrayLike, Map
 
 __all__ = ["gradient_descent", "Differentiable", "Descent", "DescentError", "DescentInterrupted"]
 
@@ -64,7 +65,8 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
                      callback: Callback[Model] | None = None,
                      batches: Sequence[ArrayLike] | None = None,
                      batch_size: int | None = None, rng: np.random.Generator | None = None,
-                     tol: float | None = None, progress: bool | None = None) -> Descent[Model]:
+                     tol: float | None = None, progress: bool | None = None,
+                     map: Map = map) -> Descent[Model]:
     """Some steps (1), (2) down the gradient of J, from `model` on.
 
     J           an objective, or a function of k that makes one (fresh noise at each step)
@@ -78,6 +80,7 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
                 used, then anew
     tol         ends the run, `converged`, where the gradient norm is at most this; without batches
     progress    whether a line is shown on stderr; None: on a terminal
+    map         evaluates the blocks of J: `pool.map`, for threads or processes; the same bits
 
     DescentInterrupted, a KeyboardInterrupt, at Ctrl-C; DescentError at the first value or gradient
     that is not finite and at parameters that the energy refuses.  Both have the last good model in
@@ -100,6 +103,7 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
     made = J if callable(J) else None
     objective: Any = J if made is None else made(first)
     check_pair(objective, at)
+    objective = mapped(objective, map)
     steps = validation.count(steps, "steps")
     momentum = validation.not_negative(momentum, "momentum")
     if momentum >= 1:
@@ -119,6 +123,7 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
             if made is not None and k > first:
                 objective = made(k)
                 check_pair(objective, at)
+                objective = mapped(objective, map)
             batch, share = next(turns)
             part = objective if batch is None else objective.take(batch)
             value, gradient = evaluated(part, at)

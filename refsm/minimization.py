@@ -37,6 +37,7 @@ import numpy as np
 
 from refsm import validation
 from refsm.barrier import Barrier, Point
+from refsm.blocks import mapped
 from refsm.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair, evaluated,
                            finite)
 from refsm.energies.parameters import Parametric
@@ -44,7 +45,7 @@ from refsm.fit_options import box_of, checked_options
 from refsm.newton import newton_step
 from refsm.run_record import Callback, Descent, Ended, Progress, RunRecord
 from refsm.scaling import Scaling
-from refsm.typing import Array
+from refsm.typing import Array, Map
 from refsm.unbounded import collapse, fall
 
 __all__ = ["minimize", "Minimum"]
@@ -76,7 +77,7 @@ class Minimum(Descent[Model]):
 def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-BFGS-B",
              callback: Callback[Model] | None = None, *, bounds: Any = None,
              tol: float | None = None, options: dict[str, Any] | None = None,
-             progress: bool | None = None, **more_options: Any) -> Minimum[Model]:
+             progress: bool | None = None, map: Map = map, **more_options: Any) -> Minimum[Model]:
     """The minimum of J that a method of scipy.optimize.minimize finds from `model` on.
 
     model     an energy, or the result of an earlier run, whose history is continued
@@ -87,6 +88,7 @@ def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-
     options   the method's own (maxiter, gtol, ...), also as keywords; its tolerances are in scaled
               parameters.  ValueError, before the fit starts, for an option that it does not have
     progress  whether a line is shown on stderr; None: on a terminal
+    map       evaluates the blocks of J: `pool.map`, for threads or processes; the same bits
 
     The result has `.converged` and, in words, `.message`: the scaled gradient that was reached, or
     why there is no minimum.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and DescentError
@@ -104,7 +106,7 @@ def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-
     goal = GOAL if tol is None else validation.positive(tol, "tol")
     box = box_of(bounds, record.model.ravel().size)
     line = Progress(None, progress)
-    fit = _Fit(J, record, TOL if tol is None else goal, box, line)
+    fit = _Fit(mapped(J, map), record, TOL if tol is None else goal, box, line)
     try:
         options = checked_options(method, options, more_options, bounds is not None)
         fit.start()

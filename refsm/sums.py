@@ -2,6 +2,10 @@
 
 Each takes a symbolic zero (`refsm.zero`) where an array may stand, and then returns it.
 
+A sum over points is a product by `dot`.  Threads evaluate blocks side by side, and `@` keeps the
+interpreter's lock during a product whose result has at most 500 entries, however many points it is
+a sum over.
+
 Symbols
     n points, i dimensions, r directions (M).
     w         (n,) or (n, M)    factors
@@ -32,12 +36,12 @@ def row_dot(u: Array, v: Array) -> Array:
 
 def sum_rows(u: Array) -> Array:
     """sum_n u_ni of an (n, k) array: a matrix product, three times as fast as `u.sum(axis=0)`."""
-    return ZERO if u is ZERO else np.ones(len(u), u.dtype) @ u
+    return ZERO if u is ZERO else np.dot(np.ones(len(u), u.dtype), u)
 
 
 def weighted_sum(w: Array, u: Array) -> Array:
     """sum_n w_n u_ni.  A broadcast w becomes contiguous first, because BLAS needs it so."""
-    return ZERO if w is ZERO or u is ZERO else np.ascontiguousarray(w) @ u
+    return ZERO if w is ZERO or u is ZERO else np.dot(np.ascontiguousarray(w), u)
 
 
 def sum_directions(w: Array, u: Array) -> Array:
@@ -59,8 +63,11 @@ def project(v: Array, W: Array) -> Array:
 
 
 def outer_sum(u: Array, v: Array) -> Array:
-    """sum_nr u_nrj v_nri: (n, M, m), (n, M, d) -> (m, d), over points and directions."""
-    return ZERO if u is ZERO or v is ZERO else np.tensordot(u, v, axes=([0, 1], [0, 1]))
+    """sum_n u_nj v_ni: (n, m), (n, d) -> (m, d), over points; over directions too for (n, M, .)."""
+    if u is ZERO or v is ZERO:
+        return ZERO
+    summed = list(range(u.ndim - 1))
+    return np.tensordot(u, v, axes=(summed, summed))
 
 
 def column(w: Array) -> Array:

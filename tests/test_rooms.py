@@ -221,7 +221,8 @@ def test_a_cycle_would_be_found():
 
 
 FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation", "quantities",
-           "activations", "saving", "data", "tables"],
+           "activations", "saving", "data", "tables",
+           "blocks"],
           ["energies", "corruption", "predictions", "schedules"],
           ["objectives", "directions", "denoiser"],
           ["expectations", "closed_forms", "enumeration", "checks", "run_record", "barrier",

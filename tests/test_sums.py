@@ -1,4 +1,7 @@
 """Sums over coordinates, points and directions, and pairwise sums over blocks."""
+import sys
+import threading
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -119,6 +122,11 @@ def test_weights_of_directions_may_be_broadcast():
     assert np.allclose(sums.sum_directions(weights, U), 0.3 * U.sum(axis=1), rtol=1e-13)
 
 
+def test_an_outer_sum_is_over_points():
+    u, v = np.array([[2.0, 3.0], [5.0, 7.0], [0.0, 1.0]]), np.array([[1.0], [10.0], [100.0]])
+    assert sums.outer_sum(u, v).tolist() == [[52.0], [173.0]]
+
+
 def test_an_outer_sum_is_over_points_and_directions():
     plain = sum(np.outer(U[k, r], V[k, r]) for k in range(N) for r in range(M))
     assert np.allclose(sums.outer_sum(U, V), plain, rtol=1e-13)
@@ -160,3 +168,35 @@ def test_a_pairwise_sum_of_symbolic_zeros_is_the_symbolic_zero():
     total, ones = pairwise.total()
     assert total is ZERO
     assert ones == 3
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+WIDE, NARROW = np.ones((10**5, 63)), np.ones((10**5, 3))
+
+
+def test_other_threads_run_during_a_sum_over_points():
+    """The interpreter's lock is free in the middle half of at least one of the calls."""
+    times, done = [], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            times.append(time.perf_counter())
+
+    thread = threading.Thread(target=tick)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    thread.start()
+    try:
+        for _ in range(50):
+            start = time.perf_counter()
+            sums.outer_sum(WIDE, NARROW)
+            quarter = (time.perf_counter() - start) / 4
+            if any(start + quarter < t < start + 3 * quarter for t in list(times)):
+                return
+            times.clear()
+    finally:
+        done.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    pytest.fail("the lock was held during 50 calls")

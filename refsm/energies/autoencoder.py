@@ -247,7 +247,8 @@ class AutoencoderEnergyAt(EnergyAt):
         B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (11)
         s2 = self.activation.third(self.a, s, s1) if B is not ZERO else ZERO  # (n, m)  (12)
         A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (13)
-        dW = (A.T @ x + s.T @ p + 2 * (column(weighted_sum(t, s1)) + s1.T @ g) * W
+        dW = (outer_sum(A, x) + outer_sum(s, p)
+              + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * W
               + 2 * outer_sum(s1_u, w[:, :, None] * v)) / sigma**2       # (m, d)  (14)
         db = sum_rows(A) / sigma**2                                      # (m,)    (15)
         dc = (sum_rows(p) - weighted_sum(e, x)) / sigma**2               # (d,)    (16)

@@ -283,9 +283,9 @@ class ProductOfExpertsAt(EnergyAt):
         B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (13)
         s2 = self.expert.third(a, s, s1) if B is not ZERO else ZERO      # (n, m)  (14)
         A = s1 * C + s2 * B - column(e) * s                              # (n, m)  (15)
-        S = s.T @ p                                                      # (m, d)  (16)
-        T = ((weighted_sum(t, s1)[:, None] + s1.T @ g) * W
+        S = outer_sum(s, p)                                              # (m, d)  (16)
+        T = ((weighted_sum(t, s1)[:, None] + outer_sum(s1, g)) * W
              + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (17)
-        dW = -alpha[:, None] * (A.T @ x + S + 2 * T)                     # (m, d)  (18)
+        dW = -alpha[:, None] * (outer_sum(A, x) + S + 2 * T)             # (m, d)  (18)
         dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (19)
         return ExpertsTheta(dW, dlog_alpha)

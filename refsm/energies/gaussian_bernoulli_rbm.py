@@ -287,7 +287,8 @@ class GaussianBernoulliRBMAt(EnergyAt):
         B = column(t) * q + g @ (V**2).T + sum_directions(w, u**2)       # (n, m)  (15)
         s2 = self.activation.third(self.a, s, s1) if B is not ZERO else ZERO  # (n, m)  (16)
         A = s1 * (p @ V.T) + s2 * B - column(e) * s                      # (n, m)  (17)
-        H = (A.T @ x + s.T @ p + 2 * (column(weighted_sum(t, s1)) + s1.T @ g) * V
+        H = (outer_sum(A, x) + outer_sum(s, p)
+             + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * V
              + 2 * outer_sum(s1_u, w[:, :, None] * v))                   # (m, d)  (18)
         T = (weighted_sum(e, y**2) / 2 - sum_rows(p * y) - t.sum() - sum_rows(g)
              - (w[:, :, None] * v**2).sum(axis=(0, 1)))                  # (d,)    (19)

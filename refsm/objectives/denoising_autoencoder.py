@@ -63,7 +63,7 @@ Derivation
                  Stein's unbiased estimate of the risk: the right side needs no clean points.
 
     What the two sides of (10) share.  The energy's score and this autoencoder both take h and h1
-    from `model.activation.first_two`, besides the sum over dimensions and the loop over blocks.
+    from `model.activation.first_two`, besides the sums of `refsm.sums` and the loop over blocks.
     With another function in the place of the sigmoid, or a wrong slope, both sides change together
     and (10) still holds: it tests the algebra of two derivations, not the activation.  What sees a
     wrong sigmoid or slope: the activations are compared with their formulas, the score with
@@ -95,7 +95,7 @@ from dataclasses import dataclass, field
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import outer_sum, row_dot, sum_rows
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingAutoencoderLoss"]
@@ -151,9 +151,9 @@ class DenoisingAutoencoderLoss(Objective):
         def backward() -> AutoencoderTheta:
             delta = cotangents["reconstruction"]
             delta_a = h1 * (delta @ W.T)                                   # (n, m)  (6)
-            dW = delta_a.T @ x_noisy + h.T @ delta                         # (m, d)  (7)
-            db = delta_a.sum(axis=0)                                       # (m,)  (8)
-            dc = delta.sum(axis=0)                                         # (d,)  (9)
+            dW = outer_sum(delta_a, x_noisy) + outer_sum(h, delta)         # (m, d)  (7)
+            db = sum_rows(delta_a)                                         # (m,)  (8)
+            dc = sum_rows(delta)                                           # (d,)  (9)
             return AutoencoderTheta(dW, db, dc)
 
         return term, backward

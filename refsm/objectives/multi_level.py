@@ -57,12 +57,13 @@ from typing import Any
 import numpy as np
 
 from refsm import validation
+from refsm.blocks import Block
 from refsm.corruption import corruption
 from refsm.immutable import readonly_copy
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.rows import row_blocks
-from refsm.typing import Array, ArrayLike, Given
+from refsm.typing import Array, ArrayLike, Given, Map
 
 __all__ = ["MultiLevelDenoising"]
 
@@ -157,12 +158,12 @@ class MultiLevelDenoising(Objective):
                               for lam, part in zip(self.level_weights, parts)])
         return term, {"score": cotangent}
 
-    def blocks(self, model: Any) -> Iterator[Objective]:
-        """The objective as a sum of objectives of fewer points, each evaluated as one block."""
+    def blocks(self, model: Any) -> Iterator[Block]:
+        """The rows of each block, as a part of a stream."""
         self.check_model(model)
         width = max(energy.width for energy in self.models(model))
         for rows in row_blocks(len(self.x), width):
-            yield self.take(rows)
+            yield Block(self, rows)
 
     def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:
         """The terms at all points as one block, and the function that pulls their sum back."""
@@ -176,21 +177,21 @@ class MultiLevelDenoising(Objective):
 
         return term, backward
 
-    def per_sample(self, model: Any) -> Array:
+    def per_sample(self, model: Any, *, map: Map = map) -> Array:
         """term_n, shape (n,)."""
-        return sum(lam * level.per_sample(energy) for lam, level, energy        # (n,)  (1)
+        return sum(lam * level.per_sample(energy, map=map) for lam, level, energy   # (n,)  (1)
                    in zip(self.level_weights, self.levels, self.models(model)))
 
-    def value(self, model: Any) -> float:
+    def value(self, model: Any, *, map: Map = map) -> float:
         """sum_l lambda_l J_l."""
-        return sum(lam * level.value(energy) for lam, level, energy             # ()  (2)
+        return sum(lam * level.value(energy, map=map) for lam, level, energy             # ()  (2)
                    in zip(self.level_weights.tolist(), self.levels, self.models(model)))
 
-    def value_and_gradient(self, model: Any) -> tuple[float, Any]:
+    def value_and_gradient(self, model: Any, *, map: Map = map) -> tuple[float, Any]:
         """The value and its gradient: of the type of theta, or a list of one for each energy."""
         value, gradients = 0, []
         for lam, level, energy in zip(self.level_weights.tolist(), self.levels, self.models(model)):
-            J, gradient = level.value_and_gradient(energy)
+            J, gradient = level.value_and_gradient(energy, map=map)
             value = value + lam * J                                             # ()  (2)
             gradients.append(type(gradient)(*(lam * leaf for leaf in gradient)))      # (5)
         if isinstance(model, (list, tuple)):

@@ -43,11 +43,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refsm import immutable, sums, validation
+from refsm.blocks import Block, results_in_order
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.immutable import Immutable
 from refsm.quantities import QUANTITIES, shape_of
-from refsm.rows import release_pages, row_blocks
-from refsm.typing import Array, ArrayLike
+from refsm.rows import row_blocks
+from refsm.typing import Array, ArrayLike, Map
 from refsm.zero import fill_zeros
 
 __all__ = ["LocalLoss", "Objective"]
@@ -57,6 +58,9 @@ LocalLoss = tuple[Array, dict[str, Any]]      # terms (n,), and the cotangent on
 
 class Objective(Immutable):
     """A weighted sum of terms, each a function of local quantities at one point.  Abstract.
+
+    Points are evaluated in blocks of rows, one after the other; `map=pool.map` evaluates them side
+    by side in a pool of threads or of processes, with the same bits (`refsm.blocks`).
 
     Its methods raise TypeError for a model that lacks a quantity which the objective reads, and
     ValueError for one of another number of dimensions.
@@ -122,7 +126,7 @@ class Objective(Immutable):
         rows = _rows(rows, len(self.points))
         part = object.__new__(type(self))
         part._set(**vars(self))
-        part._set(**{name: validation.widen(getattr(self, name)[rows], name)
+        part._set(**{name: _in_rows(validation.widen(getattr(self, name)[rows], name))
                      for name in self.per_point})
         return part
 
@@ -192,44 +196,58 @@ class Objective(Immutable):
         term, cotangents = self.local_loss(**self.read(at))
         return term, lambda: at.pullback(**cotangents)
 
-    # -- over all points, one block of rows after the other ------------------------------------
+    # -- over all points, one block of rows after the other, or as `map` takes them -------------
 
-    def blocks(self, model: Any) -> Iterator[Objective]:
-        """The objective as a sum of objectives of fewer points, each evaluated as one block."""
+    def blocks(self, model: Any) -> Iterator[Block]:
+        """The rows of each block: the objective is the sum over blocks."""
         self.check_model(model)
         for rows in row_blocks(len(self.points), model.width, self.arrays_per_point):
-            yield self.take(rows)
-            for name in self.per_point:
-                release_pages(getattr(self, name))
+            yield Block(self, rows)
 
-    def per_sample(self, model: Any) -> Array:
+    def per_sample(self, model: Any, *, map: Map = map) -> Array:
         """term_n, shape (n,)."""
-        return np.concatenate([block.forward(model)[0] for block in self.blocks(model)])
+        return np.concatenate(list(results_in_order(_terms, model, self.blocks(model), map)))
 
-    def value(self, model: Any) -> float:
+    def value(self, model: Any, *, map: Map = map) -> float:
         """sum_n weights_n term_n."""
         total = sums.PairwiseSum()
-        for block in self.blocks(model):
-            term, _ = block.forward(model)
-            total.add((sums.row_dot(block.weights, term),))
+        for result in results_in_order(_value, model, self.blocks(model), map):
+            total.add(result)
         return _number(total.total()[0])
 
-    def gradient(self, model: Any) -> Any:
+    def gradient(self, model: Any, *, map: Map = map) -> Any:
         """d value / d theta, of the type of `model.theta`."""
-        return self.value_and_gradient(model)[1]
+        return self.value_and_gradient(model, map=map)[1]
 
-    def value_and_gradient(self, model: Any) -> tuple[float, Any]:
+    def value_and_gradient(self, model: Any, *, map: Map = map) -> tuple[float, Any]:
         """The value and its gradient, from one pass over the points."""
         total = sums.PairwiseSum()
-        for block in self.blocks(model):
-            term, backward = block.forward(model)
-            total.add((sums.row_dot(block.weights, term), *backward()))
+        for result in results_in_order(_value_and_gradient, model, self.blocks(model), map):
+            total.add(result)
         value, *gradient = total.total()
         return _number(value), fill_zeros(gradient, model.theta)
 
     def __repr__(self) -> str:
         n, d = self.points.shape
         return f"{type(self).__name__}(n={n}, d={d})"
+
+
+def _terms(part: Objective, model: Any) -> Array:
+    return part.forward(model)[0]
+
+
+def _value(part: Objective, model: Any) -> tuple[Any]:
+    term, _ = part.forward(model)
+    return (_weighted(part, term),)
+
+
+def _value_and_gradient(part: Objective, model: Any) -> tuple[Any, ...]:
+    term, backward = part.forward(model)
+    return _weighted(part, term), *backward()
+
+
+def _weighted(part: Objective, term: Array) -> Any:
+    return sums.row_dot(np.ascontiguousarray(part.weights), term)
 
 
 def _rows(rows: Any, n: int) -> Any:
@@ -251,6 +269,11 @@ def _rows(rows: Any, n: int) -> Any:
         wrong = index[(index < -n) | (index >= n)][0]
         raise ValueError(f"rows must be indices of {n} points, but one of them is {wrong}")
     return index
+
+
+def _in_rows(a: Array) -> Array:
+    """Each row contiguous, because a product's last bits depend on the order in memory."""
+    return a if 0 in a.strides else np.ascontiguousarray(a)
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from refsm.blocks import Block
 from refsm.objectives.objective import LocalLoss, Objective, _rows
 from refsm.typing import Array, ArrayLike
 
@@ -26,9 +27,10 @@ Parts = Union[Iterable[Objective], Callable[[], Iterable[Objective]]]
 class StreamedObjective(Objective):
     """The sum of objectives: `parts` is a list of them, or a function that makes an iterator.
 
-    A value and a gradient hold one part at a time.  `points`, `weights` and `directions` are those
-    of all parts, one after the other, made when they are asked for.  TypeError for an iterator,
-    which a second evaluation would find empty; ValueError where there is no part.
+    A value and a gradient hold one part at a time; with a `map`, the parts of the blocks in
+    flight.  `points`, `weights` and `directions` are those of all parts, one after the other, made
+    when they are asked for.  TypeError for an iterator, which a second evaluation would find empty;
+    ValueError where there is no part.
 
     >>> from refsm import Gaussian, ImplicitScoreMatching
     >>> x = np.array([[3.0], [1.0], [2.0]])
@@ -60,7 +62,7 @@ class StreamedObjective(Objective):
         if part is None:
             raise ValueError("parts must contain at least one objective, but there is none")
 
-    def blocks(self, model: Any) -> Iterator[Objective]:
+    def blocks(self, model: Any) -> Iterator[Block]:
         """The blocks of each part."""
         for part in self.each():
             yield from part.blocks(model)

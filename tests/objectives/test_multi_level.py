@@ -270,8 +270,8 @@ def test_its_blocks_are_as_small_as_its_widest_energy_asks():
     x = np.zeros((3000, d))
     J = refsm.MultiLevelDenoising(x, np.stack([x, x]), [0.3, 0.4], [1.0, 3.0])
     narrow, wide = density("Gaussian"), refsm.Parzen(np.random.default_rng(0).random((700, d)), 0.4)
-    assert [len(block.x) for block in J.blocks([narrow, narrow])] == [3000]
-    assert sum(len(block.x) for block in J.blocks([narrow, wide])) == 3000
+    assert [len(block.part().x) for block in J.blocks([narrow, narrow])] == [3000]
+    assert sum(len(block.part().x) for block in J.blocks([narrow, wide])) == 3000
     assert len(list(J.blocks([narrow, wide]))) > 5
 
 
