@@ -11,11 +11,10 @@
 """
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -33,11 +32,15 @@ from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
+from refsm.verify.own_noise.replicates import REPLICATES, verify_own_noise
 from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
+from refsm.verify.reproduce import command_of, named
 
 __all__ = ["ask_and_judge", "assert_conforms", "judge", "verify"]
 
+OWN_NOISE = ("own_noise takes no gradient, cases, family, model or known_failures: it has cases of "
+             "its own")
 SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
           "finite differences")
 
@@ -47,7 +50,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
            family: str | None = None, seed: int = 0, model: str | None = None,
            predicts: str | None = None,
            known_failures: str | Path | Iterable[str] | None = None,
-           time_limit: float = adapters.TIME_LIMIT) -> Report:
+           time_limit: float = adapters.TIME_LIMIT, own_noise: bool = False,
+           replicates: int | None = None) -> Report:
     """Compare an implementation with the reference on the cases of an objective.
 
     `implementation` is a function of a `Case` that returns the loss (a number, an array (n,), or a
@@ -59,8 +63,9 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     With `gradient` its gradients by block are compared too.  `convention` declares a difference
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
-    seconds per call.  ValueError for a name that is not known; an implementation that fails is a
-    report, not an exception.
+    seconds per call.  `own_noise` is for an implementation that draws its noise itself: its
+    expectation over so many `replicates` (200) is compared, on cases of its own.  ValueError for a
+    name that is not known; an implementation that fails is a report, not an exception.
 
     >>> from refsm.verify.cases import value
     >>> report = verify(lambda case: 2 * value(case), "dsm")
@@ -69,6 +74,13 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     """
     if predicts is not None:
         objective = predicting(objective_name(objective), predicts)
+    if own_noise:
+        if gradient or {None} != {cases, family, model, known_failures}:
+            raise ValueError(OWN_NOISE)
+        return verify_own_noise(implementation, objective, replicates or REPLICATES, seed,
+                                convention, time_limit)
+    if replicates is not None:
+        raise ValueError("replicates are for own_noise=True")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
                          cases=cases, family=family, seed=seed, model=model,
                          known_failures=known_failures, time_limit=time_limit)
@@ -86,17 +98,15 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     asked, table = (list(settings["cases"]), None) if given else _pinned(
         objective, settings["family"] or "prime", settings["seed"], settings["model"])
     _check(asked, objective)
-    command = "" if given else command or _named(implementation)
-    if command:
-        command = f"refsm verify {command} --objective {objective}{options(settings)}"
+    command = "" if given else command_of(command or named(implementation), objective, settings)
 
     def broken(error: Any, case: Case, verdict: str = "BROKEN") -> Report:
         return Report(verdict, objective, str(error), reproduce=_reproduce(command, case),
                       status=error.status)
 
     try:
-        named = isinstance(implementation, str)
-        function: Any = adapters.load(str(implementation)) if named else implementation
+        function: Any = (adapters.load(implementation) if isinstance(implementation, str)
+                         else implementation)
     except AdapterError as error:
         return broken(error, asked[0])
     answers = []
@@ -261,28 +271,6 @@ def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
         if (np.abs(mine - yours) > allowed).any():
             return ("the terms of the points are right, but in another order",)
     return ()
-
-
-def options(settings: Mapping[str, Any]) -> str:
-    """The options of the command that are not the usual ones."""
-    texts = [" --gradient"] if settings["gradient"] else []
-    for name, usual in (("convention", None), ("family", None), ("model", None), ("seed", 0),
-                        ("known_failures", None), ("time_limit", adapters.TIME_LIMIT)):
-        value = settings[name]
-        if value != usual:
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            if name != "known_failures" or isinstance(value, (str, Path)):
-                texts.append(f" --{name.replace('_', '-')} {shlex.quote(text)}")
-    return "".join(texts)
-
-
-def _named(implementation: Any) -> str:
-    """MODULE:FUNCTION, where the implementation can be imported by it, or ""."""
-    if isinstance(implementation, str):
-        return shlex.quote(implementation)
-    name = (f"{getattr(implementation, '__module__', '')}:"
-            f"{getattr(implementation, '__qualname__', '<')}")
-    return "" if "<" in name or name.startswith(("__main__", ":")) else name
 
 
 def _reproduce(command: str, case: Case) -> str:

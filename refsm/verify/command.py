@@ -199,7 +199,7 @@ def _own_noise(args: argparse.Namespace, objective: str) -> Report:
         raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or "
                          "--model: it has cases of its own, and needs a Python function")
     replicates = REPLICATES if args.replicates is None else args.replicates
-    return verify_own_noise(load(args.implementation), objective, replicates, args.seed,
+    return verify_own_noise(args.implementation, objective, replicates, args.seed,
                             args.convention, args.time_limit)
 
 

@@ -2,11 +2,11 @@
 
 Symbols
     theta  dict     the parameters of a case;  u a direction of one block, h a step
-    L(theta) is the implementation's value, G its gradient for the block.
-    D      number   the slope of L along u
+    value  number   the implementation's, at theta;  G its gradient for the block
+    D      number   the slope of the value along u
 
 Equations
-    (1)  slope(h) = (L(theta + h u) - L(theta - h u)) / (2 h)
+    (1)  slope(h) = (value(theta + h u) - value(theta - h u)) / (2 h)
     (2)  D = (4 slope(h / 2) - slope(h)) / 3
     (3)  sum G u = D
 

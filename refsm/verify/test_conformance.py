@@ -42,13 +42,10 @@ def _implementation() -> Any:
     return module
 
 
-@pytest.fixture(scope="module")
-def implementation() -> Any:
-    """The module under test."""
-    return MODULE
-
-
-MODULE = _implementation()
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The module is looked for once, before the first test."""
+    module = _implementation()
+    metafunc.parametrize("implementation", [module], ids=[module.__name__])
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -120,8 +120,8 @@ def test_the_objective_is_the_functions_name_unless_another_is_said(run):
 
 
 def test_the_command_that_reproduces_has_every_option(run):
-    out = run("verify", "own_adapters:twice", "--objective", "dsm", "--model", "tanh", "--seed", "7",
-              "--family", "prime", "--gradient", "--time-limit", "9")[1]
+    out = run("verify", "own_adapters:twice", "--objective", "dsm", "--model", "tanh", "--seed",
+              "7", "--family", "prime", "--gradient", "--time-limit", "9")[1]
     again = ("refsm verify own_adapters:twice --objective dsm --gradient --family prime "
              "--model tanh --seed 7 --time-limit 9")
     assert again in out
@@ -134,8 +134,9 @@ def test_the_command_that_reproduces_has_every_option(run):
 
 def test_a_pipe_that_is_closed_changes_no_verdict(folder):
     words = ["-m", "refsm", "verify", "own_adapters:twice", "--objective", "dsm"]
+    env = {**os.environ, "PYTHONPATH": ROOT}
     with subprocess.Popen([sys.executable, *words], cwd=folder, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ROOT}) as process:
+                          stderr=subprocess.PIPE, env=env) as process:
         process.stdout.close()
         said = process.stderr.read()
     assert process.returncode == 1

@@ -17,9 +17,9 @@ Equations
     (2)  slope = encoder,  factors = (encoder + decoder) / 2    of the two ways into a Jacobian
 
 Derivation
-    S (C, k) is what multiplies the terms in the value.
-    (1)  The gradient of sum_k S_k term_k is sum_k S_k grad term_k, along every path; so the ratio
-         c_k / S_k is 1 where nothing is wrong.
+    (1)  The gradient of a sum of terms with coefficients is the sum of their gradients with the
+         same coefficients, along every path; so the ratio of c to these is 1 where nothing is
+         wrong.
     (2)  The autoencoder's J_ik = sum_j W_ji s_j (1 - s_j) W_jk / sigma^2 - ... has W in the slope
          and twice as a factor.  The encoder's path is the slope and one factor, the decoder's the
          other factor, with the same gradient: a (slope + f) + b f = a slope + (a + b) f, and 2 f

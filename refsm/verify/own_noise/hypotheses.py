@@ -37,10 +37,11 @@ import numpy as np
 from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.cases.quantities import Quantities
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses"]
+__all__ = ["DRAWING", "Hypothesis", "hypotheses", "sizes_of"]
 
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
@@ -62,18 +63,53 @@ class Hypothesis:
         return factor + (loss or "the canonical loss")
 
 
-def hypotheses(objective: str, asked: list[Case]) -> list[Hypothesis]:
-    """Every structure times every factor, with what is expected of them."""
-    of_case = [dict(STRUCTURES[objective](case)) for case in asked]
-    sizes = [{"d": case.d, "n": case.n, "M": case.hyper.get("n_directions", 1.0),
-              "sigma": case.sigma} for case in asked]
-    directions = OBJECTIVES[objective].random == "directions"
-    factors = [factor for factor in map(parse_scaling, FACTORS)
-               if directions or "M" not in dict(factor.powers)]
+def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE) -> list[Hypothesis]:
+    """Every structure times every factor, what is meant among them, and what is expected."""
+    of_case = [dict(STRUCTURES.get(objective, _as_it_is)(case)) for case in asked]
+    sizes = [sizes_of(case) for case in asked]
+    factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
+               if {name for name, _ in factor.powers} <= set(sizes[0])]
     (mistakes,) = {tuple(values) for values in of_case}
     return [Hypothesis(mistake, factor, np.array([factor(size) * values[mistake]
                                                   for size, values in zip(sizes, of_case)]))
             for mistake in mistakes for factor in factors]
+
+
+def sizes_of(case: Case) -> dict[str, float]:
+    """The sizes on which a factor may depend."""
+    M = {"M": case.hyper["n_directions"]} if "n_directions" in case.hyper else {}
+    return {"d": case.d, "n": case.n, **M,
+            **{name: size for name, size in case.hyper.items() if name != "n_directions"}}
+
+
+def _as_it_is(case: Case) -> Iterator[tuple[str, float]]:
+    """(mistake, expectation) for an objective that has no randomness: of a random choice of points,
+    bits or directions that is unbiased, its value is the expectation."""
+    q = Quantities(case)
+    means = {term.name: float(np.mean(term.per_sample(q)))
+             for term in OBJECTIVES[case.objective].all_terms}
+    value = sum(means.values())
+    yield "", value
+    for name, mean in means.items() if len(means) > 1 else ():
+        yield f"{name} is left out", value - mean
+        yield f"{name} has the opposite sign", value - 2 * mean
+        yield f"{name} is doubled", value + mean
+
+
+def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
+    """(mistake, expectation) for implicit score matching at noisy points, with an affine score."""
+    x, sigma, A = case.x, case.sigma, -case.params["precision"]
+    psi, trace = case.score(x), float(np.trace(A))
+    clean, wide = float((psi * psi).sum(axis=1).mean()) / 2, float((A * A).sum()) / 2
+    norm = clean + sigma**2 * wide                                                # number  (1)
+    yield "", norm + trace
+    yield "the divergence is left out", norm
+    yield "the divergence has the opposite sign", norm - trace
+    yield "the norm has lost its 1/2", 2 * norm + trace
+    yield "no noise is added", clean + trace
+    yield "the noise has standard deviation sigma^2 in place of sigma", (
+        clean + sigma**4 * wide + trace)
+    yield "the noise has standard deviation 1 in place of sigma", clean + wide + trace
 
 
 def _denoising(case: Case) -> Iterator[tuple[str, float]]:
@@ -170,8 +206,10 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
 
 
 STRUCTURES: dict[str, Callable[[Case], Iterator[tuple[str, float]]]] = {
-    "dsm": _denoising, "dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced}
-DRAWING = tuple(STRUCTURES)                      # the objectives whose expectations are known
+    "dsm": _denoising, "dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced,
+    "parzen_ism": _parzen_implicit}
+DRAWING = tuple(name for name, about in OBJECTIVES.items()       # whose expectations are known
+                if name in STRUCTURES or not about.random)
 
 
 def _half_square(r: Array) -> Array:

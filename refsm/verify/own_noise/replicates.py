@@ -16,9 +16,10 @@ Derivation
 Conventions
     The number R of replicates is fixed before the first call.  A hypothesis is GOOD where
     p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
-    another expectation is bad.  So a right implementation is refused once in 10^4 runs, and another
-    hypothesis of the list is declared in its place once in 10^9, as far as the normal approximation
-    goes.  Good ones beside each other: inconclusive.
+    another expectation is bad.  The variance (`moments`) is wrong where its p <= 1e-9, and not
+    judged where it lies between.  So a right implementation does not pass in two of 10^4 runs, and
+    another hypothesis of the list is declared in its place once in 10^9, as far as the normal
+    approximation goes.  Good ones beside each other: inconclusive.
 
 Sources
     Ours.
@@ -34,14 +35,16 @@ from scipy import special
 
 from refsm.typing import Array
 from refsm.verify.adapters.answer import plain
-from refsm.verify.adapters.ask import TIME_LIMIT, lent, within
+from refsm.verify.adapters.ask import TIME_LIMIT, lent, load, within
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name
-from refsm.verify.own_noise.hypotheses import DRAWING, hypotheses
+from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of
+from refsm.verify.own_noise.moments import LIKELY, compared, resolution
 from refsm.verify.report.report import Report
+from refsm.verify.reproduce import command_of, named
 
 __all__ = ["REPLICATES", "verify_own_noise"]
 
@@ -51,14 +54,14 @@ GOOD, BAD = 1e-4, 1e-9
 SMALLEST = 1e-300              # a probability whose normal quantile is finite
 SAME = 1e-6                    # relative: expectations as close as this are one and the same
 HANDED = ("rng", "generator", "seed", "key")
+UNKNOWN = "laws of the randomness with the same expectation, and draws that the points share"
 UNSEEN = {
-    "": ("laws of the noise with the same mean and covariance; one draw shared by the whole batch; "
-         "gradients",),
+    "": ("gradients",),
     "ssm": ("the variance-reduced form, which has the same expectation",),
     "ssm_vr": ("the form that is not variance-reduced, which has the same expectation",)}
 
 
-def verify_own_noise(implementation: Callable[..., Any], objective: str,
+def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
                      replicates: int = REPLICATES, seed: int = 0, convention: str | None = None,
                      time_limit: float = TIME_LIMIT) -> Report:
     """Which expectation the values of an implementation have, from replicates.
@@ -70,31 +73,35 @@ def verify_own_noise(implementation: Callable[..., Any], objective: str,
     directions; `case.n_directions` says how many directions a point gets.  `convention` is the
     factor that is meant, such as "sigma^2".  `time_limit` is in seconds for all replicates of one
     case.  An implementation that fails is a report, not an exception; ValueError for an objective
-    that draws nothing, or fewer than 30 replicates.
+    whose expectation is not known, or fewer than 30 replicates.
     """
     name = objective_name(objective)
     if name not in DRAWING:
-        raise ValueError(f"objective must be one of {', '.join(DRAWING)} to draw noise, "
-                         f"but it is {name}")
+        raise ValueError(f"objective must be one of {', '.join(DRAWING)}, whose expectation is "
+                         f"known, but it is {name}")
     if replicates < FEWEST:
         raise ValueError(f"replicates must be >= {FEWEST}, but it is {replicates}")
     meant = ONE if convention is None else parse_scaling(convention)
     asked = _cases(name)
     rng = np.random.default_rng(seed)
+    reproduce = command_of(named(implementation), name, {
+        "own_noise": True, "replicates": None if replicates == REPLICATES else replicates,
+        "seed": seed, "convention": convention, "time_limit": time_limit})
     try:
-        values = np.array([_replicates(implementation, case, replicates, rng, time_limit)
+        function = load(implementation) if isinstance(implementation, str) else implementation
+        values = np.array([_replicates(function, case, replicates, rng, time_limit)
                            for case in asked])
     except AdapterError as error:
-        return Report("BROKEN", name, str(error), status=error.status)
-    return _report(name, asked, values, meant, convention)
+        return Report("BROKEN", name, str(error), status=error.status, reproduce=reproduce)
+    return _report(name, asked, values, meant, convention, reproduce)
 
 
 def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
-            declared: str | None) -> Report:
+            declared: str | None, reproduce: str = "") -> Report:
     """The verdict on replicates (K, R)."""
     R = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    tried = hypotheses(objective, asked)
+    tried = hypotheses(objective, asked, meant)
     probable = _p(mean, error, np.array([h.expected for h in tried]), R)
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
     p, first = ranked[0]
@@ -105,13 +112,13 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     cannot_tell = (*map(str, equals), *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
-            "advance. A right loss is refused once in 10^4 runs.")
+            "advance. A right loss does not pass in two of 10^4 runs.")
 
     def report(verdict: str, name: str, **more: Any) -> Report:
         return Report(verdict, objective, name, cases=len(asked), model=asked[0].model,
                       precision=f"{R} replicates each", declared=declared, notes=(note,),
                       runner_up=f"next: p = {next_p:.2g} for {other}", cannot_tell=cannot_tell,
-                      **more)
+                      reproduce=reproduce, **more)
 
     if p <= BAD:
         return report("UNEXPLAINED", "no hypothesis of the list has the expectations of its values")
@@ -121,13 +128,46 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     if next_p > BAD:
         return report("INCONCLUSIVE", f"it may be {best}, or {other}: repeat with {4 * R} "
                       "replicates")
-    found, factor = f"its expectation is {best}", str(best.factor)
-    if not best.mistake and best.factor == meant:
-        return report("PASS" if meant == ONE else "CONVENTION", found, factor=factor, conforms=True)
-    if best.mistake or best.factor.kappa < 0 or declared is not None:
+    right = [h.factor for h in (best, *equals) if not h.mistake]
+    declares = declared is not None and (meant in right or _is(meant, asked, tried, first))
+    found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
+    if not right and not declares or (right and best.factor.kappa < 0):
         found += f", not {meant} times the canonical loss as declared" if declared else ""
         return report("MISMATCH", found, factor=factor)
+    scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
+    variance = compared(objective, asked, scale, values)
+    if variance is not None and variance.p < LIKELY and not variance.draws:
+        if variance.p > BAD:
+            return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
+                          f"repeat with {4 * R} replicates and another seed")
+        like = " or ".join(variance.others) or ("another law of the noise, or draws that the "
+                                                "points share")
+        return report("MISMATCH", f"{found}, but its variance is {variance.ratio:.3g} times that "
+                      f"of independent draws: {like}", factor=factor)
+    if variance is None:
+        cannot_tell = (*cannot_tell, UNKNOWN)
+    else:
+        unseen = f"{resolution(*values.shape):.0%}"
+        cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
+                       f"draws, that change the variance by less than {unseen}")
+    if variance is not None and variance.p < LIKELY:
+        counted = "directions" if OBJECTIVES[objective].random == "directions" else "draws"
+        cannot_tell = (*cannot_tell, f"the variance is that of about {variance.draws} {counted} at "
+                       "every point, whose mean is taken")
+    if declares or (declared is None and best.factor == ONE):
+        reference = meant == ONE
+        return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)
+    if declared is not None:
+        return report("MISMATCH", f"{found}, not {meant} times the canonical loss as declared",
+                      factor=factor)
     return report("CONVENTION", found, factor=factor, convention=factor)
+
+
+def _is(meant: Scaling, asked: list[Case], tried: list[Hypothesis], found: Hypothesis) -> bool:
+    """Whether the canonical loss times what is meant has the expectation that was found."""
+    canonical = next(h for h in tried if not h.mistake and h.factor == ONE).expected
+    scaled = canonical * np.array([meant(sizes_of(case)) for case in asked])
+    return bool((np.abs(scaled - found.expected) <= SAME * np.abs(found.expected)).all())
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
@@ -139,12 +179,15 @@ def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
 
 def _cases(objective: str) -> list[Case]:
     """Two thetas of every group whose expectations are known, without their noise."""
-    known = cases(objective, "prime", model="gaussian" if objective == "dsm" else "autoencoder")
+    known = cases(objective, "prime",
+                  model="gaussian" if objective in ("dsm", "parzen_ism") else None)
     chosen = [case for case in known
               if case.id.endswith(("t0", "t1")) and (objective != "dae" or case.d == 3)]
     directions = OBJECTIVES[objective].random == "directions"
     hyper = [{"n_directions": case.M} if directions else {} for case in chosen]
-    return [dataclasses.replace(case, arrays={"x": case.x}, hyper={**case.hyper, **more})
+    given = {"x", *OBJECTIVES[objective].given}
+    return [dataclasses.replace(case, arrays={name: a for name, a in case.arrays.items()
+                                              if name in given}, hyper={**case.hyper, **more})
             for case, more in zip(chosen, hyper)]
 
 

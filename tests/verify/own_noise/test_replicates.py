@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from refsm.verify.own_noise import hypotheses
+from refsm.verify import verify
+from refsm.verify.own_noise import hypotheses, moments
 from refsm.verify.own_noise import replicates
 from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
@@ -77,8 +78,8 @@ def test_the_report_says_how_sure_it_is():
         "PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, "
         "answers in 200 replicates each\n")
     assert "\n  next: p = " in text
-    assert "A right loss is refused once in 10^4" in text
-    assert "laws of the noise with the same mean and covariance" in text
+    assert "A right loss does not pass in two of 10^4" in text
+    assert "laws of the noise" not in text
     assert "the variance-reduced form, which has the same expectation" in str(
         verify_own_noise(ssm, "ssm", 60))
     assert "the form that is not variance-reduced, which has the same expectation" in str(
@@ -257,7 +258,8 @@ def test_replicates_that_are_too_few_are_inconclusive():
     assert report.name.endswith(": repeat with 120 replicates")
 
 
-def test_between_good_and_bad_is_inconclusive():
+def test_between_good_and_bad_is_inconclusive(monkeypatch):
+    monkeypatch.setattr(replicates, "compared", lambda *given: None)    # the means alone are made
     asked = replicates._cases("dsm")
     right = hypotheses.hypotheses("dsm", asked)[0].expected
     noise = np.random.default_rng(2).standard_normal((12, 200))
@@ -272,6 +274,157 @@ def test_between_good_and_bad_is_inconclusive():
         "dsm", asked, (right + 2.2 * error)[:, None] + error[:, None] * np.sqrt(200) * noise,
         replicates.ONE,
         None).name.endswith("is neither good nor bad: repeat with 800 replicates and another seed")
+
+
+# -- variances -------------------------------------------------------------------------------------
+
+
+def shared(rng, shape):
+    return np.broadcast_to(rng.standard_normal(shape[1:]), shape)
+
+
+def student(rng, shape):
+    return rng.standard_t(5, shape) / np.sqrt(5 / 3)                # variance 1, fourth moment 9
+
+
+@pytest.mark.parametrize("noise, like", [
+    (shared, "one draw of noise for the whole batch"), (student, "another law of the noise"),
+    (lambda rng, shape: np.sign(rng.standard_normal(shape)), "signs in place of normal noise")])
+def test_noise_of_the_same_mean_and_covariance_is_told_apart_by_its_variance(noise, like):
+    report = verify_own_noise(lambda case, rng: dsm(case, rng, noise=noise), "dsm", 150)
+    assert (report.verdict, report.exit_status) == ("MISMATCH", 1)
+    assert report.name.startswith("its expectation is the canonical loss, but its variance is ")
+    assert like in report.name
+    doubled = verify_own_noise(lambda case, rng: 2 * dsm(case, rng, noise=noise), "dsm", 150,
+                               convention="2")
+    assert doubled.verdict == "MISMATCH"
+
+
+def test_directions_and_noise_that_the_batch_shares_are_named():
+    both = [("ssm", lambda case, rng: ssm(case, rng, lambda rng, shape: np.broadcast_to(
+                np.sign(rng.standard_normal((1, *shape[1:]))), shape)), 60,
+             "the same directions at every point"),
+            ("dae", lambda case, rng: ((case.reconstruct(
+                case.x + case.sigma * (eps := rng.standard_normal(case.d))) - case.x)**2)
+             .sum(axis=1).mean() + 0 * eps[0], 400, "one draw of noise for the whole batch")]
+    for objective, implementation, runs, words in both:
+        assert words in verify_own_noise(implementation, objective, runs).name
+
+
+def test_more_draws_at_every_point_are_right():
+    report = verify_own_noise(lambda case, rng: np.mean([dsm(case, rng) for _ in range(4)]), "dsm",
+                              60)
+    assert report.verdict == "PASS"
+    assert any("the variance is that of about 5 draws" in text for text in report.cannot_tell)
+    single = verify_own_noise(lambda case, rng: ssm(
+        case, rng, lambda rng, shape: gaussian(rng, (shape[0], 1, shape[2]))), "ssm", 60)
+    assert single.verdict == "PASS"
+    assert any("the variance is that of about 1 directions" in text for text in single.cannot_tell)
+
+
+def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
+    case = replicates._cases("dsm")[0]                                  # d = 3
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+    eps, w = np.polynomial.hermite_e.hermegauss(6)                      # exact to degree 11
+    nodes = np.array(np.meshgrid(*[eps] * 3)).reshape(3, -1).T
+    weights = np.prod(np.array(np.meshgrid(*[w / w.sum()] * 3)).reshape(3, -1), axis=0)
+
+    def losses(eps):
+        return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
+                         for x in case.x])                              # (n, nodes)
+
+    def cumulants(q, w):
+        off = q - (q @ w)[:, None]
+        return off**2 @ w, off**4 @ w - 3 * (off**2 @ w)**2
+
+    normal, shared_, by_signs = moments.laws("dsm", case)
+    V, k4 = cumulants(losses(nodes), weights)
+    assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+    assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
+    V, k4 = cumulants(losses(nodes).mean(axis=0, keepdims=True), weights)
+    assert shared_.variance == pytest.approx(V[0], rel=1e-10)
+    assert shared_.fourth == pytest.approx(k4[0], rel=1e-9)
+    V, _ = cumulants(losses(signs), np.full(8, 1 / 8))
+    assert by_signs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+
+
+@pytest.mark.parametrize("objective", ["ssm", "ssm_vr"])
+def test_the_variances_of_directions_by_quadrature_and_enumeration(objective):
+    case = replicates._cases(objective)[0]
+    J, psi, M = case.score_jacobian(case.x), case.score(case.x), int(case.n_directions)
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+    eps, w = np.polynomial.hermite_e.hermegauss(6)
+    nodes = np.array(np.meshgrid(*[eps] * 3)).reshape(3, -1).T
+    weights = np.prod(np.array(np.meshgrid(*[w / w.sum()] * 3)).reshape(3, -1), axis=0)
+
+    def q(v):
+        norm = np.einsum("qi,ni->nq", v, psi)**2 / 2 if objective == "ssm" else 0
+        return np.einsum("qi,nik,qk->nq", v, J, v) + norm
+
+    def variance(q, w):
+        return ((q - (q @ w)[:, None])**2) @ w
+
+    normal, by_signs, sphere, alone, *_ = moments.laws(objective, case)
+    V = variance(q(nodes), weights)
+    assert normal.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
+    assert alone.variance == pytest.approx(
+        variance(q(nodes).mean(axis=0, keepdims=True), weights)[0] / M, rel=1e-10)
+    V = variance(q(signs), np.full(8, 1 / 8))
+    assert by_signs.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
+    # |v|^4 has the mean d (d + 2), and v / |v| is independent of |v|: E over the sphere from nodes
+    second = (q(nodes)**2 @ weights) * 3 / 5 if objective == "ssm_vr" else None
+    if second is not None:
+        mean = q(nodes) @ weights
+        assert sphere.variance == pytest.approx((second - mean**2).sum() / (case.n**2 * M))
+
+
+# -- every objective whose expectation is known ----------------------------------------------------
+
+
+def one_bit(case, rng):
+    """The pseudo-likelihood of one random bit times d, as scikit-learn computes it."""
+    gap = case.energy_gap(case.x)[np.arange(case.n), rng.integers(case.d, size=case.n)]
+    return case.d * np.log1p(np.exp(-gap)).mean()
+
+
+def traced(case, rng):
+    v = rng.standard_normal(case.x.shape)
+    return ((case.score(case.x)**2).sum(axis=1) / 2
+            + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v)).mean()
+
+
+def noisy(case, rng):
+    y = case.x + case.sigma * rng.standard_normal(case.x.shape)
+    return ((case.score(y)**2).sum(axis=1) / 2 + case.score_divergence(y)).mean()
+
+
+@pytest.mark.parametrize("objective, implementation", [("pseudo", one_bit), ("ism", traced),
+                                                       ("parzen_ism", noisy)])
+def test_what_has_a_known_expectation_can_be_verified_by_it(objective, implementation):
+    assert verify_own_noise(implementation, objective).verdict == "PASS"
+    half = verify_own_noise(lambda case, rng: implementation(case, rng) / 2, objective)
+    assert (half.verdict, half.convention) == ("CONVENTION", "1 / 2")
+
+
+def test_a_declared_factor_with_the_same_expectation_conforms():
+    unit = of("ssm", directions=tolerance, factor=1.0)
+    twice = lambda case, rng: unit(case, rng) / case.d                  # noqa: E731
+    report = verify_own_noise(twice, "ssm", R["ssm"], convention="1 / d^2")
+    assert (report.verdict, report.exit_status) == ("CONVENTION", 0)
+    odd = verify_own_noise(lambda case, rng: 3.7 * dsm(case, rng), "dsm", R["dsm"],
+                           convention="3.7")
+    assert (odd.verdict, odd.exit_status) == ("CONVENTION", 0)
+
+
+def test_the_command_that_reproduces_draws_again():
+    report = verify(dsm, "dsm", own_noise=True, replicates=60, seed=3, convention="2")
+    assert report.verdict == "MISMATCH"
+    assert report.reproduce.endswith(
+        ":dsm --objective dsm --own-noise --replicates 60 --convention 2 --seed 3")
+    with pytest.raises(ValueError, match="own_noise takes no gradient"):
+        verify(dsm, "dsm", own_noise=True, gradient=True)
+    with pytest.raises(ValueError, match="replicates are for own_noise"):
+        verify(dsm, "dsm", replicates=60)
 
 
 # -- expectations ----------------------------------------------------------------------------------
@@ -442,8 +595,8 @@ def test_one_that_hangs_is_stopped():
 def test_a_call_that_means_nothing_is_refused():
     with pytest.raises(
             ValueError,
-            match="objective must be one of dsm, dae, ssm, ssm_vr to draw noise, but it is ism"):
-        verify_own_noise(dsm, "ism")
+            match="objective must be one of esm, ism, .*whose expectation is known, but it is"):
+        verify_own_noise(dsm, "parzen_esm")
     with pytest.raises(ValueError, match="replicates must be >= 30, but it is 29"):
         verify_own_noise(dsm, "dsm", 29)
     with pytest.raises(ValueError, match="objective must be one of"):

@@ -1,0 +1,177 @@
+"""The variance over replicates: draws that are shared, and noise with another fourth moment.
+
+Two laws of the noise with one mean and one covariance give a quadratic loss the same expectation;
+its variance has the fourth moment of the noise in it, and the number of independent draws.
+
+Symbols
+    n points, d dimensions, M directions, R replicates.
+    q      a loss of one point, q = 1/2 |a + B eps|^2 or v' K v;  C = B'B, b = B'a
+    eps, v: noise, directions
+    V      number   the variance of a value;  k4 its fourth cumulant
+    s2     number   the variance of R replicates
+
+Equations
+    (1)  V of q = 1/2 tr C^2 + |b|^2,  k4 = 3 tr C^4 + 12 b' C^2 b      for normal eps
+    (2)  V of q = 1/2 (tr C^2 - sum_i C_ii^2) + |b|^2                   for signs eps
+    (3)  V of v' K v = 2 tr K^2,  k4 = 48 tr K^4                        for normal v
+    (4)  V of v' K v = 2 (tr K^2 - sum_i K_ii^2)                        for signs v
+    (5)  V of v' K v = d / (d + 2) (2 tr K^2 + (tr K)^2) - (tr K)^2     on the sphere |v|^2 = d
+    (6)  V of a mean over independent points = sum_n V_n / n^2,  k4 = sum_n k4_n / n^4
+    (7)  nu = 2 / ( k4 / (R V^2) + 2 / (R - 1) )
+    (8)  z = ( (s2 / V)^(1/3) - 1 + 2 / (9 nu) ) / sqrt(2 / (9 nu))
+
+Derivation
+    (1)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).
+    (2)  E eps_i^4 is 1 in place of 3; odd moments are 0, so the two parts are uncorrelated.
+    (5)  E (v' K v)^2 = d / (d + 2) (2 tr K^2 + (tr K)^2) for a uniform v of length sqrt(d).
+    (7)  Var s2 = k4 / R + 2 V^2 / (R - 1), that of V chi^2_nu / nu; (8) makes chi^2_nu normal.
+
+Conventions
+    One draw for the whole batch is the mean of a, b and K over points in place of (6).
+
+Sources
+    Wilson & Hilferty, The distribution of chi-square, PNAS 17 (1931), for (8).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Sequence
+
+import numpy as np
+from scipy import special
+
+from refsm.stable import sigmoid
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+
+__all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
+
+NODES = 16                                       # per dimension, of the Gauss-Hermite rule
+LIKELY = 1e-4
+ONE_DRAW = "one draw of noise for the whole batch"
+
+
+@dataclass(frozen=True)
+class Law:
+    """How the randomness is drawn, and the variance and fourth cumulant of a value under it."""
+
+    words: str                                   # "" where it is right
+    variance: float
+    fourth: float
+
+
+@dataclass(frozen=True)
+class Variance:
+    """How probable the variances of replicates are under independent draws, and where they are
+    not: which number of draws per point, or which other laws, they are like."""
+
+    p: float
+    ratio: float
+    draws: int
+    others: tuple[str, ...]
+
+
+def laws(objective: str, case: Case) -> list[Law]:
+    """The laws of a value of the canonical loss; none where its variance is not known."""
+    if objective == "dsm":
+        return _denoising(case)
+    if objective == "dae":
+        return _autoencoder(case)
+    return _sliced(objective, case) if objective in ("ssm", "ssm_vr") else []
+
+
+def _denoising(case: Case) -> list[Law]:
+    A = -case.params["precision"]
+    B = case.sigma * A + np.eye(case.d) / case.sigma
+    C, b = B.T @ B, case.score(case.x) @ B                                     # (d, d), (n, d)
+    square, diagonal = (C * C).sum(), (np.diag(C)**2).sum()
+    fourth = 3 * ((C @ C)**2).sum()
+
+    def normal(words: str, b: Array, n: int) -> Law:
+        V = (square / 2 + (b * b).sum(axis=1)).sum() / n**2                    # number  (1), (6)
+        k4 = (fourth + 12 * ((b @ C)**2).sum(axis=1)).sum() / n**4             # number  (1), (6)
+        return Law(words, V, k4)
+
+    right = normal("", b, case.n)
+    signs = right.variance - diagonal / (2 * case.n)                           # number  (2), (6)
+    return [right, normal(ONE_DRAW, b.mean(axis=0, keepdims=True), 1),
+            Law("signs in place of normal noise", signs, right.fourth)]
+
+
+def _autoencoder(case: Case) -> list[Law]:
+    theta, sigma = case.theta, case.sigma
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    eps = np.array(list(product(nodes, repeat=case.d)))
+    w = np.prod(list(product(weights / weights.sum(), repeat=case.d)), axis=1)
+    q = np.stack([((sigmoid((x + sigma * eps) @ theta["W"].T + theta["b"]) @ theta["W"]
+                    + theta["c"] - x)**2).sum(axis=1) for x in case.x])        # (n, nodes)
+
+    def cumulants(q: Array) -> tuple[Array, Array]:
+        off = q - (q @ w)[:, None]
+        V = off**2 @ w
+        return V, off**4 @ w - 3 * V**2
+
+    V, k4 = cumulants(q)
+    shared, its_k4 = cumulants(q.mean(axis=0, keepdims=True))
+    n = case.n
+    return [Law("", V.sum() / n**2, k4.sum() / n**4),                          # (6)
+            Law(ONE_DRAW, float(shared[0]), float(its_k4[0]))]
+
+
+def _sliced(objective: str, case: Case) -> list[Law]:
+    M = int(case.hyper["n_directions"])
+    J, psi = case.score_jacobian(case.x), case.score(case.x)
+    K = (J + np.swapaxes(J, 1, 2)) / 2
+    if objective == "ssm":
+        K = K + np.einsum("ni,nk->nik", psi, psi) / 2
+    out = []
+    for words, K_, points in (("", K, case.n),
+                              ("the same directions at every point", K.mean(axis=0)[None], 1)):
+        square, trace = (K_ * K_).sum(axis=(1, 2)), np.einsum("nii->n", K_)
+        diagonal = (np.einsum("nii->ni", K_)**2).sum(axis=1)
+        d = case.d
+        each = {"normal": 2 * square,                                          # (n,)  (3)
+                "signs": 2 * (square - diagonal),                              # (n,)  (4)
+                "sphere": d / (d + 2) * (2 * square + trace**2) - trace**2}    # (n,)  (5)
+        k4 = 48 * ((K_ @ K_)**2).sum(axis=(1, 2))                              # (n,)  (3)
+        out += [Law(words, V.sum() / (points**2 * M), k4.sum() / (points**4 * M**3))
+                for V in each.values()]
+    return out
+
+
+def compared(objective: str, asked: Sequence[Case], factor: Array,
+             values: Array) -> Variance | None:
+    """The variances of replicates (K, R) of the canonical loss times a factor (K,)."""
+    of_case = [laws(objective, case) for case in asked]
+    if not of_case[0]:
+        return None
+    R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
+    tried = [(of[0].words, np.array([law.variance for law in of]),
+              np.array([law.fourth for law in of])) for of in zip(*of_case)]
+    p = [_p(s2, V, k4, R) for _, V, k4 in tried]
+    right = [k for k, (words, *_) in enumerate(tried) if not words]
+    best = max(right, key=lambda k: p[k])
+    drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
+    draws = 0
+    for _, V, k4 in [tried[k] for k in right]:       # another number of draws at every point
+        count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))
+        if count and _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > LIKELY:
+            draws = count
+    others = tuple(words for (words, *_), probable in zip(tried, p) if words and probable > LIKELY)
+    ratio = float(np.exp(np.mean(np.log(s2 / tried[best][1]))))
+    return Variance(p[best], ratio, draws, tuple(dict.fromkeys(others)))
+
+
+def resolution(K: int, R: int) -> float:
+    """The relative change of the variances of K cases that is as good as certain to be seen: it
+    moves the sum of z^2, K on the average, to four standard deviations beyond its bound."""
+    bound = special.chdtri(K, 1e-9)
+    return float((np.sqrt(bound) + 4) / np.sqrt(K * (R - 1) / 2))
+
+
+def _p(s2: Array, V: Array, k4: Array, R: int) -> float:
+    """How probable variances like these are."""
+    nu = 2 / (np.maximum(k4, 0) / (R * V**2) + 2 / (R - 1))                    # (K,)  (7)
+    z = (np.cbrt(s2 / V) - 1 + 2 / (9 * nu)) / np.sqrt(2 / (9 * nu))           # (K,)  (8)
+    return float(special.chdtrc(len(s2), (z * z).sum()))
