@@ -78,6 +78,9 @@ WEIGHTS: tuple[tuple[str, str, Weight], ...] = (
      lambda a, s, t: (s**2 + t**2) / t**2),
     ("edm-clean", "sigma^2 (sigma^2 + data_sd^2) / data_sd^2: EDM's weight on the score",
      lambda a, s, t: s**2 * (s**2 + t**2) / t**2),
+    ("edm-snr", "data_sd^2 / (sigma^2 + data_sd^2)", lambda a, s, t: t**2 / (s**2 + t**2)),
+    ("edm-soft-min-snr", "(sigma data_sd)^2 / (sigma^2 + data_sd^2)^2: soft min-SNR of EDM's form",
+     lambda a, s, t: (s * t)**2 / (s**2 + t**2)**2),
     ("c-out", "c_out^2 = (sigma data_sd)^2 / (sigma^2 + data_sd^2): EDM's loss without its weight",
      lambda a, s, t: (s * t)**2 / (s**2 + t**2)))
 
@@ -160,7 +163,7 @@ def _pairs(objective: str) -> Iterator[Formula]:
                       "levels are not weighted against each other, as they were meant to be", "",
                       True)
 
-        def of(term: Term, w: Weight = w, words: str = words) -> Term:
+        def of(term: Any, w: Weight = w, words: str = words) -> Term:
             return Term(term.role, f"{term.name}, mean of {words}",
                         lambda q: _of_level(q, w).mean() * term.per_sample(q))         # (n,)  (2)
 
@@ -172,7 +175,7 @@ def _weighted(objective: str, name: str, words: str, w: Weight) -> Formula:
     row = Mistake(f"weight.{name}", f"each level is weighted by {words}", words, w,
                   "the minimiser is the same at each level; the levels weigh differently", "", True)
 
-    def of(term: Term) -> Term:
+    def of(term: Any) -> Term:
         return Term(term.role, f"{term.name} x {words}", lambda q: _times(q, term, w))
 
     return Formula((row,), tuple(map(of, about.terms)), of(about.constant))
