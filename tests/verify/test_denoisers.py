@@ -169,6 +169,15 @@ def test_what_is_planted_does_not_pass(objective, words):
     ("noise", "noise for velocity", "compared with the target of a predicted velocity"),
     ("noise", "the sign", "the sign of the target"),
     ("flow", "the other direction of time", "the sign of the target"),
+    ("dsm_levels", "the next point's level", "the noise is divided by the sigma of the next point"),
+    ("dsm_levels", "(n, n) residuals", "every output is compared with every target"),
+    ("dsm_levels", "small sigma left out", "the points at alpha = 0.9844, sigma = 0.0625 are left"),
+    ("dsm_levels", "sigma clipped below", "compared with another combination of clean point and "
+     "noise: -10 noise at alpha = 0.9844, sigma = 0.0625, -1.641 noise at"),
+    ("noise", "weight of another point", "each level is weighted by sigma of the point before"),
+    ("velocity", "alpha and sigma exchanged", "target of a predicted velocity, with alpha and "
+     "sigma exchanged"),
+    ("dsm_scaled", "the variance for sigma", "the target is multiplied by 1 / sigma"),
     ("dsm_levels", "alpha forgotten", "target: (x - x_noisy) / sigma^2, without alpha"),
     ("generalized", "the slope forgotten", "the term of the slope h' is missing"),
     ("generalized", "h squared", "h^2 in place of h"),

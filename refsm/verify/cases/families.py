@@ -58,7 +58,7 @@ OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first th
 def thetas_per_group(objective: str) -> int:
     """More than the unknowns of a group: its terms, the intercept, and two equations to spare."""
     about = OBJECTIVES[objective]
-    return 10 if about.levels == "points" else max(5, len(about.terms) + 3)
+    return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
 def prime(objective: str, seed: int, model: str | None) -> list[Case]:

@@ -103,10 +103,9 @@ class Quantities:
         return self._at("psi", "score", point, models.score)
 
     def _psi_of_levels(self) -> Array:
-        case = self.case
-        return np.array([models.score(case.model, models.corrupted(case.model, self.theta, *level),
-                                      points)
-                         for *level, points in zip(case.alpha, case.sigma, case.x_noisy)])
+        case, model = self.case, str(self.case.model)
+        return np.array([models.score(model, models.corrupted(model, self.theta, alpha, sigma), y)
+                         for alpha, sigma, y in zip(case.alpha, case.sigma, case.x_noisy)])
 
     def prediction(self) -> Array:
         """What a network predicts in the place of a score, (n, d)."""

@@ -16,6 +16,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.explanation import Explanation, explanations, the_reference
 from refsm.verify.diagnosis.precision import COARSE, Tolerance, tolerances
+from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.mistakes import formulas
 
@@ -34,6 +35,7 @@ class Diagnosis:
     nearest: tuple[Fit, ...] = ()              # what comes next, or nearest where nothing fits
     weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
     coefficients: Fit | None = None            # the right terms with coefficients of no scaling
+    form: QuadraticForm | None = None          # weight and target of a denoising loss, if such
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -87,6 +89,10 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
         if found:
             return _simplest(tolerance, table, Y, found, fits)
+        form = quadratic_form(table, Y, tolerance)
+        if form is not None and form.factor is not None:
+            nearest = tuple(sorted(fits, key=lambda f: f.distance)[:2])
+            return Diagnosis(tolerance, table, Y, None, (), nearest, form=form)
         if base and base[0].fits:
             nearest = tuple(sorted(fits, key=lambda f: f.misfit)[1:3])
             return Diagnosis(tolerance, table, Y, None, (), nearest, _shared(base[0]), base[0])

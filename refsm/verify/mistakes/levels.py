@@ -31,6 +31,7 @@ Sources
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -78,6 +79,9 @@ WEIGHTS: tuple[tuple[str, str, Weight], ...] = (
      lambda a, s, t: (s**2 + t**2) / t**2),
     ("edm-clean", "sigma^2 (sigma^2 + data_sd^2) / data_sd^2: EDM's weight on the score",
      lambda a, s, t: s**2 * (s**2 + t**2) / t**2),
+    ("edm-snr", "data_sd^2 / (sigma^2 + data_sd^2)", lambda a, s, t: t**2 / (s**2 + t**2)),
+    ("edm-soft-min-snr", "(sigma data_sd)^2 / (sigma^2 + data_sd^2)^2: soft min-SNR of EDM's form",
+     lambda a, s, t: (s * t)**2 / (s**2 + t**2)**2),
     ("c-out", "c_out^2 = (sigma data_sd)^2 / (sigma^2 + data_sd^2): EDM's loss without its weight",
      lambda a, s, t: (s * t)**2 / (s**2 + t**2)))
 
@@ -86,6 +90,7 @@ LEVELS: tuple[tuple[str, str, str, Callable[[Array], Array]], ...] = (
     ("before", "the level of the point before", "before", lambda a: np.roll(a, 1, axis=0)),
     ("reversed", "the levels in reverse order", "reversed", lambda a: a[::-1]),
     ("first", "the first level for all", "first", lambda a: a[:1] + 0 * a))
+WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 OTHER_LEVEL = "the target is that of another level: at no level the right output is learned"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
@@ -114,6 +119,11 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
                       OTHER_LEVEL)
         if kind not in ("noise", "clean", "flow"):              # their targets have no level
             yield _formula(objective, row, lambda q, f=f: target_of(kind, _At(q, f)))
+        if not kind:
+            row = Mistake(f"sigma.{name}", "the noise is divided by the sigma of "
+                          + words.replace("the level of ", ""),
+                          f"-noise / sigma({short})", f, OTHER_LEVEL)
+            yield _formula(objective, row, lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")))
     for name, words, short, f in OTHER_POINTS:
         row = Mistake(f"target.{name}", f"compared with {words}", f"g({short})", f, AVERAGES_OUT)
         yield _formula(objective, row, lambda q, f=f: np.moveaxis(
@@ -153,26 +163,39 @@ def _kinds(objective: str) -> Iterator[Formula]:
 
 def _pairs(objective: str) -> Iterator[Formula]:
     """(n, 1) times (n,) is (n, n): every weight with the loss of every point."""
-    reference = OBJECTIVES[objective]
+    reference, half = OBJECTIVES[objective], 1.0 if OBJECTIVES[objective].predicts else 0.5
+    every = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
+                    "output.mean target", target_of,
+                    "the target averages out over the points, and nothing is learned")
+    first, second = reference.terms
+    yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
+        output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
+    for (name, words, w), (step, other) in product(WEIGHTS, ((-1, "next point"),
+                                                             (1, "point before"))):
+        yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
+                        lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
+                        "the weight does not depend on the level of its point: where levels are "
+                        "drawn independently, it is the same loss in expectation, without weights")
     for name, words, w in WEIGHTS:
         row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
                       "every point: (n, n) in place of n", f"mean {words}", w,
                       "levels are not weighted against each other, as they were meant to be", "",
                       True)
 
-        def of(term: Term, w: Weight = w, words: str = words) -> Term:
+        def of(term: Any, w: Weight = w, words: str = words) -> Term:
             return Term(term.role, f"{term.name}, mean of {words}",
                         lambda q: _of_level(q, w).mean() * term.per_sample(q))         # (n,)  (2)
 
         yield Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
 
 
-def _weighted(objective: str, name: str, words: str, w: Weight) -> Formula:
+def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "weight",
+              effect: str = WEIGHTED) -> Formula:
     about = OBJECTIVES[objective]
-    row = Mistake(f"weight.{name}", f"each level is weighted by {words}", words, w,
-                  "the minimiser is the same at each level; the levels weigh differently", "", True)
+    row = Mistake(f"{role}.{name}", f"each level is weighted by {words}", words, w, effect, "",
+                  True)
 
-    def of(term: Term) -> Term:
+    def of(term: Any) -> Term:
         return Term(term.role, f"{term.name} x {words}", lambda q: _times(q, term, w))
 
     return Formula((row,), tuple(map(of, about.terms)), of(about.constant))

@@ -74,6 +74,8 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
                   findings: Sequence[Finding]) -> tuple[str, ...]:
     """What the differences do to training; with a gradient of its own, training follows that."""
     e = found.explanation
+    if found.form is not None:
+        return found.form.effects
     if e is None:
         return (WEIGHED,) if verdict == "CONVENTION" else ()
     said = consequences(objective, e.factor, e.changes, e.mistakes, e.constant)

@@ -29,6 +29,9 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     if e is not None:
         verdict = "CONVENTION" if e.is_convention else "MISMATCH"
         return verdict, explained(objective, e), e.convention, str(e.factor)
+    if found.form is not None:
+        return ("CONVENTION" if found.form.right else "MISMATCH", found.form.words,
+                found.form.convention, str(found.form.factor))
     if found.weights is not None:
         return _weighted(found)
     if found.coefficients is not None:

@@ -1,0 +1,220 @@
+"""A denoising loss as a quadratic form: what weight, and what target, at each level of noise.
+
+Symbols
+    n points, i dimensions (d), C groups, l levels of a group.
+    output  (n, d)     the score, or the prediction;  x, noise (n, d)
+    [l]     (n,)       1 for the points of level l, 0 for the others
+    half    number     1/2 for a score, 1 for a prediction
+    w       (C, l)     weight
+    p, r    (C, l)     the target is p x + r noise
+    a, b, c (C, l)     coefficients of the regression
+
+Equations
+    (1)  loss of a point = sum_l [l] half w_l |output - p_l x - r_l noise|^2          [definition]
+    (2)  value = sum_l ( a_l mean [l] |output|^2 + b_l mean [l] output.x
+                         + c_l mean [l] output.noise ) + a constant                   [result]
+    (3)  w_l = a_l / half
+    (4)  p_l = -b_l / (2 a_l),   r_l = -c_l / (2 a_l)
+
+Derivation
+    (1) -> (2)   expand the square: a_l = half w_l, b_l = -2 half w_l p_l, c_l = -2 half w_l r_l.
+    (2) -> (3), (4)   solve for w, p and r.  x_noisy = alpha x + sigma noise at a level, so that
+                 it adds no column.
+
+Conventions
+    The fit has no mistakes in it: whatever is a weighted square of this form is found, and named
+    afterwards, weight and target apart.  A weight that is no power or name is listed by level.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.denoisers import output, per_point
+from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.mistakes import Formula
+from refsm.verify.mistakes.levels import WEIGHTS
+from refsm.verify.objectives import OBJECTIVES, Term, dot
+
+__all__ = ["QuadraticForm", "quadratic_form"]
+
+Level = tuple[float, float, float]                 # alpha, sigma, data_sd
+Pair = Callable[[float, float, float], tuple[float, float]]
+
+# p and r of the target of each kind
+KINDS: dict[str, Pair] = {
+    "score": lambda a, s, t: (0.0, -1 / s), "noise": lambda a, s, t: (0.0, 1.0),
+    "clean": lambda a, s, t: (1.0, 0.0), "velocity": lambda a, s, t: (-s, a),
+    "flow": lambda a, s, t: (-1.0, 1.0), "edm": lambda a, s, t: _edm(s, t)}
+
+
+@dataclass(frozen=True)
+class QuadraticForm:
+    """What weight and what target the answers have; `right` where only the weight differs."""
+
+    right: bool
+    target: str
+    weight: str
+    factor: Scaling | None
+
+    @property
+    def words(self) -> str:
+        """The finding in one line."""
+        factor = "" if self.factor in (None, ONE) else f"a common factor {self.factor}"
+        return "; ".join(filter(None, (self.target, self.weight, factor)))
+
+    @property
+    def convention(self) -> str:
+        """The weight, as `convention=` takes it; "" where the target is another."""
+        factor = "" if self.factor == ONE else str(self.factor)
+        return "; ".join(filter(None, (factor, self.weight))) if self.right else ""
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """What it does to training."""
+        if self.right:
+            return ("the minimiser is the same at each level; the levels weigh differently",)
+        return ("what is learned at each level is the mean of the target given the noisy point, "
+                "and this is another target",)
+
+
+def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
+    """The weight and the target of the answers Y (C, T), if they are such a loss."""
+    about, first = OBJECTIVES[table.groups[0].objective], table.groups[0]
+    if first.objective != "dsm" and about.levels not in ("scaled", "points"):
+        return None
+    L = len(set(per_point(first)))
+    fits = fit(table, [Formula((), tuple(_terms(L)))], Y, tolerance)
+    if not fits or not fits[0].fits:
+        return None
+    c, error = (part[:, :-1].reshape(-1, L, 3)
+                for part in (fits[0].coefficients, fits[0].coefficient_error))
+    a, clear = c[..., 0], 1e-3 * np.abs(c[..., 0])
+    left_out = (np.abs(c) <= error).all(axis=(0, 2))
+    if left_out.any() and not left_out.all():
+        return _without(left_out, sorted(set(per_point(first))))
+    if (a <= 0).any() or (error[..., 0] > clear).any():
+        return None
+    w = (a / (1.0 if about.predicts else 0.5)).ravel()                        # (C l,)  (3)
+    pr = -c[..., 1:] / (2 * a[..., None])                                     # (C, l, 2)  (4)
+    bound = (error[..., 1:] + np.abs(pr) * error[..., :1] * 2) / (2 * a[..., None]) + 1e-12
+    levels = [[(alpha, sigma, case.hyper.get("data_sd", 0.5))
+               for alpha, sigma in sorted(set(per_point(case)))] for case in table.groups]
+    flat = [level for group in levels for level in group]
+    sizes = [{"d": float(case.d), "n": float(case.n)} for case in table.groups for _ in range(L)]
+    own = about.predicts or "score"
+    target = _target(own, pr, bound, levels)
+    weight, factor = _weight(w, error[..., 0].ravel() / a.ravel() * w + 1e-12 * w, flat, sizes)
+    return QuadraticForm(not target, target, weight, factor)
+
+
+def _without(left_out: Array, levels: list[tuple[float, float]]) -> QuadraticForm:
+    """A loss that does not read the points of some levels."""
+    listed = ", ".join(f"alpha = {a:.4g}, sigma = {s:.4g}"
+                       for (a, s), out in zip(levels, left_out) if out)
+    return QuadraticForm(False, f"the points at {listed} are left out", "", ONE)
+
+
+def _terms(L: int) -> Iterator[Term]:
+    """The columns of (2), three for each level."""
+    for l in range(L):
+        def chosen(q: Any, l: int = l) -> Array:
+            def make() -> Array:
+                levels = per_point(q.case)
+                return np.array([own == sorted(set(levels))[l] for own in levels], dtype=float)
+            return q.once(("points of level", l), make)
+
+        for name, f in (("output", output), ("x", lambda q: q.case.x),
+                        ("noise", lambda q: q.case.noise)):
+            yield Term("form", f"[{l}] output.{name}", lambda q, f=f, chosen=chosen:  # type: ignore
+                       chosen(q) * dot(output(q), f(q)))                      # (n,)  (2)
+
+
+def _edm(s: float, t: float) -> tuple[float, float]:
+    """p and r of (x - c_skip x_noisy) / c_out with alpha = 1."""
+    root = (s**2 + t**2)**0.5
+    return s / (t * root), -t / root
+
+
+def _target(own: str, pr: Array, bound: Array, levels: Sequence[Sequence[Level]]) -> str:
+    """The name of the target; "" if it is the right one."""
+    def is_of(pair: Callable[[Sequence[Level], int], tuple[float, float]]) -> bool:
+        expected = np.array([[pair(group, k) for k in range(len(group))] for group in levels])
+        return bool((np.abs(pr - expected) <= bound + 1e-9 * np.abs(expected)).all())
+
+    for kind in (own, *(k for k in KINDS if k != own)):
+        f = KINDS[kind]
+        for sign, words in ((1, ""), (-1, "minus ")):
+            if is_of(lambda g, k, f=f, s=sign: _times(s, f(*g[k]))):     # type: ignore[misc]
+                return ("" if kind == own and sign == 1 else "the sign of the target" if kind == own
+                        else f"compared with {words}the target of a predicted {kind}")
+        if is_of(lambda g, k, f=f: f(g[k][1], g[k][0], g[k][2])):        # type: ignore[misc]
+            return f"target of a predicted {kind}, with alpha and sigma exchanged"
+        for step, words in ((1, "next"), (-1, "previous")):
+            if is_of(lambda g, k, f=f, s=step: f(*g[(k + s) % len(g)])):  # type: ignore[misc]
+                return f"target of a predicted {kind}, at the {words} level of noise"
+    multiple = _multiple(own, pr, bound, levels)
+    if multiple:
+        return multiple
+    shown = {(level[0], level[1]): pair for group, pairs in zip(levels, pr)
+             for level, pair in zip(group, pairs)}
+    listed = ", ".join(f"{_combined(p, r)} at alpha = {a:.4g}, sigma = {s:.4g}"
+                       for (a, s), (p, r) in sorted(shown.items(), key=lambda item: item[0][1]))
+    return f"compared with another combination of clean point and noise: {listed}"
+
+
+def _combined(p: float, r: float) -> str:
+    """p x + r noise, as one would write it."""
+    small = 1e-9 * (abs(p) + abs(r))
+    parts = [f"{value:.4g} {name}" for value, name in ((p, "x"), (r, "noise"))
+             if abs(value) > small]
+    return " + ".join(parts).replace("+ -", "- ") or "0"
+
+
+def _times(sign: float, pair: tuple[float, float]) -> tuple[float, float]:
+    return sign * pair[0], sign * pair[1]
+
+
+def _multiple(own: str, pr: Array, bound: Array, levels: Sequence[Sequence[Level]]) -> str:
+    """The right target times a product of powers of alpha and sigma, if it is one."""
+    right = np.array([[KINDS[own](*level) for level in group] for group in levels]).reshape(-1, 2)
+    found, error = pr.reshape(-1, 2), bound.reshape(-1, 2)
+    square = (right * right).sum(axis=1)
+    t = (found * right).sum(axis=1) / square
+    if (np.abs(found - t[:, None] * right) > error + 1e-9 * np.abs(found)).any():
+        return ""
+    sizes = [{"alpha": a, "sigma": s} for group in levels for a, s, _ in group]
+    scaling = fit_scaling(t, error.max(axis=1) / np.sqrt(square) + 1e-10 * np.abs(t), sizes)
+    return "" if scaling is None else f"the target is multiplied by {scaling}"
+
+
+def _weight(w: Array, error: Array, levels: Sequence[Level],
+            sizes: Sequence[dict[str, float]]) -> tuple[str, Scaling | None]:
+    """The name of the weight and its common factor; "" and 1 where there is none."""
+    alpha, sigma, data_sd = np.array(levels).T
+    for words, f in (("", None), *((words, f) for _, words, f in WEIGHTS)):
+        known = np.ones(len(w)) if f is None else np.array(
+            [f(np.float64(a), np.float64(s), t) for a, s, t in zip(alpha, sigma, data_sd)])
+        factor = fit_scaling(w / known, error / known, sizes)
+        if factor is not None:
+            return f"each level is weighted by {words}" if words else "", factor
+    for powers in ((), (("d", -1.0),), (("n", 1.0),)):
+        common = Scaling(1.0, powers)
+        rest = w / np.array([common(size) for size in sizes])
+        shown: dict[tuple[float, float], list[float]] = {}
+        for a, s, value in zip(alpha, sigma, rest):
+            shown.setdefault((float(a), float(s)), []).append(float(value))
+        if len(shown) < len(w) and all(np.ptp(v) <= 1e-6 * max(v) for v in shown.values()):
+            listed = ", ".join(f"w({s:g}) = {np.mean(v):.6g}"
+                               for (_, s), v in sorted(shown.items(), key=lambda i: i[0][1]))
+            return f"weight {listed}", common
+    return "the groups have weights that follow no level", None

@@ -1,0 +1,139 @@
+"""The general fit finds the weight and the target of any weighted square, level by level."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases, verify
+from refsm.verify.cases.quantities import Quantities
+from refsm.verify.denoisers import output
+from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.quadratic_form import KINDS, quadratic_form
+from refsm.verify.diagnosis.regression import Table
+
+TABLES = {}
+
+
+def column(a):
+    return np.asarray(a)[..., None]
+
+
+def answers(objective, p, r, w=lambda a, s: 1.0, f=1.0):
+    """The values of w |f output - p x - r noise|^2, and the table of their cases."""
+    if objective not in TABLES:
+        TABLES[objective] = Table(cases(objective, "prime"))
+    table, made = TABLES[objective], []
+    for c in table.cases:
+        a = c.arrays.get("alpha", c.hyper.get("alpha", 1.0)) * np.ones(c.n)
+        s = c.sigma * np.ones(c.n)
+        residual = f * output(Quantities(c)) - column(p(a, s)) * c.x - column(r(a, s)) * c.noise
+        made.append((w(a, s) * (residual**2).sum(axis=1)).mean())
+    return table, np.array(made)[table.index]
+
+
+def found(*asked, **settings):
+    table, Y = answers(*asked, **settings)
+    return quadratic_form(table, Y, FLOAT64)
+
+
+def zero(a, s):
+    return 0 * a
+
+
+@pytest.mark.parametrize("objective", ["dsm_levels", "dsm_scaled", "noise", "velocity", "flow"])
+def test_the_right_loss_has_the_right_target_and_no_weight(objective):
+    own = objective if objective in KINDS else "score"
+
+    def part(k):
+        return lambda a, s: np.array([KINDS[own](x, y, 0.5)[k] for x, y in zip(a, s)])
+
+    form = found(objective, part(0), part(1))
+    assert form.right
+    assert str(form.factor) == ("1" if own == objective else "2")
+    assert form.weight == ""
+
+
+def test_the_target_of_the_edm_network_is_found():
+    table = Table(cases("edm", "prime"))
+    form = quadratic_form(table, 7 * table.reference, FLOAT64)
+    assert form.right
+    assert form.words == "a common factor 7"
+
+
+@pytest.mark.parametrize("p, r, words", [
+    (lambda a, s: -s, lambda a, s: a, "compared with the target of a predicted velocity"),
+    (lambda a, s: s, lambda a, s: -a, "compared with minus the target of a predicted velocity"),
+    (lambda a, s: 1 + 0 * a, zero, "compared with the target of a predicted clean"),
+    (zero, lambda a, s: -1 + 0 * a, "the sign of the target"),
+    (lambda a, s: -a, lambda a, s: s, "target of a predicted velocity, with alpha and sigma "
+                                      "exchanged"),
+    (zero, lambda a, s: s, "the target is multiplied by sigma")])
+def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
+    form = found("noise", p, r, w=lambda a, s: np.exp(-s))
+    assert not form.right
+    assert form.target == words
+    assert form.weight.startswith("weight w(0.0625) = 0.939413, w(0.609375) = ")
+    assert form.convention == ""
+
+
+def test_a_combination_without_a_name_is_listed_by_level():
+    form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 2 * s)
+    assert form.target.startswith("compared with another combination of clean point and noise: "
+                                  "0.5 x + 0.125 noise at alpha = 0.9844, sigma = 0.0625, ")
+
+
+def test_the_level_next_to_the_own_one_is_named():
+    table = Table(cases("dsm_levels", "prime"))
+    made = []
+    for c in table.cases:
+        levels = sorted(set(c.sigma))
+        after = {s: levels[(levels.index(s) + 1) % 3] for s in levels}
+        # levels are listed by alpha, which falls as sigma grows: the next alpha is the smaller s
+        before = {after[s]: s for s in levels}
+        r = -1 / np.array([before[s] for s in c.sigma])
+        made.append(((c.score(c.x_noisy) - column(r) * c.noise)**2).sum(axis=1).mean())
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.target == "target of a predicted score, at the next level of noise"
+
+
+@pytest.mark.parametrize("w, weight, factor", [
+    (lambda a, s: 3 * s**2, "each level is weighted by sigma^2", "3"),
+    (lambda a, s: np.minimum(a**2 / s**2, 5), "each level is weighted by min(snr, 5): min-SNR with "
+                                              "gamma = 5", "1"),
+    (lambda a, s: 1 + 0 * a, "", "1")])
+def test_a_weight_is_named_with_its_common_factor(w, weight, factor):
+    form = found("noise", zero, lambda a, s: 1 + 0 * a, w=w)
+    assert form.right
+    assert (form.weight, str(form.factor)) == (weight, factor)
+
+
+def test_a_level_that_is_left_out_is_named():
+    form = found("noise", zero, lambda a, s: 1 + 0 * a, w=lambda a, s: 1.0 * (s < 1))
+    assert form.words == "the points at alpha = 0.3125, sigma = 1.297 are left out"
+    assert not form.right
+
+
+def test_a_negative_weight_and_what_is_no_square_are_left_to_others():
+    assert found("noise", zero, lambda a, s: 1 + 0 * a, w=lambda a, s: 1 - s) is None
+    table, Y = answers("noise", zero, lambda a, s: 1 + 0 * a)
+    assert quadratic_form(table, np.sqrt(Y), FLOAT64) is None
+    ism = Table(cases("ism", "prime"))
+    assert quadratic_form(ism, ism.reference, FLOAT64) is None
+
+
+def test_a_weight_of_its_own_can_be_declared():
+    def loss(c):
+        r = c.prediction(c.x_noisy) - c.noise
+        return (np.exp(-c.sigma) * (r * r).sum(axis=1)).mean()
+
+    report = verify(loss, "dsm", predicts="noise")
+    assert report.verdict == "CONVENTION"
+    assert report.convention == "weight w(0.0625) = 0.939413, w(0.609375) = 0.543691, " \
+                                "w(1.29688) = 0.273385"
+    declared = verify(loss, "dsm", predicts="noise", convention=report.convention)
+    assert declared.exit_status == 0
+
+
+def test_random_answers_are_no_quadratic_form():
+    table, Y = answers("velocity", zero, zero)
+    for seed in range(20):
+        random = np.random.default_rng(seed).standard_normal(Y.shape)
+        assert quadratic_form(table, random, FLOAT64) is None
