@@ -125,8 +125,10 @@ def _corruption() -> None:
 
 def _levels() -> None:
     x_noisy = np.stack([X_NOISY, X + 1])
-    _loss(refsm.MultiLevelDenoising(X, x_noisy, [0.5, 2.0], level_weights=[0.25, 4.0]),
-          model=_gaussian)
+    J = refsm.MultiLevelDenoising(X, x_noisy, [0.5, 2.0], level_weights=[0.25, 4.0])
+    _loss(J, model=_gaussian)
+    J.per_sample(_gaussian()), J.value(_gaussian()), J.evaluate(score=-x_noisy)
+    J.value_and_gradient([_gaussian(), _gaussian()])
 
 
 def _predictions() -> None:
@@ -191,7 +193,7 @@ def _descent() -> None:
 
 
 def _minimized() -> None:
-    refsm.minimize(refsm.RegularizedScoreMatching(X, 0.25), _autoencoder(), progress=False)
+    refsm.minimize(refsm.RegularizedScoreMatching(X, 0.25), _gaussian(), progress=False)
 
 
 def _unbounded() -> None:

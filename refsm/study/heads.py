@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import refsm
+from refsm.study.recorder import tagged_statements
 
 __all__ = ["Cited", "Equation", "Room", "Row", "Step", "ROOT", "paragraphs", "room", "rooms"]
 
@@ -135,8 +136,17 @@ class Room:
         return out
 
     def lines_of(self, number: int) -> list[int]:
-        """The lines that compute an equation."""
-        return [cited.line for cited in self.cited if number in cited.numbers]
+        """The first lines of the statements that compute an equation."""
+        return list(dict.fromkeys(self.starts.get(cited.line, cited.line)
+                                  for cited in self.cited if number in cited.numbers))
+
+    @cached_property
+    def starts(self) -> dict[int, int]:
+        """{line that cites a number: the first line of its statement}, where it is the only one."""
+        lines = [cited.line for cited in self.cited]
+        return {line: first for (first, last), _ in tagged_statements(self.source, True).items()
+                if len(inside := [line for line in lines if first <= line <= last]) == 1
+                for line in inside}
 
 
 def room(name: str) -> Room:

@@ -21,6 +21,7 @@ from refsm.study.tokens import FUNCTIONS, GREEK, OPERATORS, SIGNS, Token, differ
 
 __all__ = ["Notation", "NotationError", "Piece"]
 
+CODE = re.compile(r" @ |\.sum\(|>>>|\bimport ")
 INDEX = re.compile(r"[ijklmnrqst]{1,3}|\d+|[A-Z]|T")
 PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|", "||": "||", "<": ">"}
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
@@ -201,7 +202,12 @@ class Notation:
             return Factor(self._words())
         else:
             raise NotationError(f"unexpected {token.text!r}")
-        return self._scripts(base, sub, inner, is_d, token.text)
+        factor = self._scripts(base, sub, inner, is_d, token.text)
+        after = self._peek()
+        if token.text in FUNCTIONS and after is not None and after.before and after.kind in (
+                "name", "number", "open") and token.text != "grad":
+            return factor._replace(ml=factor.ml + '<mspace width="0.17em"/>')
+        return factor
 
     def _divides_next(self) -> bool:
         """Whether the factor in hand stands behind a slash, where `d x` and `log 4` are one."""
@@ -335,6 +341,8 @@ class Notation:
 
         In an equation, a bracket that holds words is mathematics; in a sentence it is a sentence.
         """
+        if CODE.search(text):
+            return [Piece("code", text)]
         found = tokens(text, self.symbols)
         is_math = _runs(found, equation)
         out: list[Piece] = []
