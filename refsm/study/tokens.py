@@ -92,7 +92,10 @@ def _between_signs(found: list[Token], k: int) -> Token:
     between = before == after == "sign" and token.before and token.after
     divided = before == "slash" and after in ("sign", "mark", "") or before == "sign" and \
         after == "slash"
-    return token._replace(kind="name") if token.kind == "word" and (between or divided) else token
+    primed = after == "prime" and not token.after and k + 2 < len(found) and \
+        found[k + 2].kind in ("close", "sign", "slash", "caret", "open")
+    name = token.kind == "word" and (between or divided or primed)
+    return token._replace(kind="name") if name else token
 
 
 def _kind(kind: str, text: str, following: tuple[str, str], after: int, glued: Token | None,
