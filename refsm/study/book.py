@@ -7,7 +7,6 @@ has not (README, demos, tests) is left out where it is missing.
 from __future__ import annotations
 
 import html
-import inspect
 import pathlib
 import re
 import shutil
@@ -23,6 +22,7 @@ from refsm.study.drawing import svg
 from refsm.study.exercises import EXERCISES, LOSSES, seen
 from refsm.study.heads import ROOT, Room, rooms
 from refsm.study.markdown import inline, markdown
+from refsm.study.public import name_pages
 from refsm.study.rooms import RoomPage, page_name, rows_of, shell
 
 __all__ = ["Book", "Built", "build"]
@@ -74,12 +74,6 @@ class Book:
         self.demos_text = {path: path.read_text(encoding="utf-8") for path in self.demo_files}
         self.public = {name: module.replace(".", "/") for module, names in refsm._NAMES.items()
                        for name in names}
-        self.words = {key: set(re.findall(r"\w+", text)) for key, text in [
-            *((name, room.source) for name, room in self.rooms.items()), *self.demos_text.items()]}
-        self.test_words = [(path, found[1], set(re.findall(r"\w+", one)))
-                           for path, text in self.tests.items()
-                           for one in re.split(r"^(?=(?:@|def ))", text, flags=re.M)
-                           if (found := re.search(r"^def test_(\w+)", one, re.M))]
         self.modules = {room.module: page_name(room.name) for room in self.rooms.values()}
         self.modules |= {f"refsm.{name}": f"name.{name}.html" for name in self.public}
         self.statements = self._statements()
@@ -90,7 +84,7 @@ class Book:
     def write(self, folder: pathlib.Path) -> None:
         """All pages into a folder."""
         self._room_pages()
-        self._name_pages()
+        self.pages |= name_pages(self.rooms, self.public, self.demos_text, self.tests, self.tree)
         self._demo_pages(folder)
         self.pages |= {"index.html": self._index(), "rooms.html": self._rooms_page(),
                        "statements.html": self._statement_page(), "map.html": self._map(),
@@ -135,50 +129,6 @@ class Book:
                      "numbered equations it states.</p><div class='wide'><table>"
                      f"{rows_of(cells)}</table></div></main>")
 
-    # -- public names ------------------------------------------------------------------------------
-
-    def _name_pages(self) -> None:
-        listed = []
-        for name, room in sorted(self.public.items(), key=lambda pair: pair[0].lower()):
-            value = getattr(refsm, name)
-            first = (inspect.getdoc(value) or "").split("\n")[0]
-            listed.append((f'<a href="name.{name}.html"><code>{name}</code></a>', inline(first)))
-            self.pages[f"name.{name}.html"] = self._name_page(name, room, value)
-        self.pages["names.html"] = shell(
-            "refsm: names", "<main><h1>Public names</h1><div class='wide'><table>"
-            f"{rows_of(listed)}</table></div></main>")
-
-    def _name_page(self, name: str, room: str, value: Any) -> str:
-        room = room if room in self.rooms else f"{room}/__init__"
-        try:
-            signature = f"refsm.{name}{inspect.signature(value)}"
-        except (TypeError, ValueError):
-            signature = f"refsm.{name}"
-        file = pathlib.Path(inspect.getsourcefile(value) or "")
-        lines, line = inspect.getsourcelines(value)
-        of = file.relative_to(ROOT).with_suffix("").as_posix() if file.is_relative_to(ROOT) else room
-        source = f'<a href="{page_name(of)}#L{line}">refsm/{of}.py, line {line}</a>, {len(lines)} lines'
-        used = [f'<a href="{page_name(other)}">{other}</a>' for other in self.rooms
-                if other != of and name in self.words[other]]
-        shown = [f'<a href="demo.{path.stem}.html">{path.stem}</a>'
-                 for path in self.demos_text if name in self.words[path]]
-        parts = [f"<h1>{name}</h1>", f"<pre>{html.escape(_folded(signature))}</pre>",
-                 f'<div class="doc"><code>{html.escape(inspect.getdoc(value) or "")}</code></div>',
-                 f"<h2>Source</h2><p>{source}</p>"]
-        for title, links in (("Used in", used), ("Demos", shown), ("Tests", self._naming(name))):
-            parts.append(f"<h2>{title}</h2><ul>" + "".join(f"<li>{link}</li>" for link in links)
-                         + "</ul>" if links else "")
-        return shell(f"refsm.{name}", f"<main>{''.join(parts)}</main>")
-
-    def _naming(self, name: str) -> list[str]:
-        """The tests that use a name, at most four of a file."""
-        out: dict[pathlib.Path, list[str]] = {}
-        for path, test, words in self.test_words:
-            if name in words:
-                out.setdefault(path, []).append(f"{test.replace('_', ' ')} "
-                                                f"<code>{path.relative_to(self.tree)}</code>")
-        return [one for of_file in out.values() for one in of_file[:4]][:40]
-
     # -- statements ------------------------------------------------------------------------------
 
     def _statements(self) -> list[tuple[str, Any]]:
@@ -207,16 +157,16 @@ class Book:
             numbers = f"{float(one.left):.9g} {sign} {float(one.right):.9g}"
             gap = f"gap {float(one.gap):.1e}, bound {one.bound:.1e}, {one.how}"
             verdict = "holds" if one.holds else "<b>fails</b>"
-            head = f' id="s{one.number}"' if first else ""
-            out.append(f"<tr{head}><td>{one.number}</td><td>{html.escape(one.name)}"
+            place = f' id="s{one.number}"' if first else ""
+            out.append(f"<tr{place}><td>{one.number}</td><td>{html.escape(one.name)}"
                        f"<br><small>{html.escape(one.where)}</small></td><td>{numbers}<br>"
                        f"<small>{gap}</small></td><td>{verdict}</td>"
                        f"<td>{where if first else ''}</td></tr>")
         return shell("refsm: statements", "<main><h1>Statements</h1><p>Two sides of each, computed "
                      "apart when this book was built, on twelve points. <code>refsm reproduce"
-                     "</code> evaluates them on handwritten digits. The links lead to the room that "
-                     "evaluates a statement and to the rooms that use it.</p><div class='wide'>"
-                     f"<table>{''.join(out)}</table></div></main>")
+                     "</code> evaluates them on handwritten digits. The links lead to the room "
+                     "that evaluates a statement and to the rooms that use it.</p>"
+                     f"<div class='wide'><table>{''.join(out)}</table></div></main>")
 
     def _rooms_of_statements(self) -> dict[int, list[str]]:
         out: dict[int, list[str]] = {}
@@ -237,9 +187,10 @@ class Book:
     def _index(self) -> str:
         out = ["<h1>refsm: the book</h1><p>The reference implementation of score matching, for "
                "study. Each room is a file: its equations and their derivation stand beside the "
-               "code that computes them, and every number is a link. A line of code with a triangle "
-               "shows what it computes.</p><p>Start with <a href=\"room.energies.autoencoder.html\">"
-               "the autoencoder energy</a>, or follow the chapters.</p>"]
+               "code that computes them, and every number is a link. A line of code with a "
+               "triangle shows what it computes.</p><p>Start with "
+               "<a href=\"room.energies.autoencoder.html\">the autoencoder energy</a>, "
+               "or follow the chapters.</p>"]
         for k, chapter in enumerate(CHAPTERS, 1):
             items = "".join(f'<li><a href="{page_name(name)}">{name}</a>: '
                             f"{inline(self.rooms[name].title)}</li>"
@@ -272,8 +223,8 @@ class Book:
 
     def _exercises(self) -> str:
         out = ["<h1>Break this line: what sees it?</h1><p>Each exercise plants one mistake. Think "
-               "first; the answer is what the checkers of <code>refsm.checks</code> found when this "
-               "book was built.</p>"]
+               "first; the answer is what the checkers of <code>refsm.checks</code> found when "
+               "this book was built.</p>"]
         for k, one in enumerate(EXERCISES, 1):
             found = seen(one)
             if found is None:
@@ -295,13 +246,6 @@ class Book:
                        "<details><summary>The report</summary><pre>"
                        f"{html.escape(str(report))}</pre></details></div>")
         return shell("refsm: exercises", f"<main>{''.join(out)}</main>")
-
-
-def _folded(signature: str) -> str:
-    """One argument per line where a signature is long."""
-    if len(signature) < 80:
-        return signature
-    return re.sub(r", (?=[\w*]+(?::|=|,|\)))", ",\n    ", signature).replace("(", "(\n    ", 1)
 
 
 def _cells(text: str) -> tuple[str, str]:

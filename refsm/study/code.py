@@ -9,7 +9,7 @@ import re
 import tokenize
 from typing import Any, Callable, Mapping
 
-from refsm.study.examples import text_of
+from refsm.study.worked import text_of
 from refsm.study.heads import Room
 from refsm.study.recorder import Tag
 

@@ -10,7 +10,7 @@ import webbrowser
 from typing import Any
 
 from refsm.study.chapters import CHAPTERS
-from refsm.study.examples import record, text_of
+from refsm.study.worked import record, text_of
 from refsm.study.heads import Room, room, rooms
 
 __all__ = ["add_command", "chapters_text", "room_text"]
@@ -57,8 +57,8 @@ def chapters_text() -> str:
     titles = {one.name: one.title for one in rooms()}
     out = []
     for k, chapter in enumerate(CHAPTERS, 1):
-        out += [f"{k}. {chapter.title}", "", textwrap.fill(chapter.text, 97, initial_indent="   ", subsequent_indent="   "),
-                ""]
+        out += [f"{k}. {chapter.title}", "",
+                textwrap.fill(chapter.text, 97, initial_indent="   ", subsequent_indent="   "), ""]
         for name in chapter.rooms:
             out.append(f"   {name:34}{_cut(titles.get(name, ''), 61)}")
         out.append("")

@@ -1,23 +1,16 @@
 """A worked example for each room: two points, d = 2, m = 3, numbers that one can follow.
 
-`EXAMPLES` has, for the name of a room, a function that runs its formulas.  `record` runs it and
-returns what every tagged line of the room has computed, the first time that it was run.
+`EXAMPLES` has, for the name of a room, a function that runs its formulas.
 """
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
 from typing import Any, Callable
 
 import numpy as np
 
 import refsm
-from refsm.study.heads import ROOT, Room
-from refsm.study.recorder import Recorder, Tag, arrays_of, holds
-from refsm.typing import Array
-from refsm.zero import ZERO
-
-__all__ = ["EXAMPLES", "record", "text_of"]
+__all__ = ["EXAMPLES"]
 
 X = np.array([[0.5, -1.0], [2.0, 1.5]])
 X_NOISY = X + np.array([[0.5, 0.25], [-0.5, 0.75]])
@@ -313,44 +306,3 @@ def _limits() -> None:
     h = 0.5 ** np.arange(6)
     limits.limit(np.sin(h) / h), limits.exponent(1 - np.sin(h) / h)
     limits.gradient(_gaussian().energy, X)
-
-
-def record(room: Room) -> tuple[dict[int, tuple[Tag, Any]], str]:
-    """{line: (its tag, the first value that it computed)}, and what went wrong, if anything."""
-    if room.name not in EXAMPLES:
-        return {}, "no worked example"
-    found, wrong = _recorded(EXAMPLES[room.name])
-    return found.get(str(ROOT / f"{room.name}.py"), {}), wrong
-
-
-@lru_cache(maxsize=None)
-def _recorded(run: Callable[[], Any]) -> tuple[dict[str, dict[int, tuple[Tag, Any]]], str]:
-    """What an example has computed, in all rooms that it is the example of."""
-    paths = [ROOT / f"{name}.py" for name, of in EXAMPLES.items() if of is run]
-    found: dict[str, dict[int, tuple[Tag, Any]]] = {str(path): {} for path in paths}
-
-    def keep(path: str, tag: Tag, value: Array) -> None:
-        if tag.line not in found[path] and arrays_of(value) and not holds(value, ZERO):
-            found[path][tag.line] = tag, _copied(value)
-
-    try:
-        with np.errstate(all="ignore"), Recorder(paths, keep, every=True):
-            run()
-    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError) as error:
-        return found, f"{type(error).__name__}: {error}"
-    return found, ""
-
-
-def _copied(value: Any) -> list[Any]:
-    """The arrays of a value, as they are now: some are changed in place later."""
-    return [np.array(one) for one in arrays_of(value)]
-
-
-def text_of(value: list[Any]) -> str:
-    """Arrays as text: each with its shape, four digits, large ones abridged."""
-    shown = []
-    for array in value:
-        with np.printoptions(precision=4, suppress=True, threshold=60, edgeitems=2, linewidth=76):
-            shape = str(array.shape) if array.shape else "number"
-            shown.append(f"{shape}\n{array}" if array.ndim else f"{shape}  {float(np.real(array)):.6g}")
-    return "\n".join(shown)

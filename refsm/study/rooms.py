@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any, Iterable
+from typing import Any, Collection, Iterable
 
 from refsm.study.code import listing
-from refsm.study.examples import record
+from refsm.study.worked import record
 from refsm.study.heads import Equation, Room, Row, Step, paragraphs
 from refsm.study.notation import Notation, Piece
 
@@ -45,7 +45,7 @@ def shell(title: str, body: str, style: str = "", kind: str = "") -> str:
 class RoomPage:
     """The page of one room, and what could not be typeset on it."""
 
-    def __init__(self, room: Room, modules: dict[str, str], statements: set[int] = frozenset(),  # type: ignore[assignment]
+    def __init__(self, room: Room, modules: dict[str, str], statements: Collection[int] = (),
                  around: str = "", tests: Iterable[str] = ()) -> None:
         self.room, self.modules, self.statements = room, modules, statements
         self.around, self.tests = around, list(tests)
@@ -102,7 +102,7 @@ class RoomPage:
             out.append(f"<p>{STATEMENTS.sub(lambda found: self._statement(found[0]), shown)}</p>")
         return "\n".join(out)
 
-    # -- the head -----------------------------------------------------------------------------------
+    # -- the head ---------------------------------------------------------------------------------
 
     def _symbols(self) -> str:
         out = [self._row(row) for row in self.room.rows]
@@ -166,7 +166,7 @@ class RoomPage:
             else:
                 out.append(self.prose(lines))
         if self.tests:
-            out.append('<h2 id="tests">Tests</h2><p>Each name is the sentence that it tests.</p><ul>'
+            out.append('<h2 id="tests">Tests</h2><p>The name of a test is what it shows.</p><ul>'
                        + "".join(f"<li>{test}</li>" for test in self.tests) + "</ul>")
         return "\n".join(out)
 
@@ -181,7 +181,7 @@ class RoomPage:
             + "{display:block}" for row in self.room.rows if row.names)
         note = ("<p class='note'>A line with a triangle unfolds to the arrays that it computes in "
                 "the worked example: two points, d = 2.</p>" if recorded else "")
-        code = listing(self.room, recorded, self.notation.symbol)
+        code = listing(self.room, recorded, self.notation.letters.symbol)
         body = (f'<main><article>{head}</article><section class="code">'
                 f"<h2>refsm/{self.room.name}.py</h2>{note}{code}</section></main>{tips}")
         return shell(f"refsm: {self.room.name}", body, rules, "room")

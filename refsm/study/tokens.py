@@ -116,7 +116,8 @@ def _is_symbol(text: str, following: tuple[str, str], after: int, glued: Token |
                symbols: Container[str], of_d: Container[str]) -> bool:
     bare = following[0] in ("name", "") or following[1] in (".", ",", ":", ";")
     if text in OPERATORS:
-        return following[0] == "open" or "_" in text or len(following[1]) == 1 and following[0] == "name" or "_" in following[1] \
+        single = following[0] == "name" and len(following[1]) == 1
+        return following[0] == "open" or "_" in text or single or "_" in following[1] \
             or following[1] in GREEK or following[1] in symbols
     if glued is not None and glued.kind == "under" or following[1] == "^" and not after:
         return True
@@ -148,14 +149,16 @@ def _paired(found: list[Token]) -> list[Token]:
             bars.append([])
         elif kind == "close" and len(bars) > 1:
             bars.pop()
-        elif token.text == "||" and not token.before and bars[-1] and found[bars[-1][-1]].text == "|":
+        elif token.text == "||" and not token.before and bars[-1] \
+                and found[bars[-1][-1]].text == "|":
             out.append(token._replace(kind="close", text="|", after=0))
             kind, token = "open", token._replace(text="|", before=0)
             bars[-1][-1] = k
         elif kind == "bar":
             if token.before and token.after:
                 kind = "given"
-            elif bars[-1] and not token.before and (not out or out[-1].kind not in ("sign", "slash")):
+            elif bars[-1] and not token.before and (
+                    not out or out[-1].kind not in ("sign", "slash")):
                 bars[-1].pop()
                 kind = "close"
             elif not token.after:

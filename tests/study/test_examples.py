@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 import refsm
-from refsm.study.examples import EXAMPLES, SIGMA, B, C, W, X, record, text_of
+from refsm.study.examples import EXAMPLES, SIGMA, B, C, W, X
 from refsm.study.heads import room, rooms
 from refsm.study.recorder import tagged_statements
+from refsm.study.worked import record, text_of
 
 ROOMS = [one for one in rooms() if one.numbers and one.path.parent.name in ("energies",
                                                                          "objectives")]

@@ -56,13 +56,15 @@ def read(node):
     ("c.x", "c⋅x"),
     ("x <- x + 1", "x←x+1"),
     ("order!", "order!"),
+    ("theta^ = x", "θ^=x"),
+    ("P' (x - mean')", "P^[′](x−mean^[′])"),
     ("F_k,i F_l", "F_[k,i]F_[l]"),
 ])
 def test_a_construct_becomes_its_mathml(text, want):
     assert linear(text, ("x", "W", "psi", "order", "step")) == want
 
 
-@pytest.mark.parametrize("text", ["(a + b", "/ 2", "a ^", "a )", "x @ y"])
+@pytest.mark.parametrize("text", ["(a + b", "/ 2", "a ^*", "a )", "x @ y"])
 def test_a_line_that_is_no_mathematics_is_an_error_and_not_half_a_formula(text):
     with pytest.raises(NotationError):
         Notation(["x"]).math(text)
@@ -70,7 +72,7 @@ def test_a_line_that_is_no_mathematics_is_an_error_and_not_half_a_formula(text):
 
 def test_what_cannot_be_parsed_is_text_and_is_noted():
     notation = Notation(["x"])
-    shown = notation.line("x = (a ^) + 2", equation=True)
+    shown = notation.line("x = (a ^*) + 2", equation=True)
     assert [piece.kind for piece in shown if piece.body.strip()] == ["text"]
     assert len(notation.failed) == 1
 
