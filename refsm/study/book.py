@@ -22,6 +22,7 @@ from refsm.study.drawing import svg
 from refsm.study.exercises import EXERCISES, LOSSES, seen
 from refsm.study.heads import ROOT, Room, rooms
 from refsm.study.markdown import inline, markdown
+from refsm.study.notation import Notation
 from refsm.study.public import name_pages
 from refsm.study.rooms import RoomPage, page_name, rows_of, shell
 
@@ -148,7 +149,7 @@ class Book:
         for title, one in self.statements:
             if title != group:
                 group = title
-                out.append(f'<tr><td colspan="6"><h2>{html.escape(title)}</h2></td></tr>')
+                out.append(f'<tr><td colspan="5"><h2>{self._typeset(title)}</h2></td></tr>')
             first = one.number not in shown
             shown.add(one.number)
             links = dict.fromkeys(modules.get(one.number, []) + cited.get(one.number, []))
@@ -158,7 +159,7 @@ class Book:
             gap = f"gap {float(one.gap):.1e}, bound {one.bound:.1e}, {one.how}"
             verdict = "holds" if one.holds else "<b>fails</b>"
             place = f' id="s{one.number}"' if first else ""
-            out.append(f"<tr{place}><td>{one.number}</td><td>{html.escape(one.name)}"
+            out.append(f"<tr{place}><td>{one.number}</td><td>{self._typeset(one.name)}"
                        f"<br><small>{html.escape(one.where)}</small></td><td>{numbers}<br>"
                        f"<small>{gap}</small></td><td>{verdict}</td>"
                        f"<td>{where if first else ''}</td></tr>")
@@ -168,11 +169,19 @@ class Book:
                      "that evaluates a statement and to the rooms that use it.</p>"
                      f"<div class='wide'><table>{''.join(out)}</table></div></main>")
 
+    def _typeset(self, text: str) -> str:
+        """A statement's name with its mathematics."""
+        notation = Notation()
+        shown = "".join(f"<math>{piece.body}</math>" if piece.kind == "math" else
+                        html.escape(piece.body, quote=False) for piece in notation.line(text, True))
+        self.failed += [f"statements: {said}" for said in notation.failed]
+        return shown
+
     def _rooms_of_statements(self) -> dict[int, list[str]]:
         out: dict[int, list[str]] = {}
         for name, room in self.rooms.items():
             if name.startswith("theorems/"):
-                for line in room.section("Statements"):
+                for line in room.section("Statements") or room.sections[0][1]:
                     found = re.match(r" {4}(\d+) {2,}", line)
                     if found:
                         out.setdefault(int(found[1]), []).append(name)

@@ -17,20 +17,20 @@ BOXES = {                                      # name: (x, y, label, room)
     "GSM": (640, 160, "generalised, x > 0", "objectives/generalized"),
     "DSM": (20, 300, "denoising", "objectives/denoising"),
     "DAE": (320, 300, "denoising autoencoder", "objectives/denoising_autoencoder"),
-    "PRED": (640, 300, "predictions of noise ...", "objectives/prediction"),
+    "FLOW": (640, 300, "probability flow", "flow"),
     "TWEEDIE": (20, 440, "posterior mean", "denoiser"),
     "LEVELS": (320, 440, "many noise levels", "objectives/multi_level"),
-    "FLOW": (640, 440, "probability flow", "flow"),
+    "PRED": (640, 440, "predictions of noise ...", "objectives/prediction"),
     "RM": (20, 580, "ratio matching", "objectives/ratio_matching"),
     "LIK": (320, 580, "partition function", "enumeration"),
     "MPF": (640, 580, "probability flow, binary", "objectives/minimum_probability_flow"),
 }
 LINES = [                                      # statement, from, to
-    (2, "ESM", "ISM"), (7, "ISM", "SSM"), (3, "PESM", "PISM"), (14, "ESM", "PESM"),
-    (5, "PISM", "DSM"), (4, "PESM", "DSM"), (1, "DSM", "DAE"), (34, "DAE", "PRED"),
-    (16, "DSM", "TWEEDIE"), (39, "TWEEDIE", "LEVELS"), (43, "LEVELS", "FLOW"),
-    (44, "ISM", "GSM"), (9, "RM", "LIK"), (48, "LIK", "MPF"), (40, "DSM", "LEVELS"),
-    (18, "DAE", "PISM"),
+    (2, "ESM", "ISM"), (7, "ISM", "SSM"), (44, "ISM", "GSM"), (19, "ESM", "PESM"),
+    (3, "PESM", "PISM"), (4, "PESM", "DSM"), (14, "ISM", "DSM"), (5, "PISM", "DSM"),
+    (18, "PISM", "DAE"), (1, "DSM", "DAE"), (16, "DSM", "TWEEDIE"), (12, "TWEEDIE", "DAE"),
+    (40, "DSM", "LEVELS"), (34, "DSM", "PRED"), (43, "LEVELS", "FLOW"), (10, "RM", "LIK"),
+    (10, "LIK", "MPF"),
 ]
 
 
@@ -41,12 +41,13 @@ def svg(statements: set[int]) -> str:
         (x0, y0), (x1, y1) = _middle(start), _middle(end)
         shift = 14 if x0 == x1 else 0
         out.append(f'<path d="M{x0} {y0} L{x1} {y1}"/>')
-        label = f'<text x="{(x0 + x1) // 2 + shift}" y="{(y0 + y1) // 2 - 6}">{number}</text>'
+        x, y = (2 * x0 + x1) // 3 + shift, (2 * y0 + y1) // 3
+        label = f'<text x="{x}" y="{y - 6}">{number}</text>'
         out.append(f'<a href="statements.html#s{number}">{label}</a>'
                    if number in statements else label)
-    for x, y, label, room in BOXES.values():
-        out.append(f'<a href="{page_name(room)}"><rect x="{x}" y="{y}" width="{WIDE}" '
-                   f'height="{HIGH}" rx="5"/><text x="{x + 10}" y="{y + 26}">'
+    for left, top, label, room in BOXES.values():
+        out.append(f'<a href="{page_name(room)}"><rect x="{left}" y="{top}" width="{WIDE}" '
+                   f'height="{HIGH}" rx="5"/><text x="{left + 10}" y="{top + 26}">'
                    f"{html.escape(label)}</text></a>")
     return "\n".join([*out, "</svg>"])
 

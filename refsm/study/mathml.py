@@ -14,6 +14,7 @@ Conventions
 from __future__ import annotations
 
 import html
+import re
 from typing import Callable, Collection, NamedTuple
 
 from refsm.study.letters import Letters, operator, row
@@ -22,6 +23,10 @@ from refsm.study.tokens import FUNCTIONS, OPERATORS, SIGNS, Token, differential,
 __all__ = ["Expression", "NotationError", "PAIRS"]
 
 PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|", "||": "||", "<": ">"}
+D = '<mi mathvariant="normal">d</mi>'
+UPRIGHT = re.compile(r'<mi(?: class="y-d")?>d</mi>')
+FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
+LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 
 class NotationError(ValueError):
@@ -38,6 +43,16 @@ class Factor(NamedTuple):
 
 def _fence(text: str) -> str:
     return f'<mo stretchy="false">{html.escape(SHOWN.get(text, text))}</mo>'
+
+
+def _joined(product: list[Factor]) -> list[str]:
+    """The factors, with a thin space beside a name of several letters and before a differential."""
+    out: list[str] = []
+    for k, factor in enumerate(product):
+        if k and (factor.is_d or LAST.search(product[k - 1].ml) or FIRST.match(factor.ml)):
+            out.append('<mspace width=".17em"/>')
+        out.append(factor.ml)
+    return out
 
 
 class Expression:
@@ -82,7 +97,7 @@ class Expression:
         product: list[Factor] = []
 
         def flush(*more: str) -> None:
-            out.extend(factor.ml for factor in product)
+            out.extend(_joined(product))
             product.clear()
             out.extend(more)
 
@@ -129,7 +144,10 @@ class Expression:
         first = starts[-1] if below.is_d and starts else len(product) - 1 if tight else 0
         above = product[first:]
         numerator = above[0].inner if len(above) == 1 and above[0].inner else ""
-        numerator = numerator or row([factor.ml for factor in above])
+        numerator = numerator or row(_joined(above))
+        if below.is_d:
+            numerator = UPRIGHT.sub(D, numerator, count=1)
+            below = Factor(UPRIGHT.sub(D, below.ml, count=1))
         product[first:] = [Factor(f"<mfrac>{numerator}{below.inner or below.ml}</mfrac>")]
 
     def _operator(self) -> str:
@@ -186,12 +204,7 @@ class Expression:
             return Factor(self._words())
         else:
             raise NotationError(f"unexpected {token.text!r}")
-        factor = self._scripts(base, sub, inner, is_d, token.text)
-        after = self._peek()
-        if token.text in FUNCTIONS and after is not None and after.before and after.kind in (
-                "name", "number", "open") and token.text != "grad":
-            return factor._replace(ml=factor.ml + '<mspace width="0.17em"/>')
-        return factor
+        return self._scripts(base, sub, inner, is_d, token.text)
 
     def _divides_next(self) -> bool:
         """Whether the factor in hand stands behind a slash, where `d x` and `log 4` are one."""
@@ -204,6 +217,8 @@ class Expression:
         while (token := self._peek()) is not None and not token.before:
             if token.kind == "prime":
                 powers.append(operator("′"))
+            elif token.kind == "raised":
+                powers.append(operator(SIGNS[token.text]))
             elif token.kind == "factorial":
                 base = row([base, operator("!")])
             elif token.kind == "caret" and self._is_hat(token):

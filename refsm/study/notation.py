@@ -127,7 +127,7 @@ def _belongs(found: list[Token], k: int) -> bool:
     if token.kind in ("name", "number", "sign", "slash", "caret", "under", "given", "factorial",
                       "dots"):
         return True
-    if token.kind == "prime":
+    if token.kind in ("prime", "raised"):
         return not token.before and k > 0 and found[k - 1].kind in ("name", "close", "number",
                                                                     "prime")
     return token.kind == "dot" and not (token.after and not token.before)
@@ -142,7 +142,7 @@ def _trim(found: list[Token], out: list[bool]) -> None:
             whole = (k > 0 and k + 1 < len(found) and out[k - 1] and out[k + 1])
             if not whole:
                 out[k] = False
-        if out[k] and kind == "prime" and not (k > 0 and out[k - 1]):
+        if out[k] and kind in ("prime", "raised") and not (k > 0 and out[k - 1]):
             out[k] = False
     k = 0
     while k < len(found):

@@ -32,6 +32,7 @@ PIECES = re.compile(r"""
   | (?P<compound>[A-Za-z]+(?:-[A-Za-z]{2,})+(?:'s)?)
   | (?P<name>[A-Za-z]\w*_[a-z],[a-z]{1,2}(?![\w(])|[A-Za-z]\w*)
   | (?P<number>\d+(?:[.,]\d+)*(?:e[-+]?\d+)?)
+  | (?P<raised>(?<=[A-Za-z])(?:\+-|[-+])(?=[|)\s.,(]|$))
   | (?P<op><->|<-|->|<=|>=|!=|==|\+-|\|\||\.\.\.|[-+*/=<>~:;,.!|'^_%&?])
   | (?P<open>[(\[{]) | (?P<close>[)\]}])
   | (?P<space>\s+) | (?P<other>.)
@@ -139,6 +140,18 @@ def _is_symbol(text: str, following: tuple[str, str], after: int, glued: Token |
         or (following[1] == "(" and not after)
 
 
+def _more_bars(found: list[Token], k: int) -> bool:
+    """Whether another bar follows inside of the same bracket."""
+    depth = 0
+    for token in found[k + 1:]:
+        depth += (token.kind == "open") - (token.kind == "close")
+        if depth < 0:
+            return False
+        if depth == 0 and token.kind == "bar":
+            return True
+    return False
+
+
 def _paired(found: list[Token]) -> list[Token]:
     """Bars and angles, which open and close with the same or a doubtful sign, made brackets."""
     out: list[Token] = []
@@ -161,6 +174,8 @@ def _paired(found: list[Token]) -> list[Token]:
                     not out or out[-1].kind not in ("sign", "slash")):
                 bars[-1].pop()
                 kind = "close"
+            elif not token.before and out[-1].kind in ("name", "word") and not _more_bars(found, k):
+                kind = "given"                   # E[x|y]
             elif not token.after:
                 bars[-1].append(k)
                 kind = "open"

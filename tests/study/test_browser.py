@@ -58,11 +58,12 @@ def measured(folder, page, width):
     inner.write_text(text)
     outer = folder / f"frame-{page}"
     outer.write_text(f'<iframe id="f" src="{inner.name}" width="{width}" height="900" '
-                     'style="border:0"></iframe><script>window.onload = () => setTimeout(() => '
-                     "document.body.setAttribute('data-found', document.getElementById('f')"
-                     ".contentDocument.documentElement.getAttribute('data-measured')), 200)</script>")
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
-               "--window-size=1500,1000", "--virtual-time-budget=4000", "--dump-dom",
+                     'style="border:0"></iframe><script>window.onload = () => '
+                     "setTimeout(() => document.body.setAttribute('data-found', document.getElementById('f')"
+                     ".contentDocument.documentElement.getAttribute('data-measured')), 200)"
+                     "</script>")
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu",
+               "--allow-file-access-from-files", "--window-size=1500,1000", "--virtual-time-budget=4000", "--dump-dom",
                outer.as_uri()]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     found = re.search(r'data-found="([^"]*)"', said)

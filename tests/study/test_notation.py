@@ -56,6 +56,8 @@ def read(node):
     ("c.x", "c⋅x"),
     ("x <- x + 1", "x←x+1"),
     ("order!", "order!"),
+    ("|psi+|^2 + psi-", "|ψ^[+]|^[2]+ψ^[−]"),
+    ("E[x|x_noisy]", "E[x|x˜]"),
     ("theta^ = x", "θ^=x"),
     ("P' (x - mean')", "P^[′](x−mean^[′])"),
     ("F_k,i F_l", "F_[k,i]F_[l]"),
