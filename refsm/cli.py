@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.set_defaults(func=_reproduce)
     from refsm.verify.command import add_commands
     add_commands(commands)
+    from refsm.study.command import add_command
+    add_command(commands)
     return parser
 
 

@@ -27,7 +27,7 @@ Equations
     (3)  trapezoid rule for N(0, I):
          weights = those of (2) on [-REACH, REACH]^d, times exp(-|z|^2 / 2) / (2 pi)^(d/2)
     (4)  Gauss-Hermite rule for N(0, 1):
-         z the roots of He_order, weights order! / (order He_(order-1)(z))^2
+         z the roots of He_order, weights = order! / (order He_(order-1)(z))^2
     (5)  in d dimensions: all d-tuples of nodes, with the product of their weights
     (6)  N(mean, covariance):  nodes = mean + L z,  L L' = covariance
     (7)  a mixture: the rules of its components, each with its weights times the probability

@@ -9,7 +9,7 @@ Symbols
 Equations
     (1)  t_k = 2^k,                  k = 0, 1, ..., 59
     (2)  t_k = T (1 - 2^-k),         k = 1, 2, ..., 40;  J is defined for t < T and refused at T
-    (3)  share = sum of the m least c_n / sum_n c_n,      m = n / 20
+    (3)  share = ( sum of the m least c_n ) / sum_n c_n,  m = n / 20
 
 Method
     Along (1) and (2) J falls without end, as far as can be seen, if it falls at the first steps,

@@ -228,7 +228,7 @@ FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation"
           ["expectations", "closed_forms", "enumeration", "checks", "run_record", "barrier",
            "fit_options", "newton", "scaling", "unbounded", "descent", "minimization", "sampling",
            "gibbs_sampling", "annealed", "flow"],
-          ["theorems"], ["verify"], ["figures", "cli", "__main__"]]
+          ["theorems"], ["verify"], ["study"], ["figures", "cli", "__main__"]]
 
 
 def test_a_room_imports_only_from_its_own_floor_and_those_below():

@@ -5,11 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from recorder import Recorder, Tag, agrees, arrays_of, holds, tagged_statements, tags
 from test_grid import BINARY, CONTINUOUS, D, GRID, K, M, N, S, energy, objective
 from test_rooms import FORMULA_ROOMS, name
 
 import refsm
+from refsm.study.recorder import (Recorder, Tag, agrees, arrays_of, holds, tagged_statements,
+                                  tags)
 from refsm.zero import ZERO
 
 LEVELS = 9

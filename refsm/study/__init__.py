@@ -1,0 +1,1 @@
+"""The book: the rooms as pages, and the numbers behind every tagged line."""

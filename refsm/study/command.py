@@ -1,0 +1,85 @@
+"""`refsm study`: the chapters, a room in the terminal, and the book as pages."""
+from __future__ import annotations
+
+import argparse
+import pathlib
+import re
+import sys
+import textwrap
+import webbrowser
+from typing import Any
+
+from refsm.study.chapters import CHAPTERS
+from refsm.study.worked import record, text_of
+from refsm.study.heads import Room, room, rooms
+
+__all__ = ["add_command", "chapters_text", "room_text"]
+
+
+def add_command(commands: Any) -> None:
+    """Add `study` to the sub-commands of `refsm`."""
+    study = commands.add_parser(
+        "study", help="study the rooms: in the terminal, or as a book in the browser",
+        description="Without arguments, the chapters in the order of study. With a room, its head "
+                    "and code, with the arrays of a worked example behind the tagged lines.")
+    study.add_argument("room", nargs="?", metavar="ROOM",
+                       help="a room, such as autoencoder or objectives/denoising")
+    study.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")
+    study.add_argument("--open", action="store_true", help="open the book in the browser (without "
+                                                           "--html: in ./refsm-book)")
+    study.set_defaults(func=_study)
+
+
+def _study(args: argparse.Namespace) -> int:
+    if args.html or args.open:
+        from refsm.study.book import build
+        folder = pathlib.Path(args.html or "refsm-book")
+        start = "index.html"
+        if args.room:
+            from refsm.study.rooms import page_name
+            start = page_name(room(args.room).name)
+        built = build(folder)
+        print(f"{built.pages} pages, {built.equations} equations, {built.size / 1e6:.1f} MB: "
+              f"{folder / 'index.html'}")
+        for line in built.failed:
+            print(f"refsm: not typeset: {line}", file=sys.stderr)
+        if args.open:
+            webbrowser.open((folder / start).resolve().as_uri())
+    elif args.room:
+        print(room_text(room(args.room)))
+    else:
+        print(chapters_text())
+    return 0
+
+
+def chapters_text() -> str:
+    """The order of study: each chapter with its rooms and their titles."""
+    titles = {one.name: one.title for one in rooms()}
+    out = []
+    for k, chapter in enumerate(CHAPTERS, 1):
+        out += [f"{k}. {chapter.title}", "",
+                textwrap.fill(chapter.text, 97, initial_indent="   ", subsequent_indent="   "), ""]
+        for name in chapter.rooms:
+            out.append(f"   {name:34}{_cut(titles.get(name, ''), 61)}")
+        out.append("")
+    out.append("refsm study ROOM shows a room; refsm study --open writes the book and opens it.")
+    return "\n".join(out)
+
+
+def _cut(text: str, columns: int) -> str:
+    return text if len(text) <= columns else text[:columns - 4].rsplit(" ", 1)[0] + " ..."
+
+
+def room_text(of: Room) -> str:
+    """A room for the terminal: its source, and behind each tagged line what it computes."""
+    recorded, wrong = record(of)
+    out = []
+    for k, line in enumerate(of.source.splitlines(), 1):
+        out.append(line)
+        if k in recorded:
+            margin = " " * (len(line) - len(line.lstrip()) + 4)
+            shown = text_of(recorded[k][1]).splitlines()
+            out += [re.sub(r"\s+$", "", f"{margin}| {one}") for one in shown]
+    if wrong and of.numbers:
+        out += ["", f"({wrong})"]
+    return "\n".join(out)

@@ -1,0 +1,129 @@
+"""The book: every link arrives, nothing is half written, the mistakes of the exercises are seen."""
+import html.parser
+import pathlib
+import re
+
+import pytest
+
+from refsm.study import book
+from refsm.study.chapters import CHAPTERS
+from refsm.study.drawing import BOXES, LINES
+from refsm.study.exercises import EXERCISES, seen
+from refsm.study.heads import rooms
+from refsm.study.markdown import markdown
+
+SENTENCES = 1          # equation (7) of expectations has no mathematics in it
+NAMES = {one.name for one in rooms()}
+
+
+class Page(html.parser.HTMLParser):
+    """The links, the ids and the open elements of a page."""
+
+    VOID = {"meta", "link", "br", "img", "mspace"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.ids, self.open, self.wrong = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        of = dict(attributes)
+        self.links += [of[key] for key in ("href", "src") if key in of]
+        self.ids += [of["id"]] if "id" in of else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.links += [value for key, value in attributes if key in ("href", "src")]
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda one: one.title)
+def test_the_rooms_of_a_chapter_exist(chapter):
+    assert set(chapter.rooms) <= NAMES
+
+
+def test_the_map_joins_boxes_that_exist():
+    assert {name for _, *ends in LINES for name in ends} == set(BOXES)
+    assert {room for *_, room in BOXES.values()} <= NAMES
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: f"{one.room} ({one.number})")
+def test_an_exercise_plants_a_mistake_that_a_checker_sees(exercise):
+    found = seen(exercise)
+    assert found is not None, "the line is written differently now"
+    assert any(verdict != "PASS" for _, verdict in found)
+
+
+def test_markdown_has_lists_tables_and_code():
+    assert markdown("- a\n- `b`") == "<ul><li>a</li><li><code>b</code></li></ul>"
+    assert "<td>x</td>" in markdown("| x | y |\n|---|---|\n| 1 | 2 |")
+    assert markdown("    x = 1") == "<pre>x = 1</pre>"
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(OSError, match="DIR must be new, empty or an earlier book"):
+        book.build(tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_an_interrupted_build_leaves_the_earlier_book(tmp_path, monkeypatch):
+    target = tmp_path / "book"
+    target.mkdir()
+    (target / "book.css").write_text("earlier")
+
+    class Interrupted:
+        def write(self, folder):
+            (folder / "index.html").write_text("half")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(book, "Book", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        book.build(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["book"]
+    assert [path.name for path in target.iterdir()] == ["book.css"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study") / "book"
+    return folder, book.build(folder)
+
+
+@pytest.mark.slow
+def test_every_equation_is_typeset_and_the_book_is_small(built):
+    _, of = built
+    assert of.failed == []
+    assert of.equations == sum(len(one.numbers) for one in rooms()) - SENTENCES
+    assert of.size < 5e6
+
+
+@pytest.mark.slow
+def test_every_link_inside_the_book_arrives_and_every_page_is_well_formed(built):
+    folder, _ = built
+    pages = {path.name: Page(path.read_text()) for path in folder.glob("*.html")}
+    for name, page in pages.items():
+        assert not page.wrong and not page.open, (name, page.wrong[:3], page.open[:3])
+        assert len(page.ids) == len(set(page.ids)), name
+        for link in page.links:
+            if not link.startswith("http"):
+                file, _, place = link.partition("#")
+                assert not file or (folder / file).exists(), (name, link)
+                goal = pages.get(file or name)
+                assert not place or (goal and place in goal.ids), (name, link)
+
+
+@pytest.mark.slow
+def test_from_the_first_page_to_the_pullback_in_three_clicks(built):
+    """index -> the autoencoder -> (14), its derivation -> its line of code."""
+    folder, _ = built
+    first = (pathlib.Path(folder) / "index.html").read_text()
+    assert 'href="room.energies.autoencoder.html"' in first
+    page = (folder / "room.energies.autoencoder.html").read_text()
+    assert '<a class="num" href="#d14">' in page
+    line = page.split('id="d14" href="#')[1].split('"')[0]
+    assert "dW = " in re.sub(r"<[^>]*>", "", page.split(f'id="{line}"')[1])[:30]
