@@ -269,7 +269,9 @@ class _Fit:
         gradient, and of the parameters in which that is steepest."""
         yield self.here.theta - self.before
         g, D = self.here.model.ravel(self.here.gradient), self.scaling.D
-        yield -D ** 2 * g
+        with np.errstate(over="ignore", invalid="ignore"):
+            steepest = -D ** 2 * g
+        yield steepest
         far = np.maximum(D, abs(self.here.theta))
         for k in np.argsort(abs(g) * far)[-STEEPEST:]:
             yield np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
