@@ -1,6 +1,8 @@
 """Blocks through a map: the same bits for every map, in order, and few blocks in flight."""
 import concurrent.futures
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,7 +67,7 @@ each_weights = pytest.mark.parametrize("weights", [{}, {"weights": WEIGHTS}],
 @pytest.fixture
 def small(monkeypatch):
     """Blocks of few rows."""
-    def row_blocks(n, width, arrays_per_point=1):
+    def row_blocks(n, *_):
         return (slice(start, min(start + ROWS, n)) for start in range(0, n, ROWS))
 
     for room in ("objective", "multi_level"):
@@ -289,3 +291,31 @@ def test_a_mapped_objective_has_what_the_objective_has():
     assert np.array_equal(J.points, X)
     assert not hasattr(blocks.mapped(MODEL, Counted()), "per_sample")
     assert np.array_equal(J.take([3, 5]).per_sample(MODEL), J.per_sample(MODEL)[[3, 5]])
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+PASS = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+import refsm
+
+x = np.memmap(sys.argv[1], float, "r", shape=(int(sys.argv[2]), 64))
+model = refsm.AutoencoderEnergy(np.eye(64)[:63], np.zeros(63), np.zeros(64), sigma=0.37)
+with ThreadPoolExecutor(2) as pool:
+    refsm.ImplicitScoreMatching(x).value_and_gradient(model, map=pool.map)
+print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KB on Linux")
+def test_memory_is_flat_in_the_number_of_points_with_two_threads(tmp_path):
+    """A file of 512 MB: 10^6 points in 64 dimensions.  The file is sparse: all are 0."""
+    n = 10**6
+    with open(tmp_path / "x", "wb") as file:
+        file.truncate(n * 64 * 8)
+    ran = subprocess.run([sys.executable, "-c", PASS, str(tmp_path / "x"), str(n)],
+                         capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 200e6

@@ -102,6 +102,16 @@ def test_blocks_cover_the_rows_once_in_order(n, width, arrays, size):
     assert all(part.stop - part.start == size for part in slices[:-1])
 
 
+@pytest.mark.parametrize("gradient, arrays, size", [
+    (2**17, 1, 512), (2**17 + 1, 1, 1024), (2**17 + 1, 7, 146)])
+def test_a_gradient_of_more_than_a_megabyte_is_added_half_as_often(gradient, arrays, size):
+    assert next(rows.row_blocks(5000, 784, arrays, gradient)) == slice(0, size)
+
+
+def test_a_narrow_block_has_its_megabyte_whatever_the_gradient():
+    assert next(rows.row_blocks(5000, 64, 1, 10**6)) == slice(0, 2048)
+
+
 def test_a_row_needs_one_array_unless_it_is_said_how_many():
     assert list(rows.row_blocks(5000, 784)) == list(rows.row_blocks(5000, 784, 1))
 

@@ -201,7 +201,8 @@ class Objective(Immutable):
     def blocks(self, model: Any) -> Iterator[Block]:
         """The rows of each block: the objective is the sum over blocks."""
         self.check_model(model)
-        for rows in row_blocks(len(self.points), model.width, self.arrays_per_point):
+        gradient = sum(np.size(leaf) for leaf in model.theta)
+        for rows in row_blocks(len(self.points), model.width, self.arrays_per_point, gradient):
             yield Block(self, rows)
 
     def per_sample(self, model: Any, *, map: Map = map) -> Array:
