@@ -77,6 +77,7 @@ def other_objectives():
                                        level_weights=rng.random(LEVELS), **w)
     levels.value_and_gradient(energy("Gaussian")), levels.per_sample(energy("Gaussian"))
     levels.value(energy("Gaussian")), levels.evaluate(score=x_noisy)
+    levels.forward(energy("Gaussian"))           # as a part of a streamed objective
     refsm.GeneralizedScoreMatching(x, x, x**2, **w).value_and_gradient(energy("Gaussian"))
     bits = (x > 0.6) * 1.0
     refsm.MinimumProbabilityFlow(bits, **w).value_and_gradient(energy("BernoulliRBM"))

@@ -121,6 +121,7 @@ def _levels() -> None:
     J = refsm.MultiLevelDenoising(X, x_noisy, [0.5, 2.0], level_weights=[0.25, 4.0])
     _loss(J, model=_gaussian)
     J.per_sample(_gaussian()), J.value(_gaussian()), J.evaluate(score=-x_noisy)
+    J.forward(_gaussian())
     J.value_and_gradient([_gaussian(), _gaussian()])
 
 

@@ -25,7 +25,7 @@ window.addEventListener("load", () => {
   const wide = document.documentElement.clientWidth;
   const flat = [...document.querySelectorAll("article math, main math")].filter(one => {
     const box = one.getBoundingClientRect(); return !(box.width > 0 && box.height > 0); }).length;
-  const number = document.querySelector("#e14 .num");
+  const number = document.querySelector('#e14 .num[href="#d14"]');
   let arrived = "";
   if (number) {
     number.click();
@@ -44,6 +44,14 @@ window.addEventListener("load", () => {
 </script>"""
 
 
+REPORT = """<script>
+window.onload = () => setTimeout(() => {
+  const inner = document.getElementById("f").contentDocument.documentElement;
+  document.body.setAttribute("data-found", inner.getAttribute("data-measured"));
+}, 200);
+</script>"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("browser") / "book"
@@ -57,14 +65,11 @@ def measured(folder, page, width):
     text = (folder / page).read_text().replace("</body>", f"{MEASURE}</body>")
     inner.write_text(text)
     outer = folder / f"frame-{page}"
-    outer.write_text(f'<iframe id="f" src="{inner.name}" width="{width}" height="900" '
-                     'style="border:0"></iframe><script>window.onload = () => '
-                     "setTimeout(() => document.body.setAttribute('data-found', document.getElementById('f')"
-                     ".contentDocument.documentElement.getAttribute('data-measured')), 200)"
-                     "</script>")
+    frame = f'<iframe id="f" src="{inner.name}" width="{width}" height="900" style="border:0">'
+    outer.write_text(f"{frame}</iframe>{REPORT}")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu",
-               "--allow-file-access-from-files", "--window-size=1500,1000", "--virtual-time-budget=4000", "--dump-dom",
-               outer.as_uri()]
+               "--allow-file-access-from-files", "--window-size=1500,1000",
+               "--virtual-time-budget=4000", "--dump-dom", outer.as_uri()]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     found = re.search(r'data-found="([^"]*)"', said)
     assert found, "the page did not draw"
