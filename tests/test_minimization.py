@@ -89,15 +89,17 @@ def test_independent_bits_by_pseudo_likelihood_have_their_log_odds():
     assert not found.model.W.any()
 
 
-def test_the_ends_from_the_autoencoder_loss_and_denoising_are_one():
+def test_the_end_of_a_fit_by_the_autoencoder_loss_is_one_of_denoising_score_matching():
     x = data.penguins()
     x_noisy, rng = noisy(x, 1.3), np.random.default_rng(3)
     start = refsm.AutoencoderEnergy(rng.standard_normal((3, 2)), -rng.uniform(20, 60, 3),
                                     x.mean(axis=0), sigma=1.3)
-    ends = [minimize(J, start).model.ravel()
-            for J in (refsm.DenoisingAutoencoderLoss(x, x_noisy),
-                      refsm.DenoisingScoreMatching(x, x_noisy, 1.3))]
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
+    end = minimize(refsm.DenoisingAutoencoderLoss(x, x_noisy), start)
+    again = minimize(refsm.DenoisingScoreMatching(x, x_noisy, 1.3), end.model)
+    assert end.converged
+    assert again.converged
+    assert again.value == pytest.approx(end.value / (2 * 1.3**4), rel=1e-12)
+    np.testing.assert_allclose(again.model.ravel(), end.model.ravel(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e5])
