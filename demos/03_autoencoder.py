@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
     from _figure import figure_file, kept, pyplot, save, table
 
-FIGURE = figure_file("03_autoencoder", 
+FIGURE = figure_file("03_autoencoder",
                      "Denoising score matching is a denoising autoencoder; five losses beside it.")
 
 # %% [markdown]

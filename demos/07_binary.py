@@ -76,8 +76,8 @@ def fit(measure, x, weights=None, start=nothing):
 # ## Real digits
 #
 # Each row is a fit, each column a measure of it on the 1,297 digits of the training set; the last
-# column is the likelihood of 500 other digits. The smallest of each of the first four columns stands
-# on the diagonal.
+# column is the likelihood of 500 other digits. The smallest of each of the first four columns
+# stands on the diagonal.
 
 # %%
 fits = {}

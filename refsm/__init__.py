@@ -46,7 +46,7 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm import stable as stable
     from refsm import theorems as theorems
     from refsm import validation as validation
-    from refsm import verify as verify
+    from refsm.verify import verify as verify                        # the package can be called
     from refsm.annealed import annealed_langevin as annealed_langevin
     from refsm.checks import check_gradient as check_gradient
     from refsm.checks import check_jacobian as check_jacobian
