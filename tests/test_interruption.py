@@ -36,7 +36,8 @@ FITS = """
     except refsm.DescentInterrupted as stop:
         assert isinstance(stop, KeyboardInterrupt)
         result = stop.result
-        assert result.interrupted and not result.converged
+        assert result.interrupted
+        assert not result.converged
         if result.steps:
             value, gradient = J.value_and_gradient(result.model)
             assert value == result.value, (value, result.value)

@@ -107,7 +107,8 @@ def test_every_link_inside_the_book_arrives_and_every_page_is_well_formed(built)
     folder, _ = built
     pages = {path.name: Page(path.read_text()) for path in folder.glob("*.html")}
     for name, page in pages.items():
-        assert not page.wrong and not page.open, (name, page.wrong[:3], page.open[:3])
+        assert not page.wrong, (name, page.wrong[:3])
+        assert not page.open, (name, page.open[:3])
         assert len(page.ids) == len(set(page.ids)), name
         for link in page.links:
             if not link.startswith("http"):

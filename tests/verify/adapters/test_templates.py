@@ -249,7 +249,8 @@ def cpp(request, tmp_path_factory):
     made = subprocess.run(
         [compiler, "-std=c++17", "-Wall", "-Wextra", "my_adapter.cpp", "-o", "my_adapter"],
         cwd=folder, capture_output=True, text=True)
-    assert made.returncode == 0 and not made.stderr, made.stderr
+    assert made.returncode == 0, made.stderr
+    assert not made.stderr
     return folder / "my_adapter", request.param
 
 
@@ -292,7 +293,8 @@ def test_every_single_cpp_template_compiles():
         command = [compiler, "-fsyntax-only", "-std=c++17", "-Wall", "-Wextra", "-x", "c++", "-"]
         made = subprocess.run(command, input=template("cpp", objective), capture_output=True,
                               text=True)
-        assert made.returncode == 0 and not made.stderr, made.stderr
+        assert made.returncode == 0, made.stderr
+        assert not made.stderr
 
 
 def test_the_julia_template_conforms_through_its_standard_input(tmp_path):
