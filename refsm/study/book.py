@@ -25,6 +25,7 @@ from refsm.study.markdown import inline, markdown
 from refsm.study.notation import Notation
 from refsm.study.public import name_pages
 from refsm.study.rooms import RoomPage, page_name, rows_of, shell
+from refsm.verify.api import verify
 
 __all__ = ["Book", "Built", "build"]
 
@@ -250,7 +251,7 @@ class Book:
         out.append("<h1>Which loss is this?</h1><p>Four denoising losses; the answers are the "
                    "reports of <code>refsm.verify</code>.</p>")
         for text, hint, loss in LOSSES:
-            report = refsm.verify(loss, "dsm")
+            report = verify(loss, "dsm")
             out.append(f'<div class="box"><pre>{html.escape(text)}</pre><p>{html.escape(hint)}</p>'
                        "<details><summary>The report</summary><pre>"
                        f"{html.escape(str(report))}</pre></details></div>")

@@ -55,7 +55,7 @@ def _token(kind: int, text: str, symbol: Callable[[str], str], numbers: frozense
     if kind == tokenize.NAME and keyword.iskeyword(text):
         return f"<b>{shown}</b>"
     name = symbol(text) if kind == tokenize.NAME else ""
-    return f'<span class="y-{name}">{shown}</span>' if name else shown
+    return f"<u class=y-{name}>{shown}</u>" if name else shown
 
 
 def _link(found: re.Match[str], numbers: frozenset[int]) -> str:
@@ -71,7 +71,7 @@ def listing(room: Room, recorded: Mapping[int, tuple[Tag, Any]],
     cited = {one.line for one in room.cited}
     starts = {room.starts[k]: k for k in recorded if k in room.starts}
     skipped: set[int] = set()
-    out, plain = [], []
+    out, plain = list[str](), list[str]()
 
     def close() -> None:
         if plain:

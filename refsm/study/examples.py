@@ -166,8 +166,9 @@ def _expectations() -> None:
 
 def _verified() -> None:
     """A loss that forgot its 1/2."""
+    from refsm.verify.api import verify
     from refsm.verify.cases import value
-    refsm.verify(lambda case: 2 * value(case), "dsm")
+    verify(lambda case: 2 * value(case), "dsm")
 
 
 def _checked() -> None:

@@ -262,7 +262,7 @@ def _equations(lines: list[str]) -> list[Equation]:
 
 def _marked(equation: Equation) -> Equation:
     """The mark at the end of a line, [result], out of the line."""
-    mark, lines = "", []
+    mark, lines = "", list[str]()
     for line in equation.lines:
         found = MARKED.search(line)
         mark = found.group(1) if found else mark

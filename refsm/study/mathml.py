@@ -235,7 +235,7 @@ class Expression:
                 continue
             elif token.kind == "name" and token.text.startswith("_"):
                 break
-            elif token.kind == "open" and token.text != "|" and name.endswith("_") and not sub:
+            elif token.kind == "open" and name.endswith("_") and not sub:
                 sub = self._group(self._next().text)[1]
                 continue
             elif token.kind == "open" and name[:1].isalpha() and (

@@ -136,7 +136,7 @@ def assigned(node: Any, frame: FrameType) -> Any:
     if isinstance(node, ast.Expr):
         call = node.value
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._set":
-            return tuple(getattr(frame.f_locals["self"], one.arg) for one in call.keywords)
+            return tuple(getattr(frame.f_locals["self"], str(one.arg)) for one in call.keywords)
         return None
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
     return eval(ast.unparse(target), frame.f_globals, frame.f_locals)
@@ -148,7 +148,7 @@ def keyword(node: ast.stmt, line: int, value: Any) -> Any:
     if isinstance(call, ast.Call) and call.keywords and node.lineno != node.end_lineno:
         for one in call.keywords:
             if one.value.end_lineno == line and hasattr(value, str(one.arg)):
-                return getattr(value, one.arg)
+                return getattr(value, str(one.arg))
     return value
 
 

@@ -24,5 +24,5 @@ def test_a_number_behind_a_line_is_a_link_to_its_equation():
 
 def test_a_name_of_the_glossary_carries_it():
     of = room("energies/autoencoder")
-    assert '<span class="y-psi">psi</span>' in highlighted(
+    assert '<u class=y-psi>psi</u>' in highlighted(
         "psi = 0", lambda name: name if name in of.symbols else "")[0]

@@ -59,6 +59,8 @@ def read(node):
     ("|psi+|^2 + psi-", "|ψ^[+]|^[2]+ψ^[−]"),
     ("E[x|x_noisy]", "E[x|x˜]"),
     ("theta^ = x", "θ^=x"),
+    ("Cov(theta^) + x^2", "Cov(θ^)+x^[2]"),
+    ("E [psi (1) x]", "E[ψ(1)x]"),
     ("P' (x - mean')", "P^[′](x−mean^[′])"),
     ("F_k,i F_l", "F_[k,i]F_[l]"),
 ])
@@ -70,6 +72,12 @@ def test_a_construct_becomes_its_mathml(text, want):
 def test_a_line_that_is_no_mathematics_is_an_error_and_not_half_a_formula(text):
     with pytest.raises(NotationError):
         Notation(["x"]).math(text)
+
+
+@pytest.mark.parametrize("text, spaces", [("W_ji x_i", 0), ("E tr J", 2), ("tr J x", 1),
+                                          ("e dE", 1), ("x step psi", 2)])
+def test_a_name_of_several_letters_and_a_differential_stand_apart(text, spaces):
+    assert Notation(["x", "step", "psi"]).math(text).count("<mspace") == spaces
 
 
 def test_what_cannot_be_parsed_is_text_and_is_noted():
