@@ -6,12 +6,12 @@ map that have been read count as memory of the process until they are released.
 
 The rule for the rows of a block: its widest array has 1 MB, so that a few stay in cache, but at
 least 512 rows, and at least 1024 where the gradient is itself larger than 1 MB, because each block
-adds one.  Measured on one core for denoising score matching, with n points, d dimensions and m
-hidden units, as milliseconds for the value and the gradient:
+adds one.  Measured for denoising score matching, with n points, d dimensions and m hidden units,
+as milliseconds of one core for the value and the gradient:
 
     n, d, m              rows  256    512   1024   2048
     20000,  64,  256           117   105*    104    113
-     5000, 784, 1000           838    751   714*    766
+     5000, 784, 1000           830    742    712*   775
    100000,   2,   64            70     55     49    47*         * by the rule
 """
 from __future__ import annotations

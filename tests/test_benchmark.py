@@ -27,7 +27,7 @@ def test_every_energy_and_objective_is_in_the_report(without_rivals, capsys):
     assert found == {case[:2] for case in cases.cases(cases.LARGE)}
     assert all(row["products_seconds"] > 0 for row in report["rows"])
     assert all(row["refsm_seconds"] > 0 for row in report["rows"])
-    assert [row["grows"] for row in report["growth"]] == ["n", "d", "m"] * 2
+    assert [row["grows"] for row in report["growth"]] == ["n", "d", "m"] * 2 + ["threads"]
     assert err.count("it is not installed") == 2
     assert len(re.findall(r"^\d+/\d+ ", err, re.M)) == len(report["rows"])
 
@@ -42,6 +42,7 @@ def test_the_tables_are_narrow_and_the_missing_are_named(without_rivals, capsys,
     assert max(map(len, out.replace(str(tmp_path), "").splitlines())) <= 100
     assert re.search(r"^binary RBM +ratio +40 +6 +5 ", out, re.M)
     assert re.search(r"^autoencoder +implicit +m from 5 ", out, re.M)
+    assert re.search(r"^autoencoder +denoising +threads from 1 ", out, re.M)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

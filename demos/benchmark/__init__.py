@@ -16,5 +16,8 @@ a loop over dimensions or by vmap of jacfwd, in JAX by jit of vmap of jacfwd.  A
 take long is timed on its first points and marked with ~.  `MB` is the peak memory of an evaluation
 by refsm above what the process has.  PyTorch and JAX are asked for the same value first.
 
+The second table and the right picture are slopes on log-log axes, as n, d or m doubles, and as the
+blocks are evaluated by one thread, two and four (`map=`).  For these, set OPENBLAS_NUM_THREADS=1.
+
 A measurement, not a test: the numbers are those of the machine and of its load.
 """

@@ -49,6 +49,7 @@ def run(sizes: str, rounds: int, clock: measurement.Clock, out: Any) -> dict[str
             times = ", ".join(f"{name} {multiple(row, name)}" for name in ("refsm", "torch", "jax"))
             print(f"{k}/{len(every)}  {case}: {times}", file=out, flush=True)
         report["growth"] += measurement.growth(sizes, rounds, clock)
+        report["growth"].append(measurement.growth_in_threads(sizes, rounds, clock))
         report["finished"] = True
     except KeyboardInterrupt:
         print(f"interrupted: {len(report['rows'])} of {len(every)} rows; what is done follows",

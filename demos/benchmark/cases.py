@@ -86,7 +86,7 @@ def problem(case: Case) -> SimpleNamespace:
         "pseudo-lik.": lambda: refsm.PseudoLikelihood(x),
     }[objective]()
     evaluate = (lambda: model.score(x)) if J is None else (lambda: J.value_and_gradient(model))
-    return SimpleNamespace(case=case, x=x, x_noisy=x_noisy, v=v[:, 0], model=model,
+    return SimpleNamespace(case=case, x=x, x_noisy=x_noisy, v=v[:, 0], model=model, objective=J,
                            evaluate=evaluate, bare=products(case, x, x_noisy, model))
 
 

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import pathlib
 import statistics
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -92,8 +95,31 @@ def growth(sizes: str, rounds: int, clock: Clock) -> Iterator[dict[str, Any]]:
             for _ in range(rounds):
                 times["seconds"].append([seconds(p.evaluate, clock) for p in problems])
                 times["products_seconds"].append([seconds(p.bare, clock) for p in problems])
-            median = {name: [statistics.median(t) for t in zip(*rows)]
-                      for name, rows in times.items()}
-            slope = float(np.polyfit(np.log2([1, 2, 4]), np.log2(median["seconds"]), 1)[0])
-            yield {"energy": "autoencoder", "objective": objective, "grows": letter,
-                   "from": dict(zip("ndm", start)), **median, "slope": slope}
+            yield grown_row(objective, letter, dict(zip("ndm", start)), times)
+
+
+def growth_in_threads(sizes: str, rounds: int, clock: Clock) -> dict[str, Any]:
+    """The time with one thread, two and four, given as `map`; the products divided by as many."""
+    size = {"large": (40000, 64, 128), "quick": (8000, 16, 32), "tiny": (20, 3, 5)}[sizes]
+    p = problem(Case("autoencoder", "denoising", *size))
+    times: dict[str, list[list[float]]] = {"seconds": [], "products_seconds": []}
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(k)) for k in (1, 2, 4)]
+        evaluations = [functools.partial(p.objective.value_and_gradient, p.model, map=pool.map)
+                       for pool in pools]
+        for evaluate in evaluations:
+            evaluate()                                              # warm
+        for _ in range(rounds):
+            times["seconds"].append([seconds(evaluate, clock) for evaluate in evaluations])
+            bare = seconds(p.bare, clock)
+            times["products_seconds"].append([bare, bare / 2, bare / 4])
+    return grown_row("denoising", "threads", {**dict(zip("ndm", size)), "threads": 1}, times)
+
+
+def grown_row(objective: str, grows: str, start: dict[str, int],
+              times: dict[str, list[list[float]]]) -> dict[str, Any]:
+    """The medians over the rounds, and the slope."""
+    median = {name: [statistics.median(t) for t in zip(*rows)] for name, rows in times.items()}
+    slope = float(np.polyfit(np.log2([1, 2, 4]), np.log2(median["seconds"]), 1)[0])
+    return {"energy": "autoencoder", "objective": objective, "grows": grows, "from": start,
+            **median, "slope": slope}

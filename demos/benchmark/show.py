@@ -65,14 +65,14 @@ def draw(report: dict[str, Any], file: pathlib.Path) -> None:
              for row in rows]
     bars.set_yticks(range(len(rows)), names, fontsize=9)
     bars.legend()
-    for row, mark in zip(report["growth"], "osDosD"):
+    for row, mark in zip(report["growth"], "osDosD^"):
         sizes = [row["from"][row["grows"]] * 2**step for step in range(3)]
         line, = lines.plot(sizes, row["seconds"], marker=mark,
                            linestyle="-" if row["objective"] == "denoising" else "--",
                            label=f"{row['objective']}, {row['grows']}: slope {row['slope']:.2f}")
         lines.plot(sizes, row["products_seconds"], ":", color=line.get_color(), linewidth=1)
     lines.plot([], [], ":", color="0.4", linewidth=1, label="the bare products of each")
-    lines.set(xscale="log", yscale="log", xlabel="n, d or m", ylabel="seconds",
-              title="growth: a slope of at most 1 in every size")
+    lines.set(xscale="log", yscale="log", xlabel="n, d, m or threads", ylabel="seconds",
+              title="growth: a slope of at most 1 in every size, -1 in the threads")
     lines.legend()
     save(figure, file)
