@@ -9,6 +9,7 @@ from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT32, MIXED
+from refsm.verify.mistakes.levels import WEIGHTS
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
 from refsm.verify.report.weights import weights_of
@@ -32,7 +33,7 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return verdict, explained(objective, e), e.convention, str(e.factor)
     if found.form is not None:
         return ("CONVENTION" if found.form.right else "MISMATCH", found.form.words,
-                found.form.convention, str(found.form.factor))
+                _identified(found.form.convention), str(found.form.factor))
     if found.weights is not None:
         return _weighted(found)
     if found.coefficients is not None:
@@ -47,6 +48,13 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
                                 f"{off:.1g} of its terms. Computed under autocast, or in bfloat16? "
                                 "In float32 or float64 it can be verified"), "", "none"
     return "UNEXPLAINED", _unexplained(found), "", "none"
+
+
+def _identified(convention: str) -> str:
+    """A convention of the general fit, with the identity of a weight in place of its words."""
+    for name, words, _ in WEIGHTS:
+        convention = convention.replace(f"each level is weighted by {words}", f"weight.{name}")
+    return convention
 
 
 def _off(found: Diagnosis) -> float:
