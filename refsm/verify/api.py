@@ -32,6 +32,7 @@ from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
+from refsm.verify.own_noise.hypotheses import DRAWING
 from refsm.verify.own_noise.replicates import REPLICATES, verify_own_noise
 from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
@@ -116,6 +117,8 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
             hint = "" if case.model is not None else (" (an array case has no model and no "
                                                       f"functions; its arrays are "
                                                       f"{', '.join(case.arrays)})")
+            if answer.status == 3 and objective in DRAWING:
+                hint += "; or verify it with --own-noise"
             reason = replace(answer, reason=f"{answer.reason}{hint}")
             return broken(reason, case, "INCONCLUSIVE" if answer.status == 3 else "BROKEN")
         answers.append(answer)

@@ -56,7 +56,8 @@ def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequen
     for case, answer in ((c, a) for c, a in zip(cases, answers) if c in (first, other)):
         for block in [b for b in case.theta if b not in findings for _ in range(2)]:
             assert answer.gradient is not None
-            G = symmetric(case, {block: answer.gradient.get(block, 0 * case.theta[block])})[block]
+            G = np.asarray(answer.gradient.get(block, np.zeros(case.theta[block].shape)))
+            G = symmetric(case, {block: G})[block]
             u = symmetric(case, {block: rng.standard_normal(G.shape)})[block]
             slopes = [_slope(implementation, case, block, u, step, time_limit)
                       for step in (h, h / 2)]

@@ -134,8 +134,8 @@ def same(first: Answer, second: Answer) -> Answer:
         gap = np.abs(a - b).max()
         if gap > REPEATS_TO * np.abs(a).max():
             raise AdapterError(f"two equal calls gave {name} {a.flat[0]:.6g} and {b.flat[0]:.6g}: "
-                               "does it draw its own noise? Use the noise in the case, hand it "
-                               "over with the template's shim, or verify it with --own-noise", 3)
+                               "does it draw its own noise? Use the noise in the case, or hand "
+                               "it over with the template's shim", 3)
     return dataclasses.replace(first, repeat_gap=abs(first.value - second.value))
 
 

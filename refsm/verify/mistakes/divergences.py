@@ -100,6 +100,10 @@ def divergences(objective: str) -> Iterator[Mistake]:
             f"the score of {left} is driven to 0"))
     rows += [Mistake(f"divergence.{name}", f"divergence: {words}", symbols, f, effect)
              for name, words, symbols, f, effect in TRACES]
+    if exact and OBJECTIVES[objective].terms[-1].role == "penalty":
+        yield from (replace(row, effect=row.effect if ZERO in row.effect or not row.id
+                            else f"{row.effect}, but for the penalty") for row in rows)
+        return
     if exact:
         yield from rows
         return

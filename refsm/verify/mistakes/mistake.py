@@ -38,8 +38,11 @@ __all__ = ["Formula", "Mistake", "absolute", "root"]
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
 LONG = "the score is 0 where the data's score is short, and grows without end where it is long"
-MEDIAN = "the minimiser is a median, not the mean, which is what is sought"
-ANOTHER_MEAN = "the minimiser is another average than the mean, which is what is sought"
+SYMMETRIC = "it is the mean, which is sought, where the law of the target is symmetric about it"
+MEDIAN = f"the minimiser is a median of the target: {SYMMETRIC}"
+ANOTHER_MEAN = f"the minimiser is another average of the target: {SYMMETRIC}"
+LONG_IN_ALL = ("the score is 0 everywhere where the data's score is short in root mean square, and "
+               "grows without end where that is long")
 LEAST_BATCH = ("on one and the same batch the minimiser is the same; over many small batches it is "
                "another")
 
@@ -105,7 +108,7 @@ DIMENSIONS: tuple[tuple[str, str, str, slice, str], ...] = (
 SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = (
     ("norm", "the norm is not squared", "|r|", lambda r: root(dot(r, r)), MEDIAN, LONG),
     ("root-mean", "the square root of the mean square", "sqrt(mean |r|^2)",
-     lambda r: root(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG),
+     lambda r: root(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG_IN_ALL),
     ("absolute", "absolute values in place of squares", "sum |r_i|",
      lambda r: absolute(r).sum(axis=-1), MEDIAN, LONG),
     ("of-sum", "the sum over dimensions is squared, not its entries", "(sum r_i)^2",
@@ -130,5 +133,5 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
     ("log-mean", "the logarithm of the mean square", "log mean |r|^2",
      lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
     ("huber", "Huber's loss in place of the square", "huber(r)", huber,
-     "the minimiser lies between the mean, which is what is sought, and a median",
+     "the minimiser is between a mean and a median of the target: " + SYMMETRIC,
      "right where the entries of the score are below 1; without end where they are above"))

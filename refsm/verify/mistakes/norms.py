@@ -13,8 +13,30 @@ from refsm.verify.objectives import OBJECTIVES, dot
 __all__ = ["norms"]
 
 
+HELD = "only the penalty holds the score back: the minimiser is not the score"
+BUT = ", but for the penalty"
+FREE = ("first", "first-two", "not-last", "last", "not-first", "of-sum", "of-mean")
+
+
 def norms(objective: str) -> Iterator[Mistake]:
-    """What may stand where half the squared norm of the score should."""
+    """What may stand where half the squared norm of the score should; beside a penalty on the
+    Jacobian what a norm leaves free is bounded in another way."""
+    if OBJECTIVES[objective].terms[-1].role != "penalty":
+        yield from _norms(objective)
+        return
+    for row in _norms(objective):
+        name = row.id.partition(".")[2]
+        effect = row.effect and row.effect + BUT
+        if name in FREE:
+            effect = HELD
+        elif name in ("norm", "root-mean", "absolute", "product"):
+            effect = ""                              # nothing simple is proved
+        elif row.effect == UNBOUNDED:
+            effect = UNBOUNDED
+        yield replace(row, effect=effect)
+
+
+def _norms(objective: str) -> Iterator[Mistake]:
     sliced = objective == "ssm"
     if not sliced:
         yield Mistake("", "", "|psi|^2 / 2", lambda q: dot(q.psi(), q.psi()) / 2)

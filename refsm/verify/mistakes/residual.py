@@ -190,7 +190,8 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
 
     pairs = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
                     f"{-2 * half:g} mean output.mean target", every_pair,
-                    "the target averages out over the points, and nothing is learned")
+                    "the target averages out over the points, and nothing is learned from the data"
+                    if about.learned == "score" else MEAN_OF_DATA)
     first, second = about.terms
     yield Formula((pairs,), (first, Term(second.role, pairs.name, every_pair)), about.constant)
     for point, (_, width, times) in SMOOTHED.items() if objective == "dsm" and model else ():
@@ -206,7 +207,8 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
             continue
         entropy = Mistake("square.cross-entropy", "cross-entropy in place of the squared error",
                           f"sum softplus(y({point}))", softplus,
-                          "no energy has this loss: it is not denoising score matching",
+                          "sigmoid(y) learns the mean of the clean point, where the data lie in "
+                          "(0, 1)",
                           "DeepLearningTutorials' dA: masking noise with cross-entropy, which is "
                           "not Vincent's autoencoder")
         clean = [row for row in _reconstructions(model) if row.id == f"point.{point}"]

@@ -76,7 +76,7 @@ def extra_terms(reference: Formula, objective: str, model: str | None) -> Iterat
     """Penalties that code adds to its loss without saying so."""
     for name, f in _extras(objective, model):
         row = Mistake(f"extra.{name}", f"a term too many: {name}", name, f,
-                      "the minimiser is pulled away, by as much as the extra term weighs")
+                      "the minimiser is pulled away by the extra term")
         yield Formula((row,), (*reference.terms, Term("extra", name, f)), reference.constant)
 
 

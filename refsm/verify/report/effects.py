@@ -105,7 +105,7 @@ def training(objective: str, change: Change) -> str:
     if what == "loss":
         return MAXIMISES
     if what == "extra":
-        return "the minimiser is pulled away, by as much as the extra term weighs"
+        return "the minimiser is pulled away by the extra term"
     if what == "target":
         if scaling.is_zero:
             return nothing
@@ -115,17 +115,20 @@ def training(objective: str, change: Change) -> str:
         return f"the {learned} that is learned is {scaling_in_words(scaling)} times the right one"
     if what == "score":
         return f"the {learned} that is learned is {scaling.inverse()} times the right one"
+    penalty = ", but for the penalty" if objective == "regularized" else ""
     if what in ("norm", "output"):
+        if scaling.is_zero and penalty:
+            return "only the penalty holds the score back: the minimiser is not the score"
         if scaling.is_zero or scaling.kappa < 0:
             return f"the loss is unbounded below: the {learned} grows without end"
-        return f"what is learned is {scaling.inverse()} times the right {learned}"
+        return f"what is learned is {scaling.inverse()} times the right {learned}{penalty}"
     if what in ("cross", "divergence", "product"):
         if scaling.is_zero:
             return nothing
         if scaling.kappa < 0:
             times = "its negative" if str(scaling) == "-1" else f"{scaling} times it"
-            return f"the minimiser is not the {learned} but {times}"
-        return f"what is learned is {scaling} times the right {learned}"
+            return f"the minimiser is not the {learned} but {times}{penalty}"
+        return f"what is learned is {scaling} times the right {learned}{penalty}"
     if what == "penalty":
         if scaling.kappa < 0:
             return "the penalty rewards what it should punish: the loss can be unbounded below"

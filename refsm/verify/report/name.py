@@ -8,7 +8,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
-from refsm.verify.diagnosis.precision import COARSE, MIXED
+from refsm.verify.diagnosis.precision import COARSE, FLOAT32, MIXED
+from refsm.verify.mistakes.levels import WEIGHTS
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
 from refsm.verify.report.weights import weights_of
@@ -17,6 +18,7 @@ __all__ = ["explained", "verdict_of"]
 
 FEW = 0.1                  # so few wrong answers are listed one by one
 CLOSE = 1e-3               # closer, and not to rounding: right, with something approximate in it
+BFLOAT16 = 4 * 2.0**-8      # a few roundings of bfloat16, relative to the sum of absolute terms
 NO_POWER = "no product of powers of the sizes"
 
 
@@ -31,7 +33,7 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return verdict, explained(objective, e), e.convention, str(e.factor)
     if found.form is not None:
         return ("CONVENTION" if found.form.right else "MISMATCH", found.form.words,
-                found.form.convention, str(found.form.factor))
+                _identified(found.form.convention), str(found.form.factor))
     if found.weights is not None:
         return _weighted(found)
     if found.coefficients is not None:
@@ -40,7 +42,25 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     if coarse and found.right.all():
         return "INCONCLUSIVE", (f"the answers agree as far as {found.tolerance.name} can tell, "
                                 "which is not far: return more digits"), "", "none"
+    off = _off(found)
+    if found.tolerance.name == FLOAT32.name and off < BFLOAT16 and found.right.mean() < 0.5:
+        return "INCONCLUSIVE", (f"right to the rounding of bfloat16: no answer is off by more than "
+                                f"{off:.1g} of its terms. Computed under autocast, or in bfloat16? "
+                                "In float32 or float64 it can be verified"), "", "none"
     return "UNEXPLAINED", _unexplained(found), "", "none"
+
+
+def _identified(convention: str) -> str:
+    """A convention of the general fit, with the identity of a weight in place of its words."""
+    for name, words, _ in WEIGHTS:
+        convention = convention.replace(f"each level is weighted by {words}", f"weight.{name}")
+    return convention
+
+
+def _off(found: Diagnosis) -> float:
+    """By how much of its terms the worst answer is off."""
+    mine = found.table.reference
+    return float((np.abs(found.answers - mine) / (np.abs(mine) + found.table.scale)).max())
 
 
 def explained(objective: str, e: Explanation) -> str:
@@ -135,13 +155,13 @@ def _no_scaling(found: Diagnosis) -> str:
 
 def _unexplained(found: Diagnosis) -> str:
     """What can be said all the same: where it is right, and what comes nearest."""
-    right, answers, mine = found.right, found.answers, found.table.reference
+    right, answers = found.right, found.answers
     if (np.ptp(answers, axis=1) <= 1e-12 * np.abs(answers).max(axis=1)).all():
         zero = "" if answers.any() else ": every one is 0"
         return f"the answers do not depend on the parameters{zero}"
     if (answers == np.round(answers)).all():
         return "every answer is a whole number: it is rounded, or its fraction is cut off"
-    off = float((np.abs(answers - mine) / (np.abs(mine) + found.table.scale)).max())
+    off = _off(found)
     if off < CLOSE and not right.mean() >= 1 - FEW:
         return (f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, "
                 "or a small number under a root or a logarithm?")

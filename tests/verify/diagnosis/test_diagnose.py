@@ -9,6 +9,7 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import diagnose as diagnosed
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.wrong_losses import single_mistakes
 from refsm.verify.cases import value
 
 TABLES = {}
@@ -257,3 +258,11 @@ def test_the_reference_comes_first_in_every_bank():
     assert all(
         formulas(objective, model)[0].mistakes == ()
         for objective, model in (("dsm", "autoencoder"), ("ssm", None), ("ratio", "rbm")))
+
+
+def test_what_comes_next_is_never_the_explanation_with_a_term_more():
+    table = Table(cases("ism", "prime", 5))
+    for loss in single_mistakes("ism"):
+        found = diagnosed(table.cases, loss.answers(table), table=table)
+        assert found.explanation is not None
+        assert not found.nearest or found.nearest[0].distance > 1e-5, str(loss)

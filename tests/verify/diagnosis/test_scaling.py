@@ -95,7 +95,8 @@ def test_what_is_no_law_is_refused(text):
                                            ("sigma^2/(1+sigma^2/0.25)",
                                             "sigma^2 / (1 + sigma^2 / 0.25)"),
                                            ("37 sigma^2 / 10", "3.7 sigma^2"), ("9/10", "0.9"),
-                                           ("3/4", "3 / 4"), ("5 / 3", "5 / 3"), ("1/10", "1 / 10"), ("0.3 d", "0.3 d")])
+                                           ("3/4", "3 / 4"), ("5 / 3", "5 / 3"), ("1/10", "1 / 10"),
+                                           ("0.3 d", "0.3 d")])
 def test_a_law_is_printed_in_one_way(text, scaling):
     assert str(parse_scaling(text)) == scaling
 

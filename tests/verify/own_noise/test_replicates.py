@@ -87,17 +87,17 @@ def test_the_report_says_how_sure_it_is():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("implementation, objective, runs, replicates", [(dsm, "dsm", 150, 100),
+@pytest.mark.parametrize("implementation, objective, runs, draws", [(dsm, "dsm", 150, 100),
                                                                          (ssm, "ssm", 40, 60),
                                                                          (dae, "dae", 50, 100)])
-def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, runs, replicates,
+def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, runs, draws,
                                                     monkeypatch):
     """p of the right hypothesis is uniform: at most a few of some hundred runs under 1 %, none
     under 1e-4 (3 % would be a probability of 1e-4)."""
     found, kept = [], replicates._p
     monkeypatch.setattr(replicates, "_p", lambda *given: found.append(kept(*given)) or found[-1])
     for seed in range(runs):
-        assert verify_own_noise(implementation, objective, replicates,
+        assert verify_own_noise(implementation, objective, draws,
                                 seed=seed).verdict in ("PASS", "INCONCLUSIVE"
                                                        )    # a neighbour may not be clearly bad
     per_run = [p[0] for p in found]
@@ -476,14 +476,14 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
 def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypatch):
     asked = replicates._cases("dae")[::3]
     coarse = [dict(hypotheses._autoencoder(case)) for case in asked]
-    monkeypatch.setattr(replicates, "NODES", 24)
+    monkeypatch.setattr(hypotheses, "NODES", 24)
     for case, values in zip(asked, coarse):
         for mistake, value in hypotheses._autoencoder(case):
             assert values[mistake] == pytest.approx(value, rel=1e-4), mistake
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", replicates.DRAWING)
+@pytest.mark.parametrize("objective", ["dsm", "dae", "ssm", "ssm_vr"])
 def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
     """At the default number of replicates: 200 in chi squared, where p is 1e-9 at 70."""
     asked, rng = replicates._cases(objective), np.random.default_rng(7)

@@ -107,8 +107,9 @@ def test_single_precision_inside_is_noted():
 @pytest.mark.parametrize(
     "wrong, name",
     [(lambda c: value(c) *
-      (2 if c.d == 5 else 1), "same positive factor, which is no product of powers of the sizes: 1 where d = 3, 2 "
-      "where d = 5"),
+      (2 if c.d == 5 else 1),
+      "same positive factor, which is no product of powers of the sizes: 1 where d = 3, 2 where "
+      "d = 5"),
      (lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean() *
       (-1 if c.sigma > 1 else 1),
       "powers of the sizes: tr J (right where sigma = 0.37 or 0.61, -1 where sigma = 1.3)"
@@ -129,7 +130,7 @@ def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
     report = verify(lambda c: value(c) + 0.01 * (c.params["W"]**2).sum(), "ism")
     assert report.name == "a term too many: 0.01 |W|^2"
     assert report.consequences == (
-        "the minimiser is pulled away, by as much as the extra term weighs",)
+        "the minimiser is pulled away by the extra term",)
     assert verify(lambda c: value(c) + (c.params["W"]**2).sum() / c.d,
                   "ism").name == "a term too many: (1 / d) |W|^2"
     nearly = verify(lambda c: value(c) * (1 + 1e-6), "ism")
@@ -160,3 +161,16 @@ def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, scaling)
     assert report.name == (
         f"the mean over points is right, but the term of every point is {scaling} times the "
         "reference's")
+
+
+def test_float32_answers_with_the_rounding_of_bfloat16_inside_are_not_called_wrong():
+    def autocast(c):                                     # the score is rounded to eight bits
+        psi = c.score(c.x_noisy).astype(np.float32)
+        psi = ((psi.view(np.uint32) + 0x8000) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+        return np.float32(sq(psi - (c.x - c.x_noisy) / c.sigma**2).mean() / 2)
+
+    report = verify(autocast, "dsm")
+    assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3)
+    assert "right to the rounding of bfloat16" in report.name
+    wrong = verify(lambda c: np.float32(1.05) * autocast(c), "dsm")
+    assert wrong.verdict == "UNEXPLAINED"

@@ -1,0 +1,313 @@
+"""Effects are established: an affine score is trained on the wrong loss, in exact expectation.
+
+The points are all sign vectors, scaled: their mean, covariance and third moments are those of a
+Gaussian, so the mean of a loss that is quadratic in an affine score is its expectation.
+"""
+import itertools
+
+import numpy as np
+import pytest
+
+from refsm.stable import sigmoid, softplus
+from refsm.verify.cases.case import Case
+from refsm.verify.cases.quantities import Quantities
+from refsm.verify.mistakes import formulas
+from refsm.verify.mistakes.binary import LINKS
+from refsm.verify.mistakes.mistake import SQUARES
+from refsm.verify.objectives import OBJECTIVES, model_names
+
+D, SIGMA = 3, 0.7
+SIGNS3 = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))
+SIGNS6 = np.array(list(itertools.product([-1.0, 1.0], repeat=6)))
+L = np.array([[1.3, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.5, 1.1]])
+COVARIANCE, MEAN = L @ L.T, np.array([0.3, -0.7, 1.9])
+S = np.linalg.inv(COVARIANCE)                                  # the data's score is -S (x - mean)
+ONES = np.ones((D, D))
+
+
+def case(objective):
+    """A case whose means over points are expectations."""
+    x, noise = MEAN + SIGNS6[:, :3] @ L.T, SIGNS6[:, 3:]
+    arrays, hyper = {"x": x}, {"sigma": SIGMA}
+    if OBJECTIVES[objective].random == "noise":
+        arrays.update(noise=noise, x_noisy=x + SIGMA * noise)
+    elif OBJECTIVES[objective].random == "directions":
+        arrays["directions"] = np.broadcast_to(SIGNS3, (len(x), 8, 3)).copy()
+    if objective == "esm":
+        arrays["data_score"] = -(x - MEAN) @ S
+    if objective == "regularized":
+        hyper["strength"] = 0.4
+    theta = {"mean": MEAN, "precision": S}
+    return Case("own/0", "own", objective, "gaussian", theta, arrays, hyper)
+
+
+class Affine(Quantities):
+    """The local quantities of the score A x + b."""
+
+    def __init__(self, given, A, b, at=None):
+        super().__init__(given, at=at)
+        self.A, self.b = A, b
+
+    def psi(self, point=None):
+        return self.point(point) @ self.A.T + self.b
+
+    def J(self, point=None):
+        return np.broadcast_to(self.A, (len(self.case.x), D, D))
+
+    def read_at(self, point):
+        return Affine(self.case, self.A, self.b, point)
+
+
+def minimiser(formula, given):
+    """(A, b) where the quadratic loss is least, "unbounded", or "free" where it is not unique."""
+    terms = formula.terms
+
+    def loss(u):
+        q = Affine(given, u[:9].reshape(3, 3), u[9:])
+        return sum(np.mean(term.per_sample(q)) for term in terms)
+
+    basis = np.eye(12)
+    zero, single = loss(0 * basis[0]), np.array([loss(e) for e in basis])
+    g = (single - np.array([loss(-e) for e in basis])) / 2
+    H = np.array([[loss(basis[i] + basis[k]) - single[i] - single[k] + zero for k in range(12)]
+                  for i in range(12)])
+    H = np.where(np.abs(H) < 1e-9, 0, H)                       # rounding, beside entries of size 1
+    u = -np.linalg.lstsq(H, g, rcond=1e-9)[0]
+    assert np.isclose(loss(u), zero + g @ u + u @ H @ u / 2, rtol=1e-8, atol=1e-8), "not quadratic"
+    if np.linalg.eigvalsh(H)[0] < -1e-9 or np.abs(H @ u + g).max() > 1e-8:
+        return "unbounded"
+    if np.linalg.eigvalsh(H)[0] < 1e-9:
+        return "free"
+    return u[:9].reshape(3, 3), u[9:]
+
+
+def alone(objective, identity):
+    return next(f for f in formulas(objective, "gaussian")
+                if [m.id for m in f.mistakes] == [identity])
+
+
+def effect(objective, identity):
+    return alone(objective, identity).mistakes[0].effect
+
+
+def learns(objective, identity, B, b=None, score=None):
+    """Whether the minimiser is B times the data's score, or the given affine function."""
+    A, found = minimiser(alone(objective, identity), case(objective))
+    expected = -B @ S if score is None else score
+    assert np.allclose(A, expected, atol=1e-8)
+    assert np.allclose(found, -expected @ MEAN if b is None else b, atol=1e-8)
+
+
+def row(k):
+    return np.eye(D)[[k] * D]
+
+
+DIVERGENCES = {
+    "whole": (ONES, "each entry learns the sum of all entries of the score"),
+    "first-row": (np.array([[1, 1, 1], [0, 0, 0], [0, 0, 0]]), "the first entry learns the sum"),
+    "last-row": (np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]]), "the last entry learns the sum"),
+    "first-column": (row(0), "each entry learns the first entry of the score"),
+    "last-column": (row(2), "each entry learns the last entry of the score"),
+    "off-diagonal": (ONES - np.eye(D), "learns the sum of the other entries"),
+    "beside": (np.roll(np.eye(D), 1, axis=1), "each entry learns the next entry"),
+    "other-diagonal": (np.eye(D)[::-1], "in reverse order"),
+    "first": (np.diag([1, 0, 0]), "the score of the other dimensions is driven to 0"),
+    "first-two": (np.diag([1, 1, 0]), "the score of the other dimensions is driven to 0"),
+    "not-last": (np.diag([1, 1, 0]), "the score of the last dimension is driven to 0"),
+    "last": (np.diag([0, 0, 1]), "the score of the other dimensions is driven to 0"),
+    "not-first": (np.diag([0, 1, 1]), "the score of the first dimension is driven to 0"),
+    "squares": (0 * ONES, "the best score is 0 everywhere"),
+    "square": (0 * ONES, "the best score is 0 everywhere"),
+    "frobenius-squared": (0 * ONES, "the best score is 0 everywhere")}
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_a_wrong_divergence_has_the_minimiser_that_is_said(name):
+    B, words = DIVERGENCES[name]
+    learns("ism", f"divergence.{name}", B)
+    assert words in effect("ism", f"divergence.{name}")
+    if name not in ("squares", "square", "frobenius-squared"):
+        learns("ssm_vr", f"divergence.{name}-exact", B)
+
+
+def test_what_is_learned_without_a_derivative_of_the_score():
+    learns("ism", "divergence.score", None, b=-np.ones(D), score=0 * ONES)
+    assert "the constant -1" in effect("ism", "divergence.score")
+    learns("ism", "divergence.product", None, b=np.zeros(D), score=-np.eye(D))
+    assert "minus the point itself" in effect("ism", "divergence.product")
+
+
+@pytest.mark.parametrize("objective, identity", [
+    *(("ism", f"norm.{name}") for name in ("first", "first-two", "not-last", "last", "not-first",
+                                           "of-sum", "of-mean", "linear", "product")),
+    ("ssm", "norm.not-squared-along"), ("esm", "square.linear"), ("dsm", "square.linear"),
+    ("regularized", "norm.linear")])
+def test_a_loss_that_is_said_to_be_unbounded_below_is(objective, identity):
+    assert minimiser(alone(objective, identity), case(objective)) == "unbounded"
+    assert "unbounded below" in effect(objective, identity)
+
+
+@pytest.mark.parametrize("name", ["first", "first-two", "of-sum", "of-mean"])
+def test_beside_a_penalty_what_the_norm_leaves_free_is_bounded(name):
+    found = minimiser(alone("regularized", f"norm.{name}"), case("regularized"))
+    assert isinstance(found, tuple) or found == "free"
+    assert "only the penalty holds the score back" in effect("regularized", f"norm.{name}")
+
+
+@pytest.mark.parametrize("objective, identity, times", [
+    ("ssm", "directions.unit", 1), ("ssm", "norm.directions-unit", D),
+    ("ssm", "divergence.directions-unit", 1 / D), ("ssm_vr", "divergence.directions-unit", 1 / D),
+    ("ssm", "norm.lengths", 1 / D), ("ssm", "norm.variance-reduced", 1),
+    ("ssm_vr", "norm.sliced", 1), ("ssm", "norm.entries-along", 1),
+    ("ssm", "divergence.diagonal-along", 1), ("ssm", "divergence.exact", 1),
+    ("ssm", "directions.sphere", 1), ("ssm", "directions.sign", 1)])
+def test_directions_have_the_minimiser_that_is_said(objective, identity, times):
+    learns(objective, identity, times * np.eye(D))
+    said = effect(objective, identity)
+    if times == D:
+        assert "d times the score" in said
+    elif times != 1:
+        assert "1 / d times the score" in said
+    else:
+        assert "same" in said
+
+
+@pytest.mark.parametrize("identity", ["divergence.sum-of-Jv", "divergence.sum-of-vJ",
+                                      "divergence.score-along"])
+def test_what_averages_out_over_directions_learns_nothing(identity):
+    learns("ssm_vr", identity, 0 * ONES)
+    assert "averages to 0, so the best score is 0 everywhere" in effect("ssm_vr", identity)
+
+
+def smoothed(width, times=1.0):
+    """times the score of the Gaussian smoothed with a width, as (A, b)."""
+    A = -times * np.linalg.inv(COVARIANCE + width**2 * np.eye(D))
+    return A, -A @ MEAN
+
+
+POINTS = {"x + sigma^2 noise": SIGMA, "x + noise": 1 / SIGMA, "x - sigma noise": -1,
+          "x + sqrt(sigma) noise": SIGMA**-0.5, "x + 2 sigma noise": 2,
+          "x + sigma noise / 2": 0.5, "x + noise / sigma": SIGMA**-2}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_score_read_at_another_noise_learns_the_multiple_that_is_said(point):
+    k = POINTS[point]
+    A, b = smoothed(k * SIGMA, k)
+    learns("dsm", f"point.{point}", None, b, A)
+    A, b = smoothed(k * SIGMA, k * k)
+    learns("dsm", f"noisy.{point}", None, b, A)
+    said = effect("dsm", f"point.{point}")
+    assert f"the score of the density smoothed with {WIDTHS[point]} is learned" in said
+    assert said.startswith(TIMES[point])
+    if k == -1:
+        assert "the energy is learned upside down" in said
+        assert "the same loss in expectation" in effect("dsm", f"noisy.{point}")
+    else:
+        assert f"smoothed with {WIDTHS[point]} is learned" in effect("dsm", f"noisy.{point}")
+
+
+WIDTHS = {"x + sigma^2 noise": "sigma^2", "x + noise": "1", "x - sigma noise": "sigma",
+          "x + sqrt(sigma) noise": "sqrt(sigma)", "x + 2 sigma noise": "2 sigma",
+          "x + sigma noise / 2": "sigma / 2", "x + noise / sigma": "1 / sigma"}
+TIMES = {"x + sigma^2 noise": "sigma times", "x + noise": "1 / sigma times",
+         "x - sigma noise": "minus", "x + sqrt(sigma) noise": "1 / sqrt(sigma) times",
+         "x + 2 sigma noise": "2 times", "x + sigma noise / 2": "half",
+         "x + noise / sigma": "1 / sigma^2 times"}
+
+
+def test_targets_have_the_conditional_mean_that_is_said():
+    learns("dsm", "point.x", None, np.zeros(D), 0 * ONES)
+    assert "the target averages to 0" in effect("dsm", "point.x")
+    learns("dsm", "target.without-clean", None, np.zeros(D), -np.eye(D) / SIGMA**2)
+    assert "minus the point over sigma^2" in effect("dsm", "target.without-clean")
+    gain = COVARIANCE @ np.linalg.inv(COVARIANCE + SIGMA**2 * np.eye(D))      # E[x | x_noisy]
+    offset = MEAN - gain @ MEAN
+    learns("dsm", "target.without-noisy", None, offset / SIGMA**2, gain / SIGMA**2)
+    learns("dsm", "target.sum", None, offset / SIGMA**2, (gain + np.eye(D)) / SIGMA**2)
+    learns("dsm", "pairs.all", None, np.zeros(D), 0 * ONES)
+    learns("esm", "target.normal", None, np.zeros(D), -np.eye(D))
+    learns("esm", "pairs.all", None, np.zeros(D), 0 * ONES)
+
+
+@pytest.mark.parametrize("objective, identity", [
+    *(("dsm", f"dimensions.{name}") for name in ("first", "first-two", "not-last", "last",
+                                                 "not-first")),
+    ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("esm", "dimensions.first")])
+def test_what_is_said_to_be_not_constrained_is_free(objective, identity):
+    formula = alone(objective, identity)
+    assert minimiser(formula, case(objective)) == "free"
+    assert "constrained" in effect(objective, identity)
+
+
+@pytest.mark.parametrize("s", [np.array([0.3, -0.2, 0.5]), np.array([1.4, -2.2, 0.9])])
+def test_other_norms_have_the_minimiser_that_is_said_at_every_point(s):
+    f = {name: lambda r, f=f: float(np.mean(f(r[None]))) for name, _, _, f, _, _ in SQUARES}
+    grid = np.linspace(-6, 6, 61)
+    psi = np.stack(np.meshgrid(grid, grid, grid), axis=-1).reshape(-1, 3)
+    direction = s / np.sqrt(s @ s)
+    long = 1e6 * direction                       # |psi| - psi.s: 0 at most, or without end
+    assert (f["norm"](long) - long @ s < -1e5) == (np.sqrt(s @ s) > 1)
+    values = np.sqrt((psi * psi).sum(axis=1)) - psi @ s
+    assert (values.min() < 0) == (np.sqrt(s @ s) > 1)
+    best = direction * np.cbrt(np.sqrt(s @ s) / 4)
+    assert all(f["fourth"](best) - best @ s <= f["fourth"](best + e) - (best + e) @ s
+               for e in 0.01 * SIGNS3)
+    best = np.cbrt(s / 4)
+    assert all(f["fourth-powers"](best) - best @ s <= f["fourth-powers"](best + e) - (best + e) @ s
+               for e in 0.01 * SIGNS3)
+    best = np.sign(s) * np.abs(s).sum() / 2
+    assert all(f["largest"](best) - best @ s <= f["largest"](best + e) - (best + e) @ s
+               for e in 0.01 * np.vstack([SIGNS3, np.eye(3), -np.eye(3)]))
+    if np.abs(s).max() < 1:
+        assert all(f["huber"](s) - s @ s <= f["huber"](s + e) - (s + e) @ s for e in 0.01 * SIGNS3)
+    else:
+        assert f["huber"](1e6 * direction) - 1e6 * direction @ s < -1e5
+    tiny = 1e-80 * direction
+    assert f["log"](tiny) < -300
+
+
+GAPS = {"exp": 0.5, "flow": 1.0, "cube": 0.5, "pseudo": 1.0, "ratio": 1.0, "": 1.0}
+
+
+@pytest.mark.parametrize("objective", ["ratio", "pseudo"])
+def test_functions_of_a_gap_learn_the_multiple_of_the_energy_that_is_said(objective):
+    g, q = np.linspace(-30, 30, 60001), 0.7
+    for name, _, _, f, said in LINKS[objective]:
+        loss = q * f(g) + (1 - q) * f(-g)
+        least = g[loss.argmin()]
+        if name in GAPS:
+            assert least == pytest.approx(GAPS[name] * np.log(q / (1 - q)), abs=1e-3), name
+            assert ("half of the energy" in said) == (GAPS[name] == 0.5)
+        elif "least where all points are equally probable" in said or name == "hinge":
+            assert loss.min() == pytest.approx(f(np.zeros(1))[0] * (q + 1 - q)), name
+        elif "driven to 0 or 1" in said:
+            assert abs(least) > 25, name
+        elif "unbounded below" in said:
+            assert loss.min() == min(loss[0], loss[-1]), name
+        else:
+            assert said == "", name
+    assert softplus(0.0) + sigmoid(0.0) > 0
+
+
+# what a report says of a mistake must be one of these, or be established above
+CHECKED_ELSEWHERE = ("variance", "harmless", "gets no gradient", "not trained", "pulled away",
+                     "the same minimiser", "the minimiser is the same", "unbiased")
+
+
+def test_every_mistake_of_implicit_losses_is_established_or_says_nothing_of_a_multiple():
+    """No row may claim a minimiser that no test above has: the names are held together."""
+    held = {f"divergence.{name}" for name in DIVERGENCES} | {"divergence.score",
+                                                             "divergence.product"}
+    for formula in formulas("ism", "gaussian"):
+        for mistake in formula.mistakes:
+            claims = "learn" in mistake.effect or "driven" in mistake.effect
+            if claims and mistake.role == "divergence" and "best score is 0" not in mistake.effect:
+                assert mistake.id in held
+    for objective in ("dsm", "esm", "ism", "ssm"):
+        for model in model_names(objective):
+            for formula in formulas(objective, model):
+                for mistake in formula.mistakes:
+                    same = mistake.same
+                    assert not same or any(word in mistake.effect for word in (
+                        *CHECKED_ELSEWHERE, "same")), mistake.id
