@@ -90,7 +90,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         if found:
             return _simplest(tolerance, table, Y, found, fits)
         form = quadratic_form(table, Y, tolerance)
-        if form is not None and form.factor is not None:
+        shared = bool(base) and base[0].fits and cases[0].objective == "dsm"
+        if form is not None and form.factor is not None and not shared:
             nearest = tuple(sorted(fits, key=lambda f: f.distance)[:2])
             return Diagnosis(tolerance, table, Y, None, (), nearest, form=form)
         if base and base[0].fits:
