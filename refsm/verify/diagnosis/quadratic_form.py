@@ -103,7 +103,7 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
                 for part in (fits[0].coefficients, fits[0].coefficient_error))
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
     clear = 1e-3 * np.abs(a)
-    left_out = (np.abs(c) <= error).all(axis=(0, 2))
+    left_out = np.asarray((np.abs(c) <= error).all(axis=(0, 2)))
     if left_out.any() and not left_out.all():
         return _without(left_out, sorted(set(per_point(first))))
     if (a <= 0).any() or (error[..., 0] > clear).any():
