@@ -210,7 +210,7 @@ else:
 # The ratio of an answer to the reference, case by case. A convention is a factor that depends on
 # the sizes but not on theta: one level for each group (the groups have marks of their own). A
 # mistake depends on theta: the ratios scatter, and no factor mends it. But the ratio alone does not
-# what it is: the terms do.
+# say what it is: the terms do.
 
 # %%
 if plt := pyplot():
