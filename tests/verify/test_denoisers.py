@@ -158,6 +158,7 @@ PLANTED = {
 ALL = [(objective, words) for objective, losses in PLANTED.items() for words in losses]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective, words", ALL)
 def test_what_is_planted_does_not_pass(objective, words):
     report = verify(PLANTED[objective][words], objective)

@@ -182,13 +182,14 @@ def _pairs(objective: str) -> Iterator[Formula]:
     first, second = reference.terms
     yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
         output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
-    for (name, words, w), (step, other) in product(_weights(reference.predicts), ((-1, "next point"),
+    weights = _weights(reference.predicts)
+    for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
                                                              (1, "point before"))):
         yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
                         lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is the same loss in expectation, without weights")
-    for name, words, w in _weights(reference.predicts):
+    for name, words, w in weights:
         row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
                       "every point: (n, n) in place of n", f"mean {words}", w,
                       "levels are not weighted against each other, as they were meant to be", "",
