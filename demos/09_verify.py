@@ -5,10 +5,10 @@
 #
 #     J_DSM = E 1/2 |psi|^2 - E psi.g + E 1/2 |g|^2
 #
-# An implementation that multiplies the whole by a positive factor has the same minimisers: a convention. One that
-# changes a term has others: a mistake. A single number cannot tell which it is. The answers to thirty cases, in which
-# d, n, M, sigma and theta differ, can, and they say which term it is and by what law; so `refsm.verify` names the
-# mistake, in an implementation of which it knows nothing but its answers.
+# An implementation that multiplies the whole by a positive factor has the same minimisers: a
+# convention. One that changes a term has others: a mistake. A single number cannot tell which it
+# is. The answers to thirty cases, in which d, n, M, sigma and theta differ, can: they show which
+# term it is, and by which factor. `refsm.verify` names the mistake from the answers alone.
 #
 # It takes 5 seconds.
 
@@ -30,9 +30,9 @@ FIGURE = figure_file("09_verify", "Verify your own loss: planted mistakes and th
 # %% [markdown]
 # ## Somebody's losses
 #
-# An implementation is a function of a case, which holds data, noise, directions and parameters as arrays, and returns a
-# number. Here are sixteen: one is right, three follow another convention, twelve are wrong, each in a way that has been
-# seen in public code.
+# An implementation is a function of a case, which holds data, noise, directions and parameters as
+# arrays, and returns a number. Here are sixteen: one is right, three follow another convention,
+# twelve are wrong, each in a way that has been seen in public code.
 
 # %%
 def half(r):
@@ -52,22 +52,38 @@ def unit_length(v):
     return v / np.sqrt((v * v).sum(axis=-1, keepdims=True))
 
 
+def psi(case):
+    return case.score(case.x_noisy)
+
+
+def implicit(case, norm=1, trace=1):
+    return (norm * half(case.score(case.x)) + trace * case.score_divergence(case.x)).mean()
+
+
+def whole_jacobian(case):
+    return (half(case.score(case.x)) + case.score_jacobian(case.x).sum(axis=(1, 2))).mean()
+
+
+def one_set(v):
+    return np.broadcast_to(v[:1], v.shape)
+
+
 PLANTED = {
-    "nothing": ("dsm", lambda case: half(case.score(case.x_noisy) - target(case)).mean()),
-    "no 1/2": ("dsm", lambda case: 2 * half(case.score(case.x_noisy) - target(case)).mean()),
-    "mean over dimensions": ("dsm", lambda case: half(case.score(case.x_noisy) - target(case)).mean() / case.d),
-    "weight sigma^2": ("dsm", lambda case: case.sigma**2 * half(case.score(case.x_noisy) - target(case)).mean()),
-    "sign of the target": ("dsm", lambda case: half(case.score(case.x_noisy) + target(case)).mean()),
-    "sigma for sigma^2": ("dsm", lambda case: half(case.score(case.x_noisy) - case.sigma * target(case)).mean()),
-    "score at the clean x": ("dsm", lambda case: half(case.score(case.x) - target(case)).mean()),
-    "norm not squared": ("dsm", lambda case: np.sqrt(2 * half(case.score(case.x_noisy) - target(case))).mean()),
-    "no 1/2 on |psi|^2": ("ism", lambda case: (2 * half(case.score(case.x)) + case.score_divergence(case.x)).mean()),
-    "trace dropped": ("ism", lambda case: half(case.score(case.x)).mean()),
-    "Hessian of E": ("ism", lambda case: (half(case.score(case.x)) - case.score_divergence(case.x)).mean()),
-    "sum for trace": ("ism", lambda case: (half(case.score(case.x)) + case.score_jacobian(case.x).sum(axis=(1, 2))).mean()),
-    "unit directions": ("ssm", lambda case: sliced(case, unit_length(case.directions))),
-    "one set of directions": ("ssm", lambda case: sliced(case, np.broadcast_to(case.directions[:1], case.directions.shape))),
-    "sign of the gap": ("ratio", lambda case: (1 / (1 + np.exp(-case.energy_gap(case.x))) ** 2).sum(axis=1).mean()),
+    "nothing": ("dsm", lambda c: half(psi(c) - target(c)).mean()),
+    "no 1/2": ("dsm", lambda c: 2 * half(psi(c) - target(c)).mean()),
+    "mean over dimensions": ("dsm", lambda c: half(psi(c) - target(c)).mean() / c.d),
+    "weight sigma^2": ("dsm", lambda c: c.sigma**2 * half(psi(c) - target(c)).mean()),
+    "sign of the target": ("dsm", lambda c: half(psi(c) + target(c)).mean()),
+    "sigma for sigma^2": ("dsm", lambda c: half(psi(c) - c.sigma * target(c)).mean()),
+    "score at the clean x": ("dsm", lambda c: half(c.score(c.x) - target(c)).mean()),
+    "norm not squared": ("dsm", lambda c: np.sqrt(2 * half(psi(c) - target(c))).mean()),
+    "no 1/2 on |psi|^2": ("ism", lambda c: implicit(c, norm=2)),
+    "trace dropped": ("ism", lambda c: implicit(c, trace=0)),
+    "Hessian of E": ("ism", lambda c: implicit(c, trace=-1)),
+    "sum for trace": ("ism", whole_jacobian),
+    "unit directions": ("ssm", lambda c: sliced(c, unit_length(c.directions))),
+    "one set of directions": ("ssm", lambda c: sliced(c, one_set(c.directions))),
+    "sign of the gap": ("ratio", lambda c: (1 / (1 + np.exp(-c.energy_gap(c.x)))**2).sum(1).mean()),
 }
 
 
@@ -78,7 +94,8 @@ def decoder_forgotten(case):
     error = h @ W + c - case.x
     delta = 2 * error / case.n
     delta_a = delta @ W.T * h * (1 - h)
-    return {"value": (error**2).sum(axis=1).mean(), "gradient": {"W": delta_a.T @ case.x_noisy, "b": delta_a.sum(axis=0), "c": delta.sum(axis=0)}}
+    gradient = {"W": delta_a.T @ case.x_noisy, "b": delta_a.sum(axis=0), "c": delta.sum(axis=0)}
+    return {"value": (error**2).sum(axis=1).mean(), "gradient": gradient}
 
 
 # %% [markdown]
@@ -96,27 +113,66 @@ with Progress("implementations", of=len(PLANTED) + 1) as progress:
 rows = []
 for mistake, report in reports.items():
     said, *more = textwrap.wrap(report.gradient[0] if report.gradient else report.name, 36)
-    rows += [[mistake, report.objective, report.verdict, said], *([".", "", "", line] for line in more)]
+    rows += [[mistake, report.objective, report.verdict, said],
+             *(["", "", "", line] for line in more)]
 print("what was planted, and what thirty answers say:")
-table(["planted", "loss", "verdict", "diagnosis"], [["" if entry == "." else entry for entry in row] for row in rows])
+table(["planted", "loss", "verdict", "diagnosis"], rows)
 
 # %% [markdown]
 # ## One report in full
 #
-# Which term, by which law, what it does to training, what is not the problem, the smallest case, and what to write if
-# it is meant.
+# Which term, by which factor, what it does to training, what is not the problem, the smallest case,
+# and what to write if it is meant.
 
 # %%
 if "no 1/2 on |psi|^2" in reports:
     print()
     for line in str(reports["no 1/2 on |psi|^2"]).splitlines():
         indent = line[:len(line) - len(line.lstrip())]
-        print("\n".join(textwrap.wrap(line, 80, subsequent_indent=indent)) if len(line) > 80 else line)
+        wrapped = textwrap.wrap(line, 80, subsequent_indent=indent) if len(line) > 80 else [line]
+        print("\n".join(wrapped))
+
+# %% [markdown]
+# ## A network that predicts the noise
+#
+# The score is -noise / sigma, and every point has a level of its own, alpha and sigma. With
+# `predicts="noise"` the case hands the network's output, and the loss stands as in a training
+# script. A weight of the levels is a convention, by its name.
+
+# %%
+def missed(case):
+    return case.prediction(case.x_noisy) - case.noise
+
+
+def min_snr(case):
+    snr = (case.alpha / case.sigma)**2
+    return (np.minimum(snr, 5) / snr * (missed(case)**2).mean(axis=1)).mean()
+
+
+def forgotten_squeeze(case):
+    sigma = case.sigma[:, None]
+    return (sigma**2 * (missed(case)**2).sum(axis=1)).mean()
+
+
+def of_velocities(case):
+    alpha, sigma = case.alpha[:, None], case.sigma[:, None]
+    velocity = alpha * case.noise - sigma * case.x
+    return ((case.prediction(case.x_noisy) - velocity)**2).sum(axis=1).mean()
+
+
+DIFFUSION = {"the training script": lambda c: (missed(c)**2).mean(),
+             "min-SNR, gamma = 5": min_snr, "(n, 1) times (n,)": forgotten_squeeze,
+             "trained on velocities": of_velocities}
+diffusion = {name: refsm.verify(loss, "dsm", predicts="noise") for name, loss in DIFFUSION.items()}
+print()
+for name, report in diffusion.items():
+    print(textwrap.fill(f"{name}: {report.verdict}; {report.name}", 80, subsequent_indent="    "))
 
 # %% [markdown]
 # ## With torch, where it is installed
 #
-# The adapter is the loss as it stands: tensors are taken as they come. The second one detaches the decoder's weights.
+# The adapter is the loss as it stands: tensors are taken as they come. The second one detaches the
+# decoder's weights.
 
 # %%
 try:
@@ -140,25 +196,30 @@ def torch_loss(detach):
 if torch is None:
     print("\ntorch is not installed; with it this demo verifies a torch loss as well.")
 else:
-    in_torch = {detach: refsm.verify(torch_loss(detach), "dsm", gradient=True) for detach in (False, True)}
+    in_torch = {detach: refsm.verify(torch_loss(detach), "dsm", gradient=True)
+                for detach in (False, True)}
     print()
     for detach, report in in_torch.items():
         finding = report.gradient[0] if report.gradient else report.name
-        print(textwrap.fill(f"torch{', decoder detached' if detach else ''}: {report.verdict}; {finding}", 80, subsequent_indent="    "))
+        said = f"torch{', decoder detached' if detach else ''}: {report.verdict}; {finding}"
+        print(textwrap.fill(said, 80, subsequent_indent="    "))
 
 # %% [markdown]
 # ## The picture
 #
-# The ratio of an answer to the reference, case by case. A convention is a factor that knows the sizes but not theta:
-# one level for each group (the groups have marks of their own). A mistake depends on theta: the ratios scatter, and no
-# factor mends it. But the ratio alone does not say what it is: the terms do.
+# The ratio of an answer to the reference, case by case. A convention is a factor that depends on
+# the sizes but not on theta: one level for each group (the groups have marks of their own). A
+# mistake depends on theta: the ratios scatter, and no factor mends it. But the ratio alone does not
+# say what it is: the terms do.
 
 # %%
 if plt := pyplot():
     from refsm.verify.cases import value
 
-    shown = {"no 1/2": "no 1/2", "weight sigma^2": r"weight $\sigma^2$", "sign of the target": "sign of the target",
-             "sigma for sigma^2": r"$\sigma$ for $\sigma^2$", "no 1/2 on |psi|^2": r"no 1/2 on $|\psi|^2$", "trace dropped": "trace dropped"}
+    shown = {"no 1/2": "no 1/2", "weight sigma^2": r"weight $\sigma^2$",
+             "sign of the target": "sign of the target",
+             "sigma for sigma^2": r"$\sigma$ for $\sigma^2$",
+             "no 1/2 on |psi|^2": r"no 1/2 on $|\psi|^2$", "trace dropped": "trace dropped"}
     figure, axes = plt.subplots(2, 3, figsize=(9, 4.4), sharex=True)
     for axis, mistake in zip(axes.ravel(), [name for name in shown if name in reports]):
         objective, implementation = PLANTED[mistake]
@@ -167,12 +228,14 @@ if plt := pyplot():
         groups = [case.group for case in cases]
         for group, mark in zip(sorted(set(groups)), "osD^vx"):
             k = np.flatnonzero(np.array(groups) == group)
-            axis.plot(k, ratio[k], mark, color="k" if reports[mistake].verdict == "CONVENTION" else "#c4501b", markersize=4, fillstyle="none")
+            color = "k" if reports[mistake].verdict == "CONVENTION" else "#c4501b"
+            axis.plot(k, ratio[k], mark, color=color, markersize=4, fillstyle="none")
         axis.axhline(1, color="0.85", linewidth=0.8, zorder=0)
         axis.set_title(f"{objective}: {shown[mistake]}")
         low, high = min(0, ratio.min()), max(ratio.max(), 1)
         axis.set_ylim(low - 0.1 * (high - low), high + 0.15 * (high - low))
-        axis.text(0.02, 0.02, reports[mistake].verdict, transform=axis.transAxes, fontsize=7, color="0.4")
+        axis.text(0.02, 0.02, reports[mistake].verdict, transform=axis.transAxes, fontsize=7,
+                  color="0.4")
     for axis in axes[1]:
         axis.set_xlabel("case")
     for axis in axes[:, 0]:
@@ -197,6 +260,10 @@ if progress.finished:
     for mistake in list(PLANTED)[4:]:
         assert found[mistake][0] == "MISMATCH", mistake
     assert reports["decoder forgotten"].exit_status == 1 and reports["decoder forgotten"].gradient
-    refsm.assert_conforms(PLANTED["no 1/2"][1], "dsm", convention="2")                   # a difference that is meant
+    refsm.assert_conforms(PLANTED["no 1/2"][1], "dsm", convention="2")       # as it is meant
+    assert diffusion["the training script"].convention == "1 / d"
+    assert diffusion["min-SNR, gamma = 5"].convention == "1 / d; weight.min-snr-noise-5"
+    assert diffusion["(n, 1) times (n,)"].verdict == "MISMATCH"
+    assert diffusion["trained on velocities"].verdict == "MISMATCH"
     if torch is not None:
         assert in_torch[False].verdict == "PASS" and in_torch[True].exit_status == 1

@@ -174,7 +174,7 @@ def _prediction(kind: str) -> Description:
         return ByLevel(case, make)
 
     given = ("sigma", "data_sd") if kind == "edm" else ("alpha", "sigma")
-    return Description(f'PredictionLoss(predict="{kind}")', (f"{kind}_prediction",),
+    return Description(f'PredictionLoss(predict="{kind}")', (kind,),
                        ("prediction",), tuple(terms), reference, "noise", given, constant,
                        own_target, OWN, "prediction", kind, "points")
 
@@ -195,5 +195,6 @@ DENOISERS: dict[str, Description] = {
         "MultiLevelDenoising", ("several_levels",), ("score",), SCORE_TERMS[:2], _several, "noise",
         ("alpha", "sigma", "level_weights"), SCORE_TERMS[2], own_target, ("gaussian", "mixture"),
         levels="several"),
-    **{kind: _prediction(kind) for kind in predictions.KINDS if kind != "score"},
+    **{f"{kind}_prediction": _prediction(kind)
+       for kind in predictions.KINDS if kind != "score"},
 }

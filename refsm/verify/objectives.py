@@ -218,7 +218,7 @@ def predicting(objective: str, kind: str) -> str:
     """The objective whose network predicts `kind`, in the place of a score.  Or ValueError.
 
     >>> predicting("dsm", "noise")
-    'noise'
+    'noise_prediction'
     """
     kinds = {about.predicts: name for name, about in OBJECTIVES.items() if about.predicts}
     if kind not in (*kinds, "score"):

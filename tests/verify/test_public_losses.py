@@ -123,7 +123,7 @@ LOSSES = [
      "data_sd^2 /"),
     ("score SDE, summed", "score", lambda c: (c.sigma**2 * sums(score(c))).mean() / 2, "sigma^2"),
     ("score SDE, mean", "score", lambda c: (c.sigma**2 * means(score(c))).mean(),
-     "2 / d; each level is weighted by sigma^2"),
+     "2 / d; weight.variance"),
     ("score SDE, on the noise", "score",
      lambda c: sums(c.score(c.x_noisy) * column(c.sigma) + c.noise).mean(), "sigma^2"),
     ("deen, sigma^4", "score", lambda c: (c.sigma**4 * sums(score(c))).mean() / 2, "sigma^4"),
@@ -137,10 +137,10 @@ LOSSES = [
 ]
 SEVERAL = [
     ("NCSN, annealed sum", lambda c: (column(c.level_weights * c.sigma**2) * levels(c)).sum(axis=0),
-     "2; each level is weighted by sigma^2"),
+     "2; weight.variance"),
     ("NCSN, mean over levels", lambda c: (column(c.level_weights * c.sigma**2)
                                           * levels(c)).mean(axis=0) / 2,
-     "1 / L; each level is weighted by sigma^2"),
+     "1 / L; weight.variance"),
     ("levels, as they are", lambda c: (column(c.level_weights) * levels(c)).sum(axis=0) / 2, "1"),
     ("levels, mean over dimensions", lambda c: (column(c.level_weights)
                                                 * levels(c)).sum(axis=0) / c.d, "2 / d")]
@@ -148,7 +148,8 @@ SEVERAL = [
 
 def check(report, convention):
     assert report.verdict == ("PASS" if convention == "1" else "CONVENTION"), report
-    assert convention in report.convention, report.convention
+    said = f"{report.name}; {report.convention}"
+    assert convention in said, said
 
 
 @pytest.mark.slow

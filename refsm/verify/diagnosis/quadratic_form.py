@@ -2,26 +2,29 @@
 
 Symbols
     n points, i dimensions (d), C groups, l levels of a group.
-    output  (n, d)     the score, or the prediction;  x, noise (n, d)
-    [l]     (n,)       1 for the points of level l, 0 for the others
+    output  (n, d)     the score psi, or the prediction A x_noisy + B psi;  x, noise (n, d)
+    chosen  (n,)       1 for the points of level l, 0 for the others
     half    number     1/2 for a score, 1 for a prediction
     w       (C, l)     weight
-    p, r    (C, l)     the target is p x + r noise
-    a, b, c (C, l)     coefficients of the regression
+    pr      (C, l, 2)  p and r: the target is p x + r noise
+    a, b, e (C, l)     coefficients of the regression
 
 Equations
-    (1)  loss of a point = sum_l [l] half w_l |output - p_l x - r_l noise|^2          [definition]
-    (2)  value = sum_l ( a_l mean [l] |output|^2 + b_l mean [l] output.x
-                         + c_l mean [l] output.noise ) + a constant                   [result]
-    (3)  w_l = a_l / half
-    (4)  p_l = -b_l / (2 a_l),   r_l = -c_l / (2 a_l)
+    (1)  loss of a point = sum_l chosen_l half w_l |output - p_l x - r_l noise|^2     [definition]
+    (2)  value = sum_l ( a_l mean chosen_l |psi|^2 + b_l mean chosen_l psi.x
+                         + e_l mean chosen_l psi.noise ) + a constant
+    (3)  w_l = a_l / (half B_l^2)
+    (4)  p_l = alpha_l A_l - B_l b_l / (2 a_l),   r_l = sigma_l A_l - B_l e_l / (2 a_l)
 
 Derivation
-    (1) -> (2)   expand the square: a_l = half w_l, b_l = -2 half w_l p_l, c_l = -2 half w_l r_l.
-    (2) -> (3), (4)   solve for w, p and r.  x_noisy = alpha x + sigma noise at a level, so that
-                 it adds no column.
+    (1) -> (2)   x_noisy = alpha x + sigma noise at a level, so that the residual is
+                 B (psi - P x - R noise) with p = alpha A + B P and r = sigma A + B R.  Expand its
+                 square: a_l = half w_l B_l^2, b_l = -2 a_l P_l, e_l = -2 a_l R_l.
+    (2) -> (3), (4)   solve for w, p and r.
 
 Conventions
+    The columns hold psi and not the prediction, which hardly depends on theta where the noise is
+    small; an array case has no psi, and its prediction is a column of its own (A = 0, B = 1).
     The fit has no mistakes in it: whatever is a weighted square of this form is found, and named
     afterwards, weight and target apart.  A weight that is no power or name is listed by level.
 
@@ -36,7 +39,7 @@ from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import output, per_point
+from refsm.verify.denoisers import linear_maps, output, per_point
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
@@ -98,15 +101,20 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
         return None
     c, error = (part[:, :-1].reshape(-1, L, 3)
                 for part in (fits[0].coefficients, fits[0].coefficient_error))
-    a, clear = c[..., 0], 1e-3 * np.abs(c[..., 0])
-    left_out = (np.abs(c) <= error).all(axis=(0, 2))
+    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
+    clear = 1e-3 * np.abs(a)
+    left_out = np.asarray((np.abs(c) <= error).all(axis=(0, 2)))
     if left_out.any() and not left_out.all():
         return _without(left_out, sorted(set(per_point(first))))
     if (a <= 0).any() or (error[..., 0] > clear).any():
         return None
-    w = (a / (1.0 if about.predicts else 0.5)).ravel()                        # (C l,)  (3)
-    pr = -c[..., 1:] / (2 * a[..., None])                                     # (C, l, 2)  (4)
-    bound = (error[..., 1:] + np.abs(pr) * error[..., :1] * 2) / (2 * a[..., None]) + 1e-12
+    A, B, of_noisy = _maps(table, L)
+    half = 1.0 if about.predicts else 0.5
+    w = (a / (half * B**2)).ravel()                                           # (C l,)  (3)
+    PR = -np.stack([b, e], axis=-1) / (2 * a[..., None])
+    pr = A[..., None] * of_noisy + B[..., None] * PR                          # (C, l, 2)  (4)
+    bound = np.abs(B)[..., None] * (error[..., 1:] / (2 * a[..., None])
+                                    + np.abs(PR) * error[..., :1] / a[..., None]) + 1e-12
     levels = [[(alpha, sigma, case.hyper.get("data_sd", 0.5))
                for alpha, sigma in sorted(set(per_point(case)))] for case in table.groups]
     flat = [level for group in levels for level in group]
@@ -133,10 +141,29 @@ def _terms(L: int) -> Iterator[Term]:
                 return np.array([own == sorted(set(levels))[l] for own in levels], dtype=float)
             return q.once(("points of level", l), make)
 
-        for name, f in (("output", output), ("x", lambda q: q.case.x),
+        for name, f in (("psi", _psi), ("x", lambda q: q.case.x),
                         ("noise", lambda q: q.case.noise)):
-            yield Term("form", f"[{l}] output.{name}", lambda q, f=f, chosen=chosen:  # type: ignore
-                       chosen(q) * dot(output(q), f(q)))                      # (n,)  (2)
+            def column(q: Any, f: Any = f, chosen: Any = chosen) -> Array:
+                return chosen(q) * dot(_psi(q), f(q))                         # (n,)  (2)
+            yield Term("form", f"level {l}: psi.{name}", column)
+
+
+def _psi(q: Any) -> Array:
+    """The score; the output itself in an array case."""
+    return q.psi() if q.case.model is not None else output(q)
+
+
+def _maps(table: Table, L: int) -> tuple[Array, Array, Array]:
+    """A and B (C, l) of every level, and its alpha and sigma (C, l, 2)."""
+    about = OBJECTIVES[table.groups[0].objective]
+    of_noisy = np.array([sorted(set(per_point(case))) for case in table.groups])
+    A, B = np.zeros(of_noisy.shape[:2]), np.ones(of_noisy.shape[:2])
+    if about.predicts and table.groups[0].model is not None:
+        for k, case in enumerate(table.groups):
+            of_point = dict(zip(per_point(case), zip(*linear_maps(case, about.predicts))))
+            for l, level in enumerate(of_noisy[k]):
+                A[k, l], B[k, l] = (float(part[0]) for part in of_point[tuple(level.tolist())])
+    return A, B, of_noisy
 
 
 def _edm(s: float, t: float) -> tuple[float, float]:

@@ -106,7 +106,7 @@ def double_mistake(objective: str, rng: np.random.Generator,
 def _scalings(objective: str) -> list[str]:
     """The scalings whose sizes an objective has."""
     about = OBJECTIVES[objective]
-    absent = {"sigma"} if about.is_binary else set()
+    absent = {"sigma"} if about.is_binary or about.levels in ("points", "several") else set()
     absent |= {"M"} if about.random != "directions" else set()
     absent |= {"strength"} if "strength" not in about.given else set()
     return [text for text in SCALINGS if not absent & set(text.replace("^", " ").split())]

@@ -112,7 +112,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one mistake."""
     about = OBJECTIVES[objective]
     kind = about.predicts
-    for name, words, w in WEIGHTS if about.levels != "scaled" else ():
+    for name, words, w in _weights(kind) if about.levels != "scaled" else ():
         yield _weighted(objective, name, words, w)
     for name, words, short, f in LEVELS if about.levels != "scaled" else ():
         row = Mistake(f"level.{name}", f"the target has {words}", f"g(level {short})", f,
@@ -138,6 +138,18 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
                                     lambda q, f=f: f(output(q) - target_of(kind, q))),))
     if about.levels == "points":
         yield from _pairs(objective)
+
+
+def _weights(kind: str) -> list[tuple[str, str, Weight]]:
+    """The weights that differ; with alpha = 1, as "edm" has it, some are one function."""
+    seen, out = {(1.0, 1.0, 1.0)}, []
+    for row in WEIGHTS:
+        alpha, sigma = np.ones(3) if kind == "edm" else np.array([0.9, 0.7, 0.3]), [0.1, 0.6, 1.7]
+        values = tuple(float(f"{value:.9g}") for value in row[2](alpha, np.array(sigma), 0.5))
+        if values not in seen:
+            out.append(row)
+        seen.add(values)
+    return out
 
 
 def _kinds(objective: str) -> Iterator[Formula]:
@@ -170,13 +182,14 @@ def _pairs(objective: str) -> Iterator[Formula]:
     first, second = reference.terms
     yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
         output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
-    for (name, words, w), (step, other) in product(WEIGHTS, ((-1, "next point"),
+    weights = _weights(reference.predicts)
+    for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
                                                              (1, "point before"))):
         yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
                         lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is the same loss in expectation, without weights")
-    for name, words, w in WEIGHTS:
+    for name, words, w in weights:
         row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
                       "every point: (n, n) in place of n", f"mean {words}", w,
                       "levels are not weighted against each other, as they were meant to be", "",

@@ -49,11 +49,11 @@ WHY: dict[str, tuple[str, str]] = {
     "dsm_levels": (f"{PLAIN}; a level for each point: the level of another point shows", FULL),
     "multi_level": (f"{PLAIN} before the noise; two levels with weights 1/4 and 2",
                     f"{FULL}, before the noise is added"),
-    "noise": (f"{PLAIN}; the network predicts the noise, -sigma psi", FULL),
-    "clean": (f"{PLAIN}; the network predicts the clean point", FULL),
-    "velocity": (f"{PLAIN}; the network predicts alpha noise - sigma x", FULL),
-    "flow": (f"{PLAIN}; the network predicts noise - x", FULL),
-    "edm": (f"{PLAIN}; sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375", FULL)}
+    "noise_prediction": (f"{PLAIN}; the network predicts the noise, -sigma psi", FULL),
+    "clean_prediction": (f"{PLAIN}; the network predicts the clean point", FULL),
+    "velocity_prediction": (f"{PLAIN}; the network predicts alpha noise - sigma x", FULL),
+    "flow_prediction": (f"{PLAIN}; the network predicts noise - x", FULL),
+    "edm_prediction": (f"{PLAIN}; sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375", FULL)}
 
 
 def vectors(objective: str) -> dict[str, Any]:

@@ -137,3 +137,12 @@ def test_random_answers_are_no_quadratic_form():
     for seed in range(20):
         random = np.random.default_rng(seed).standard_normal(Y.shape)
         assert quadratic_form(table, random, FLOAT64) is None
+
+
+@pytest.mark.parametrize("objective", ["noise", "clean", "velocity", "flow", "edm", "dsm_levels"])
+@pytest.mark.parametrize("family", ["prime", "array"])
+def test_the_reference_is_found_for_every_kind_and_family(objective, family):
+    table = Table(cases(objective, family))
+    form = quadratic_form(table, 3 * table.reference, FLOAT64)
+    assert form.right
+    assert form.words == "a common factor 3"

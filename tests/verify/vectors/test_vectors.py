@@ -91,7 +91,7 @@ def test_the_dsm_vector_by_hand():
 
 def test_the_velocity_vector_by_hand():
     # f = -(s / a) (x_noisy + (a^2 + s^2) psi) with psi = -x_noisy;  g = a noise - s x
-    first = vectors.read("velocity")["cases"][0]
+    first = vectors.read("velocity_prediction")["cases"][0]
     x, noise, x_noisy = (array(first["arrays"][name]) for name in ("x", "noise", "x_noisy"))
     a, s = (array(first["arrays"][name])[:, None] for name in ("alpha", "sigma"))
     residual = -(s / a) * (1 - a**2 - s**2) * x_noisy - (a * noise - s * x)
