@@ -1,4 +1,5 @@
 """What a function under test takes: arrays, whole numbers, lists, tuples and dicts, as one vector."""
+
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,18 @@ def square(x):
     return (x * x).sum() / 2
 
 
-@pytest.mark.parametrize("x", [
-    np.array([1, 2, 3]), [1, 2, 3], [1.0, 2, 3], np.array([True, False, True]),
-    np.array([[1, 2], [3, 4]], dtype=np.uint8), [[1, 2, 3], [4, 5, 6]],
-], ids=repr)
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array([1, 2, 3]),
+        [1, 2, 3],
+        [1.0, 2, 3],
+        np.array([True, False, True]),
+        np.array([[1, 2], [3, 4]], dtype=np.uint8),
+        [[1, 2, 3], [4, 5, 6]],
+    ],
+    ids=repr,
+)
 def test_whole_numbers_and_lists_are_arrays_of_floats_for_f_and_its_gradient(x):
     seen = []
 
@@ -46,8 +55,9 @@ class Pair(NamedTuple):
 W, B = np.arange(6.0).reshape(3, 2) + 1, np.array([2.0, -1.0, 0.5])
 
 
-@pytest.mark.parametrize("make", [
-    Pair, lambda W, b: (W, b), lambda W, b: [W, b], lambda W, b: {"W": W, "b": b}])
+@pytest.mark.parametrize(
+    "make", [Pair, lambda W, b: (W, b), lambda W, b: [W, b], lambda W, b: {"W": W, "b": b}]
+)
 def test_leaves_come_back_in_the_form_in_which_they_were_given(make):
     x = make(W, B)
     at = ParameterVector(x)
@@ -59,8 +69,11 @@ def test_leaves_come_back_in_the_form_in_which_they_were_given(make):
     def parts(x):
         return (x["W"], x["b"]) if isinstance(x, dict) else x
 
-    found = check_gradient(lambda x: square(parts(x)[0]) + (parts(x)[1] ** 3).sum(),
-                           lambda x: make(parts(x)[0], 3 * parts(x)[1] ** 2), x)
+    found = check_gradient(
+        lambda x: square(parts(x)[0]) + (parts(x)[1] ** 3).sum(),
+        lambda x: make(parts(x)[0], 3 * parts(x)[1] ** 2),
+        x,
+    )
     assert found.verdict == "PASS"
     assert len(found.parts) == 2
 
@@ -93,23 +106,36 @@ def test_the_extreme_scales_give_no_wrong_verdict(scale):
     x = B * scale
     for complex_step in (None, False):
         right = check_gradient(lambda x: x.sum(), np.ones_like, x, complex_step=complex_step)
-        wrong = check_gradient(lambda x: x.sum(), lambda x: 2 * np.ones_like(x), x,
-                               complex_step=complex_step)
+        wrong = check_gradient(
+            lambda x: x.sum(), lambda x: 2 * np.ones_like(x), x, complex_step=complex_step
+        )
         assert right.verdict == "PASS"
         assert wrong.verdict == "FAIL"
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: check_gradient(3, lambda x: x, B), "f must be a function, but it is a int"),
-    (lambda: check_jacobian(None, lambda x: x, B), "f must be a function, but it is a NoneType"),
-    (lambda: check_gradient(square, lambda x: x, np.array([1.0, np.nan])),
-     r"x must be finite, but it has nan at \(1,\)"),
-    (lambda: check_gradient(square, lambda x: x, np.array([1.0, np.inf], dtype=np.float32)),
-     r"x must be finite, but it has inf at \(1,\)"),
-    (lambda: check_gradient(square, lambda x: x, B, scale=10**400), "scale must be finite"),
-    (lambda: check_gradient(square, lambda x: x, B, rng=np.int64(3)),
-     "rng must be a numpy.random.Generator"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: check_gradient(3, lambda x: x, B), "f must be a function, but it is a int"),
+        (
+            lambda: check_jacobian(None, lambda x: x, B),
+            "f must be a function, but it is a NoneType",
+        ),
+        (
+            lambda: check_gradient(square, lambda x: x, np.array([1.0, np.nan])),
+            r"x must be finite, but it has nan at \(1,\)",
+        ),
+        (
+            lambda: check_gradient(square, lambda x: x, np.array([1.0, np.inf], dtype=np.float32)),
+            r"x must be finite, but it has inf at \(1,\)",
+        ),
+        (lambda: check_gradient(square, lambda x: x, B, scale=10**400), "scale must be finite"),
+        (
+            lambda: check_gradient(square, lambda x: x, B, rng=np.int64(3)),
+            "rng must be a numpy.random.Generator",
+        ),
+    ],
+)
 def test_wrong_arguments_are_refused_in_one_sentence(call, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}") as caught:
         call()
