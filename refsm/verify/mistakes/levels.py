@@ -142,7 +142,8 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
 
 def _weights(kind: str) -> list[tuple[str, str, Weight]]:
     """The weights that differ; with alpha = 1, as "edm" has it, some are one function."""
-    seen, out = {(1.0, 1.0, 1.0)}, []
+    seen: set[tuple[float, ...]] = {(1.0, 1.0, 1.0)}
+    out = []
     for row in WEIGHTS:
         alpha, sigma = np.ones(3) if kind == "edm" else np.array([0.9, 0.7, 0.3]), [0.1, 0.6, 1.7]
         values = tuple(float(f"{value:.9g}") for value in row[2](alpha, np.array(sigma), 0.5))
