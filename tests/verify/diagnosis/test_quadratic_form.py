@@ -146,3 +146,8 @@ def test_the_reference_is_found_for_every_kind_and_family(objective, family):
     form = quadratic_form(table, 3 * table.reference, FLOAT64)
     assert form.right
     assert form.words == "a common factor 3"
+
+
+def test_a_multiple_of_a_target_of_two_parts_is_named():
+    form = found("velocity", lambda a, s: -3 * s * s, lambda a, s: 3 * s * a)
+    assert form.target == "the target is multiplied by 3 sigma"
