@@ -148,6 +148,17 @@ def test_uniform_weights_are_sent_as_one_number():
     assert received.weights.shape == (3900,)
 
 
+@pytest.mark.parametrize("x", [X, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2],
+                               X.astype(np.float32), np.broadcast_to(X[3], X.shape)])
+def test_a_block_lies_in_memory_in_another_process_as_it_does_here(x):
+    """The last bits of a product or of a sum depend on the order in memory."""
+    for weights in (None, WEIGHTS):
+        block = Block(refsm.ImplicitScoreMatching(x, weights=weights), slice(3, 50))
+        part, received = block.part(), pickle.loads(pickle.dumps(block)).part()
+        assert received.x.strides == part.x.strides
+        assert received.weights.strides == part.weights.strides
+
+
 # -- how many blocks are in flight -----------------------------------------------------------------
 
 
@@ -184,6 +195,19 @@ def test_without_a_map_there_is_one_block_at_a_time_and_its_pages_are_released(m
                         lambda J, rows: order.append(rows.start) or take(J, rows))
     refsm.ImplicitScoreMatching(X[:7]).value(MODEL)
     assert order == [0, "release", "release", 3, "release", "release", 6, "release", "release"]
+
+
+def test_without_a_map_a_part_of_a_stream_is_made_after_the_last_one_is_evaluated(monkeypatch):
+    order = []
+
+    def parts():
+        for k in range(3):
+            order.append(f"make {k}")
+            yield refsm.ImplicitScoreMatching(X[k:k + 5])
+
+    monkeypatch.setattr(blocks.Block, "release", lambda block: order.append("done"))
+    refsm.StreamedObjective(parts).value(MODEL)
+    assert order == ["make 0", "done", "make 1", "done", "make 2", "done"]
 
 
 def test_with_a_map_the_pages_of_a_block_are_released_after_its_result(monkeypatch, small):

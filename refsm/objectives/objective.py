@@ -248,7 +248,7 @@ def _value_and_gradient(part: Objective, model: Any) -> tuple[Any, ...]:
 
 
 def _weighted(part: Objective, term: Array) -> Any:
-    return sums.row_dot(np.ascontiguousarray(part.weights), term)
+    return sums.row_dot(part.weights, term)
 
 
 def _rows(rows: Any, n: int) -> Any:
