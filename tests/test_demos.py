@@ -1,4 +1,6 @@
-"""Every demo runs to its last assert, prints narrow tables, draws its picture, and gives way to Ctrl-C."""
+"""Every demo runs to its last assert, prints narrow tables, draws its picture, and gives way to
+Ctrl-C.
+"""
 import importlib.util
 import pathlib
 import re
@@ -40,7 +42,7 @@ def run(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         try:
             runpy.run_module(f"demos.{name}", run_name="__main__")
-        except SystemExit as stop:                           # a demo of something that is not installed
+        except SystemExit as stop:                # a demo of what is not installed
             assert not stop.code
             pytest.skip(capsys.readouterr().out)
         out, err = capsys.readouterr()

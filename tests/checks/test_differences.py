@@ -1,4 +1,6 @@
-"""Differences know how far they can be off: the error covers the truth, and is small where it can be."""
+"""Differences know how far they can be off: the error covers the truth, and is small where it can
+be.
+"""
 
 import doctest
 
@@ -44,7 +46,9 @@ def test_the_error_covers_the_truth_and_eight_digits_are_reached_where_they_can_
 
 
 def test_a_quadratic_is_not_believed_beyond_what_an_order_four_allows():
-    """Truncation vanishes; the error is then sigma^(4/5) of the slope, sigma at least half a unit in the last place."""
+    """Truncation vanishes; the error is then sigma^(4/5) of the slope, sigma at least half a unit
+    in the last place.
+    """
     found = differences(lambda x: np.array([x @ x]), X, U)
     assert (
         found.slope[0] * (np.finfo(float).eps / 2) ** 0.8
@@ -62,7 +66,9 @@ def test_the_slope_and_the_size_are_those_at_the_step():
 
 
 def test_the_error_of_moving_x_by_hand():
-    """f = x - 10^6 + 10^3 at 10^6, along steps that are rounded alike: half a unit of x in f, times 30 / (1/4) at the first rung."""
+    """f = x - 10^6 + 10^3 at 10^6, along steps that are rounded alike: half a unit of x in f, times
+    30 / (1/4) at the first rung.
+    """
     found = differences(lambda x: x - 1e6 + 1e3, np.array([1e6]), np.array([4.0]))
     by_hand = 30 * 4 * np.finfo(float).eps / 2 * 1e6
     assert found.step[0] == 1
@@ -127,7 +133,9 @@ def test_the_length_of_an_array():
 
 
 def test_moving_x_has_a_rounding_error_of_its_own():
-    """f = 1e-3 x^2 at x = 1e6 + 1/3: x is rounded by 1e-10, which moves f by the slope times that, far more than f's own rounding."""
+    """f = 1e-3 x^2 at x = 1e6 + 1/3: x is rounded by 1e-10, which moves f by the slope times that,
+    far more than f's own rounding.
+    """
     x = np.array([1e6 + 1 / 3])
     found = differences(lambda x: np.sin(x), x, np.array([1.0]))
     assert abs(found.value[0] - np.cos(x[0])) <= found.error[0]
@@ -167,7 +175,8 @@ def test_steps_outside_the_domain_are_left_out():
 def test_a_point_without_a_finite_neighbourhood_is_refused():
     with pytest.raises(
         ValueError,
-        match="^f must be finite in a neighbourhood of x, but it is not at any step that was tried$",
+        match="^f must be finite in a neighbourhood of x, "
+        "but it is not at any step that was tried$",
     ):
         differences(lambda x: np.where(x == X, 1.0, np.nan), X, U)
 
@@ -185,7 +194,9 @@ def test_the_noise_of_a_function_is_estimated(sigma):
 
 
 def test_a_difference_table_of_given_noise_by_hand():
-    """Values 0, 0, 0, 0, 1, 0, 0, 0, 0 have fourth differences 1, -4, 6, -4, 1, whose mean square is 70 / 5; over binom(8, 4) = 70 that is 1/5."""
+    """Values 0, 0, 0, 0, 1, 0, 0, 0, 0 have fourth differences 1, -4, 6, -4, 1, whose mean square
+    is 70 / 5; over binom(8, 4) = 70 that is 1/5.
+    """
     values = np.zeros((9, 1))
     values[4] = 1
     assert np.isclose(room._row_level(values, 4)[0] ** 2, 1 / 5)

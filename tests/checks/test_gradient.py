@@ -1,4 +1,6 @@
-"""Gradients and Jacobians under test: right ones pass, each planted mistake fails, and what cannot be known is called so."""
+"""Gradients and Jacobians under test: right ones pass, each planted mistake fails, and what cannot
+be known is called so.
+"""
 
 import doctest
 import math
@@ -24,7 +26,7 @@ def points(dtype=np.float64, n=MANY, seed=0):
     return np.random.default_rng(seed).standard_normal(n).astype(dtype)
 
 
-# -- where popular checkers fail: loss = mean(x^2 / 2), n = 10^4 --------------------------------------------------------
+# -- where popular checkers fail: loss = mean(x^2 / 2), n = 10^4 -----------------------------------
 
 
 @pytest.mark.parametrize("complex_step", [None, False])
@@ -99,7 +101,7 @@ def test_a_right_gradient_passes_and_a_halved_one_fails_at_any_scale(scale):
             )
 
 
-# -- no false alarm ---------------------------------------------------------------------------------------------------
+# -- no false alarm --------------------------------------------------------------------------------
 
 
 FUNCTIONS = {
@@ -144,7 +146,7 @@ def test_gradients_off_by_two_in_a_million_fail_with_every_seed(name):
             )
 
 
-# -- which entry, which block -----------------------------------------------------------------------------------------
+# -- which entry, which block ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("complex_step", [None, False])
@@ -244,7 +246,7 @@ def test_the_worst_of_a_block_is_found_from_its_own_start():
     assert "worst at b[31]" in str(found)
 
 
-# -- zero -------------------------------------------------------------------------------------------------------------
+# -- zero ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("complex_step", [None, False])
@@ -303,7 +305,7 @@ def test_a_gradient_lost_in_rounding_is_not_passed():
         assert found.verdict == "INCONCLUSIVE"
 
 
-# -- narrow kernels, domains, noise -----------------------------------------------------------------------------------
+# -- narrow kernels, domains, noise ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sigma", [1e-2, 1e-4, 1e-6])
@@ -366,7 +368,7 @@ def test_a_noisy_function_is_inconclusive():
     assert found.visible > 1e-6
 
 
-# -- complex steps ----------------------------------------------------------------------------------------------------
+# -- complex steps ---------------------------------------------------------------------------------
 
 
 def test_the_method_is_said():
@@ -400,7 +402,7 @@ def test_the_complex_step_sees_fourteen_digits():
     )
 
 
-# -- Jacobians --------------------------------------------------------------------------------------------------------
+# -- Jacobians -------------------------------------------------------------------------------------
 
 
 A = np.random.default_rng(9).standard_normal((5, 3))
@@ -464,7 +466,9 @@ def test_a_large_jacobian_is_checked_along_random_directions():
 
 @pytest.mark.parametrize("n, calls", [(24, 24), (25, 5)])
 def test_few_is_twenty_four_and_some_are_five(n, calls):
-    """Up to there each entry is tried: then the worst one is known exactly, and f is called once for each (with the complex step)."""
+    """Up to there each entry is tried: then the worst one is known exactly, and f is called once
+    for each (with the complex step).
+    """
     seen = []
 
     def f(x):
@@ -494,7 +498,7 @@ def test_one_scale_is_for_all_blocks():
     ] == ["PASS", "FAIL"]
 
 
-# -- Taylor -----------------------------------------------------------------------------------------------------------
+# -- Taylor ----------------------------------------------------------------------------------------
 
 
 def test_the_orders_of_taylor_remainders():
@@ -544,7 +548,7 @@ def test_the_order_by_hand():
     assert taylor._order(r, np.full(16, 1e9)) == math.inf
 
 
-# -- bad arguments ----------------------------------------------------------------------------------------------------
+# -- bad arguments ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -687,7 +691,8 @@ def test_a_jacobian_of_another_shape_is_refused():
         check_jacobian(lambda x: x * np.nan, A, np.ones(3))
     with pytest.raises(
         ValueError,
-        match=r"^f must always return the same shape, but it returned \(3,\) at x and \(2,\) nearby$",
+        match=r"^f must always return the same shape, but it returned "
+        r"\(3,\) at x and \(2,\) nearby$",
     ):
         check_jacobian(lambda x: x if x[0] == 1 else x[:2], np.eye(3), np.ones(3))
     with pytest.raises(ValueError, match=r"^hessian must have shape \(3, 3\)"):

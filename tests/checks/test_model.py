@@ -1,4 +1,6 @@
-"""Energies and objectives under test: right ones pass, and every planted mistake fails in the part where it was planted."""
+"""Energies and objectives under test: right ones pass, and every planted mistake fails in the part
+where it was planted.
+"""
 
 import doctest
 
@@ -142,7 +144,9 @@ def test_a_value_is_known_to_a_trillionth_of_its_terms():
 
 
 def test_a_score_of_zero_is_compared_with_how_the_energy_changes():
-    """At the mean the complex step is off by 16 roundings of the slope; where the energy is constant, by (eps / 2)^(4/5) of its size."""
+    """At the mean the complex step is off by 16 roundings of the slope; where the energy is
+    constant, by (eps / 2)^(4/5) of its size.
+    """
     eps = np.finfo(float).eps
     there = part(check_model(Gaussian(C, SYMMETRIC), np.tile(C, (7, 1)), scale=8.0), "score")
     assert there.verdict == "PASS"
@@ -156,11 +160,13 @@ def test_a_score_of_zero_is_compared_with_how_the_energy_changes():
     assert there.visible == pytest.approx((eps / 2) ** 0.8, rel=1e-6, abs=0)
 
 
-# -- planted mistakes -------------------------------------------------------------------------------------------------
+# -- planted mistakes ------------------------------------------------------------------------------
 
 
 def planted(model, at, **methods):
-    """The model with some methods of its `at` changed: each takes the right answer, the `at`, and the arguments."""
+    """The model with some methods of its `at` changed: each takes the right answer, the `at`, and
+    the arguments.
+    """
 
     def wrapped(name, change):
         def method(self, *args, **kwargs):
@@ -231,7 +237,9 @@ QUANTITIES = ["energy", "score", "divergence", "diagonal", "curvature"]
 
 @pytest.mark.parametrize("first", range(5))
 def test_a_mistake_in_one_pullback_to_one_parameter_is_found_there(first):
-    """One in each block, in three different pullbacks; turned five times, each quantity meets each block."""
+    """One in each block, in three different pullbacks; turned five times, each quantity meets each
+    block.
+    """
     places = {QUANTITIES[(first + k) % 5]: block for k, block in enumerate("Wbc")}
 
     def change(theta, at, **cotangents):
@@ -318,7 +326,7 @@ def test_a_scale_reaches_the_differences():
     assert all(0 < part.step <= 1 for part in parts)
 
 
-# -- objectives -------------------------------------------------------------------------------------------------------
+# -- objectives ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -401,7 +409,7 @@ def test_a_value_that_is_not_that_of_value_and_gradient_is_found():
     assert "value" in failures(check_objective(OtherValue(X), AUTOENCODER))
 
 
-# -- bad arguments ----------------------------------------------------------------------------------------------------
+# -- bad arguments ---------------------------------------------------------------------------------
 
 
 def test_bad_arguments_are_refused_in_one_sentence():
@@ -432,6 +440,7 @@ def test_a_component_of_weight_zero_cannot_be_checked_and_is_named():
     ):
         with pytest.raises(
             ValueError,
-            match="^model must have finite parameters to be checked, but its logits have an infinite one",
+            match="^model must have finite parameters to be checked, "
+            "but its logits have an infinite one",
         ):
             check()

@@ -65,7 +65,8 @@ def test_what_is_not_analytic_in_its_code_is_measured_by_differences(f):
     )
     with pytest.raises(
         ValueError,
-        match="^complex_step must be None or False for this f, but it is True: the complex step disagrees",
+        match="^complex_step must be None or False for this f, but it is True: "
+        "the complex step disagrees",
     ):
         probe(f, complex_step=True)
 

@@ -1,4 +1,5 @@
-"""What a function under test takes: arrays, whole numbers, lists, tuples and dicts, as one vector."""
+"""What a function under test takes: arrays, whole numbers, lists, tuples and dicts, as one vector.
+"""
 
 from typing import NamedTuple
 

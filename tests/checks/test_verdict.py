@@ -150,7 +150,7 @@ def test_a_gross_mistake_fails_even_where_little_can_be_seen():
     assert report(0.95 * VALUE, error=0.1 * VALUE).verdict == "INCONCLUSIVE"
 
 
-# -- zero -------------------------------------------------------------------------------------------------------------
+# -- zero ------------------------------------------------------------------------------------------
 
 
 def test_two_zeros_pass_where_little_could_have_hidden():
@@ -211,18 +211,20 @@ def test_a_length_just_at_the_floor_is_zero():
     assert not report([1.1, 0, 0], value=[1.0, 0, 0], error=np.array([1.0, 0, 0])).zero
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def test_a_report_reads_like_a_sentence():
     assert str(report(VALUE, block="W")) == (
-        "PASS: gradient, to 1e-06\n  PASS         gradient W: relative error 0.0e+00, and 1e-09 would have been seen (differences, steps up to 2e-01)"
+        "PASS: gradient, to 1e-06\n  PASS         gradient W: relative error 0.0e+00, "
+        "and 1e-09 would have been seen (differences, steps up to 2e-01)"
     )
     assert str(report(VALUE, step=0.0, method="complex step", note="")).endswith(
         "would have been seen (complex step)"
     )
     assert str(report(2 * VALUE, block="W", entry=(3, 7), note="as asked")).endswith(
-        "FAIL         gradient W: relative error 1.0e+00, worst at W[3, 7]; you return 2.0000 times the derivative (differences, steps up to 2e-01; as asked)"
+        "FAIL         gradient W: relative error 1.0e+00, worst at W[3, 7]; "
+        "you return 2.0000 times the derivative (differences, steps up to 2e-01; as asked)"
     )
 
 

@@ -129,7 +129,7 @@ def test_nothing_depends_on_the_size_of_the_blocks(make, monkeypatch):
         assert abs(J.value(energy()) / whole[0] - 1) < 1e-14
 
 
-def test_a_block_is_as_wide_as_the_energy_has_a_copy_for_each_direction_and_adds_a_gradient(monkeypatch):
+def test_a_block_is_as_wide_as_the_energy_and_counts_directions_and_gradients(monkeypatch):
     seen = []
     monkeypatch.setattr("refsm.objectives.objective.row_blocks",
                         lambda *sizes: seen.append(sizes) or iter([slice(0, N)]))
