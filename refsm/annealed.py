@@ -3,7 +3,7 @@
 Symbols
     n points, i dimensions (d), l levels (L), from most noise to least.
     models            L energies (or anything with a score), one for each level
-    x        (n, d)   the chains, one a row
+    x        (n, d)   the chains, one per row
     step     (L,)     the step of each level, in the units of x squared
     sigma    (L,)     standard deviation of the noise of each level
     smallest number   the step at the last level

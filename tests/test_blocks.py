@@ -102,6 +102,7 @@ def same_bits(J, model, some_map):
         assert np.array_equal(g, k)
 
 
+@pytest.mark.slow
 @each_weights
 @each_objective
 @pytest.mark.parametrize("some_map", [last_first, through_pickles])

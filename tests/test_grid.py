@@ -157,6 +157,7 @@ def test_partial_sums_over_points_add_up_to_the_whole(which, of):
     assert relative_gap(total, model.ravel(J.gradient(model))) < 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of",
                          ["DenoisingScoreMatching", "ExplicitScoreMatching",
                           "ImplicitScoreMatching", "SlicedScoreMatching"])

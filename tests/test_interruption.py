@@ -67,6 +67,7 @@ def interrupted(command, delay, ready=None):
     return process.returncode, head + out, err
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("which", CALLS)
 def test_a_loop_of_fits_stops_at_ctrl_c_and_keeps_what_is_done(which):

@@ -41,7 +41,7 @@ def normal(convention: str) -> str:
             out.append(f"constant + {parse_scaling(piece[len('constant + '):])}")
         elif FACTOR.match(piece):
             scaling = parse_scaling(piece)
-            if scaling.kappa <= 0:
+            if scaling.prefactor <= 0:
                 raise ValueError(f"a factor that is meant must be positive, but it is {piece}; a "
                                  "loss that is to be maximised is declared as loss x -1")
             out.append(str(scaling))

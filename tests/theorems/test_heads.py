@@ -40,6 +40,7 @@ def test_each_statement_of_a_head_is_derived(room):
     assert stated - finite <= derived
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [room for room in OWN if room not in ("denoising", "gaussian")])
 def test_the_code_makes_the_statements_of_the_head(room):
     made = {s.number for make in ROOMS[room].MAKERS for s in make()}

@@ -139,6 +139,7 @@ def undefined(room):
     return {symbol for name in names for symbol in SYMBOL.findall(name)} - defined
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [room for room in theorems.ROOMS
                                   if importlib.import_module(f"refsm.theorems.{room}").MAKERS])
 def test_every_symbol_of_a_statement_is_in_the_legend_or_under_its_group(room):

@@ -118,6 +118,7 @@ def test_a_mistake_is_declared_by_its_identity_or_its_words():
     assert verify(whole, "ism", convention="divergence.first").exit_status == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight, name", [
     (lambda c: 2 * c.sigma**2 / c.d * min(1, 5 * c.sigma**2),
      "weighted by 2 sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5, mean over "
@@ -353,6 +354,7 @@ def test_the_gradient_of_a_loss_that_nothing_explains_is_compared_with_that_loss
     assert "the value is not explained, so its gradient is not compared" in from_a_file.notes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dsm", "pseudo"])
 @pytest.mark.parametrize("noise", [1e-9, 1e-7])
 def test_gradients_of_differences_or_of_float32_are_right_to_single_precision(objective, noise):

@@ -166,6 +166,7 @@ def test_what_is_planted_does_not_pass(objective, words):
     assert report.exit_status != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective, words, name", [
     ("dsm_levels", "squeeze forgotten", "the weight sigma^2 of every point multiplies the loss"),
     ("noise", "noise for velocity", "compared with the target of a predicted velocity"),

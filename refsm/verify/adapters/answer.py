@@ -21,7 +21,7 @@ __all__ = ["described", "plain", "same"]
 REPEATS_TO = 1e-4        # relative: two equal calls may differ by this; sums on a GPU do, by less
 KEYS = ("value", "per_sample", "gradient")
 NARROW = ("bfloat16", "float16", "float32")      # the least precise first; all else is float64
-FORMS = "a number, an array of one number a point, or a dict with value, per_sample and gradient"
+FORMS = "a number, an array of one number per point, or a dict with value, per_sample and gradient"
 
 
 def plain(returned: Any, case: Case) -> Answer:

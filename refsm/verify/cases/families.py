@@ -15,7 +15,7 @@ Every random number comes from one generator per set, in a fixed order, and is r
 of 1/256, so that float32 holds it exactly and the last bit of a platform's logarithm cannot matter;
 only sigma, strength and x_noisy = x + sigma * noise are not.
 
-Six groups carry the sizes.  Their logarithms make the exponents of kappa sigma^a d^b n^c M^e unique
+Six groups carry the sizes.  Their logarithms make the exponents of sigma^a d^b n^c M^e unique
 (M and the penalty's strength vary alike, and no objective has both): the columns 1, log sigma,
 log d, log n, log M are linearly independent.
 """

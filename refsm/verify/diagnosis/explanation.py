@@ -106,7 +106,7 @@ class Explanation:
     def is_convention(self) -> bool:
         """Whether a positive factor and a constant are all: the same minimisers."""
         only_weights = all(mistake.role == "weight" for mistake in self.mistakes)
-        return only_weights and not self.changes and self.factor.kappa > 0
+        return only_weights and not self.changes and self.factor.prefactor > 0
 
     @property
     def sign(self) -> float:
@@ -167,8 +167,8 @@ def _factorings(scalings: list[Scaling],
             if not rest.is_one:
                 changes.append(Change(role, rest))
         else:
-            if factor.kappa < 0:
-                positive = Scaling(-factor.kappa, factor.powers, factor.extra)
+            if factor.prefactor < 0:
+                positive = Scaling(-factor.prefactor, factor.powers, factor.extra)
                 yield positive, (*changes, Change("loss", Scaling(-1.0)))             # (2)
             else:
                 yield factor, tuple(changes)                                          # (1)

@@ -1,13 +1,13 @@
-"""Scalings: kappa sigma^a d^b n^c M^e, how they are written and read.
+"""Scalings: prefactor sigma^a d^b n^c M^e, how they are written and read.
 
 Symbols
     sizes         dict     d, n, M, sigma, strength of a group, those that its objective has
-    kappa         number   the factor in front
+    prefactor         number   the factor in front
     powers        tuple    the exponent of each size
     extra         (name, power, constant)   one more factor that is no power of a size
 
 Equations
-    (1)  scaling(group) = kappa prod_s size_s^powers_s extra(group)
+    (1)  scaling(group) = prefactor prod_s size_s^powers_s extra(group)
     (2)  extra in { (n - 1)^k, (d - 1)^k, (M - 1)^k, (n + 1)^k, (d + 1)^k, (1 + sigma^2)^k,
                     (1 + 2 strength)^k, (1 + sigma^2 / s^2)^k },  k = 1 or -1
 
@@ -15,8 +15,8 @@ Derivation
     (1)  is a definition; products and inverses of scalings are scalings.
 
 Conventions
-    kappa is shown as a fraction when it is one with small terms, and with as many digits as tell it
-    from one otherwise.  Equal scalings are equal functions of the sizes.
+    prefactor is shown as a fraction when it is one with small terms, and otherwise with as many
+    digits as distinguish it from one.  Equal scalings are equal functions of the sizes.
 
 Sources
     Ours.
@@ -39,19 +39,19 @@ EXTRA = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sig
 
 @dataclass(frozen=True)
 class Scaling:
-    """kappa times powers of sizes, equation (1).
+    """prefactor times powers of sizes, equation (1).
 
     >>> scaling = Scaling(2.0, (("sigma", 2.0), ("d", -1.0)))
     >>> str(scaling), scaling({"sigma": 0.5, "d": 4})
     ('2 sigma^2 / d', 0.125)
     """
 
-    kappa: float
+    prefactor: float
     powers: tuple[tuple[str, float], ...] = ()
     extra: tuple[str, float, float] | None = None
 
     def __call__(self, sizes: Sizes) -> float:
-        out = self.kappa
+        out = self.prefactor
         for name, power in self.powers:
             out *= sizes[name]**power
         return out * extra_factor(self.extra, sizes) if self.extra else out         # number  (1)
@@ -67,19 +67,19 @@ class Scaling:
             if (name, s) != (other_name, other_s):
                 raise ValueError("two extra factors in one scaling")
             extra = (name, power + other_power, s) if power + other_power else None
-        return Scaling(rounded(self.kappa * other.kappa), kept, extra)
+        return Scaling(rounded(self.prefactor * other.prefactor), kept, extra)
 
     def inverse(self) -> Scaling:
         """1 / scaling."""
         extra = (self.extra[0], -self.extra[1], self.extra[2]) if self.extra else None
         powers = tuple((name, -power) for name, power in self.powers)
-        return Scaling(rounded(1 / self.kappa), powers, extra)
+        return Scaling(rounded(1 / self.prefactor), powers, extra)
 
     def to_the(self, power: float) -> Scaling:
         """A power of the scaling."""
         extra = (self.extra[0], self.extra[1] * power, self.extra[2]) if self.extra else None
         powers = tuple((name, p * power) for name, p in self.powers)
-        return Scaling(rounded(self.kappa**power), powers, extra) if power else ONE
+        return Scaling(rounded(self.prefactor**power), powers, extra) if power else ONE
 
     @property
     def is_one(self) -> bool:
@@ -89,14 +89,14 @@ class Scaling:
     @property
     def is_zero(self) -> bool:
         """Whether it is 0 in every group."""
-        return self.kappa == 0
+        return self.prefactor == 0
 
     @property
     def complexity(self) -> float:
         """0 for 1, and it grows with the complexity of the scaling; the simplest fit wins."""
         if self.is_one or self.is_zero:
             return 0.0 if self.is_one else 1.0
-        plain = _fraction(self.kappa)
+        plain = _fraction(self.prefactor)
         usual = {1: 0.0, 2: 0.05, Fraction(1, 2): 0.05, 4: 0.1, Fraction(1, 4): 0.1}
         number = 2.0 if plain is None else usual.get(abs(plain), 0.5)
         powers = sum(min(abs(p), 4) + (0 if p == round(p) else 2) for _, p in self.powers)
@@ -115,9 +115,9 @@ class Scaling:
             text = f"({name.replace('s^2', f'{s**2:.4g}')})"
             text = text if abs(power) == 1 else f"{text}^{abs(power):g}"
             (over if power > 0 else under).append(text)
-        plain = _fraction(self.kappa)
-        if plain is None or _is_short(self.kappa):
-            over.insert(0, _decimal(self.kappa) if plain is None else f"{self.kappa:.3g}")
+        plain = _fraction(self.prefactor)
+        if plain is None or _is_short(self.prefactor):
+            over.insert(0, _decimal(self.prefactor) if plain is None else f"{self.prefactor:.3g}")
         else:
             if plain.denominator != 1:
                 under.insert(0, str(plain.denominator))
@@ -193,7 +193,7 @@ def _factor(tokens: list[str]) -> Scaling:
         if sign < 0:
             tokens.pop(0)
         scaling = scaling.to_the(sign * float(tokens.pop(0)))
-    if not abs(scaling.kappa) < float("inf"):
+    if not abs(scaling.prefactor) < float("inf"):
         raise ValueError
     return scaling
 
@@ -220,40 +220,40 @@ def extra_factor(extra: tuple[str, float, float], sizes: Sizes) -> float:
     return (1 + sizes["sigma"]**2 / (s**2 if "s^2" in name else 1.0))**power
 
 
-def _decimal(kappa: float) -> str:
-    """Six digits, or as many as tell kappa from a plain number.
+def _decimal(prefactor: float) -> str:
+    """Six digits, or as many as tell prefactor from a plain number.
 
     >>> _decimal(3.14159265), _decimal(2.000002), _decimal(1.0000000001)
     ('3.14159', '2.000002', '1.0000000001')
     """
-    odd = (k for k in range(6, 17) if _fraction(float(f"{kappa:.{k}g}")) is None)
+    odd = (k for k in range(6, 17) if _fraction(float(f"{prefactor:.{k}g}")) is None)
     digits = next(odd, 17)
-    return f"{kappa:.6g}" if digits == 6 else f"{kappa:.{digits + 1}g}"
+    return f"{prefactor:.6g}" if digits == 6 else f"{prefactor:.{digits + 1}g}"
 
 
-def _is_short(kappa: float) -> bool:
+def _is_short(prefactor: float) -> bool:
     """Whether a person would write a decimal: 3.7 and 0.9, but 1 / 2, 3 / 4 and 5 / 3."""
-    plain = _fraction(kappa)
+    plain = _fraction(prefactor)
     if plain is None or abs(plain.numerator) == 1 or plain.denominator in (1, 2, 4):
         return False
-    return float(f"{kappa:.3g}") == kappa
+    return float(f"{prefactor:.3g}") == prefactor
 
 
-def rounded(kappa: float, error: float = 0.0) -> float:
+def rounded(prefactor: float, error: float = 0.0) -> float:
     """The nearby fraction or short decimal if one is within the error, else the number itself."""
-    error = max(error, 1e-13 * abs(kappa))
+    error = max(error, 1e-13 * abs(prefactor))
     for limit in (1, 2, 4, 12, 64):
-        plain = float(Fraction(kappa).limit_denominator(limit))
-        if plain and abs(plain - kappa) <= error:
+        plain = float(Fraction(prefactor).limit_denominator(limit))
+        if plain and abs(plain - prefactor) <= error:
             return plain
     for digits in range(1, 7):
-        short = float(f"{kappa:.{digits}g}")
-        if abs(short - kappa) <= error:
+        short = float(f"{prefactor:.{digits}g}")
+        if abs(short - prefactor) <= error:
             return short
-    return kappa
+    return prefactor
 
 
-def _fraction(kappa: float) -> Fraction | None:
-    """kappa as a fraction with small terms, if it is one."""
-    plain = Fraction(kappa).limit_denominator(64)
-    return plain if abs(float(plain) - kappa) <= 1e-12 * abs(kappa) else None
+def _fraction(prefactor: float) -> Fraction | None:
+    """prefactor as a fraction with small terms, if it is one."""
+    plain = Fraction(prefactor).limit_denominator(64)
+    return plain if abs(float(plain) - prefactor) <= 1e-12 * abs(prefactor) else None

@@ -4,10 +4,10 @@ Symbols
     sizes         dict     d, n, M, sigma, strength of one group
     coefficients  (C,)     one number per group
     error         (C,)     how far each may be off: rounding of the answers, after the regression
-    kappa         number   the factor in front
+    prefactor         number   the factor in front
 
 Equations
-    (1)  log |coefficient| = log kappa + sum_s powers_s log size_s
+    (1)  log |coefficient| = log prefactor + sum_s powers_s log size_s
 
 Derivation
     (1)  is the logarithm of a scaling: linear in the unknowns, six groups for at most five of them.
@@ -15,9 +15,9 @@ Derivation
          within the error in every group, so rounding can lose a scaling but never make one.
 
 Conventions
-    Two values of a size fit kappa size^b (size - 1)^k far too easily: a scaling with such a factor
-    is accepted only where it is plain, and not where it is 1 at one value of the size, as a special
-    case would be.
+    Two values of a size fit prefactor size^b (size - 1)^k far too easily: a scaling with such a
+    factor is accepted only where it is plain, and not where it is 1 at one value of the size,
+    as a special case would be.
 
 Sources
     Ours.
@@ -64,7 +64,7 @@ def _plain(scaling: Scaling, sizes: Sequence[Sizes]) -> bool:
         return True
     powers = [p for _, p in scaling.powers]
     whole = all(p == round(p) for p in powers) and sum(map(abs, powers)) <= 4
-    if abs(scaling.kappa) not in (0.5, 1.0, 2.0) or not whole:
+    if abs(scaling.prefactor) not in (0.5, 1.0, 2.0) or not whole:
         return False
     own = dict(scaling.powers).get("strength" if "strength" in name else name[0], 0.0)
     values = np.array([abs(scaling(group)) for group in sizes])
@@ -83,7 +83,7 @@ def _extras(c: Array, sizes: Sequence[Sizes]) -> list[tuple[str, float, float]]:
 
 
 def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
-    """s such that c = kappa sigma^a d^b (1 + sigma^2 / s^2), for every a and b that allow it."""
+    """s such that c = prefactor sigma^a d^b (1 + sigma^2 / s^2), for all a, b that allow it."""
     sigma, d = (np.array([float(group[name]) for group in sizes]) for name in ("sigma", "d"))
     out = set()
     for a in range(-4, 5):
@@ -98,7 +98,7 @@ def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
 
 def _power_scaling(c: Array, error: Array, sizes: Sequence[Sizes],
                    extra: tuple[str, float, float] | None) -> Scaling | None:
-    """kappa and round exponents from the linear system (1), if it then holds."""
+    """prefactor and round exponents from the linear system (1), if it then holds."""
     names = [name for name in ORDER
              if name in sizes[0] and len({group[name] for group in sizes}) > 1]
     divided = c / np.array([extra_factor(extra, group) for group in sizes]) if extra else c
@@ -109,7 +109,7 @@ def _power_scaling(c: Array, error: Array, sizes: Sequence[Sizes],
     halves = np.round(2 * solution[1:]) / 2
     powers = tuple((name, float(p)) for name, p in zip(names, halves) if p)
     rest = np.array([Scaling(1.0, powers, extra)(group) for group in sizes])
-    low, high = float(((c - error) / rest).max()), float(((c + error) / rest).min())   # of kappa
+    low, high = float(((c - error) / rest).max()), float(((c + error) / rest).min())
     if low > high:
         return None
     return Scaling(rounded((low + high) / 2, (high - low) / 2), powers, extra)

@@ -70,7 +70,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     (case, seed) with an integer that differs each time, where that argument is called seed or key;
     or (case), where it takes one.  The argument is the first one after the case that has no
     default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
-    directions; `case.n_directions` says how many directions a point gets.  `convention` is the
+    directions; `case.n_directions` is the number of directions per point.  `convention` is the
     factor that is meant, such as "sigma^2".  `time_limit` is in seconds for all replicates of one
     case.  An implementation that fails is a report, not an exception; ValueError for an objective
     whose expectation is not known, or fewer than 30 replicates.
@@ -131,7 +131,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     right = [h.factor for h in (best, *equals) if not h.mistake]
     declares = declared is not None and (meant in right or _is(meant, asked, tried, first))
     found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
-    if not right and not declares or (right and best.factor.kappa < 0):
+    if not right and not declares or (right and best.factor.prefactor < 0):
         found += f", not {meant} times the canonical loss as declared" if declared else ""
         return report("MISMATCH", found, factor=factor)
     scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])

@@ -80,7 +80,7 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
         return ["the loss has other minimisers: what is learned is not the score"]
     square = next((name for name in ("norm", "output") if name in found), None)
     linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
-    if square and linear and found[square].kappa > 0 and not found[linear].is_zero:
+    if square and linear and found[square].prefactor > 0 and not found[linear].is_zero:
         try:
             found[linear] = found[linear] * found[square].inverse()
         except ValueError:
@@ -90,7 +90,7 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
         if found[linear].is_one:
             del found[linear]
     elif square and linear:
-        del found[linear if found[square].kappa <= 0 else square]
+        del found[linear if found[square].prefactor <= 0 else square]
     if not found and changes:
         return [training(objective, changes[0])] if changes[0].what == "constant" else []
     return [training(objective, Change(name, scaling)) for name, scaling in found.items()]
@@ -119,18 +119,18 @@ def training(objective: str, change: Change) -> str:
     if what in ("norm", "output"):
         if scaling.is_zero and penalty:
             return "only the penalty holds the score back: the minimiser is not the score"
-        if scaling.is_zero or scaling.kappa < 0:
+        if scaling.is_zero or scaling.prefactor < 0:
             return f"the loss is unbounded below: the {learned} grows without end"
         return f"what is learned is {scaling.inverse()} times the right {learned}{penalty}"
     if what in ("cross", "divergence", "product"):
         if scaling.is_zero:
             return nothing
-        if scaling.kappa < 0:
+        if scaling.prefactor < 0:
             times = "its negative" if str(scaling) == "-1" else f"{scaling} times it"
             return f"the minimiser is not the {learned} but {times}{penalty}"
         return f"what is learned is {scaling} times the right {learned}{penalty}"
     if what == "penalty":
-        if scaling.kappa < 0:
+        if scaling.prefactor < 0:
             return "the penalty rewards what it should punish: the loss can be unbounded below"
         return ("without the penalty the estimate is not smoothed" if scaling.is_zero else
                 f"the penalty acts with {scaling} times the strength that was asked for")

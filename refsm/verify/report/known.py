@@ -75,12 +75,12 @@ def factor_in_words(objective: str, factor: Scaling) -> str:
     """
     words = []
     factor, pieces = _unbiased(factor)
-    if factor.kappa == 2 and OBJECTIVES[objective].learned == "score":
+    if factor.prefactor == 2 and OBJECTIVES[objective].learned == "score":
         words.append("without the 1/2")
-    elif factor.kappa == 0.5 and objective == "dae":
+    elif factor.prefactor == 0.5 and objective == "dae":
         words.append("with a 1/2")
-    elif factor.kappa != 1:
-        words.append(f"multiplied by {Scaling(factor.kappa)}")
+    elif factor.prefactor != 1:
+        words.append(f"multiplied by {Scaling(factor.prefactor)}")
     for name, power in factor.powers:
         weight = f"weighted by {Scaling(1.0, ((name, power),))}"
         words.append(_PIECES.get((name, power)) or weight)
@@ -96,7 +96,7 @@ def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:
     if name.endswith("- 1") and (size, -power) in factor.powers:
         over, under = (size, f"{size} - 1") if power > 0 else (f"{size} - 1", size)
         powers = tuple(p for p in factor.powers if p != (size, -power))
-        return Scaling(factor.kappa, powers), [f"divided by {over} in place of {under}"]
+        return Scaling(factor.prefactor, powers), [f"divided by {over} in place of {under}"]
     return factor, []
 
 
@@ -108,9 +108,9 @@ def scaling_in_words(scaling: Scaling) -> str:
     """
     if scaling.extra is None or scaling.extra[0] != "1 + sigma^2 / s^2":
         return str(scaling)
-    front, (_, power, s) = Scaling(scaling.kappa, scaling.powers), scaling.extra
+    front, (_, power, s) = Scaling(scaling.prefactor, scaling.powers), scaling.extra
     variance_alone = scaling.powers == (("sigma", 2.0),)
-    if power == -1 and variance_alone and abs(scaling.kappa * s**2 - 1) < 1e-6:
+    if power == -1 and variance_alone and abs(scaling.prefactor * s**2 - 1) < 1e-6:
         return f"sigma^2 / (sigma^2 + {s**2:.4g})"
     weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
     return f"{'' if front.is_one else f'{front} times '}{weight} with s = {s:.4g}"
@@ -182,7 +182,7 @@ def change_in_words(objective: str, change: Change) -> str:
     if str(scaling) == "-1":
         return f"the sign of {name}"
     pieces = [_PIECES.get(piece) for piece in scaling.powers]
-    if abs(scaling.kappa) == 1 and scaling.powers and all(pieces) and not scaling.extra:
-        sign = ", and the wrong sign" if scaling.kappa < 0 else ""
+    if abs(scaling.prefactor) == 1 and scaling.powers and all(pieces) and not scaling.extra:
+        sign = ", and the wrong sign" if scaling.prefactor < 0 else ""
         return f"{name} alone has {' and '.join(p for p in pieces if p)}{sign}"
     return f"{name} is multiplied by {words}"

@@ -69,7 +69,7 @@ def explained(objective: str, e: Explanation) -> str:
     extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
     if extra is not None:
         plain = not extra.powers and extra.extra is None
-        weight = f"{extra.kappa:.6g} " if plain else f"({scaling_in_words(extra)}) "
+        weight = f"{extra.prefactor:.6g} " if plain else f"({scaling_in_words(extra)}) "
     words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
     minus = another_function(e.mistakes)
     words += ["the sign of the whole" if minus and change.what == "loss"

@@ -8,8 +8,8 @@ Symbols
 
 Equations
     (1)  w = plain(group) u(sigma)
-    (2)  u = kappa sigma^p min(1, gamma sigma^2)
-    (3)  u = kappa sigma^p max(1, gamma sigma^2)
+    (2)  u = prefactor sigma^p min(1, gamma sigma^2)
+    (3)  u = prefactor sigma^p max(1, gamma sigma^2)
 
 Derivation
     (2)  with p = 2 it is min-SNR.  The loss of the predicted noise -sigma psi is sigma^2 times that
@@ -19,7 +19,7 @@ Derivation
          sigma^2 max(1, sigma^2).
 
 Conventions
-    Two thirds of the levels at least must agree with one kappa, and gamma must be a short number.
+    At least two thirds of the levels must agree with one prefactor; gamma is a short number.
 
 Sources
     Hang et al., Efficient diffusion training via min-SNR weighting strategy, ICCV 2023, for (2).
@@ -86,23 +86,23 @@ def _clipped(sigma: Array, u: Array) -> str:
     """The name of a clipped power of sigma, or ""."""
     for power, least in ((2, True), (0, True), (2, False), (0, False)):
         r = u / sigma**power
-        kappa = r[-1] if least else r[0]
-        flat = np.abs(r - kappa) <= SAME * kappa
-        gammas = r[~flat] / (kappa * sigma[~flat]**2)                         # (2), (3)
+        prefactor = r[-1] if least else r[0]
+        flat = np.abs(r - prefactor) <= SAME * prefactor
+        gammas = r[~flat] / (prefactor * sigma[~flat]**2)                         # (2), (3)
         if flat.sum() < 2 or not gammas.size or np.ptp(gammas) > SAME * gammas[0]:
             continue
         gamma = float(f"{gammas.mean():.2g}")
         beyond = (gamma * sigma[flat]**2 >= 1 - SAME if least else gamma * sigma[flat]**2 <= 1)
         if abs(gamma / gammas.mean() - 1) > SAME or not beyond.all():
             continue
-        return _in_words(kappa, power, gamma, least)
+        return _in_words(prefactor, power, gamma, least)
     return ""
 
 
-def _in_words(kappa: float, power: int, gamma: float, least: bool) -> str:
+def _in_words(prefactor: float, power: int, gamma: float, least: bool) -> str:
     """A clipped weight, and the name that it has."""
-    short = float(f"{kappa:.2g}")
-    front = f"{short if abs(short / kappa - 1) <= SAME else kappa:g}"
+    short = float(f"{prefactor:.2g}")
+    front = f"{short if abs(short / prefactor - 1) <= SAME else prefactor:g}"
     clip = f"{'min' if least else 'max'}(1, {'' if gamma == 1 else f'{gamma:g} '}sigma^2)"
     pieces = ["" if front == "1" else front, "sigma^2" if power == 2 else "", clip]
     name = {(2, True): f", which is min-SNR with gamma = {gamma:g}",

@@ -14,7 +14,7 @@ from refsm.verify.cases import Answer, cases
 
 CASE = cases("dsm", "prime")[0]          # 7 points, parameters W (6, 3), b (6,), c (3,)
 FORMS = (
-    "it must return a number, an array of one number a point, or a dict with value, per_sample "
+    "it must return a number, an array of one number per point, or a dict with value, per_sample "
     "and gradient")
 
 

@@ -263,6 +263,7 @@ def test_the_cpp_template_conforms_through_its_standard_input(cpp):
                 assert ask(program, case).value == pytest.approx(value(case), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_cpp_template_conforms_through_files(cpp, tmp_path):
     paths = export(list(cpp[1]), tmp_path / "prompts")
     answers = subprocess.run([cpp[0], *paths], capture_output=True, check=True)

@@ -26,6 +26,7 @@ def test_a_paper_value_by_hand():
     assert value(case) == (r * r).sum() / 8 == 3.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_thetas_of_a_cell_differ_enough_to_regress_on(objective):
     for model in model_names(objective):

@@ -71,6 +71,7 @@ def paths_of_W(way):
     return answered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("objective, model", [("dsm", "autoencoder"), ("ism", "tanh"),
                                               ("dae", "autoencoder"), ("pseudo", "boltzmann"),

@@ -119,6 +119,7 @@ def test_a_negative_weight_and_what_is_no_square_are_left_to_others():
     assert quadratic_form(ism, ism.reference, FLOAT64) is None
 
 
+@pytest.mark.slow
 def test_a_weight_of_its_own_can_be_declared():
     def loss(c):
         r = c.prediction(c.x_noisy) - c.noise

@@ -14,10 +14,10 @@ SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
 @pytest.mark.parametrize("noise", [1e-12, 1e-5])
 def test_all_945_conventions_are_told_apart(noise):
     rng = np.random.default_rng(1)
-    for kappa, a, b, c, e in itertools.product((0.5, 1, 2), (-4, -2, 0, 1, 2), (-1, 0, 1),
+    for prefactor, a, b, c, e in itertools.product((0.5, 1, 2), (-4, -2, 0, 1, 2), (-1, 0, 1),
                                                (-1, 0, 1), (-1, 0, 1)):
         scaling = Scaling(
-            kappa,
+            prefactor,
             tuple(
                 (name, float(p)) for name, p in (("sigma", a), ("d", b), ("n", c), ("M", e)) if p))
         values = np.array([scaling(group) for group in SIZES])
@@ -132,7 +132,7 @@ def test_a_variance_with_a_small_number_added_is_a_law(added):
     values = np.array([group["sigma"]**2 / (group["sigma"]**2 + added) for group in SIZES])
     scaling = fit_scaling(values, 1e-13 * values, SIZES)
     assert scaling.powers == (("sigma", 2.0),)
-    assert np.isclose(scaling.kappa * added, 1)
+    assert np.isclose(scaling.prefactor * added, 1)
     assert np.isclose(scaling.extra[2]**2, added)
 
 

@@ -37,6 +37,7 @@ def test_every_mistake_is_killed_by_two_cases_at_least(objective):
     assert len(kills) > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_right_answers_raise_no_alarm(objective):
     assert set(false_alarms(objective, [3, 1000])) == {None}

@@ -287,6 +287,7 @@ def student(rng, shape):
     return rng.standard_t(5, shape) / np.sqrt(5 / 3)                # variance 1, fourth moment 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise, like", [
     (shared, "one draw of noise for the whole batch"), (student, "another law of the noise"),
     (lambda rng, shape: np.sign(rng.standard_normal(shape)), "signs in place of normal noise")])
@@ -398,6 +399,7 @@ def noisy(case, rng):
     return ((case.score(y)**2).sum(axis=1) / 2 + case.score_divergence(y)).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective, implementation", [("pseudo", one_bit), ("ism", traced),
                                                        ("parzen_ism", noisy)])
 def test_what_has_a_known_expectation_can_be_verified_by_it(objective, implementation):
