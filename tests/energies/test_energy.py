@@ -477,7 +477,7 @@ SLOPE = np.array([0.3, -1.7, 2.0, 0.5, 1.1])
 def test_an_energy_of_ones_own_needs_no_more_than_its_quantities(rows, monkeypatch):
     monkeypatch.setattr("refsm.energies.energy.row_blocks", blocks_of(rows))
     model = Linear(SLOPE)
-    assert relative_gap(model.energy(X), -X @ SLOPE) < 1e-14      # another block, another order of sums
+    assert relative_gap(model.energy(X), -X @ SLOPE) < 1e-14        # another order of sums
     assert (model.score(X) == SLOPE).all()
     pulled = model.pullback(X, energy=X[:, 0], score=X**2)
     assert relative_gap(pulled.k, (X**2).sum(axis=0) - X[:, 0] @ X) < 1e-14
