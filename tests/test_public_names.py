@@ -18,6 +18,7 @@ x = np.ones((7, 3))
 model: refsm.Gaussian = refsm.Gaussian(np.zeros(3), np.eye(3))
 J = refsm.ImplicitScoreMatching(x)
 value: float = J.value(model)
+slope = J.gradient(model).precision
 corruption = refsm.GaussianCorruption(0.5)
 noisy = corruption.sample(x, np.random.default_rng(3))
 run = refsm.gradient_descent(refsm.DenoisingScoreMatching(x, noisy, corruption), model,
@@ -62,6 +63,7 @@ WRONG = {
     "run.modle": 'has no attribute "modle"',
     "refsm.ImplicitScoreMaching(x)": 'has no attribute "ImplicitScoreMaching"',
     "wrong: refsm.Parzen = run.model": "Incompatible types in assignment",
+    "J.gradient(model).W": 'has no attribute "W"',
 }
 
 

@@ -48,7 +48,7 @@ from refsm.energies.energy import Energy, EnergyAt
 from refsm.immutable import Immutable
 from refsm.quantities import QUANTITIES, shape_of
 from refsm.rows import row_blocks
-from refsm.typing import Array, ArrayLike, Map
+from refsm.typing import Array, ArrayLike, HasTheta, Map, Theta
 from refsm.zero import fill_zeros
 
 __all__ = ["LocalLoss", "Objective"]
@@ -216,11 +216,12 @@ class Objective(Immutable):
             total.add(result)
         return _number(total.total()[0])
 
-    def gradient(self, model: Any, *, map: Map = map) -> Any:
+    def gradient(self, model: HasTheta[Theta], *, map: Map = map) -> Theta:
         """d value / d theta, of the type of `model.theta`."""
         return self.value_and_gradient(model, map=map)[1]
 
-    def value_and_gradient(self, model: Any, *, map: Map = map) -> tuple[float, Any]:
+    def value_and_gradient(self, model: HasTheta[Theta], *,
+                           map: Map = map) -> tuple[float, Theta]:
         """The value and its gradient, from one pass over the points."""
         total = sums.PairwiseSum()
         for result in results_in_order(_value_and_gradient, model, self.blocks(model), map):
