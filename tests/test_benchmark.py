@@ -32,6 +32,7 @@ def test_every_energy_and_objective_is_in_the_report(without_rivals, capsys):
     assert len(re.findall(r"^\d+/\d+ ", err, re.M)) == len(report["rows"])
 
 
+@pytest.mark.slow
 def test_the_tables_are_narrow_and_the_missing_are_named(without_rivals, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "here" / "picture.png"

@@ -72,6 +72,7 @@ def test_without_matplotlib_a_sentence_says_how_to_get_it(run, monkeypatch, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_matplotlib(), reason="needs Matplotlib")
 def test_a_picture_without_a_name_goes_to_the_folder_of_figures(run, tmp_path):
     assert "\npicture: figures/10_sample.png\n" in run("10_sample").replace("\\", "/")

@@ -51,6 +51,7 @@ def test_the_map_joins_boxes_that_exist():
     assert {room for *_, room in BOXES.values()} <= NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: f"{one.room} ({one.number})")
 def test_an_exercise_plants_a_mistake_that_a_checker_sees(exercise):
     found = seen(exercise)

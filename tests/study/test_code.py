@@ -12,6 +12,7 @@ def text(lines):
     return [html.unescape(re.sub(r"<[^>]*>", "", line)) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", rooms(), ids=lambda one: one.name)
 def test_without_its_tags_the_page_is_the_file(of):
     assert text(highlighted(of.source)) == of.source.splitlines()

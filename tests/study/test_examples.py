@@ -28,6 +28,7 @@ def test_the_score_behind_its_line_is_the_score():
     np.testing.assert_array_equal(found[of.lines_of(4)[0]][1][0], model.score(X))
 
 
+@pytest.mark.slow
 def test_every_example_is_of_a_room_that_exists():
     assert set(EXAMPLES) <= {one.name for one in rooms()}
 

@@ -227,6 +227,7 @@ def test_a_planted_mistake_in_an_objective_makes_a_statement_fail(monkeypatch, r
     assert not all(s.holds for s in maker())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("room", "objective", "maker"), [
     (chain, "DenoisingScoreMatching", chain.denoising_chain),
     (chain, "ParzenExplicitScoreMatching", chain.denoising_chain),

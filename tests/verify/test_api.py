@@ -108,6 +108,7 @@ def test_what_cannot_be_read_is_refused(written):
         normal(written)
 
 
+@pytest.mark.slow
 def test_a_mistake_is_declared_by_its_identity_or_its_words():
     whole = lambda c: ((c.score(c.x)**2).sum(axis=1) / 2                    # noqa: E731
                        + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()
@@ -338,6 +339,7 @@ def own(f, slope):
                       "gradient": {b: slope(value(c)) * g for b, g in gradient(c).items()}}
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_loss_that_nothing_explains_is_compared_with_that_loss():
     strange, slope = (lambda v: np.sin(v) + np.log1p(v * v),           # noqa: E731
                       lambda v: np.cos(v) + 2 * v / (1 + v * v))
@@ -370,6 +372,7 @@ def test_gradients_of_differences_or_of_float32_are_right_to_single_precision(ob
     assert "1.0000001 times that of the value" in nearly.name
 
 
+@pytest.mark.slow
 def test_gradients_of_a_loss_with_weights_are_compared_with_those_weights():
     weighted = lambda c: {"value": np.exp(-c.sigma) * value(c), "gradient": {   # noqa: E731
         b: np.exp(-c.sigma) * g for b, g in gradient(c).items()}}
@@ -380,6 +383,7 @@ def test_gradients_of_a_loss_with_weights_are_compared_with_those_weights():
     assert other.verdict == "MISMATCH"
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_half_of_a_doubled_loss_is_the_references():
     half_of_two = verify(own(lambda v: 2 * v, lambda v: 1.0), "ism", gradient=True)
     assert half_of_two.gradient == ("the whole gradient is 1 / 2 times that of the value",)

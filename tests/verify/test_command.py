@@ -132,6 +132,7 @@ def test_the_command_that_reproduces_has_every_option(run):
     assert "refsm verify own_adapters:twice --objective dsm\n" in out
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_closed_changes_no_verdict(folder):
     words = ["-m", "refsm", "verify", "own_adapters:twice", "--objective", "dsm"]
     env = {**os.environ, "PYTHONPATH": ROOT}
@@ -421,6 +422,7 @@ def test_a_template_is_printed_and_runs(run, folder):
         "dsm") == "language must be one of numpy, torch, jax, julia, cpp, but it is 'rust'"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_mistake(folder):
     words = (
         f"{sys.executable} -m refsm template --lang cpp --objective all | true; exit "
@@ -492,6 +494,7 @@ def outside(words, folder, **environment):
                           env={**kept, "PYTHONPATH": ROOT, **environment})
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_alone(folder):
     words = ["-m", "refsm", "verify",
              "own_adapters:dsm"]    # nothing is shown elsewhere: `run` has no terminal

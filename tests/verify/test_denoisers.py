@@ -49,6 +49,7 @@ def test_a_prediction_is_converted_from_the_score(kind):
         assert np.allclose(made[k:k + 1], converted, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_of_a_training_script_passes_and_its_mean_over_dimensions_is_named(kind):
     report = verify(lambda c: squares(residual(c)), "dsm", predicts=kind)

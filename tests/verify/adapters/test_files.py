@@ -73,6 +73,7 @@ def test_a_prompt_gives_back_every_bit_and_proves_it(objective, tmp_path):
                 assert read[group][name]["sha256"] == hashlib.sha256(numbers.tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_an_npz_of_prompts_holds_the_same(objective, tmp_path):
     (path,) = export([objective], tmp_path, format="npz")

@@ -245,6 +245,7 @@ def test_a_formula_that_is_left_out_is_not_replaced_by_another():
     assert diagnose(some, values, left_out=["square.norm"]).explanation is None
 
 
+@pytest.mark.slow
 def test_models_without_an_energy_and_given_arrays_are_diagnosed_too():
     for family, model in (("prime", "tanh"), ("prime", "gaussian"), ("prime", "mixture"), ("array",
                                                                                            None)):
@@ -260,6 +261,7 @@ def test_the_reference_comes_first_in_every_bank():
         for objective, model in (("dsm", "autoencoder"), ("ssm", None), ("ratio", "rbm")))
 
 
+@pytest.mark.slow
 def test_what_comes_next_is_never_the_explanation_with_a_term_more():
     table = Table(cases("ism", "prime", 5))
     for loss in single_mistakes("ism"):

@@ -12,6 +12,7 @@ from refsm.verify.diagnosis.selftest import false_alarms, judge, kill_table, sel
 from refsm.verify.diagnosis.wrong_losses import WrongLoss, double_mistake, single_mistakes
 
 
+@pytest.mark.slow
 def test_the_quick_self_test_passes():
     done = selftest(quick=True)
     assert done.passed

@@ -59,6 +59,7 @@ def uniform(rng, shape):
 # -- right ones ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("implementation, objective",
                          [(dsm, "dsm"), (dae, "dae"), (ssm, "ssm"),
                           (lambda case, rng: ssm(case, rng, gaussian), "ssm"),
@@ -301,6 +302,7 @@ def test_noise_of_the_same_mean_and_covariance_is_told_apart_by_its_variance(noi
     assert doubled.verdict == "MISMATCH"
 
 
+@pytest.mark.slow
 def test_directions_and_noise_that_the_batch_shares_are_named():
     both = [("ssm", lambda case, rng: ssm(case, rng, lambda rng, shape: np.broadcast_to(
                 np.sign(rng.standard_normal((1, *shape[1:]))), shape)), 60,

@@ -104,6 +104,7 @@ def test_single_precision_inside_is_noted():
     assert report.precision == "float32 somewhere inside"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong, name",
     [(lambda c: value(c) *
@@ -126,6 +127,7 @@ def test_what_follows_no_law_is_listed_by_what_decides_it(wrong, name):
     assert "float16" not in report.precision
 
 
+@pytest.mark.slow
 def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
     report = verify(lambda c: value(c) + 0.01 * (c.params["W"]**2).sum(), "ism")
     assert report.name == "a term too many: 0.01 |W|^2"
