@@ -75,7 +75,7 @@ def test_exact_rationals_come_back_exact(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.longdouble, complex])
 def test_other_precisions_come_back(dtype, tmp_path):
-    third = np.array(1, dtype=dtype) / 3
+    third = np.array([1], dtype=dtype) / 3
     model = refsm.AutoencoderEnergy(W * third, B, C, sigma=0.7)
     assert same(again(model, tmp_path).theta, model.theta)
     assert model.W.dtype == dtype

@@ -101,7 +101,9 @@ def test_the_velocity_vector_by_hand():
 def test_writing_makes_the_committed_files(tmp_path):
     paths = vectors.write(tmp_path)
     assert [path.name for path in paths] == [f"{name}.json" for name in OBJECTIVES]
-    assert (tmp_path / "mpf.json").read_text() == (FOLDER / "mpf.json").read_text()
+    for path in paths:
+        committed = (FOLDER / path.name).read_text()
+        assert without_numbers(path.read_text()) == without_numbers(committed)
 
 
 CPP = r"""
