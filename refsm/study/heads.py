@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import refsm
@@ -166,9 +166,10 @@ def room(name: str) -> Room:
     return Room((exact or paths)[0])
 
 
-def rooms() -> list[Room]:
-    """Every file of the package that has a docstring, in the order of their names."""
-    return [Room(path) for path in _paths()]
+@cache
+def rooms() -> tuple[Room, ...]:
+    """Every file of the package that has a docstring, in the order of their names; read once."""
+    return tuple(Room(path) for path in _paths())
 
 
 def _paths() -> list[pathlib.Path]:
