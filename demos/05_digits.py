@@ -90,8 +90,9 @@ error = {name: ((estimate - held_out) ** 2).mean() for name, estimate in denoise
 error_train = {name: ((denoise(train_noisy) - train) ** 2).mean()
                for name, denoise in DENOISERS.items()}
 
-print(f"J_DSM from {learned[0]:.1f} to {learned[-1]:.1f} in {sum(run.steps for run in runs)} "
-      f"steps of L-BFGS, m = {m}, sigma = {sigma}")
+if len(learned):                                 # not interrupted before the first step
+    print(f"J_DSM from {learned[0]:.1f} to {learned[-1]:.1f} in {sum(run.steps for run in runs)} "
+          f"steps of L-BFGS, m = {m}, sigma = {sigma}")
 print("mean squared error of a pixel against the clean digit:")
 table(["denoised by", "training digits", "held-out digits", "of the noise removed"],
       [[name, f"{error_train[name]:.5f}", f"{value:.5f}", f"{1 - value / error['nothing']:.1%}"]

@@ -25,7 +25,7 @@ from refsm.typing import Array, Map
 
 __all__ = ["Block", "mapped", "results_in_order", "GROUP"]
 
-GROUP = 32               # blocks that a map is given at once: several for each core of a machine
+GROUP = 8                # blocks that a map is given at once: several for each core of a machine
 
 
 class Block:

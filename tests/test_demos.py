@@ -97,11 +97,11 @@ def test_ctrl_c_in_a_loop_leaves_what_is_done(run, monkeypatch, name):
 def test_ctrl_c_in_a_descent_leaves_what_is_done(run, monkeypatch, name):
     calls, evaluate = [], Objective.value_and_gradient
 
-    def interrupted(self, model):
+    def interrupted(self, model, **given):
         calls.append(model)
         if len(calls) == 7:
             signal.raise_signal(signal.SIGINT)
-        return evaluate(self, model)
+        return evaluate(self, model, **given)
 
     monkeypatch.setattr(Objective, "value_and_gradient", interrupted)
     assert "interrupted" in run(name)
