@@ -27,7 +27,7 @@
     stein             50              Stein's identity, and the kernel Stein discrepancy
     langevin_steps    52              the stationary density of Langevin steps
 
-[theorem 4] in the head of another file is statement 4 here.  `statement` says what a statement is
+[statement 4] in the head of another file is statement 4 here.  `statement` says what a statement is
 and how exact each kind is, and which bounds are computed and which chosen; `rounding` computes
 those of statement 1; `limits` has extrapolation and the complex step; `setting` is what the
 statements on data are evaluated with, `rationals` the exact numbers.

@@ -1,7 +1,7 @@
 """How far rounding can move the denoising losses and their gradients: a running error analysis.
 
 Every computed quantity is carried with a bound on its error, in the order of the computation.  The
-bounds hold for any order of summation, so they cover both computations of theorem 1, and twice the
+bounds hold for any order of summation, so they cover both sides of statement 1, and twice the
 bound covers the gap between them.
 
 Symbols

@@ -145,6 +145,8 @@ def _weights(kind: str) -> list[tuple[str, str, Weight]]:
     seen: set[tuple[float, ...]] = {(1.0, 1.0, 1.0)}
     out = []
     for row in WEIGHTS:
+        if kind == "clean" and row[0].startswith("min-snr-noise"):
+            continue            # 1 but where sigma is small; the clean loss is negligible there
         alpha, sigma = np.ones(3) if kind == "edm" else np.array([0.9, 0.7, 0.3]), [0.1, 0.6, 1.7]
         values = tuple(float(f"{value:.9g}") for value in row[2](alpha, np.array(sigma), 0.5))
         if values not in seen:
