@@ -11,7 +11,7 @@
 # constant, so it is smallest for the model whose score is nearest to that of q; for Gaussian
 # models that is the one with the mean and the variance of the points.
 #
-# It takes 1 second.
+# It takes 2 seconds.
 
 # %%
 import numpy as np
