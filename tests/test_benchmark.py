@@ -4,6 +4,7 @@ import re
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from demos.benchmark import __main__ as command
@@ -96,3 +97,14 @@ def test_a_rival_that_is_installed_finds_the_same_values(name):
             row = measure.measure(case, [F], 1, time.process_time)    # an error for another value
             assert row[name]["seconds"] > 0
             assert row[name]["form"] in row[name]["all"]
+            hidden = case.energy in ("autoencoder", "binary RBM")
+            assert (row[name]["products_seconds"] is not None) == hidden
+
+
+def test_the_products_of_a_rival_are_those_of_the_case():
+    F = type("F", (), {"array": staticmethod(np.float32), "finish": staticmethod(list)})
+    p = cases.problem(cases.Case("autoencoder", "sliced", 7, 3, 5))
+    for theirs, ours in zip(rivals.products_in(F, p)()[:5], p.bare()):
+        assert theirs.dtype == np.float32
+        assert np.allclose(theirs, ours, rtol=1e-5)            # a few roundings in float32
+    assert rivals.products_in(F, cases.problem(cases.Case("Parzen", "score", 7, 3, 0))) is None

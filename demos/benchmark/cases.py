@@ -90,13 +90,15 @@ def problem(case: Case) -> SimpleNamespace:
                            evaluate=evaluate, bare=products(case, x, x_noisy, model))
 
 
-def products(case: Case, x: np.ndarray, x_noisy: np.ndarray, model: Any) -> Callable[[], Any]:
+def products(case: Case, x: np.ndarray, x_noisy: np.ndarray, model: Any,
+             array: Callable[[np.ndarray], Any] = np.asarray) -> Callable[[], Any]:
     """The bare products of a case: to the activations, to the score, and the three backward.
 
-    More where the objective needs more.
+    More where the objective needs more.  `array` makes a framework's arrays of those of a model
+    with hidden units, so that the same products run in its own BLAS.
     """
     if case.energy in (*HIDDEN, "binary RBM"):
-        W, h = model.W, np.zeros((case.n, case.m))
+        x, x_noisy, W, h = map(array, (x, x_noisy, model.W, np.zeros((case.n, case.m))))
         forth, back = (lambda y: y @ W.T), (lambda y: h.T @ y)
         if case.energy == "binary RBM":
             return lambda: (forth(x), back(x), back(x))                   # a; A'x, s'g

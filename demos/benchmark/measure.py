@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from demos.benchmark.cases import Case, problem
-from demos.benchmark.rivals import chunk_of, contestants
+from demos.benchmark.rivals import chunk_of, contestants, products_in
 
 PATIENCE = 10.0      # seconds of a rival's evaluation, beyond which its first points stand for all
 
@@ -65,6 +65,9 @@ def measure(case: Case, frameworks: list[Any], rounds: int, clock: Clock) -> dic
             raise ArithmeticError(f"{name} ({form}) must find {value} for {case}, "
                                   f"but it found {float(found[0])}")
         runs[name, form] = lambda run=run: run(case.n)
+    for F in frameworks:
+        if bare := products_in(F, p):
+            runs["products", F.name] = bare
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
@@ -77,7 +80,8 @@ def measure(case: Case, frameworks: list[Any], rounds: int, clock: Clock) -> dic
         if own:
             best = min(own, key=own.__getitem__)
             row[F.name] = {"seconds": own[best], "form": best, "all": own,
-                           "estimated": (F.name, best) in estimated}
+                           "estimated": (F.name, best) in estimated,
+                           "products_seconds": median.get(("products", F.name))}
     return row
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.benchmark.cases import Case
+from demos.benchmark.cases import HIDDEN, Case, products
 from demos.benchmark.losses import loss_of
 
 CHUNK = 2**24        # numbers in the d arrays per point that a trace by autodiff needs at a time
@@ -39,6 +39,14 @@ def contestants(p: SimpleNamespace, frameworks: list[Any]) -> Iterator[tuple[str
             traces = p.case.objective in ("implicit", "regularized")
             for form in F.forms if traces else ["autodiff", "written out"]:
                 yield F.name, form, F.rival(p.case, form, p.model.theta, p.x, p.x_noisy, p.v)
+
+
+def products_in(F: Any, p: SimpleNamespace) -> Callable[[], Any] | None:
+    """The bare products of a case in the framework's own BLAS; for models with hidden units."""
+    if p.case.energy not in (*HIDDEN, "binary RBM"):
+        return None
+    bare = products(p.case, p.x, p.x_noisy, p.model, F.array)
+    return lambda: F.finish(bare())
 
 
 def torch_framework() -> Any:
@@ -105,7 +113,7 @@ def torch_framework() -> Any:
         name="torch", version=torch.__version__, sigmoid=torch.sigmoid, exp=torch.exp,
         softplus=lambda a: torch.nn.functional.softplus(a, threshold=50),
         eye=lambda d: torch.eye(d, dtype=torch.float64), gradient_of=gradient_of, jvp=jvp,
-        diagonal=diagonal, rival=rival, parzen=parzen,
+        diagonal=diagonal, rival=rival, parzen=parzen, array=torch.tensor, finish=lambda done: done,
         forms=["autodiff, loop", "written out, loop", "written out, vmap"])
     return F
 
@@ -152,6 +160,7 @@ def jax_framework() -> Any:
         name="jax", version=jax.__version__, softplus=jax.nn.softplus, sigmoid=jax.nn.sigmoid,
         exp=jax.numpy.exp, eye=jax.numpy.eye, diagonal=diagonal, rival=rival, parzen=parzen,
         gradient_of=lambda f: jax.grad(lambda y: f(y).sum()),
-        jvp=lambda score, x, v: jax.jvp(score, (x,), (v,)),
+        jvp=lambda score, x, v: jax.jvp(score, (x,), (v,)), array=jax.numpy.asarray,
+        finish=jax.block_until_ready,
         forms=["autodiff, vmap", "written out, vmap"])
     return F

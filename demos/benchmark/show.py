@@ -33,6 +33,10 @@ def show(report: dict[str, Any]) -> None:
             "-" if row["peak_MB"] is None else f"{row['peak_MB']:.0f}"] for row in report["rows"]])
     print()
     for name in report["rivals"]:
+        print(f"the products themselves in the BLAS of {name}, denoising:", ", ".join(
+            f"{row[name]['products_seconds'] / row['products_seconds']:.2f}"
+            f" at {row['n']} x {row['d']} x {row['m']}" for row in report["rows"]
+            if row["energy"] == "autoencoder" and row["objective"] == "denoising" and name in row))
         for objectives in FAMILIES:
             times = [row[name]["seconds"] / row["refsm_seconds"] for row in report["rows"]
                      if name in row and row["objective"] in objectives]
