@@ -491,3 +491,10 @@ def test_rows_that_select_nothing_are_refused_in_one_sentence(rows, sentence):
         ImplicitScoreMatching(data()[0]).take(rows)
     with pytest.raises(ValueError, match=f"^{sentence}"):
         StreamedObjective([ImplicitScoreMatching(data()[0])]).take(rows)
+
+
+def test_a_slice_of_equal_weights_is_still_one_number_in_memory():
+    """A block of a million points then needs no weights of its own."""
+    part = ImplicitScoreMatching(data()[0]).take(slice(2, 5))
+    assert part.weights.tolist() == [1 / N] * 3
+    assert part.weights.strides == (0,)
