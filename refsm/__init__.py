@@ -19,8 +19,8 @@ In the order of study (`python -m pydoc refsm.ROOM` shows the head of a room):
     objectives.ratio_matching          and the objectives that read them
 
 Around them: corruption (noise), directions, expectations and enumeration (exact sums), checks
-(derivatives), descent (fits), sampling, theorems (every statement, executable), and
-verify (another implementation against this one).
+(derivatives), fit (descent, minimum), sampling, theorems (every statement, executable), and verify
+(another implementation against this one).
 
 `refsm.verify` is a package and can be called: refsm.verify(implementation, objective).
 Names are loaded when first used.
@@ -59,7 +59,6 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.corruption import ScaledCorruption as ScaledCorruption
     from refsm.denoiser import tweedie as tweedie
     from refsm.denoiser import tweedie_covariance as tweedie_covariance
-    from refsm.descent import gradient_descent as gradient_descent
     from refsm.energies.autoencoder import AutoencoderEnergy as AutoencoderEnergy
     from refsm.energies.bernoulli_rbm import BernoulliRBM as BernoulliRBM
     from refsm.energies.boltzmann_machine import BoltzmannMachine as BoltzmannMachine
@@ -72,10 +71,14 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.energies.mixture import GaussianMixture as GaussianMixture
     from refsm.energies.parzen import Parzen as Parzen
     from refsm.energies.polynomial import PolynomialEnergy as PolynomialEnergy
+    from refsm.fit.descent import gradient_descent as gradient_descent
+    from refsm.fit.minimization import minimize as minimize
+    from refsm.fit.run_record import Descent as Descent
+    from refsm.fit.run_record import DescentError as DescentError
+    from refsm.fit.run_record import DescentInterrupted as DescentInterrupted
     from refsm.flow import probability_flow as probability_flow
     from refsm.gibbs_sampling import block_gibbs as block_gibbs
     from refsm.gibbs_sampling import gibbs as gibbs
-    from refsm.minimization import minimize as minimize
     from refsm.objectives.denoising import DenoisingScoreMatching as DenoisingScoreMatching
     from refsm.objectives.denoising_autoencoder import (
         DenoisingAutoencoderLoss as DenoisingAutoencoderLoss)
@@ -96,9 +99,6 @@ if TYPE_CHECKING:        # for type checkers; the table below loads the same nam
     from refsm.objectives.score_matching import RegularizedScoreMatching as RegularizedScoreMatching
     from refsm.objectives.sliced import SlicedScoreMatching as SlicedScoreMatching
     from refsm.objectives.streamed import StreamedObjective as StreamedObjective
-    from refsm.run_record import Descent as Descent
-    from refsm.run_record import DescentError as DescentError
-    from refsm.run_record import DescentInterrupted as DescentInterrupted
     from refsm.sampling import ascend_score as ascend_score
     from refsm.sampling import langevin as langevin
     from refsm.saving import load as load
@@ -111,7 +111,6 @@ _NAMES = {
     "corruption": ["CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",
                    "ScaledCorruption"],
     "denoiser": ["tweedie", "tweedie_covariance"],
-    "descent": ["gradient_descent"],
     "energies.autoencoder": ["AutoencoderEnergy"],
     "energies.bernoulli_rbm": ["BernoulliRBM"],
     "energies.boltzmann_machine": ["BoltzmannMachine"],
@@ -122,9 +121,11 @@ _NAMES = {
     "energies.mixture": ["GaussianMixture"],
     "energies.parzen": ["Parzen"],
     "energies.polynomial": ["PolynomialEnergy"],
+    "fit.descent": ["gradient_descent"],
+    "fit.minimization": ["minimize"],
+    "fit.run_record": ["Descent", "DescentError", "DescentInterrupted"],
     "flow": ["probability_flow"],
     "gibbs_sampling": ["block_gibbs", "gibbs"],
-    "minimization": ["minimize"],
     "objectives.denoising": ["DenoisingScoreMatching"],
     "objectives.denoising_autoencoder": ["DenoisingAutoencoderLoss"],
     "objectives.generalized": ["GeneralizedScoreMatching"],
@@ -140,7 +141,6 @@ _NAMES = {
                                   "RegularizedScoreMatching"],
     "objectives.sliced": ["SlicedScoreMatching"],
     "objectives.streamed": ["StreamedObjective"],
-    "run_record": ["Descent", "DescentError", "DescentInterrupted"],
     "sampling": ["ascend_score", "langevin"],
     "saving": ["load"],
     "verify": ["assert_conforms"],

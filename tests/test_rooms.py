@@ -22,9 +22,9 @@ def head(path):
 
 
 WITH_EQUATIONS = [path for path in ALL_ROOMS if re.search(r"^ {4}\(1\) ", head(path), re.M)]
-CALLERS = ("checks", "descent.py", "sampling.py", "scaling.py", "unbounded.py")
+CALLERS = ("checks/", "fit/descent", "fit/scaling", "fit/unbounded", "sampling")
 GLOSSARIES = [path for path in WITH_EQUATIONS           # those others speak of their caller's names
-              if path.relative_to(ROOT).parts[0] not in CALLERS]
+              if not path.relative_to(ROOT).as_posix().startswith(CALLERS)]
 HEADINGS = ["Symbols", "Equations", "Derivation", "Conventions", "Sources"]
 NOT_COMPUTED = re.compile(r"\[(definition|result|(statement|theorem)s? [\d, ]+)\]")
 ENTRY = re.compile(r" {4}((?:[A-Za-z]\w*)(?:, [A-Za-z]\w*)*) +"
@@ -225,8 +225,7 @@ FLOORS = [["typing", "zero", "rows", "immutable", "stable", "sums", "validation"
            "blocks"],
           ["energies", "corruption", "predictions", "schedules"],
           ["objectives", "directions", "denoiser"],
-          ["expectations", "closed_forms", "enumeration", "checks", "run_record", "barrier",
-           "fit_options", "newton", "scaling", "unbounded", "descent", "minimization", "sampling",
+          ["expectations", "closed_forms", "enumeration", "checks", "fit", "sampling",
            "gibbs_sampling", "annealed", "flow"],
           ["theorems"], ["verify"], ["study"], ["figures", "cli", "__main__"]]
 

@@ -52,8 +52,8 @@ flipped take the place of the score, and Z cancels in them too.""",
 A value with its gradient can be minimised, and a score can be followed. Energies that are linear in
 their parameters have their minimum in closed form; the others are descended. Langevin steps, the
 probability flow and Gibbs sweeps go from the score or the gaps to samples.""",
-            ("closed_forms", "descent", "minimization", "scaling", "barrier", "newton",
-             "unbounded", "sampling", "annealed", "flow", "gibbs_sampling")),
+            ("closed_forms", "fit/descent", "fit/minimization", "fit/scaling", "fit/barrier",
+             "fit/newton", "fit/unbounded", "sampling", "annealed", "flow", "gibbs_sampling")),
     Chapter("Proof", """\
 Nothing above has to be taken on trust. Derivatives are measured with an error bound, expectations
 are computed by quadrature or enumeration, and each statement is evaluated on both of its sides.""",

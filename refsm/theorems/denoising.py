@@ -43,7 +43,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from refsm.activations import RATIONAL
-from refsm.descent import gradient_descent
+from refsm.fit.descent import gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.gaussian_bernoulli_rbm import GaussianBernoulliRBM
 from refsm.objectives.denoising import DenoisingScoreMatching

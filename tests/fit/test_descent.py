@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from bowls import Bowl, Theta, exact_bowl, float_bowl
 
-from refsm.descent import DescentError, DescentInterrupted, gradient_descent
+from refsm.fit.descent import DescentError, DescentInterrupted, gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian import Gaussian
 from refsm.energies.parzen import Parzen

@@ -2,8 +2,8 @@
 import numpy as np
 from bowls import float_bowl
 
-from refsm.newton import newton_step
-from refsm.scaling import Scaling
+from refsm.fit.newton import newton_step
+from refsm.fit.scaling import Scaling
 
 RNG = np.random.default_rng(6)
 A = RNG.standard_normal((3, 3))

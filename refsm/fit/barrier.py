@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsm.descent import REFUSALS, evaluated, finite
+from refsm.fit.descent import REFUSALS, evaluated, finite
 from refsm.typing import Array
 
 __all__ = ["Barrier", "Point"]

@@ -2,7 +2,7 @@
 import numpy as np
 from bowls import float_bowl
 
-from refsm.barrier import Barrier
+from refsm.fit.barrier import Barrier
 
 
 def made():

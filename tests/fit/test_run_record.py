@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from refsm import run_record
-from refsm.run_record import (Descent, DescentError, DescentInterrupted, Ended, History, Progress,
-                              RunRecord)
+from refsm.fit import run_record
+from refsm.fit.run_record import (Descent, DescentError, DescentInterrupted, Ended, History,
+                                  Progress, RunRecord)
 
 
 @pytest.fixture

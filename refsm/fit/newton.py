@@ -30,7 +30,7 @@ from typing import Callable
 
 import numpy as np
 
-from refsm.scaling import Scaling, hessian_along
+from refsm.fit.scaling import Scaling, hessian_along
 from refsm.typing import Array
 
 __all__ = ["newton_step"]

@@ -4,8 +4,8 @@ import pytest
 from bowls import float_bowl
 
 import refsm
-from refsm import scaling
-from refsm.scaling import Scaling, hessian_along, parameter_scales
+from refsm.fit import scaling
+from refsm.fit.scaling import Scaling, hessian_along, parameter_scales
 
 N, D = 7, 3
 

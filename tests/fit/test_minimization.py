@@ -7,8 +7,8 @@ from scipy.linalg import solve_sylvester
 
 import refsm
 from refsm import data
-from refsm.descent import DescentError, DescentInterrupted
-from refsm.minimization import minimize
+from refsm.fit.descent import DescentError, DescentInterrupted
+from refsm.fit.minimization import minimize
 
 
 def clean(n=50):

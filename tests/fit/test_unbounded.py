@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from refsm import unbounded
-from refsm.unbounded import collapse, fall
+from refsm.fit import unbounded
+from refsm.fit.unbounded import collapse, fall
 
 START, ALONG = np.array([1.0]), [np.array([1.0])]
 

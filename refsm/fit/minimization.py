@@ -3,7 +3,7 @@
 Symbols
     J                the objective;  theta (N,) the parameters, as one vector
     g      (N,)      its gradient
-    D      (N,)      scales of the parameters;  size, h numbers: `refsm.scaling`
+    D      (N,)      scales of the parameters;  size, h numbers: `refsm.fit.scaling`
     s      (N,)      units of the parameters;  unit (number) that of the value
     f                the value that SciPy sees, at phi (N,), and its gradient
 
@@ -18,13 +18,13 @@ Derivation
               are powers of 2, so that (1) and (2) are exact.
 
 Method
-    Beyond the parameters that the energy takes a method meets a barrier (`refsm.barrier`).
+    Beyond the parameters that the energy takes a method meets a barrier (`refsm.fit.barrier`).
     L-BFGS-B runs in rounds of ROUND iterations; the scales are measured anew after each, because
     they change with theta (that of a mean is 1 / precision).  Where values agree to rounding,
-    Newton steps go on (`refsm.newton`) as long as each halves the scaled gradient.  A fit has
+    Newton steps go on (`refsm.fit.newton`) as long as each halves the scaled gradient.  A fit has
     converged where the scaled gradient is at most `tol`, the last Newton step was short (a long one
-    says that the minimum is far, perhaps at infinity), and `refsm.unbounded` finds no path on which
-    J falls without end.
+    says that the minimum is far, perhaps at infinity), and `refsm.fit.unbounded` finds no path on
+    which J falls without end.
 """
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from typing import Any, Iterator, TypeVar
 import numpy as np
 
 from refsm import validation
-from refsm.barrier import Barrier, Point
 from refsm.blocks import mapped
-from refsm.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair, evaluated,
-                           finite)
 from refsm.energies.parameters import Parametric
-from refsm.fit_options import box_of, checked_options
-from refsm.newton import newton_step
-from refsm.run_record import Callback, Descent, Ended, Progress, RunRecord
-from refsm.scaling import Scaling
+from refsm.fit.barrier import Barrier, Point
+from refsm.fit.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair, evaluated,
+                               finite)
+from refsm.fit.newton import newton_step
+from refsm.fit.options import box_of, checked_options
+from refsm.fit.run_record import Callback, Descent, Ended, Progress, RunRecord
+from refsm.fit.scaling import Scaling
+from refsm.fit.unbounded import collapse, fall
 from refsm.typing import Array, Map
-from refsm.unbounded import collapse, fall
 
 __all__ = ["minimize", "Minimum"]
 

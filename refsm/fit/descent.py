@@ -39,8 +39,8 @@ import numpy as np
 from refsm import validation
 from refsm.blocks import mapped
 from refsm.energies.parameters import Parametric
-from refsm.run_record import (Callback, Descent, DescentError, DescentInterrupted, Ended, Progress,
-                              RunRecord)
+from refsm.fit.run_record import (Callback, Descent, DescentError, DescentInterrupted, Ended,
+                                  Progress, RunRecord)
 from refsm.typing import Array, ArrayLike, Map
 
 __all__ = ["gradient_descent", "Differentiable", "Descent", "DescentError", "DescentInterrupted"]
