@@ -22,6 +22,11 @@ def decimals(a):
     return decimals_of(Decimal, a)
 
 
+def complex_step(f, x, u):
+    """The slope of an analytic function at x along u: Im f(x + i h u) / h."""
+    return np.imag(f(x + 1j * H * u)) / H
+
+
 def complex_gradient(f, x):
     """Gradient of an analytic scalar function of an array, entry by entry: Im f(x + i h) / h."""
     x = np.asarray(x, dtype=float)

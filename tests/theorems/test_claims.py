@@ -100,7 +100,9 @@ def test_two_units_of_one_slope_need_no_decoder_of_multiples():
 
 
 def test_sigma_inside_the_sigmoid_is_an_rbm_with_its_own_statement():
-    assert all(s.holds and s.how == "rounding" for s in parametrisation.sigma_inside())
+    made = parametrisation.sigma_inside()
+    assert all(s.holds for s in made)
+    assert {s.how for s in made} == {"rounding"}
 
 
 def test_cross_entropy_has_another_gradient_and_the_same_best_reconstruction():
