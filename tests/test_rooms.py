@@ -118,7 +118,7 @@ def test_the_symbols_of_the_glossary_are_identifiers_of_the_code(path):
 
 IN_ORDER = [ROOT / "energies" / f"{room}.py"         # in others a helper stands among the formulas
             for room in ("autoencoder", "bernoulli_rbm", "boltzmann_machine", "gaussian",
-                         "gaussian_bernoulli_rbm")]
+                         "gaussian_bernoulli_rbm", "mixture")]
 
 
 @pytest.mark.parametrize("path", IN_ORDER, ids=name)
