@@ -330,8 +330,8 @@ x = np.memmap(sys.argv[1], float, "r", shape=(int(sys.argv[2]), 64))
 model = refsm.AutoencoderEnergy(np.eye(64)[:63], np.zeros(63), np.zeros(64), sigma=0.37)
 with ThreadPoolExecutor(2) as pool:
     refsm.ImplicitScoreMatching(x).value_and_gradient(model, map=pool.map)
-print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])  # of this process alone:
-# ru_maxrss of a child begins at what its parent, the run of all tests, had when it started it
+# of this process alone: ru_maxrss of a child begins at what its parent, the run of all tests, had
+print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
 """
 
 
