@@ -3,6 +3,8 @@ from decimal import Context, Decimal, localcontext
 
 import numpy as np
 
+from refsm.quantities import QUANTITIES
+
 H = 1e-30      # the complex step has no subtraction, so it may be as small as one likes
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640629")
 
@@ -20,6 +22,11 @@ def decimals_of(f, a):
 def decimals(a):
     """The exact values of an array of floating-point numbers as decimals."""
     return decimals_of(Decimal, a)
+
+
+def complex_step(f, x, u):
+    """The slope of an analytic function at x along u: Im f(x + i h u) / h."""
+    return np.imag(f(x + 1j * H * u)) / H
 
 
 def complex_gradient(f, x):
@@ -67,15 +74,13 @@ def relative_gap(a, b):
 
 def paired(model, x, cotangents):
     """sum over points of <cotangent, local quantity>, from the public names of an energy."""
-    read = {"energy": model.energy, "score": model.score, "divergence": model.score_divergence,
-            "diagonal": model.score_jacobian_diagonal}
     out = 0
     for name, cotangent in cotangents.items():
         if name == "curvature":
             v, w = cotangent
             out = out + np.sum(model.score_curvature(x, v) * w)
         else:
-            out = out + np.sum(read[name](x) * cotangent)
+            out = out + np.sum(getattr(model, QUANTITIES[name].method)(x) * cotangent)
     return out
 
 
@@ -91,3 +96,25 @@ def pullback_gap(model, x, cotangents):
                block in zip(np.split(stepped, np.cumsum([block.size for block in model.theta])),
                             model.theta)]
     return max(relative_gap(left, right) for left, right in zip(pulled, stepped))
+
+
+def cotangents(n, d, M, seed=2):
+    """One on each local quantity at n points of d dimensions, along M directions."""
+    rng = np.random.default_rng(seed)
+    return {"energy": rng.normal(size=n), "score": rng.normal(size=(n, d)),
+            "divergence": rng.normal(size=n), "diagonal": rng.normal(size=(n, d)),
+            "curvature": (rng.normal(size=(n, M, d)), rng.normal(size=(n, M)))}
+
+
+def derivative_gaps(model, x, v):
+    """The relative gap of each local quantity from complex steps of the energy and the score."""
+    J = complex_jacobian(model.score, x)
+    found = model.score_jacobian(x)
+    return {"score": relative_gap(model.score(x), -complex_jacobian(model.energy, x)),
+            "jacobian": relative_gap(found, J),
+            "asymmetry": relative_gap(found, found.swapaxes(1, 2)),
+            "divergence": relative_gap(model.score_divergence(x), np.trace(J, axis1=1, axis2=2)),
+            "diagonal": relative_gap(model.score_jacobian_diagonal(x),
+                                     np.diagonal(J, axis1=1, axis2=2)),
+            "curvature": relative_gap(model.score_curvature(x, v),
+                                      np.einsum("nri,nik,nrk->nr", v, J, v))}

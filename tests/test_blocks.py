@@ -11,8 +11,8 @@ import refsm
 from refsm import blocks
 from refsm.blocks import GROUP, Block
 
-N, D, M, R = 211, 3, 5, 6        # points, dimensions, hidden units, directions
-ROWS = 3                         # of a block: 71 blocks, more than two groups
+N, D, M, R = 51, 3, 5, 6         # points, dimensions, hidden units, directions
+ROWS = 3                         # of a block: 17 blocks, more than two groups
 
 rng = np.random.default_rng(0)
 X, NOISY = rng.standard_normal((2, N, D))
@@ -30,7 +30,7 @@ def streamed(**weights):
     weights = weights.get("weights", np.full(N, 1 / N))
     return refsm.StreamedObjective(lambda: (
         refsm.ImplicitScoreMatching(X[rows], weights=weights[rows])
-        for rows in (slice(0, 7), slice(7, 100), slice(100, N))))
+        for rows in (slice(0, 7), slice(7, 20), slice(20, N))))
 
 
 MAKE = {
@@ -50,7 +50,7 @@ MAKE = {
     "streamed levels": (lambda **w: refsm.StreamedObjective([
         refsm.MultiLevelDenoising(X[rows], np.stack([NOISY[rows], X[rows] + 1]), LEVELS,
                                   level_weights=[2.0, 7.0], **{k: v[rows] for k, v in w.items()})
-        for rows in (slice(0, 50), slice(50, N))]), CORRUPTIBLE),
+        for rows in (slice(0, 30), slice(30, N))]), CORRUPTIBLE),
     "levels": (lambda **w: refsm.MultiLevelDenoising(X, np.stack([NOISY, X + 1]), LEVELS,
                                                      level_weights=[2.0, 7.0], **w), CORRUPTIBLE),
     "sequence": (lambda **w: refsm.MultiLevelDenoising(X, np.stack([NOISY, X + 1]), LEVELS,
@@ -330,8 +330,8 @@ x = np.memmap(sys.argv[1], float, "r", shape=(int(sys.argv[2]), 64))
 model = refsm.AutoencoderEnergy(np.eye(64)[:63], np.zeros(63), np.zeros(64), sigma=0.37)
 with ThreadPoolExecutor(2) as pool:
     refsm.ImplicitScoreMatching(x).value_and_gradient(model, map=pool.map)
-print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])  # of this process alone:
-# ru_maxrss of a child begins at what its parent, the run of all tests, had when it started it
+# of this process alone: ru_maxrss of a child begins at what its parent, the run of all tests, had
+print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
 """
 
 

@@ -2,35 +2,18 @@
 import tracemalloc
 from itertools import product
 
+import bits
 import numpy as np
 import pytest
+from bits import data, each_machine, rbm
 from oracles import complex_gradient, relative_gap
 
 from refsm.energies.bernoulli_rbm import BernoulliRBM
-from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.enumeration import (_all_points, binary_points, log_likelihood, log_likelihood_gradient,
                                log_partition, probabilities)
 
-n, d, m = 7, 5, 6
-
-
-def rbm(seed=0, d=d):
-    rng = np.random.default_rng(seed)
-    return BernoulliRBM(rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d))
-
-
-def boltzmann(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
-MODELS = pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
-
-
-def data(seed=1):
-    return np.random.default_rng(seed).integers(0, 2, size=(n, d)).astype(float)
+n, d = bits.N, bits.D
 
 
 def test_points_are_all_words_in_order():
@@ -41,7 +24,7 @@ def test_points_are_all_words_in_order():
     assert binary_points(d).dtype == float
 
 
-@MODELS
+@each_machine
 def test_partition_function_is_the_sum_over_all_points(model):
     Z = sum(np.exp(-model.energy([word])[0]) for word in product([0, 1], repeat=d))
     assert relative_gap(log_partition(model), np.log(Z)) < 1e-14
@@ -55,7 +38,7 @@ def test_partition_function_of_independent_units_in_closed_form():
     assert relative_gap(log_partition(BernoulliRBM(np.zeros((3, 17)), b, c)), exact) < 1e-14
 
 
-@MODELS
+@each_machine
 def test_probabilities_are_normalised_and_in_the_order_of_the_points(model):
     p = probabilities(model)
     weights = np.exp(-model.energy(binary_points(d)))
@@ -63,14 +46,14 @@ def test_probabilities_are_normalised_and_in_the_order_of_the_points(model):
     assert abs(p.sum() - 1) < 1e-14
 
 
-@MODELS
+@each_machine
 def test_log_likelihood_is_the_log_of_the_probability(model):
     rank = data() @ 2 ** np.arange(d)[::-1]
     assert relative_gap(log_likelihood(model, data()),
                         np.log(probabilities(model)[rank.astype(int)])) < 1e-14
 
 
-@MODELS
+@each_machine
 @pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
                          ids=["uniform", "given"])
 def test_likelihood_gradient_by_complex_steps(model, weights):
@@ -82,7 +65,7 @@ def test_likelihood_gradient_by_complex_steps(model, weights):
     assert relative_gap(model.ravel(gradient), stepped) < 1e-13
 
 
-@MODELS
+@each_machine
 def test_the_likelihood_is_stationary_where_the_model_is_the_data(model):
     gradient = log_likelihood_gradient(model, binary_points(d), probabilities(model))
     assert all(abs(block).max() < 1e-15 for block in gradient)

@@ -1,10 +1,12 @@
 """Gibbs sampling: every draw against conditionals by enumeration, and p stationary, exactly."""
+from functools import partial
+
+import bits
 import numpy as np
 import pytest
 from oracles import relative_gap
 
 from refsm.energies.bernoulli_rbm import BernoulliRBM
-from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.enumeration import binary_points, probabilities
 from refsm.gibbs_sampling import block_gibbs, gibbs
@@ -13,17 +15,7 @@ n, d, m = 7, 3, 5
 ALL = binary_points(d)
 
 
-def rbm(seed=0):
-    rng = np.random.default_rng(seed)
-    return BernoulliRBM(rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d))
-
-
-def boltzmann(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
+rbm, boltzmann = partial(bits.rbm, d=d, m=m), partial(bits.boltzmann, d=d)
 each_model = pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
 
 

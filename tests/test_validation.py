@@ -77,7 +77,8 @@ def test_formulas_with_an_exp_get_floats_for_rationals_and_every_other_array_as_
 def test_integers_beside_rationals_become_rationals():
     wide = validation.widen(np.array([[Fraction(1, 3)], [7], [np.int64(2)], [True]], dtype=object))
     assert wide.shape == (4, 1)
-    assert all(type(entry) is Fraction and type(entry.numerator) is int for entry in wide.ravel())
+    assert {type(entry) for entry in wide.ravel()} == {Fraction}
+    assert {type(entry.numerator) for entry in wide.ravel()} == {int}
     assert wide.ravel().tolist() == [Fraction(1, 3), 7, 2, 1]
 
 

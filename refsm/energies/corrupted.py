@@ -196,7 +196,7 @@ class CorruptedGaussian(Corrupted):
         alpha, B = self.alpha, self.B
         dmean_noisy, G = gradient
         dmean = alpha * dmean_noisy                                                  # (d,)  (6)
-        dP = _symmetric_part(alpha**2 * (B.T @ G @ B))                        # (d, d)  (7)
+        dP = _symmetric_part(alpha**2 * (B.T @ G @ B))                               # (d, d)  (7)
         return type(self.theta)(dmean, dP)
 
 

@@ -269,10 +269,12 @@ class GaussianMixtureAt(EnergyAt):
         self.model, self.x, self.v = model, x, v
         self.w, self.mu, self.R, self.P = model.weights, model.means, model.R, model.P
 
+    def energy(self) -> Array:
+        return -self.log_p                                               # (n,)  (1)
+
     @cached_property
-    def z(self) -> Array:
-        R_T = self.R.transpose(0, 2, 1)
-        return _times(self.mu - self.x[:, None, :], R_T)                 # (n, K, d)  (3)
+    def log_p(self) -> Array:
+        return log_sum_exp(self.ell)                                     # (n,)  (1)
 
     @cached_property
     def ell(self) -> Array:
@@ -281,8 +283,9 @@ class GaussianMixtureAt(EnergyAt):
         return log_w - row_dot(z, z) / 2 + log_R - d / 2 * np.log(2 * np.pi)     # (n, K)  (2)
 
     @cached_property
-    def log_p(self) -> Array:
-        return log_sum_exp(self.ell)                                     # (n,)
+    def z(self) -> Array:
+        R_T = self.R.transpose(0, 2, 1)
+        return _times(self.mu - self.x[:, None, :], R_T)                 # (n, K, d)  (3)
 
     @cached_property
     def r(self) -> Array:
@@ -299,9 +302,6 @@ class GaussianMixtureAt(EnergyAt):
     @cached_property
     def delta(self) -> Array:
         return self.s - self.psi[:, None, :]                             # (n, K, d)  (9)
-
-    def energy(self) -> Array:
-        return -self.log_p                                               # (n,)  (1)
 
     def score(self) -> Array:
         return self.psi
@@ -323,7 +323,7 @@ class GaussianMixtureAt(EnergyAt):
         v, r, delta, R = self.v, self.r[:, None, :], self.delta, self.R
         v_delta = v @ delta.transpose(0, 2, 1)                           # (n, M, K)
         R_v = np.tensordot(v, R, axes=(2, 2))                            # (n, M, K, d)
-        return row_dot(r, v_delta**2 - row_dot(R_v, R_v))                # (n, M)  (13), with (5)
+        return row_dot(r, v_delta**2 - row_dot(R_v, R_v))                # (n, M)  (13), P = R'R
 
     def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> MixtureTheta:

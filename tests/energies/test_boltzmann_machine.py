@@ -1,24 +1,16 @@
 """The visible Boltzmann machine: sums over pairs, gaps by flipping, the symmetric gradient."""
 from fractions import Fraction
 
+import bits
 import numpy as np
 import pytest
-from oracles import complex_gradient, relative_gap
+from bits import boltzmann, data
+from oracles import complex_gradient, paired, relative_gap
 
 from refsm.energies.boltzmann_machine import BoltzmannMachine, BoltzmannMachineTheta
 from refsm.objectives.pseudo_likelihood import PseudoLikelihood
 
-n, d = 7, 5
-
-
-def machine(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
-def data(seed=1):
-    return np.random.default_rng(seed).integers(0, 2, size=(n, d)).astype(float)
+n, d = bits.N, bits.D
 
 
 def exact(a):
@@ -27,14 +19,14 @@ def exact(a):
 
 
 def test_energy_is_minus_the_sum_over_pairs_that_are_both_on():
-    W, b = machine().theta
+    W, b = boltzmann().theta
     plain = [-sum(W[i, k] for i in range(d) for k in range(i) if row[i] == row[k] == 1)
              - sum(b[row == 1]) for row in data()]
-    assert relative_gap(machine().energy(data()), plain) < 1e-14
+    assert relative_gap(boltzmann().energy(data()), plain) < 1e-14
 
 
 def test_a_gap_is_the_energy_difference_of_a_flip_and_in_rationals_exactly():
-    model, x = BoltzmannMachine(*map(exact, machine().theta)), exact(data())
+    model, x = BoltzmannMachine(*map(exact, boltzmann().theta)), exact(data())
     for i in range(d):
         y = x.copy()
         y[:, i] = 1 - y[:, i]
@@ -44,18 +36,14 @@ def test_a_gap_is_the_energy_difference_of_a_flip_and_in_rationals_exactly():
 @pytest.mark.parametrize("names", [("energy",), ("gap",), ("energy", "gap")], ids="+".join)
 def test_the_ravelled_gradient_is_the_gradient_by_every_entry_of_the_vector(names):
     rng = np.random.default_rng(3)
-    model, x = machine(), data()
+    model, x = boltzmann(), data()
     cotangents = {name: value for name,
                   value in {"energy": rng.normal(size=n), "gap": rng.normal(size=(n, d))}.items()
                   if name in names}
 
-    def paired(vector):
-        moved = model.unravel(vector)
-        read = {"energy": moved.energy, "gap": moved.energy_gap}
-        return sum(np.sum(read[name](x) * cotangent) for name, cotangent in cotangents.items())
-
     pulled = model.pullback(x, **cotangents)
-    stepped = complex_gradient(paired, model.ravel())
+    stepped = complex_gradient(lambda vector: paired(model.unravel(vector), x, cotangents),
+                               model.ravel())
     assert relative_gap(pulled.W.ravel(), stepped[:d * d]) < 1e-13
     assert relative_gap(pulled.b, stepped[d * d:]) < 1e-13
     assert np.array_equal(pulled.W, pulled.W.T)
@@ -64,7 +52,7 @@ def test_the_ravelled_gradient_is_the_gradient_by_every_entry_of_the_vector(name
 
 def test_the_gradient_in_rationals_is_exact():
     """E is linear in theta: a step of 1 along one pair adds twice the entry of the gradient."""
-    model, x = BoltzmannMachine(*map(exact, machine().theta)), exact(data())
+    model, x = BoltzmannMachine(*map(exact, boltzmann().theta)), exact(data())
     e = exact(np.random.default_rng(4).normal(size=n))
     step = np.full((d, d), Fraction(0), dtype=object)
     step[1, 3] = step[3, 1] = Fraction(1)
@@ -74,14 +62,14 @@ def test_the_gradient_in_rationals_is_exact():
 
 
 def test_a_step_along_the_gradient_stays_symmetric():
-    model = machine()
+    model = boltzmann()
     G = PseudoLikelihood(data()).gradient(model)
     moved = model.with_theta(BoltzmannMachineTheta(model.W - 0.3 * G.W, model.b - 0.3 * G.b))
     assert PseudoLikelihood(data()).value(moved) < PseudoLikelihood(data()).value(model)
 
 
 def test_no_cotangent_pulls_back_to_zeros():
-    assert all(not block.any() for block in machine().pullback(data()))
+    assert all(not block.any() for block in boltzmann().pullback(data()))
 
 
 def test_the_projection_is_the_symmetric_part_without_the_diagonal():
@@ -94,10 +82,10 @@ def test_the_projection_is_the_symmetric_part_without_the_diagonal():
 
 
 def test_rounding_in_the_couplings_is_removed():
-    W = np.array(machine().W)
+    W = np.array(boltzmann().W)
     W[0, 1] *= 1 + 1e-15
     W[2, 2] = 1e-15
-    held = BoltzmannMachine(W, machine().b).W
+    held = BoltzmannMachine(W, boltzmann().b).W
     assert np.array_equal(held, held.T)
     assert not held.diagonal().any()
     assert W[2, 2] == 1e-15
@@ -119,18 +107,18 @@ def test_what_is_more_than_rounding_is_a_part_of_the_largest_coupling(i, k, said
 
 
 def test_large_couplings_are_finite():
-    model = BoltzmannMachine(1e8 * machine().W, machine().b)
+    model = BoltzmannMachine(1e8 * boltzmann().W, boltzmann().b)
     assert np.isfinite(model.energy_gap(data())).all()
 
 
 def test_theta_and_dimension():
-    assert isinstance(machine().theta, BoltzmannMachineTheta)
-    assert (machine().d, machine().width) == (d, d)
-    assert repr(machine()) == "BoltzmannMachine(W: (5, 5), b: (5,))"
+    assert isinstance(boltzmann().theta, BoltzmannMachineTheta)
+    assert (boltzmann().d, boltzmann().width) == (d, d)
+    assert repr(boltzmann()) == "BoltzmannMachine(W: (5, 5), b: (5,))"
 
 
 def test_wrong_parameters_and_points_are_refused_by_a_sentence():
-    W, b = machine().theta
+    W, b = boltzmann().theta
     with pytest.raises(ValueError, match=r"^W must be symmetric, but entry \(0, 2\) is 3.0 "
                                          r"and entry \(2, 0\) is 1.0$"):
         BoltzmannMachine([[0, 5, 3], [5, 0, 0], [1, 0, 0]], b[:3])
@@ -141,4 +129,4 @@ def test_wrong_parameters_and_points_are_refused_by_a_sentence():
     with pytest.raises(ValueError, match=r"b must have shape \(5,\), but its shape is \(3,\)"):
         BoltzmannMachine(W, b[:3])
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(0, 0\) is -1"):
-        machine().energy(-np.ones((n, d)))
+        boltzmann().energy(-np.ones((n, d)))

@@ -335,7 +335,7 @@ def test_memory_is_flat_in_points_and_centres(monkeypatch):
         return out
 
     for sigma in (SIGMA, 1e-6):
-        small, large = peak(600, 5100, sigma), peak(1200, 10200, sigma)
+        small, large = peak(600, 2100, sigma), peak(1200, 4200, sigma)
         assert large < 1.1 * small + 2**16
         assert large < 2**24
 

@@ -1,41 +1,18 @@
 """Minimum probability flow: by enumeration, detailed balance, complex steps, extremes."""
 import pickle
 
+import bits
 import numpy as np
 import pytest
+from bits import data, each_machine, flipped, rbm
 from oracles import complex_gradient, relative_gap
 
-from refsm.energies.bernoulli_rbm import BernoulliRBM
-from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.enumeration import binary_points, probabilities
 from refsm.objectives.minimum_probability_flow import MinimumProbabilityFlow
 
-n, d, m = 7, 5, 6
+n, d = bits.N, bits.D
 ALL = binary_points(d)
-
-
-def rbm(seed=0):
-    rng = np.random.default_rng(seed)
-    return BernoulliRBM(rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d))
-
-
-def boltzmann(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
-MODELS = pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
-
-
-def data(seed=1):
-    return np.random.default_rng(seed).integers(0, 2, size=(n, d)).astype(float)
-
-
-def flipped(p, i):
-    """The probabilities of all points with bit i flipped, the points in their order."""
-    return p[np.arange(2**d) ^ (1 << (d - 1 - i))]
 
 
 def rates(model):
@@ -49,18 +26,18 @@ def rates(model):
     return rate - np.diag(rate.sum(axis=0))
 
 
-@MODELS
+@each_machine
 def test_a_term_is_the_rate_at_which_the_process_leaves_a_point(model):
     leaving = -np.diag(rates(model))
     assert relative_gap(MinimumProbabilityFlow(ALL).per_sample(model), leaving) < 1e-13
 
 
-@MODELS
+@each_machine
 def test_the_model_is_stationary_under_its_process(model):
     assert np.abs(rates(model) @ probabilities(model)).max() < 1e-16 * 2**d
 
 
-@MODELS
+@each_machine
 def test_the_expected_loss_is_a_constant_of_the_data_and_a_sum_of_squares(model):
     q = np.random.default_rng(2).dirichlet(np.ones(2**d))
     p = probabilities(model)
@@ -73,7 +50,7 @@ def test_the_expected_loss_is_a_constant_of_the_data_and_a_sum_of_squares(model)
     assert abs(constant + squares - value) < 1e-13 * value
 
 
-@MODELS
+@each_machine
 def test_the_gradient_vanishes_where_the_model_is_the_data(model):
     gradient = MinimumProbabilityFlow(ALL, weights=probabilities(model)).gradient(model)
     assert max(abs(block).max() for block in gradient) < 1e-15
@@ -81,13 +58,13 @@ def test_the_gradient_vanishes_where_the_model_is_the_data(model):
     assert max(abs(block).max() for block in elsewhere) > 1e-2
 
 
-@MODELS
+@each_machine
 def test_a_model_without_structure_costs_one_for_each_bit(model):
     flat = model.unravel(0 * model.ravel())
     assert MinimumProbabilityFlow(data()).per_sample(flat).tolist() == [d] * n
 
 
-@MODELS
+@each_machine
 @pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
                          ids=["uniform", "given"])
 def test_gradient_by_complex_steps(model, weights):

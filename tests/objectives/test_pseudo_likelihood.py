@@ -1,31 +1,17 @@
 """Pseudo-likelihood: exact conditionals by enumeration, its minimum, its gradient."""
+import bits
 import numpy as np
 import pytest
+from bits import data, each_machine
 from oracles import complex_gradient, relative_gap
 
 from refsm.energies.bernoulli_rbm import BernoulliRBM
-from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.enumeration import binary_points, log_likelihood, probabilities
 from refsm.objectives.pseudo_likelihood import PseudoLikelihood
 
-n, d, m = 7, 5, 6
+n, d, m = bits.N, bits.D, bits.M
 ALL = binary_points(d)
-
-
-def rbm(seed=0):
-    rng = np.random.default_rng(seed)
-    return BernoulliRBM(rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d))
-
-
-def boltzmann(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
-def data(seed=1):
-    return np.random.default_rng(seed).integers(0, 2, size=(n, d)).astype(float)
 
 
 def conditionals(p):
@@ -34,13 +20,13 @@ def conditionals(p):
     return np.stack([(joint / joint.sum(axis=i, keepdims=True)).ravel() for i in range(d)], axis=1)
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 def test_a_term_is_minus_the_sum_of_the_log_conditionals(model):
     plain = -np.log(conditionals(probabilities(model))).sum(axis=1)
     assert relative_gap(PseudoLikelihood(ALL).per_sample(model), plain) < 1e-13
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 def test_expected_loss_is_divergences_plus_entropies_of_the_conditionals(model):
     q = np.random.default_rng(2).dirichlet(np.ones(2**d))
     of_q, of_p = conditionals(q), conditionals(probabilities(model))
@@ -49,7 +35,7 @@ def test_expected_loss_is_divergences_plus_entropies_of_the_conditionals(model):
         PseudoLikelihood(ALL, weights=q).value(model), sum(divergences + entropies)) < 1e-13
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 def test_the_gradient_vanishes_where_the_model_is_the_data(model):
     gradient = PseudoLikelihood(ALL, weights=probabilities(model)).gradient(model)
     assert all(abs(block).max() < 1e-15 for block in gradient)
@@ -61,7 +47,7 @@ def test_with_independent_units_it_is_minus_the_log_likelihood():
                         -log_likelihood(model, data())) < 1e-14
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 @pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
                          ids=["uniform", "given"])
 def test_gradient_by_complex_steps(model, weights):

@@ -1,38 +1,18 @@
 """Ratio matching: statement 9 by enumeration of all points, its minimum, its gradient."""
 import pickle
 
+import bits
 import numpy as np
 import pytest
+from bits import boltzmann, data, each_machine, flipped, rbm
 from oracles import complex_gradient, relative_gap
 
-from refsm.energies.bernoulli_rbm import BernoulliRBM
-from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.enumeration import binary_points, probabilities
 from refsm.objectives.ratio_matching import RatioMatching
 
-n, d, m = 7, 5, 6
+n, d = bits.N, bits.D
 ALL = binary_points(d)
-
-
-def rbm(seed=0):
-    rng = np.random.default_rng(seed)
-    return BernoulliRBM(rng.normal(size=(m, d)), rng.normal(size=m), rng.normal(size=d))
-
-
-def boltzmann(seed=0):
-    rng = np.random.default_rng(seed)
-    W = np.triu(rng.normal(size=(d, d)), k=1)
-    return BoltzmannMachine(W + W.T, rng.normal(size=d))
-
-
-def data(seed=1):
-    return np.random.default_rng(seed).integers(0, 2, size=(n, d)).astype(float)
-
-
-def flipped(p, i):
-    """The probabilities of all points with bit i flipped, the points in their order."""
-    return p[np.arange(2**d) ^ (1 << (d - 1 - i))]
 
 
 def squeeze(u):
@@ -75,7 +55,7 @@ def test_points_without_probability_do_no_harm():
     assert abs(left - (value - constant)) < 1e-13 * value
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 def test_the_gradient_vanishes_where_the_model_is_the_data(model):
     gradient = RatioMatching(ALL, weights=probabilities(model)).gradient(model)
     assert all(abs(block).max() < 1e-15 for block in gradient)
@@ -88,13 +68,13 @@ def test_a_term_is_the_sum_of_squared_probabilities_of_the_bits_that_are_not_the
     assert relative_gap(RatioMatching(ALL).per_sample(model), plain) < 1e-13
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 def test_a_model_without_structure_costs_a_quarter_a_bit(model):
     flat = model.unravel(0 * model.ravel())
     assert RatioMatching(data()).per_sample(flat).tolist() == [d / 4] * n
 
 
-@pytest.mark.parametrize("model", [rbm(), boltzmann()], ids=["rbm", "boltzmann"])
+@each_machine
 @pytest.mark.parametrize("weights", [None, np.random.default_rng(3).normal(size=n)],
                          ids=["uniform", "given"])
 def test_gradient_by_complex_steps(model, weights):

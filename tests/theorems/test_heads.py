@@ -3,6 +3,7 @@ import importlib
 import re
 
 import pytest
+from computations import statements
 
 from refsm import theorems
 from refsm.theorems.setting import Setting
@@ -40,10 +41,9 @@ def test_each_statement_of_a_head_is_derived(room):
     assert stated - finite <= derived
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("room", [room for room in OWN if room not in ("denoising", "gaussian")])
 def test_the_code_makes_the_statements_of_the_head(room):
-    made = {s.number for make in ROOMS[room].MAKERS for s in make()}
+    made = {s.number for s in statements(ROOMS[room])}
     assert made == numbers_of(section(ROOMS[room].__doc__, "Statements"))
 
 

@@ -1,8 +1,8 @@
 """The page of statements: within its width, ascending, the worst of each name, its symbols."""
-import importlib
 import re
 
 import pytest
+from computations import MODULES, statements
 
 from refsm import theorems
 from refsm.theorems import page
@@ -80,7 +80,7 @@ def test_no_line_is_wider_than_the_page(width):
 def test_no_line_of_the_real_statements_is_too_wide_for_a_terminal_of_eighty():
     from refsm.theorems import conditions, decoder
     for room in (conditions, decoder):
-        made = [s for make in room.MAKERS for s in make()]
+        made = statements(room)
         for width in (100, 80):
             assert max(map(len, page.group_text(room.GROUP, made, width).splitlines())) <= width
 
@@ -135,12 +135,10 @@ def undefined(room):
     """Symbols in the names of a room's statements that neither the legend nor its group defines."""
     there = " ".join([*page.SYMBOLS, *page.SYMBOLS.values(), *theorems.letters()[room.GROUP]])
     defined = set(SYMBOL.findall(there))
-    names = {s.name for make in room.MAKERS for s in make()}
+    names = {s.name for s in statements(room)}
     return {symbol for name in names for symbol in SYMBOL.findall(name)} - defined
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("room", [room for room in theorems.ROOMS
-                                  if importlib.import_module(f"refsm.theorems.{room}").MAKERS])
+@pytest.mark.parametrize("room", MODULES, ids=lambda room: room.GROUP)
 def test_every_symbol_of_a_statement_is_in_the_legend_or_under_its_group(room):
-    assert not undefined(importlib.import_module(f"refsm.theorems.{room}"))
+    assert not undefined(room)

@@ -1,10 +1,10 @@
 """Every statement holds, on the digits and on other data; a planted mistake makes one fail."""
 import collections
-import importlib
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from computations import MODULES, compared, statements
 
 import refsm
 from refsm import theorems
@@ -21,7 +21,14 @@ def setting(sigma=0.3, n=40, d=7, hidden=6, seed=0):
 
 @pytest.fixture(scope="module")
 def made():
-    return theorems.all()
+    """What `theorems.all` gives; a function that needs no data is computed once in all tests."""
+    def once(room, maker):
+        return lambda: compared(room, maker)[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for room in MODULES:
+            patch.setattr(room, "MAKERS", [once(room, maker) for maker in room.MAKERS])
+        return theorems.all()
 
 
 def on_data(data, **settings):
@@ -50,16 +57,12 @@ def test_the_gaps_are_a_few_roundings_and_the_bounds_are_not_idle(made):
             assert s.bound <= 1e-8 * max(1.0, abs(s.left)), str(s)
 
 
-def rooms():
-    return [importlib.import_module(f"refsm.theorems.{room}") for room in theorems.ROOMS]
-
-
 def test_in_exact_rationals_the_gap_is_the_number_zero():
     few = [setting(n=5, d=3, hidden=4)]
-    exact = [s for room in rooms() for make in getattr(room, "EXACT", []) for s in make()]
-    exact += [
-        s for room in rooms() for make in getattr(room, "EXACT_ON_DATA", []) for s in make(few)
-    ]
+    exact = [s for room in MODULES for make in getattr(room, "EXACT", [])
+             for s in compared(room, make)[0]]
+    exact += [s for room in MODULES for make in getattr(room, "EXACT_ON_DATA", [])
+              for s in make(few)]
     assert {s.number for s in exact} >= {1, 7, 15, 21, 22, 23, 24, 32}
     assert {s.how for s in exact} == {"exact"}
     assert all(isinstance(s.gap, Fraction) for s in exact)
@@ -78,14 +81,14 @@ def test_exact_adds_the_exact_statements_to_the_others(monkeypatch):
 
 
 def test_a_room_names_its_group_and_its_functions():
-    for room in rooms():
+    for room in MODULES:
         assert isinstance(room.GROUP, str)
         assert isinstance(room.MAKERS, list)
         assert {"GROUP", "MAKERS"} <= set(room.__all__)
 
 
 def test_statements_of_a_group_stand_in_rooms_that_follow_each_other():
-    groups = [room.GROUP for room in rooms()]
+    groups = [room.GROUP for room in MODULES]
     starts = [group for k, group in enumerate(groups) if k == 0 or groups[k - 1] != group]
     assert len(starts) == len(set(starts))
 
@@ -327,7 +330,7 @@ def test_a_wrong_denoiser_is_seen(monkeypatch):
 
 
 def test_what_differs_differs():
-    made = [s for maker in finite.MAKERS for s in maker()]
+    made = statements(finite)
     assert [s.how for s in made] == ["differs", "differs", "enumeration", "differs"]
     assert all(s.holds for s in made)
     assert abs(made[0].left - made[0].right) > 0.1

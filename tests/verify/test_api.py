@@ -403,7 +403,7 @@ def test_of_a_wrong_function_no_sum_is_said_to_be_right():
 
     assert verify(first_alone, "ssm").not_the_problem == ()
     two = verify(lambda c: ((c.score(c.x)**2).sum(axis=1) / 2
-                            + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean(), "ism")
+                            + c.score_jacobian_diagonal(c.x)[:, :2].sum(axis=1)).mean(), "ism")
     assert two.not_the_problem == ("|psi|^2 / 2: right in every case",)
 
 

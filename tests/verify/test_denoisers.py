@@ -149,9 +149,9 @@ PLANTED = {
         "the variance for sigma": lambda c: squares(
             c.score(c.x_noisy) + c.noise / c.sigma**2) / 2},
     "generalized": {
-        "the slope forgotten": lambda c: (c.h * c.score_diagonal(c.x)
+        "the slope forgotten": lambda c: (c.h * c.score_jacobian_diagonal(c.x)
                                           + c.h * c.score(c.x)**2 / 2).sum(axis=1),
-        "h squared": lambda c: (c.h_slope * c.score(c.x) + c.h * c.score_diagonal(c.x)
+        "h squared": lambda c: (c.h_slope * c.score(c.x) + c.h * c.score_jacobian_diagonal(c.x)
                                 + (c.h * c.score(c.x))**2 / 2).sum(axis=1)},
     "mpf": {
         "the 1/2 forgotten": lambda c: np.exp(-c.energy_gap(c.x)).sum(axis=1),

@@ -4,14 +4,15 @@ A case is an objective, a closed-form model with its parameters, data, ALL rando
 directions) and the hyper-parameters.  An implementation is a function of a case that returns a
 number (or an `Answer`, or a dict with the same keys).  In it, `case.x`, `case.x_noisy`,
 `case.noise`, `case.sigma`, `case.directions`, `case.strength` are arrays and numbers,
-`case.params["W"]` the parameters, and, for implementations in NumPy, these are functions of points
-(n, d):
+`case.params["W"]` the parameters.  For implementations in NumPy, the local quantities that the
+model has are functions of points (n, d); `refsm.quantities` has their names, shapes and meanings:
 
-    case.score(x) (n, d)           case.score_jacobian(x) (n, d, d)    case.energy(x) (n,)
-    case.score_divergence(x) (n,)  case.score_diagonal(x) (n, d)       case.energy_gap(x) (n, d)
-    case.score_curvature(x, v) (n, M)    case.reconstruct(x) (n, d), for the autoencoder alone
-    case.prediction(x_noisy) (n, d), where the network predicts noise, clean points, a velocity, a
-    flow or what EDM's network does; case.score(x, l) (n, d) at level l where there are several
+    case.energy(x)    case.score(x)    case.score_jacobian(x)    case.score_divergence(x)
+    case.score_jacobian_diagonal(x)    case.score_curvature(x, v)    case.energy_gap(x)
+
+and case.score(x, l) (n, d) at level l where there are several, case.reconstruct(x) (n, d) for the
+autoencoder alone, case.prediction(x_noisy) (n, d) where the network predicts noise, clean points, a
+velocity, a flow or what EDM's network does.
 
 To write a model again in another language, these lines are all of it (`refsm.verify.cases.models`
 says where they come from):
@@ -40,6 +41,7 @@ from typing import Any, Callable, Mapping
 
 import numpy as np
 
+from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 from refsm.verify.cases import models
 from refsm.verify.denoisers import linear_maps
@@ -117,12 +119,14 @@ class Case:
         return {name: checksum(a) for name, a in self.all_arrays.items()}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not {"arrays", "hyper"} <= set(self.__dict__):
+        if name.startswith("_") or not {"arrays", "hyper"} <= self.__dict__.keys():
             raise AttributeError(name)
-        functions = _functions(self)
-        for known in (self.arrays, self.hyper, functions):
+        for known in (self.arrays, self.hyper):                # before the functions are made
             if name in known:
                 return known[name]
+        functions = _functions(self)
+        if name in functions:
+            return functions[name]
         has = ", ".join([*self.arrays, *self.hyper, *functions])
         raise AttributeError(f"case {self.id} has no {name}; it has params "
                              f"({', '.join(self.theta) or 'none'}), {has}")
@@ -160,37 +164,22 @@ def checksum(a: Array) -> str:
 
 
 def _functions(case: Case) -> dict[str, Callable]:
-    """The model of a case as functions of points."""
+    """The model of a case as functions of points, named as the methods of an energy are."""
     model, theta, sigma = case.model, case.theta, case.hyper.get("sigma", 1.0)
     if model is None:
         return {}
-    if model in models.BINARY:
-        return {"energy": lambda x: models.energy(model, theta, x),
-                "energy_gap": lambda x: models.gap(model, theta, x)}
-
-    def score(x: Array) -> Array:
-        return models.score(model, theta, x, sigma)
-
-    def jacobian(x: Array) -> Array:
-        return models.jacobian(model, theta, x, sigma)
-
     if OBJECTIVES[case.objective].levels == "several":
         def at_level(x: Array, l: int) -> Array:
             level = case.arrays["alpha"][l], case.arrays["sigma"][l]
             return models.score(model, models.corrupted(model, theta, *level), x)
         return {"score": at_level}
-    functions: dict[str, Callable] = {
-        "score": score, "score_jacobian": jacobian,
-        "score_divergence": lambda x: np.einsum("nii->n", jacobian(x)),
-        "score_diagonal": lambda x: np.einsum("nii->ni", jacobian(x)),
-        "score_curvature": lambda x, v: np.einsum("n...i,nik,n...k->n...", v, jacobian(x), v)}
+    local = models.local_quantities(model, theta, sigma)
+    functions = {QUANTITIES[name].method: f for name, f in local.items()}
     if OBJECTIVES[case.objective].predicts:
         def prediction(x_noisy: Array) -> Array:
             A, B = linear_maps(case, OBJECTIVES[case.objective].predicts)
-            return A * x_noisy + B * score(x_noisy)
+            return A * x_noisy + B * local["score"](x_noisy)
         functions["prediction"] = prediction
-    if model in models.WITH_ENERGY:
-        functions["energy"] = lambda x: models.energy(model, theta, x, sigma)
     if model == "autoencoder":
-        functions["reconstruct"] = lambda x: x + sigma**2 * score(x)
+        functions["reconstruct"] = lambda x: x + sigma**2 * local["score"](x)
     return functions

@@ -57,7 +57,7 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Callable, Mapping
 
 import numpy as np
 
@@ -66,12 +66,36 @@ from refsm.typing import Array
 from refsm.verify.description import BINARY, CONTINUOUS
 
 __all__ = ["BINARY", "CONTINUOUS", "WITH_ENERGY", "corrupted", "energy", "gap", "jacobian",
-           "score"]
+           "local_quantities", "score"]
 
 Theta = Mapping[str, Array]
 
 WITH_ENERGY = ("autoencoder", "gaussian", "mixture", *BINARY)
 NO_SCORE = "the {} model is one of binary points: it has energy gaps and no score"
+
+
+def local_quantities(model: str, theta: Theta,
+                     sigma: float = 1.0) -> dict[str, Callable[..., Array]]:
+    """The local quantities that a model has, as functions of points, named as in
+    `refsm.quantities`.
+
+    >>> list(local_quantities("rbm", {}))
+    ['energy', 'gap']
+    """
+    def E(x: Array) -> Array:
+        return energy(model, theta, x, sigma)
+
+    if model in BINARY:
+        return {"energy": E, "gap": lambda x: gap(model, theta, x)}
+
+    def J(x: Array) -> Array:
+        return jacobian(model, theta, x, sigma)
+
+    return {**({"energy": E} if model in WITH_ENERGY else {}),
+            "score": lambda x: score(model, theta, x, sigma), "jacobian": J,
+            "divergence": lambda x: np.einsum("nii->n", J(x)),
+            "diagonal": lambda x: np.einsum("nii->ni", J(x)),
+            "curvature": lambda x, v: np.einsum("n...i,nik,n...k->n...", v, J(x), v)}
 
 
 def energy(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:

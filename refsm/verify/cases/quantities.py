@@ -100,7 +100,7 @@ class Quantities:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
         if self.about.levels == "several" and self.case.model is not None:
             return self.once("psi", self._psi_of_levels)
-        return self._at("psi", "score", point, models.score)
+        return self._at("score", point)
 
     def _psi_of_levels(self) -> Array:
         case, model = self.case, str(self.case.model)
@@ -118,19 +118,24 @@ class Quantities:
         """The Jacobian of the score, (n, d, d)."""
         if self.about.levels == "several":
             raise Unavailable
-        return self._at("J", "jacobian", point, models.jacobian)
+        return self._at("jacobian", point)
 
     def energy(self, point: str | None = None) -> Array:
         """The energy, (n,)."""
-        if self.case.model not in models.WITH_ENERGY:
-            raise Unavailable
-        return self._at("E", "energy", point, models.energy)
+        return self._at("energy", point)
 
-    def _at(self, key: str, array: str, point: str | None, f: Callable[..., Array]) -> Array:
-        model, point = self.case.model, point or self.at
-        if model is None:
-            return self._given(array, point)
-        return self.once((key, point), lambda: f(model, self.theta, self.point(point), self.sigma))
+    def _at(self, name: str, point: str | None) -> Array:
+        """A local quantity by its name in `refsm.quantities`: as given, or of the model."""
+        point = point or self.at
+        if self.case.model is None:
+            return self._given(name, point)
+        return self.once((name, point), lambda: self._local(name)(self.point(point)))
+
+    def _local(self, name: str) -> Callable[..., Array]:
+        local = models.local_quantities(str(self.case.model), self.theta, self.sigma)
+        if name not in local:
+            raise Unavailable
+        return local[name]
 
     def diagonal(self) -> Array:
         """d psi_i / d x_i, (n, d)."""

@@ -8,6 +8,7 @@ from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.boltzmann_machine import BoltzmannMachine
 from refsm.energies.gaussian import Gaussian
 from refsm.energies.mixture import GaussianMixture
+from refsm.quantities import BINARY, CONTINUOUS, QUANTITIES, shape_of
 from refsm.verify import cases
 from refsm.verify.cases import models
 
@@ -30,14 +31,24 @@ def energy_of(case):
 def test_scores_jacobians_and_energy_differences_are_those_of_the_energies(model):
     for case in cases("ism", "prime", model=model)[::7]:
         own = energy_of(case)
-        assert relative_gap(case.score(case.x), own.score(case.x)) < 1e-12
-        assert relative_gap(case.score_jacobian(case.x), own.score_jacobian(case.x)) < 1e-12
-        assert relative_gap(case.score_divergence(case.x), own.score_divergence(case.x)) < 1e-12
-        assert relative_gap(case.score_diagonal(case.x),
-                            own.score_jacobian_diagonal(case.x)) < 1e-12
+        for name in ("score", "jacobian", "divergence", "diagonal"):
+            method = QUANTITIES[name].method
+            assert relative_gap(getattr(case, method)(case.x), getattr(own, method)(case.x)) < 1e-12
         v = np.cos(np.arange(case.n * 3 * case.d)).reshape(case.n, 3, case.d)
         assert relative_gap(case.score_curvature(case.x, v), own.score_curvature(case.x, v)) < 1e-12
         assert relative_gap(np.diff(case.energy(case.x)), np.diff(own.energy(case.x))) < 1e-11
+
+
+@pytest.mark.parametrize("model", [*models.CONTINUOUS, *models.BINARY])
+def test_a_model_has_the_local_quantities_of_its_kind(model):
+    case = cases("ratio" if model in models.BINARY else "ism", "prime", model=model)[0]
+    own = BINARY if model in models.BINARY else {*CONTINUOUS, "jacobian"}
+    local = models.local_quantities(model, case.theta, case.hyper.get("sigma", 1.0))
+    assert local.keys() == own - ({"energy"} if model == "tanh" else set())
+    for name, f in local.items():
+        given = (case.x, np.ones((case.n, 5, case.d))) if name == "curvature" else (case.x,)
+        assert f(*given).shape == shape_of(name, case.n, case.d, M=5)
+        assert callable(getattr(case, QUANTITIES[name].method))
 
 
 @pytest.mark.parametrize("model", models.BINARY)

@@ -63,7 +63,7 @@ PUBLIC = [
     ("dsm", "target x -1", lambda c: sq(c.score(c.x_noisy) + target(c)).mean() / 2),
     ("dsm", "target x -1", lambda c: sq(-c.score(c.x_noisy) - target(c)).mean() / 2),
     ("dsm", "target x -sigma", lambda c: sq(c.score(c.x_noisy) - c.noise).mean() / 2),
-    ("ism", "1 / d", lambda c: (c.score(c.x)**2 / 2 + c.score_diagonal(c.x)).mean()),
+    ("ism", "1 / d", lambda c: (c.score(c.x)**2 / 2 + c.score_jacobian_diagonal(c.x)).mean()),
     ("ssm", "1", lambda c: ssm(c, c.directions)),
     ("ssm_vr", "1", lambda c:
      (sq(c.score(c.x)) / 2 + c.score_curvature(c.x, c.directions).mean(axis=1)).mean()),
@@ -107,20 +107,20 @@ MISTAKES = [
     ("ism", "divergence x 0", lambda c: sq(c.score(c.x)).mean() / 2),
     ("ism", "norm x 0", lambda c: c.score_divergence(c.x).mean()),
     ("ism", "divergence x 1 / d", lambda c:
-     (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x).mean(axis=1)).mean()),
+     (sq(c.score(c.x)) / 2 + c.score_jacobian_diagonal(c.x).mean(axis=1)).mean()),
     ("ism", "divergence x n",
      lambda c: sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).sum()),
     ("ism", "loss x -1", lambda c: -value(c)),
     ("ism", "divergence: the sum over the whole Jacobian in place of its trace", lambda c:
      (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean()),
     ("ism", "divergence: only the first two dimensions", lambda c:
-     (sq(c.score(c.x)) / 2 + c.score_diagonal(c.x)[:, :2].sum(axis=1)).mean()),
+     (sq(c.score(c.x)) / 2 + c.score_jacobian_diagonal(c.x)[:, :2].sum(axis=1)).mean()),
     ("ism", "norm: the norm is not squared; divergence: absolute values of the diagonal", lambda c:
-     (np.sqrt(sq(c.score(c.x))) + np.abs(c.score_diagonal(c.x)).sum(axis=1)).mean()),
+     (np.sqrt(sq(c.score(c.x))) + np.abs(c.score_jacobian_diagonal(c.x)).sum(axis=1)).mean()),
     ("regularized", "penalty x 1 / 2", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(
-        c.x) + c.strength / 2 * sq(c.score_diagonal(c.x))).mean()),
+        c.x) + c.strength / 2 * sq(c.score_jacobian_diagonal(c.x))).mean()),
     ("regularized", "penalty x strength", lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(
-        c.x) + c.strength**2 * sq(c.score_diagonal(c.x))).mean()),
+        c.x) + c.strength**2 * sq(c.score_jacobian_diagonal(c.x))).mean()),
     ("regularized", "penalty: the square of the trace", lambda c: (sq(c.score(
         c.x)) / 2 + c.score_divergence(c.x) + c.strength * c.score_divergence(c.x)**2).mean()),
     ("ssm", "M", lambda c: c.M * ssm(c, c.directions)),

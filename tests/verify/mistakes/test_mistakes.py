@@ -25,11 +25,12 @@ def test_every_formula_but_the_first_has_one_or_two_mistakes(objective):
 def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
     for model in (*model_names(objective), None):
         rows = {(m.id, m.words) for f in formulas(objective, model) for m in f.mistakes}
-        assert len({identity
-                    for identity, _ in rows}) == len({said
-                                                      for _, said in rows}) == len(rows)
-        assert not any(";" in identity + said for identity, said in rows)
-        assert all("." in identity and said for identity, said in rows)
+        identities, said = {identity for identity, _ in rows}, {words for _, words in rows}
+        assert len(identities) == len(rows)
+        assert len(said) == len(rows)
+        assert not any(";" in text for text in identities | said)
+        assert all("." in identity for identity in identities)
+        assert all(said)
 
 
 @pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "ratio"])
