@@ -8,7 +8,8 @@ Symbols
 Conventions
     A slash divides the whole product before it by the one factor behind it, as in the heads:
     `e y_i y_k / 2` is a half of all three.  Before a differential, as in `alpha_j d J / d theta`,
-    the numerator begins at the d.  A sum ends the product: `2 sum_j s_j / 3` divides s_j.
+    the numerator begins at the d.  A sum ends the product, `2 sum_j s_j / 3` divides s_j; below a
+    slash it holds the product behind it, as in `e_k / sum_l e_l`.
     ' is kept as it is written.
 """
 from __future__ import annotations
@@ -27,6 +28,8 @@ D = '<mi mathvariant="normal">d</mi>'
 UPRIGHT = re.compile(r'<mi(?: class="y-d")?>d</mi>')
 FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
 LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
+TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
+NO_BREAK = "\u00a0"            # a space that stays at the ends of an element
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 
 class NotationError(ValueError):
@@ -41,8 +44,10 @@ class Factor(NamedTuple):
     is_d: bool = False
 
 
-def _fence(text: str) -> str:
-    return f'<mo stretchy="false">{html.escape(SHOWN.get(text, text))}</mo>'
+def _fence(text: str, inside: str) -> str:
+    """A bracket of the height of a letter, whatever stands inside."""
+    stretches = ' stretchy="false"' if TALL.search(inside) else ""
+    return f"<mo{stretches}>{html.escape(SHOWN.get(text, text))}</mo>"
 
 
 def _joined(product: list[Factor]) -> list[str]:
@@ -108,7 +113,8 @@ class Expression:
                 flush(operator(SHOWN.get(self._next().text, "|")))
             elif token.kind == "mark" or token.kind == "dots":
                 mark = self._next().text
-                flush(operator({"...": "…"}.get(mark, mark)))
+                flush(operator({"...": "…"}.get(mark, mark)) if mark != "," or self._goes_on()
+                      else '<mo rspace="0">,</mo>')
             elif token.kind == "dot":
                 self._next()
                 product.append(Factor(operator("⋅")))
@@ -125,6 +131,11 @@ class Expression:
         flush()
         return out
 
+    def _goes_on(self) -> bool:
+        """Whether something follows before the bracket closes: `(d,)` has no space in it."""
+        token = self._peek()
+        return token is not None and token.kind != "close"
+
     @staticmethod
     def closes(closing: str, text: str) -> bool:
         """Whether a bracket ends what waits for another: so do those of half-open intervals."""
@@ -133,7 +144,9 @@ class Expression:
     def _divide(self, product: list[Factor], tight: bool) -> None:
         if not product:
             raise NotationError("nothing stands before the slash")
-        below = self._factor()
+        after = self._peek()
+        sums = after is not None and after.kind == "name" and after.text.split("_")[0] in OPERATORS
+        below = Factor(self._sum()) if sums else self._factor()
         if below.is_d:
             parts = [below.ml]
             while (token := self._peek()) is not None and token.kind == "name" \
@@ -149,6 +162,13 @@ class Expression:
             numerator = UPRIGHT.sub(D, numerator, count=1)
             below = Factor(UPRIGHT.sub(D, below.ml, count=1))
         product[first:] = [Factor(f"<mfrac>{numerator}{below.inner or below.ml}</mfrac>")]
+
+    def _sum(self) -> str:
+        """A sum below a slash, with the product that it sums."""
+        sign, summed = self._operator(), list[Factor]()
+        while (token := self._peek()) is not None and token.kind in ("name", "number", "open"):
+            summed.append(self._factor())
+        return row([sign, *_joined(summed)])
 
     def _operator(self) -> str:
         name, _, index = self._next().text.partition("_")
@@ -172,7 +192,7 @@ class Expression:
             if token.after and (following := self._peek()) is not None \
                     and following.kind not in ("word", "quote", "code"):
                 said.append(" ")
-        return f"<mtext>{html.escape(''.join(said)).replace(' ', ' ')}</mtext>"
+        return f"<mtext>{html.escape(''.join(said)).replace(' ', NO_BREAK)}</mtext>"
 
     # -- one factor -----------------------------------------------------------------------------
 
@@ -290,4 +310,4 @@ class Expression:
         parts = self._parts(PAIRS[opening])
         closing = self._next().text
         inner = row(parts) if parts else "<mrow></mrow>"
-        return row([_fence(opening), *parts, _fence(closing)]), inner
+        return row([_fence(opening, inner), *parts, _fence(closing, inner)]), inner

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from refsm.study import book
-from refsm.study.chapters import CHAPTERS
 from refsm.study.drawing import BOXES, LINES
 from refsm.study.exercises import EXERCISES, seen
 from refsm.study.heads import rooms
@@ -41,10 +40,6 @@ class Page(html.parser.HTMLParser):
             self.wrong.append(tag)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda one: one.title)
-def test_the_rooms_of_a_chapter_exist(chapter):
-    assert set(chapter.rooms) <= NAMES
-
 
 def test_the_map_joins_boxes_that_exist():
     assert {name for _, *ends in LINES for name in ends} == set(BOXES)
@@ -72,21 +67,83 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_an_interrupted_build_leaves_the_earlier_book(tmp_path, monkeypatch):
+class Short:
+    """A book of one page, built at once; `stops` raises at one moment."""
+
+    stops = None
+
+    def __init__(self):
+        self.pages, self.equations, self.failed = {"index.html": "new"}, 0, []
+        self.reach("made")
+
+    def write(self, folder, run_demos):
+        (folder / "book.css").write_text("new")
+        self.reach("half written")
+        (folder / "index.html").write_text("new")
+        self.reach("written")
+
+    @classmethod
+    def reach(cls, moment):
+        if cls.stops and cls.stops[0] == moment:
+            raise cls.stops[1]
+
+
+@pytest.fixture
+def earlier(tmp_path, monkeypatch):
+    """A folder with an earlier book."""
     target = tmp_path / "book"
     target.mkdir()
     (target / "book.css").write_text("earlier")
+    monkeypatch.setattr(book, "Book", Short)
+    monkeypatch.setattr(Short, "stops", None)
+    return target
 
-    class Interrupted:
-        def write(self, folder):
-            (folder / "index.html").write_text("half")
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_build_takes_the_place_of_the_earlier_book(earlier):
+    book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "new", "index.html": "new"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), ValueError("a page")],
+                         ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("moment", ["made", "half written", "written"])
+def test_a_build_that_stops_leaves_the_earlier_book(earlier, monkeypatch, moment, error):
+    monkeypatch.setattr(Short, "stops", (moment, error))
+    with pytest.raises(type(error)):
+        book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "earlier"}
+
+
+@pytest.mark.parametrize("fails", ["away", "into place"])
+def test_a_build_that_stops_between_the_two_books_leaves_the_earlier_one(earlier, monkeypatch,
+                                                                         fails):
+    rename, calls = pathlib.Path.rename, []
+
+    def interrupted(path, target):
+        calls.append(path)
+        if len(calls) == {"away": 1, "into place": 2}[fails]:
             raise KeyboardInterrupt
+        return rename(path, target)
 
-    monkeypatch.setattr(book, "Book", Interrupted)
+    monkeypatch.setattr(pathlib.Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        book.build(target)
-    assert [path.name for path in tmp_path.iterdir()] == ["book"]
-    assert [path.name for path in target.iterdir()] == ["book.css"]
+        book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "earlier"}
+
+
+def test_a_build_that_stops_leaves_no_folder_where_none_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "Book", Short)
+    monkeypatch.setattr(Short, "stops", ("half written", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        book.build(tmp_path / "book")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +176,44 @@ def test_every_link_inside_the_book_arrives_and_every_page_is_well_formed(built)
                 assert not place or (goal and place in goal.ids), (name, link)
 
 
+def element(page, place):
+    """The text from an id on."""
+    return re.sub(r"<[^>]*>", "", re.split(f'id="?{place}[ ">]', page, maxsplit=1)[1])
+
+
 @pytest.mark.slow
 def test_from_the_first_page_to_the_pullback_in_three_clicks(built):
-    """index -> the autoencoder -> (14), its derivation -> its line of code."""
+    """Links alone are followed: the energy; the number (14), to its derivation; its line of code.
+    """
     folder, _ = built
-    first = (pathlib.Path(folder) / "index.html").read_text()
-    assert 'href="room.energies.autoencoder.html"' in first
+    first = (folder / "index.html").read_text()
+    page = re.search(r'href="([^"#]*)">the autoencoder energy<', first)[1]
+    text = (folder / page).read_text()
+    derivation = re.search(r'href="#(\w+)">\(14\)', text.split('id="e14"')[1])[1]
+    assert "enters through" in element(text, derivation)[:200]
+    line = re.search(rf'id="{derivation}" href="#(\w+)"', text)[1]
+    assert element(text, line).split("\n")[0].strip("<>").endswith(
+        "dW = (outer_sum(A, x) + outer_sum(s, p)")
+
+
+@pytest.mark.slow
+def test_a_test_that_sees_a_line_stands_under_its_equation_and_names_it(built):
+    folder, _ = built
     page = (folder / "room.energies.autoencoder.html").read_text()
-    assert '<a class="num" href="#d14">' in page
-    line = page.split('id="d14" href="#')[1].split('"')[0]
-    assert "dW = " in re.sub(r"<[^>]*>", "", page.split(f'id="{line}"')[1])[:30]
+    under = page.split('id="e14"')[1].split('id="e15"')[0]
+    places = re.findall(r'href="#(t\d+)"', under)
+    assert places
+    for place in places:
+        assert "(14)" in element(page, place).split("\n")[0][:400]
+
+
+@pytest.mark.slow
+def test_the_page_of_the_statements_has_all_of_them_with_both_sides_and_a_way_back(built):
+    folder, _ = built
+    page = (folder / "statements.html").read_text()
+    sections = re.findall(r'<section class="box" id="s(\d+)">(.*?)</section>', page, re.S)
+    assert [int(number) for number, _ in sections] == list(range(1, 53))
+    for number, section in sections:
+        room = re.search(r'href="(room\.theorems[^"]*)"', section)
+        assert room, number
+        assert re.search("gap .*bound .*(all hold|it holds)", section), number
