@@ -6,6 +6,7 @@ from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.boltzmann_machine import BoltzmannMachine
 
 N, D, M = 7, 5, 6           # points, visible and hidden units
+ROUNDED = 2**D * 2.0**-52   # a rounding of 1 for each of the 2^D points of a sum
 
 
 def rbm(seed=0, d=D, m=M):

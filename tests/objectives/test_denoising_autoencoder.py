@@ -146,8 +146,8 @@ def test_with_a_decoder_of_its_own_psi_is_a_gradient_only_if_its_rows_are_multip
         J = np.einsum("nj,ji,jk->nik", s * (1 - s), V, W)      # d reconstruction / d x_noisy
         return np.abs(J - J.transpose(0, 2, 1)).max()
 
-    assert asymmetry(W) < 1e-15
-    assert asymmetry(multiples) < 1e-15
+    assert asymmetry(W) < 1e-14                                # sums of M terms of order 1
+    assert asymmetry(multiples) < 1e-14
     for j in range(M):                                         # one row is enough to break it
         V = multiples.copy()
         V[j] = rng.standard_normal(D)

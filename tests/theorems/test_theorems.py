@@ -125,8 +125,9 @@ R = np.random.default_rng(6).random((11, 4))
 def test_the_gaussian_is_that_of_columns_which_do_not_determine_each_other(data, columns):
     x = gaussian.columns(data)
     assert x.shape == (len(data), columns)
-    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-7)     # 1e8 + R keeps eight digits
-    np.testing.assert_allclose((x * x).mean(axis=0), 1, rtol=1e-6)
+    # 11 roundings of 1e8 + R, over its standard deviation of more than 0.2
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=11 * 2.0**-53 * 1e8 / 0.2)
+    np.testing.assert_allclose((x * x).mean(axis=0), 1, rtol=2 * 11 * 2.0**-53 * 1e8 / 0.2)
     made = gaussian.statements(data, "rows")
     assert len(made) == 9 * (columns > 0)
     assert all(s.holds for s in made)
