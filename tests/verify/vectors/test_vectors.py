@@ -158,6 +158,7 @@ int main(int, char** arguments) {
 """
 
 
+@pytest.mark.slow
 def test_a_program_in_cpp_reads_the_dsm_vectors_and_finds_every_bit(tmp_path):
     compiler = shutil.which("g++")
     if compiler is None:
