@@ -89,7 +89,7 @@ for level, s, model in zip(levels, sigma, models):
     errors.append([((refsm.tweedie(q, x_noisy, level) - np.tile(held_out, (3, 1)))**2).mean()
                    for q in denoisers])
     rows.append([f"{s:.3f}", f"{s**2:.4f}", *(f"{error:.5f}" for error in errors[-1])])
-print(f"{len(levels)} levels, m = {m} hidden units each")
+print(f"{len(levels)} levels, m = {m} hidden units each; squared error per pixel, held-out digits")
 table(["sigma", "of the noise", "autoencoder", "best affine", "Parzen"], rows)
 
 # %% [markdown]
