@@ -66,8 +66,8 @@ table(["rate by", "estimate", "standard error"], rows)
 #
 #     p proportional to exp( -(x - mu)^2 / (2 sigma^2) )        on x > 0.
 #
-# With h = 1 the loss has no term for the end of the data at 0: it finds their mean and variance, and
-# so a bell, where the density falls from 0 on.
+# With h = 1 the loss has no term for the end of the data at 0: it finds their mean and variance,
+# and so a bell, where the density falls from 0 on.
 
 # %%
 distances = np.abs(rng.standard_normal((2000, 1)))
