@@ -95,7 +95,7 @@ rows = [[f"{s:.3g}", f"{points.std():.3f}", f"{log_density.mean():.4f}",
             [0.0, *sigma], *forwards, [q.log_density(forwards.x[0]),
                                        *(q.corrupted(level).log_density(points)
                                          for level, points in zip(levels, forwards.x[1:]))])]
-print("\nwhere the birds are, and their log density by the flow and in closed form")
+print("\nthe birds at each level: spread, and log density by the flow against closed form")
 table(["sigma", "spread", "mean log density", "largest gap"], rows)
 
 # %% [markdown]
@@ -107,6 +107,7 @@ table(["sigma", "spread", "mean log density", "largest gap"], rows)
 noise = sigma[-1] * rng.standard_normal((n, d))
 backwards = refsm.probability_flow(q, [*sigma[::-1], 0.0], noise)
 samples = backwards.x[-1]
+print("\nthe birds, and as many points that the flow has carried from noise")
 table(["", "mean", "", "covariance", "", ""],
       [[name, *(f"{value:.3f}" for value in [*points.mean(axis=0),
                                              *np.cov(points.T)[np.triu_indices(2)]])]

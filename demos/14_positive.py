@@ -56,7 +56,7 @@ for name in WEIGHTS:
     rows.append([f"h = {name}", f"{rate:.4f}", f"{error:.4f}"])
 rows.append(["maximum likelihood, 1 / mean(x)", f"{1 / waiting.mean():.4f}",
              f"{1 / waiting.mean() / np.sqrt(len(waiting)):.4f}"])
-print("waiting times of rate 3")
+print("2,000 waiting times of rate 3")
 table(["rate by", "estimate", "standard error"], rows)
 
 # %% [markdown]
@@ -66,8 +66,8 @@ table(["rate by", "estimate", "standard error"], rows)
 #
 #     p proportional to exp( -(x - mu)^2 / (2 sigma^2) )        on x > 0.
 #
-# With h = 1 the loss does not know that the data end at 0: it finds the mean and the variance of
-# the data, and so a bell, where the density falls from 0 on.
+# With h = 1 the loss has no term for the end of the data at 0: it finds their mean and variance,
+# and so a bell, where the density falls from 0 on.
 
 # %%
 distances = np.abs(rng.standard_normal((2000, 1)))
@@ -110,11 +110,11 @@ with Progress("samples", of=SAMPLES) as progress:
         progress()
 variance = {name: POINTS * np.var(values) for name, values in measured.items()}
 
-print("\nhalf-normal distances: mu = 0, sigma = 1")
+print("\n2,000 half-normal distances: mu = 0, sigma = 1")
 rows = [["h = 1", *(f"{value:.3f}" for value in mu_sigma(fits["1"])), "", ""]]
 rows += [[f"h = {name}", *(f"{value:.3f}" for value in mu_sigma(fits[name])),
           f"{stated[name]:.3f}", f"{variance[name]:.3f}"] for name in VANISHING]
-table(["fitted with", "mu", "sigma", "n Var(mu), stated", "measured"],
+table(["fitted with", "mu", "sigma", "n Var(mu), stated", "of 200 samples"],
       [*rows, ["least possible", "", "", f"{least:.3f}", ""]])
 
 # %% [markdown]

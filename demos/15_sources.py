@@ -10,7 +10,7 @@
 # not be the sources' densities: heavy tails are enough to find the sources, up to their order, sign
 # and scale. Decorrelation alone finds a rotation of them.
 #
-# It takes 20 seconds.
+# It takes 10 seconds.
 
 # %%
 import numpy as np

@@ -46,8 +46,9 @@ def save(model: Immutable, path: str | os.PathLike[str]) -> None:
         elif np.asarray(value).dtype.kind in "biufcU":
             entries[name] = np.asarray(value)
         else:
-            raise TypeError(f"{kind} cannot be saved, because {name} is a "
-                            f"{type(value).__name__}, which is no array, number or string")
+            instead = f"; save model.{name} instead" if hasattr(value, "save") else ""
+            raise TypeError(f"{kind} cannot be saved, because {name} is a {type(value).__name__}, "
+                            f"which is no array, number or string{instead}")
     buffer = io.BytesIO()
     np.savez(buffer, **entries)
     pathlib.Path(path).write_bytes(buffer.getvalue())

@@ -180,11 +180,14 @@ def tanh_and_slope(a: Array) -> tuple[Array, Array]:
     (0.0, 1.0, True)
     """
     a = _floating(a)
-    beyond = _beyond_exp(a)
-    slope = np.asarray(np.cosh(np.where(beyond, 0, a) if beyond.any() else a))   # in place below
+    if np.iscomplexobj(a) and (beyond := _beyond_exp(a)).any():
+        s, slope = tanh_and_slope(np.where(beyond, 0, a))
+        return np.where(beyond, np.tanh(a), s), np.where(beyond, 0, slope)
+    with np.errstate(over="ignore"):
+        slope = np.asarray(np.cosh(a))                   # 1 / cosh(a), then its square, in place
     np.divide(1, slope, out=slope)
     slope *= slope
-    return np.tanh(a), np.where(beyond, 0, slope) if beyond.any() else slope
+    return np.tanh(a), slope
 
 
 def _beyond_exp(a: Array) -> Array:

@@ -66,8 +66,8 @@ def outer_sum(u: Array, v: Array) -> Array:
     """sum_n u_nj v_ni: (n, m), (n, d) -> (m, d), over points; over directions too for (n, M, .)."""
     if u is ZERO or v is ZERO:
         return ZERO
-    summed = list(range(u.ndim - 1))
-    return np.tensordot(u, v, axes=(summed, summed))
+    u, v = (rows.reshape(-1, rows.shape[-1]) for rows in (u, v))
+    return np.dot(u.T, v)
 
 
 def column(w: Array) -> Array:

@@ -254,6 +254,12 @@ def test_fewer_points_than_terms_are_refused():
         closed_form(refsm.ImplicitScoreMatching(data()[:2]), MODEL)
 
 
+def test_a_minimiser_at_zero_is_found():
+    """The implicit loss of E = -theta x is theta^2 / 2, whatever the data are."""
+    found = closed_form(refsm.ImplicitScoreMatching(data()[:, :1]), PolynomialEnergy([0.7], [[1]]))
+    assert found.model.theta.coefficients.tolist() == [0.0]
+
+
 def test_what_has_no_closed_form_is_refused_by_a_sentence():
     J = refsm.ImplicitScoreMatching(data())
     with pytest.raises(TypeError, match="J must be an objective, but it is a ndarray"):

@@ -139,10 +139,15 @@ def test_what_is_no_number_array_or_string_cannot_be_saved(tmp_path):
 
 @pytest.mark.parametrize("which", OF_TWO_PARTS)
 def test_an_energy_of_other_objects_says_which_and_is_not_saved(which, tmp_path):
-    """A corrupted density is saved as its base and the numbers of its noise."""
-    with pytest.raises(TypeError, match=f"^{which} cannot be saved, because base is a "):
-        energy(which).save(tmp_path / "model.npz")
+    """A corrupted density is saved as its base, and corrupted again when it is loaded."""
+    model = energy(which)
+    with pytest.raises(TypeError, match=f"^{which} cannot be saved, because base is a .*, which is "
+                                        "no array, number or string; save model.base instead$"):
+        model.save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
+    loaded = again(model.base, tmp_path).corrupted(model.corruption)
+    assert type(loaded) is type(model)
+    assert np.array_equal(loaded.ravel(), model.ravel())
 
 
 def test_an_energy_that_is_no_dataclass_cannot_be_saved(tmp_path):

@@ -15,14 +15,14 @@ Symbols
     v         (n, M, d)   directions
     u         (n, M, m)   their projections on the rows of W
     s1_u      (n, M, m)   s1_j u_rj
-    h         (n, m)      1 / (1 + a^2 / 2)
+    h         (n, m)      the Student expert's s / a
     Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
-    C, B      (n, m)      what multiplies -alpha s in p.psi, and -alpha s1 in the terms after it
+    B         (n, m)      what multiplies -alpha s1 in the terms after p.psi
     s2        (n, m)      ds1/da
     A         (n, m)      minus the cotangent on a, without alpha
-    S, T      (m, d)      sum_n of s C and of s1 B, before W is multiplied and summed over i
+    S, T      (m, d)      sums over n: from p.psi, and from the terms after it
 
 Equations
     (1)  E(x)    = sum_j alpha_j f(a_j)
@@ -37,21 +37,20 @@ Equations
     (10) v_r'J v_r = -sum_j alpha_j s1_j u_rj^2
     (11) u_rj    = sum_i W_ji v_ri
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (12) C_j     = sum_i W_ji p_i
-    (13) B_j     = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
-    (14) s2_j    = ds1_j/da_j
-    (15) A_j     = s1_j C_j + s2_j B_j - e s_j
-    (16) S_ji    = sum_n s_j p_i
-    (17) T_ji    = sum_n ( s1_j (t + g_i) W_ji + sum_r w_r s1_j u_rj v_ri )
-    (18) dL/dW_ji = -alpha_j ( sum_n A_j x_i + S_ji + 2 T_ji )
-    (19) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
+    (12) B_j     = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
+    (13) s2_j    = ds1_j/da_j
+    (14) A_j     = s1_j sum_i W_ji p_i + s2_j B_j - e s_j
+    (15) S_ji    = sum_n s_j p_i
+    (16) T_ji    = sum_n ( s1_j (t + g_i) W_ji + sum_r w_r s1_j u_rj v_ri )
+    (17) dL/dW_ji = -alpha_j ( sum_n A_j x_i + S_ji + 2 T_ji )
+    (18) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
     the expert "logcosh"
-    (20) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
-    (21) s2 = -2 s s1
+    (19) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
+    (20) s2 = -2 s s1
     the expert "student"
-    (22) f = log(1 + a^2 / 2),     s = a h,        s1 = (1 - a^2 / 2) h^2
-    (23) h = 1 / (1 + a^2 / 2)
-    (24) s2 = a h^2 (1 - 4 h)
+    (21) f = log(1 + a^2 / 2),     s = a h,        s1 = h - s^2
+    (22) h = 2 / (2 + a^2)
+    (23) s2 = -s (3 s1 + s^2)
 
 Derivation
     (1) -> (5)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2) and (4).
@@ -60,28 +59,26 @@ Derivation
     (6) -> (9)    set k = i.
     (6) -> (10)   sum_ik v_ri W_ji W_jk v_rk = u_rj^2 by (11).
     Pullback
-    -> (12)       p.psi = -sum_j alpha_j s_j sum_i W_ji p_i.
-    -> (13)       what multiplies -alpha_j s1_j in t tr J, sum_i g_i J_ii and sum_r w_r v_r'J v_r.
-    -> (15)       what L gains when a_j alone moves by da_j, W and x fixed where they stand outside
-                  a:  alpha_j e s_j da_j from the energy, -alpha_j s1_j C_j da_j from the score,
-                  -alpha_j s2_j B_j da_j from the rest.  Their sum is -alpha_j A_j da_j.
-    -> (18)       W enters through a, where da_j/dW_ji = x_i:  -alpha_j A_j x_i.  It enters
+    -> (12)       what multiplies -alpha_j s1_j in t tr J, sum_i g_i J_ii and sum_r w_r v_r'J v_r.
+    -> (14)       what L gains when a_j alone moves by da_j, W and x fixed where they stand outside
+                  a:  alpha_j e s_j da_j from the energy, -alpha_j s1_j sum_i W_ji p_i da_j from
+                  the score, -alpha_j s2_j B_j da_j from the rest.  Their sum is -alpha_j A_j da_j.
+    -> (17)       W enters through a, where da_j/dW_ji = x_i:  -alpha_j A_j x_i.  It enters
                   explicitly
                   in psi:   -alpha_j s_j p_i
                   in tr J, through dq_j/dW_ji = 2 W_ji:  -2 alpha_j s1_j t W_ji
                   in J_ii:  -2 alpha_j s1_j g_i W_ji
                   in v_r'J v_r, through du_rj/dW_ji = v_ri:  -2 alpha_j w_r s1_j u_rj v_ri
                   The first is -alpha_j S_ji, the others are -2 alpha_j T_ji.
-    -> (19)       every quantity is linear in alpha:
-                  dL/dalpha_j = sum_n ( e f(a_j) - s_j C_j - s1_j B_j ),  dalpha_j/dlog_alpha_j =
-                  alpha_j.  By (12) and (16) sum_n s_j C_j is sum_i S_ji W_ji; by (13), (8), (11)
-                  and (17) sum_n s1_j B_j is sum_i T_ji W_ji.
+    -> (18)       every quantity is linear in alpha:
+                  dL/dalpha_j = sum_n ( e f(a_j) - s_j sum_i W_ji p_i - s1_j B_j ), and
+                  dalpha_j/dlog_alpha_j = alpha_j.  By (15) the second sum is sum_i S_ji W_ji; by
+                  (12), (8), (11) and (16) the third is sum_i T_ji W_ji.
     the experts
-    (20) -> (21)  d(cosh^-2)/da = -2 cosh^-3 sinh.
-    (22), (23)    df/da = a / (1 + a^2 / 2);  dh/da = -a h^2, so that
-                  d(a h)/da = h - a^2 h^2 = h^2 (1 + a^2 / 2 - a^2).
-    (22) -> (24)  s1 = 2 h^2 - h, because 1 - a^2 / 2 = 2 - 1 / h;  its derivative is
-                  (4 h - 1) dh/da.
+    (19) -> (20)  d(cosh^-2)/da = -2 cosh^-3 sinh.
+    (21), (22)    df/da = a / (1 + a^2 / 2) = a h.  dh/da = -4 a / (2 + a^2)^2 = -a h^2, so that
+                  d(a h)/da = h - a^2 h^2.
+    (21) -> (23)  dh/da = -s h, so that d(h - s^2)/da = -s h - 2 s s1, where h = s1 + s^2.
 
 Conventions
     With m = d and W invertible, p(x) = |det W| prod_j p_j(W_j.x): the components W x are
@@ -101,7 +98,7 @@ Sources
     section on independent component analysis.  Koster & Hyvarinen, A two-layer model of natural
     stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton &
     Osindero, Learning sparse topographic representations with products of Student-t distributions,
-    NIPS 2002: (1) with (22).  The pullbacks are derived here.
+    NIPS 2002: (1) with (21).  The pullbacks are derived here.
 """
 from __future__ import annotations
 
@@ -129,30 +126,28 @@ class ExpertsTheta(NamedTuple):
 
 
 def _logcosh_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = -2 * s * s1                                                     # (21)
+    s2 = -2 * s * s1                                                     # (20)
     return s2
 
 
 def _student(a: Array) -> Array:
-    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (22)
+    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (21)
 
 
 def _student_first_two(a: Array) -> tuple[Array, Array]:
-    half_square = a * a / 2
-    h = 1 / (1 + half_square)                                            # (23)
-    s = a * h                                                            # (22)
-    s1 = (1 - half_square) * h**2                                        # (22)
+    h = 2 / (2 + a * a)                                                  # (22)
+    s = a * h                                                            # (21)
+    s1 = h - s * s                                                       # (21)
     return s, s1
 
 
 def _student_third(a: Array, s: Array, s1: Array) -> Array:
-    h = 1 / (1 + a * a / 2)                                              # (23)
-    s2 = s * h * (1 - 4 * h)                                             # (24)
+    s2 = -(3 * s1 + s * s) * s                                           # (23)
     return s2
 
 
 EXPERTS = {
-    "logcosh": Activation("logcosh", f=stable.log_cosh,                  # (20)
+    "logcosh": Activation("logcosh", f=stable.log_cosh,                  # (19)
                           first_two=stable.tanh_and_slope, third=_logcosh_third),
     "student": Activation("student", f=_student, first_two=_student_first_two,
                           third=_student_third),
@@ -279,13 +274,12 @@ class ProductOfExpertsAt(EnergyAt):
         (s, s1), s1_u, u, q, alpha = self.s_and_s1, self.s1_u, self.u, self.q, self.alpha
         W, x, v, a = self.W, self.x, self.v, self.a
         f = self.expert.f(a) if e is not ZERO else ZERO
-        C = p @ W.T                                                      # (n, m)  (12)
-        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (13)
-        s2 = self.expert.third(a, s, s1) if B is not ZERO else ZERO      # (n, m)  (14)
-        A = s1 * C + s2 * B - column(e) * s                              # (n, m)  (15)
-        S = outer_sum(s, p)                                              # (m, d)  (16)
+        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (12)
+        s2 = ZERO if B is ZERO else self.expert.third(a, s, s1)          # (n, m)  (13)
+        A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (14)
+        S = outer_sum(s, p)                                              # (m, d)  (15)
         T = ((weighted_sum(t, s1)[:, None] + outer_sum(s1, g)) * W
-             + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (17)
-        dW = -alpha[:, None] * (outer_sum(A, x) + S + 2 * T)             # (m, d)  (18)
-        dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (19)
+             + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (16)
+        dW = -alpha[:, None] * (outer_sum(A, x) + S + 2 * T)             # (m, d)  (17)
+        dlog_alpha = alpha * (weighted_sum(e, f) - row_dot(S + T, W))    # (m,)    (18)
         return ExpertsTheta(dW, dlog_alpha)

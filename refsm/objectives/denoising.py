@@ -83,7 +83,7 @@ from typing import Any
 
 from refsm.corruption import corruption
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingScoreMatching"]
@@ -124,9 +124,8 @@ class DenoisingScoreMatching(Objective):
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) at x_noisy."""
-        psi, weights = score, self.weights[:, None]
-        target = self.corruption.target(self.x_noisy, self.x)              # (n, d)  (2)
-        r = psi - target
+        psi, weights = score, column(self.weights)
+        r = psi - self.corruption.target(self.x_noisy, self.x)             # (n, d)  (2)
         term = row_dot(r, r) / 2                                           # (n,)  (1)
         to_psi = weights * r                                               # (n, d)  (3)
         return term, {"score": to_psi}

@@ -114,8 +114,11 @@ class MultiLevelDenoising(Objective):
     @cached_property
     def levels(self) -> tuple[DenoisingScoreMatching, ...]:
         """The denoising objective of each level, without its weight lambda_l."""
-        return tuple(DenoisingScoreMatching(self.x, x_noisy, process, weights=self.weights)
-                     for x_noisy, process in zip(self.x_noisy, self.corruptions))
+        levels = tuple(DenoisingScoreMatching(self.x, x_noisy, process)
+                       for x_noisy, process in zip(self.x_noisy, self.corruptions))
+        for level in levels:
+            level._set(weights=self.weights)            # the same array, uniform or checked
+        return levels
 
     def take(self, rows: slice | ArrayLike) -> MultiLevelDenoising:
         """The same objective on some of its points, each with the weight that it has here."""

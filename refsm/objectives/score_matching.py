@@ -91,7 +91,7 @@ from typing import Any
 
 from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["ExplicitScoreMatching", "ImplicitScoreMatching", "RegularizedScoreMatching"]
@@ -126,7 +126,7 @@ class ExplicitScoreMatching(Objective):
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d)."""
-        psi, weights = score, self.weights[:, None]
+        psi, weights = score, column(self.weights)
         r = psi - self.data_score
         term = row_dot(r, r) / 2                                           # (n,)  (1)
         to_psi = weights * r                                               # (n, d)  (2)
@@ -155,7 +155,7 @@ class ImplicitScoreMatching(Objective):
         """Terms and cotangents from the score (n, d) and its divergence (n,)."""
         psi, weights = score, self.weights
         term = row_dot(psi, psi) / 2 + divergence                          # (n,)  (3)
-        to_psi = weights[:, None] * psi                                    # (n, d)  (4)
+        to_psi = column(weights) * psi                                     # (n, d)  (4)
         return term, {"score": to_psi, "divergence": weights}
 
 
@@ -188,7 +188,7 @@ class RegularizedScoreMatching(Objective):
 
     def local_loss(self, score: Array, diagonal: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) and the diagonal of its Jacobian (n, d)."""
-        psi, weights, strength = score, self.weights[:, None], self.strength
+        psi, weights, strength = score, column(self.weights), self.strength
         penalty = strength * row_dot(diagonal, diagonal)
         term = row_dot(psi, psi) / 2 + diagonal.sum(axis=1) + penalty      # (n,)  (5)
         to_psi = weights * psi                                             # (n, d)  (6)

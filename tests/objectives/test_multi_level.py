@@ -156,6 +156,13 @@ def test_weights_of_points_are_one_over_n_unless_given():
     )
 
 
+def test_every_level_has_the_weights_of_the_whole():
+    """One number where they are uniform: a product with it is twice as fast as with a column."""
+    J = refsm.MultiLevelDenoising(*data()[:2], CORRUPTIONS, LAM)
+    assert all(level.weights is J.weights for level in J.levels)
+    assert J.weights.strides == (0,)
+
+
 def test_exact_rationals_stay_exact():
     x, x_noisy = np.array([[Fraction(1, 3)]]), np.array([[[Fraction(1, 2)]], [[Fraction(2)]]])
     corruptions = [
