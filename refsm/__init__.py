@@ -3,7 +3,7 @@
 Score matching fits a density p(x; theta) = exp(-E(x; theta)) / Z(theta) without its constant Z:
 it makes the model's score psi = grad_x log p = -grad_x E equal to the score of the data.
 
-In the order of study (`python -m pydoc refsm.ROOM` shows the head of a room):
+In the order of study (`refsm study` has all chapters, `python -m pydoc refsm.ROOM` shows a head):
 
     energies.gaussian                  an energy, its score, and the Jacobian of the score
     objectives.score_matching          explicit and implicit; why a finite sample differs
@@ -12,8 +12,7 @@ In the order of study (`python -m pydoc refsm.ROOM` shows the head of a room):
     denoiser                           Tweedie's formula: a score is a denoiser
     objectives.denoising_autoencoder   the squared error of an autoencoder, backpropagated
     energies.autoencoder               the energy for which the two losses are one
-    energies.energy                    what a cotangent is, and a pullback
-    energies.autoencoder               the pullbacks, (10) to (14)
+    energies.energy                    cotangents and pullbacks: (10) to (14) of the autoencoder
     objectives.sliced                  directions in the place of a trace
     energies.boltzmann_machine         binary points: energy gaps in the place of a score
     objectives.ratio_matching          and the objectives that read them

@@ -1,4 +1,8 @@
-"""The order of study: chapters, the rooms of each, and what leads from one to the next."""
+"""The order of study: chapters, the rooms and demos of each, and what leads from one to the next.
+
+This is the one list: `refsm study`, the first page of the book and its links to the next room read
+it; the README's and the package's own shorter lists keep its order.
+"""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -7,64 +11,90 @@ __all__ = ["CHAPTERS", "Chapter"]
 
 
 class Chapter(NamedTuple):
-    """A chapter: its title, the paragraph that leads to it, and its rooms in order."""
+    """A chapter: its title, the paragraph that leads to it, its rooms and its demos in order."""
 
     title: str
     text: str
     rooms: tuple[str, ...]
+    demos: tuple[str, ...] = ()
 
 
 CHAPTERS = (
-    Chapter("Functions and quantities", """\
-An energy E gives a density exp(-E) / Z, and its score psi = -grad E does not contain Z. That is the
-reason for score matching: the score can be compared with data where Z cannot be computed. First the
-ground: functions that keep their accuracy over the whole range, the activations with three
-derivatives, and the table of local quantities that all energies and objectives share.""",
-            ("stable", "activations", "quantities", "sums", "zero")),
-    Chapter("Energies", """\
-Each energy has closed forms for its score and its second derivatives, and pulls a cotangent on any
-of them back to its parameters. Begin with the Gaussian, where each line can be computed by hand;
-the autoencoder energy is the central example. Mixtures and Parzen densities are densities too,
-and what noise makes of them is known exactly.""",
-            ("energies/energy", "energies/gaussian", "energies/autoencoder",
-             "energies/gaussian_bernoulli_rbm", "energies/experts", "energies/polynomial",
-             "energies/mixture", "energies/parzen", "energies/corrupted",
-             "energies/corrupted_parzen")),
+    Chapter("An energy and its score", """\
+An energy E gives the density exp(-E) / Z, and its score psi = -grad E does not contain Z. That is
+the reason for score matching: scores can be compared where Z cannot be computed. The demo draws
+both in one dimension; in the Gaussian each line can be computed by hand.""",
+            ("energies/gaussian",), ("01_energy",)),
     Chapter("Score matching", """\
-An objective reads local quantities and returns a term for each point and the cotangents. The
-explicit form compares scores; an integration by parts removes the unknown score of the data and
-leaves the divergence. Projections on random directions make the divergence cheap.""",
-            ("objectives/objective", "objectives/score_matching", "objectives/sliced",
-             "directions", "objectives/generalized", "objectives/parzen_score_matching")),
+Now fit the score to data. The explicit loss compares two scores, but that of the data is unknown.
+An integration by parts removes it and leaves the divergence of the model's score: the implicit
+loss. They differ by a constant in expectation, and by more on a sample.""",
+            ("objectives/score_matching",), ("02_objectives", "10_sample")),
     Chapter("Noise", """\
-Noise makes the score of a sample well defined, and denoising needs no second derivative: the
-conditional mean of a known target is the score of the noisy density. For the autoencoder energy it
-is the loss of a denoising autoencoder, with one factor between them.""",
-            ("corruption", "objectives/denoising", "objectives/denoising_autoencoder", "denoiser",
-             "schedules", "objectives/multi_level", "predictions", "objectives/prediction")),
+A sample has no score, but a sample in noise has one: that of its Parzen density. Denoising compares
+the model with the score of the noise, which is known at each pair, and needs no second derivative;
+its optimum is the score of the noisy density, and Tweedie's formula reads a denoiser from it.""",
+            ("energies/parzen", "corruption", "objectives/denoising", "denoiser",
+             "objectives/parzen_score_matching"), ("04_penguins", "17_small_noise")),
+    Chapter("The denoising autoencoder", """\
+A denoiser can also be trained directly, as an autoencoder with the squared error. For tied weights
+there is an energy whose score is its reconstruction minus its input, over sigma^2. Then the two
+losses are one, with the factor 2 sigma^4 between them.""",
+            ("objectives/denoising_autoencoder", "energies/autoencoder"),
+            ("03_autoencoder", "05_digits")),
+    Chapter("Cotangents and pullbacks", """\
+How did the gradients come about? An objective reads local quantities of an energy and returns a
+cotangent on each; the energy pulls the cotangents back to its parameters. So each energy and each
+objective is derived once. With this, read the pullbacks of the autoencoder energy, and write an
+energy of your own. The functions below it keep their accuracy over the whole range.""",
+            ("energies/energy", "objectives/objective", "quantities", "zero", "sums",
+             "activations", "stable"), ("18_your_own",)),
+    Chapter("Directions", """\
+The divergence costs as much as d curvatures. Its average over random directions costs one, and the
+choice of the directions decides about the variance.""",
+            ("directions", "objectives/sliced"), ("06_slices",)),
     Chapter("Binary data", """\
 There is no gradient at a binary point. The differences of the energy to the neighbours with one bit
 flipped take the place of the score, and Z cancels in them too.""",
-            ("energies/bernoulli_rbm", "energies/boltzmann_machine", "objectives/ratio_matching",
+            ("energies/boltzmann_machine", "objectives/ratio_matching",
              "objectives/pseudo_likelihood", "objectives/minimum_probability_flow",
-             "enumeration")),
+             "energies/bernoulli_rbm", "enumeration"), ("07_binary",)),
+    Chapter("More energies", """\
+The same contract holds for richer energies: Gaussian visible units, products of experts, energies
+that are linear in their parameters, mixtures, and what noise makes of a density in closed form. On
+positive data a weight that vanishes at the boundary keeps the integration by parts true.""",
+            ("energies/gaussian_bernoulli_rbm", "energies/experts", "energies/polynomial",
+             "energies/mixture", "energies/corrupted", "energies/corrupted_parzen",
+             "objectives/generalized"), ("14_positive", "15_sources")),
+    Chapter("Many noise levels", """\
+Diffusion models denoise at many levels at once. Their losses are weighted sums of the one above,
+and what their networks predict (noise, a clean point, a velocity) is a linear map of the score.""",
+            ("schedules", "objectives/multi_level", "predictions", "objectives/prediction"),
+            ("12_diffusion", "13_levels")),
     Chapter("Minimising and sampling", """\
 A value with its gradient can be minimised, and a score can be followed. Energies that are linear in
 their parameters have their minimum in closed form; the others are descended. Langevin steps, the
 probability flow and Gibbs sweeps go from the score or the gaps to samples.""",
             ("closed_forms", "fit/descent", "fit/minimization", "fit/scaling", "fit/barrier",
-             "fit/newton", "fit/unbounded", "sampling", "annealed", "flow", "gibbs_sampling")),
+             "fit/newton", "fit/unbounded", "sampling", "annealed", "flow", "gibbs_sampling"),
+            ("08_langevin", "11_dask")),
     Chapter("Proof", """\
 Nothing above has to be taken on trust. Derivatives are measured with an error bound, expectations
 are computed by quadrature or enumeration, and each statement is evaluated on both of its sides.""",
-            ("expectations", "checks/differences", "checks/probe", "checks/verdict",
-             "checks/gradient", "checks/model", "theorems/statement", "theorems/denoising",
-             "theorems/chain", "theorems/small_noise", "theorems/limits", "theorems/rounding")),
+            ("checks/differences", "checks/probe", "checks/verdict", "checks/gradient",
+             "checks/taylor", "checks/model", "checks/objective", "expectations",
+             "theorems/statement", "theorems/denoising", "theorems/chain", "theorems/small_noise",
+             "theorems/limits", "theorems/rounding"), ("16_checkers",)),
     Chapter("Another implementation", """\
 The same numbers name what is different in somebody else's loss: answers to many cases are regressed
 on the terms of the reference, and the coefficients say which convention or which mistake it is.""",
-            ("verify/objectives", "verify/cases/models", "verify/cases/reference",
+            ("verify/objectives", "verify/denoisers", "verify/cases/models",
+             "verify/cases/quantities", "verify/cases/derivatives", "verify/cases/reference",
              "verify/diagnosis/regression", "verify/diagnosis/scaling",
-             "verify/diagnosis/explanation", "verify/diagnosis/gradients",
-             "verify/own_noise/hypotheses", "verify/own_noise/replicates")),
+             "verify/diagnosis/scaling_fit", "verify/diagnosis/explanation",
+             "verify/diagnosis/quadratic_form", "verify/diagnosis/gradients",
+             "verify/mistakes/mistake", "verify/mistakes/residual", "verify/mistakes/weighted",
+             "verify/mistakes/levels", "verify/mistakes/binary", "verify/report/weights",
+             "verify/own_noise/hypotheses", "verify/own_noise/replicates",
+             "verify/own_noise/moments", "verify/own_gradient"), ("09_verify",)),
 )

@@ -41,10 +41,6 @@ class Page(html.parser.HTMLParser):
             self.wrong.append(tag)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda one: one.title)
-def test_the_rooms_of_a_chapter_exist(chapter):
-    assert set(chapter.rooms) <= NAMES
-
 
 def test_the_map_joins_boxes_that_exist():
     assert {name for _, *ends in LINES for name in ends} == set(BOXES)
