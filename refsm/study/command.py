@@ -25,6 +25,8 @@ def add_command(commands: Any) -> None:
     study.add_argument("room", nargs="?", metavar="ROOM",
                        help="a room, such as autoencoder or objectives/denoising")
     study.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")
+    study.add_argument("--run-demos", action="store_true",
+                       help="run every demo for its page (some minutes)")
     study.add_argument("--open", action="store_true", help="open the book in the browser (without "
                                                            "--html: in ./refsm-book)")
     study.set_defaults(func=_study)
@@ -38,7 +40,7 @@ def _study(args: argparse.Namespace) -> int:
         if args.room:
             from refsm.study.rooms import page_name
             start = page_name(room(args.room).name)
-        built = build(folder)
+        built = build(folder, args.run_demos)
         print(f"{built.pages} pages, {built.equations} equations, {built.size / 1e6:.1f} MB: "
               f"{folder / 'index.html'}")
         for line in built.failed:

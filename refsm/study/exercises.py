@@ -5,6 +5,7 @@ checkers of `refsm.checks` are run on the model of its worked example.
 """
 from __future__ import annotations
 
+import html
 import sys
 import types
 from typing import Any, Callable, NamedTuple
@@ -14,8 +15,10 @@ import numpy as np
 import refsm
 from refsm.study.examples import BITS, B, C, P, SIGMA, W, X
 from refsm.study.heads import Room, room
+from refsm.study.rooms import page_name, shell
+from refsm.verify.api import verify
 
-__all__ = ["EXERCISES", "Exercise", "LOSSES", "changed", "seen"]
+__all__ = ["EXERCISES", "Exercise", "LOSSES", "changed", "exercises_page", "seen"]
 
 
 class Exercise(NamedTuple):
@@ -112,3 +115,31 @@ LOSSES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("r = score(x_noisy) - (x - x_noisy) / sigma**2\nloss = (r**2).mean() / 2",
      "Which mean is it?", lambda case: (_residual(case)**2).mean() / 2),
 )
+
+
+def exercises_page() -> str:
+    """The page: each mistake and each loss, with its answer folded."""
+    out = ["<h1>Break this line: what sees it?</h1><p>Each exercise plants one mistake. Think "
+           "first; the answer is what the checkers of <code>refsm.checks</code> found when "
+           "this book was built.</p>"]
+    for k, one in enumerate(EXERCISES, 1):
+        found = seen(one)
+        if found is None:
+            continue
+        parts = "".join(f"<li>{html.escape(what)}: {verdict}</li>" for what, verdict in found
+                        if verdict != "PASS")
+        right = sum(verdict == "PASS" for _, verdict in found)
+        out.append(f'<div class="box"><h2>{k}. <a href="{page_name(one.room)}#e{one.number}">'
+                   f"{one.room}, equation ({one.number})</a></h2><p>Instead of <code>"
+                   f"{html.escape(one.right)}</code> write <code>{html.escape(one.wrong)}"
+                   f"</code>. {html.escape(one.hint)}</p><details><summary>What sees it"
+                   f"</summary><ul>{parts or '<li>nothing</li>'}</ul><p>{right} other checks "
+                   "pass.</p></details></div>")
+    out.append("<h1>Which loss is this?</h1><p>Four denoising losses; the answers are the "
+               "reports of <code>refsm.verify</code>.</p>")
+    for text, hint, loss in LOSSES:
+        report = verify(loss, "dsm")
+        out.append(f'<div class="box"><pre>{html.escape(text)}</pre><p>{html.escape(hint)}</p>'
+                   "<details><summary>The report</summary><pre>"
+                   f"{html.escape(str(report))}</pre></details></div>")
+    return shell("refsm: exercises", f"<main>{''.join(out)}</main>")

@@ -108,7 +108,8 @@ class Expression:
                 flush(operator(SHOWN.get(self._next().text, "|")))
             elif token.kind == "mark" or token.kind == "dots":
                 mark = self._next().text
-                flush(operator({"...": "…"}.get(mark, mark)))
+                flush(operator({"...": "…"}.get(mark, mark)) if mark != "," or self._goes_on()
+                      else '<mo rspace="0">,</mo>')
             elif token.kind == "dot":
                 self._next()
                 product.append(Factor(operator("⋅")))
@@ -124,6 +125,11 @@ class Expression:
             raise NotationError(f"{closing!r} is missing")
         flush()
         return out
+
+    def _goes_on(self) -> bool:
+        """Whether something follows before the bracket closes: `(d,)` has no space in it."""
+        token = self._peek()
+        return token is not None and token.kind != "close"
 
     @staticmethod
     def closes(closing: str, text: str) -> bool:

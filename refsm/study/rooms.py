@@ -2,20 +2,21 @@
 
 Every number is a link.  In an equation it leads to its derivation; there, to the line that computes
 it; in the code, back to the equation.  Under each equation stand the other ways: all lines, the
-statements that it names, the tests of its room.
+statements that it names, the tests that fail when its line is wrong.
 """
 from __future__ import annotations
 
 import html
 import re
-from typing import Any, Collection, Iterable
+from typing import Any, Collection, Iterable, Mapping
 
 from refsm.study.code import listing
 from refsm.study.worked import record
 from refsm.study.heads import Equation, Room, Row, Step, paragraphs
+from refsm.study.markdown import inline
 from refsm.study.notation import Notation, Piece
 
-__all__ = ["RoomPage", "page_name", "shell"]
+__all__ = ["RoomPage", "page_name", "rows_of", "shell", "typeset"]
 
 STATEMENTS = re.compile(r"(?:statements?|theorems?) [\d, ]+\d|(?:statements?|theorems?) \d")
 
@@ -46,9 +47,12 @@ class RoomPage:
     """The page of one room, and what could not be typeset on it."""
 
     def __init__(self, room: Room, modules: dict[str, str], statements: Collection[int] = (),
-                 around: str = "", tests: Iterable[str] = ()) -> None:
+                 around: str = "", tests: Iterable[str] = (),
+                 seen_by: Mapping[int, list[str]] = {}) -> None:
         self.room, self.modules, self.statements = room, modules, statements
         self.around, self.tests = around, list(tests)
+        self.seen_by = {number: [test for test in seen if test in self.tests]
+                        for number, seen in seen_by.items()}
         self.notation = Notation(room.names, room.numbers, self._link)
         self.symbols = room.symbols
         self.typeset = 0                          # equations with mathematics in them
@@ -111,15 +115,16 @@ class RoomPage:
     def _row(self, row: Row, with_id: bool = True) -> str:
         if not row.names:
             return f'<tr><td colspan="3">{self.pieces(row.meaning)}</td></tr>'
-        names = ", ".join(self._name(name, with_id) for name in row.names)
+        names = " ".join(self._name(name, with_id, "," * (name != row.names[-1]))
+                         for name in row.names)
         shape = self.pieces(row.shape, True) if row.shape.startswith("(") else row.shape
         return f"<tr><td>{names}</td><td>{shape}</td><td>{self.pieces(row.meaning)}</td></tr>"
 
-    def _name(self, name: str, with_id: bool) -> str:
+    def _name(self, name: str, with_id: bool, comma: str) -> str:
         shown = self.notation.line(name, True)[0]
         body = f"<math>{shown.body}</math>" if shown.kind == "math" else name
         code = f" <code>{name}</code>" if name != re.sub(r"<[^>]*>", "", shown.body) else ""
-        return f'<span{f" id=y-{name}" if with_id else ""} class="y-{name}">{body}{code}</span>'
+        return f'<span{f" id=y-{name}" if with_id else ""} class="y-{name}">{body}{code}{comma}</span>'
 
     def _equation(self, equation: Equation) -> str:
         lines = [self.pieces(line, True) for line in equation.lines]
@@ -131,11 +136,34 @@ class RoomPage:
         ways = [f'<a href="#d{number}">derivation</a>'] if number in self.derived else []
         ways += [f'<a href="#L{line}">line {line}</a>' for line in at]
         ways += [self._statement(equation.mark)] if equation.mark else []
-        ways += ['<a href="#tests">tests</a>'] if at and self.tests else []
         goal = f"#d{number}" if number in self.derived else f"#L{at[0]}" if at else f"#e{number}"
         shown = "".join(f"<div>{line}</div>" for line in lines)
         return (f'<div class="eq" id="e{number}"><a class="num" href="{goal}">({number})</a>'
-                f'<div class="body">{shown}</div><div class="ways">{" · ".join(ways)}</div></div>')
+                f'<div class="body">{shown}</div><div class="ways">{" · ".join(ways)}'
+                f"{self._seen(number)}</div></div>")
+
+    def _seen(self, number: int) -> str:
+        """The tests that see the lines of an equation, folded."""
+        seen = self.seen_by.get(number, [])
+        if not seen:
+            return ""
+        items = "".join(f'<li><a href="#t{self.tests.index(test)}">{_sentence(test)}</a></li>'
+                        for test in seen)
+        many = f"{len(seen)} test{'s' if len(seen) > 1 else ''}"
+        return f"<details><summary>{many}</summary><ul>{items}</ul></details>"
+
+    def _tests(self) -> str:
+        """Every test of the room, and the equations that it sees."""
+        items = []
+        for k, test in enumerate(self.tests):
+            seen = " ".join(self._link(number) for number in sorted(self.seen_by)
+                            if test in self.seen_by[number])
+            items.append(f'<li id="t{k}">{_sentence(test)} {seen}</li>')
+        said = ("A number behind a test: the test fails when the line of that equation computes "
+                "1.01 times what it should. This is measured." if any(self.seen_by.values())
+                else "")
+        return (f'<h2 id="tests">Tests</h2><p>The name of a test is what it shows. {said}</p>'
+                f"<ul>{''.join(items)}</ul>")
 
     def _step(self, k: int, step: Step) -> str:
         def number(one: int) -> str:
@@ -165,9 +193,7 @@ class RoomPage:
                 out += [self._step(k, step) for k, step in enumerate(self.room.steps)]
             else:
                 out.append(self.prose(lines))
-        if self.tests:
-            out.append('<h2 id="tests">Tests</h2><p>The name of a test is what it shows.</p><ul>'
-                       + "".join(f"<li>{test}</li>" for test in self.tests) + "</ul>")
+        out += [self._tests()] if self.tests else []
         return "\n".join(out)
 
     def html(self) -> str:
@@ -185,6 +211,17 @@ class RoomPage:
         body = (f'<main><article>{head}</article><section class="code">'
                 f"<h2>refsm/{self.room.name}.py</h2>{note}{code}</section></main>{tips}")
         return shell(f"refsm: {self.room.name}", body, rules, "room")
+
+
+def _sentence(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")
+
+
+def typeset(text: str, notation: Notation) -> str:
+    """A line of prose with its mathematics, and without links."""
+    return "".join(f"<math>{piece.body}</math>" if piece.kind == "math" else
+                   inline(f"`{piece.body}`") if piece.kind == "code" else
+                   html.escape(piece.body, quote=False) for piece in notation.line(text))
 
 
 def rows_of(cells: Iterable[Iterable[Any]]) -> str:
