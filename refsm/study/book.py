@@ -144,7 +144,8 @@ class Book:
 
     def _map(self) -> str:
         return shell("refsm: map", "<main><h1>Map of the statements</h1><p>A box is a room, a "
-                     f"number a statement that joins two of them.</p>{svg(self.statements.numbers)}</main>")
+                     "number a statement that joins two of them.</p>"
+                     f"{svg(self.statements.numbers)}</main>")
 
     def _index(self) -> str:
         out = ["<h1>refsm: the book</h1><p>The reference implementation of score matching, for "

@@ -16,6 +16,7 @@ from refsm.study.recorder import Tag
 __all__ = ["highlighted", "listing"]
 
 NUMBER = re.compile(r"\((\d+)\)")
+DEFINES = re.compile(r"@|def |class |[A-Z]\w+ =")
 
 
 def highlighted(source: str, symbol: Callable[[str], str] = lambda name: "",
@@ -65,12 +66,15 @@ def _link(found: re.Match[str], numbers: frozenset[int]) -> str:
 
 def listing(room: Room, recorded: Mapping[int, tuple[Tag, Any]],
             symbol: Callable[[str], str]) -> str:
-    """The code of a room, one element per line; a tagged line unfolds to what it has computed."""
-    numbers = frozenset(room.numbers)
-    lines = highlighted(room.source, symbol, numbers)
-    cited = {one.line for one in room.cited}
-    starts = {room.starts[k]: k for k in recorded if k in room.starts}
-    skipped: set[int] = set()
+    """The code of a room; a tagged line unfolds to what it has computed.
+
+    Every line begins with an empty <s>, which the style sheet numbers.  A line has an id if a
+    number leads to it, or if a definition begins there.
+    """
+    lines = highlighted(room.source, symbol, frozenset(room.numbers))
+    source = room.source.splitlines()
+    linked = {line for number in room.numbers for line in room.lines_of(number)}
+    ends = {room.starts.get(k, k): k for k in recorded}
     out, plain = list[str](), list[str]()
 
     def close() -> None:
@@ -78,21 +82,18 @@ def listing(room: Room, recorded: Mapping[int, tuple[Tag, Any]],
             out.append("<pre>" + "\n".join(plain) + "</pre>")
             plain.clear()
 
-    for k in range(room.code_starts, len(lines) + 1):
-        text = f"<s>{k}</s>{lines[k - 1]}"
-        tagged = starts.get(k, k)
-        if k in skipped:
-            continue
-        if tagged in recorded:
+    k = room.code_starts
+    while k <= len(lines):
+        last = ends.get(k, k)
+        text = "\n".join(f"<s></s>{line}" for line in lines[k - 1:last])
+        if last in recorded:
             close()
-            _, value = recorded[tagged]
-            skipped |= set(range(k, tagged + 1))
-            text += "".join(f"\n<s id=L{j}>{j}</s>{lines[j - 1]}" for j in range(k + 1, tagged + 1))
             out.append(f'<details id="L{k}"><summary><code>{text}</code></summary>'
-                       f"<pre>{html.escape(text_of(value))}</pre></details>")
-        elif k in cited:
+                       f"<pre>{html.escape(text_of(recorded[last][1]))}</pre></details>")
+        elif k in linked or DEFINES.match(source[k - 1]):
             plain.append(f'<span id="L{k}">{text}</span>')
         else:
-            plain.append(f"<s id=L{k}>" + text[3:])
+            plain.append(text)
+        k = last + 1
     close()
     return "\n".join(out)

@@ -27,6 +27,7 @@ D = '<mi mathvariant="normal">d</mi>'
 UPRIGHT = re.compile(r'<mi(?: class="y-d")?>d</mi>')
 FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
 LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
+TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 
 class NotationError(ValueError):
@@ -41,8 +42,10 @@ class Factor(NamedTuple):
     is_d: bool = False
 
 
-def _fence(text: str) -> str:
-    return f'<mo stretchy="false">{html.escape(SHOWN.get(text, text))}</mo>'
+def _fence(text: str, inside: str) -> str:
+    """A bracket of the height of a letter, whatever stands inside."""
+    stretches = ' stretchy="false"' if TALL.search(inside) else ""
+    return f"<mo{stretches}>{html.escape(SHOWN.get(text, text))}</mo>"
 
 
 def _joined(product: list[Factor]) -> list[str]:
@@ -296,4 +299,4 @@ class Expression:
         parts = self._parts(PAIRS[opening])
         closing = self._next().text
         inner = row(parts) if parts else "<mrow></mrow>"
-        return row([_fence(opening), *parts, _fence(closing)]), inner
+        return row([_fence(opening, inner), *parts, _fence(closing, inner)]), inner

@@ -112,19 +112,18 @@ class RoomPage:
         out = [self._row(row) for row in self.room.rows]
         return f'<table class="symbols">{"".join(out)}</table>'
 
-    def _row(self, row: Row, with_id: bool = True) -> str:
+    def _row(self, row: Row) -> str:
         if not row.names:
             return f'<tr><td colspan="3">{self.pieces(row.meaning)}</td></tr>'
-        names = " ".join(self._name(name, with_id, "," * (name != row.names[-1]))
-                         for name in row.names)
+        names = " ".join(self._name(name, "," * (name != row.names[-1])) for name in row.names)
         shape = self.pieces(row.shape, True) if row.shape.startswith("(") else row.shape
         return f"<tr><td>{names}</td><td>{shape}</td><td>{self.pieces(row.meaning)}</td></tr>"
 
-    def _name(self, name: str, with_id: bool, comma: str) -> str:
+    def _name(self, name: str, comma: str) -> str:
         shown = self.notation.line(name, True)[0]
         body = f"<math>{shown.body}</math>" if shown.kind == "math" else name
         code = f" <code>{name}</code>" if name != re.sub(r"<[^>]*>", "", shown.body) else ""
-        return f'<span{f" id=y-{name}" if with_id else ""} class="y-{name}">{body}{code}{comma}</span>'
+        return f'<span class="y-{name}">{body}{code}{comma}</span>'
 
     def _equation(self, equation: Equation) -> str:
         lines = [self.pieces(line, True) for line in equation.lines]
@@ -200,7 +199,8 @@ class RoomPage:
         """The page."""
         head = self.head()
         recorded, wrong = record(self.room) if self.room.numbers else ({}, "")
-        tips = "".join(f'<table class="tip t-{row.names[0]}">{self._row(row, False)}</table>'
+        tips = "".join(f'<p class="tip t-{row.names[0]}"><b>{", ".join(row.names)}</b> '
+                       f"{row.shape} {html.escape(row.meaning)}</p>"
                        for row in self.room.rows if row.names)
         rules = "".join(
             ",".join(f"body:has(.y-{name}:hover) .t-{row.names[0]}" for name in row.names)
@@ -208,7 +208,8 @@ class RoomPage:
         note = ("<p class='note'>A line with a triangle unfolds to the arrays that it computes in "
                 "the worked example: two points, d = 2.</p>" if recorded else "")
         code = listing(self.room, recorded, self.notation.letters.symbol)
-        body = (f'<main><article>{head}</article><section class="code">'
+        body = (f'<main><article>{head}</article><section class="code" '
+                f'style="counter-reset:l {self.room.code_starts - 1}">'
                 f"<h2>refsm/{self.room.name}.py</h2>{note}{code}</section></main>{tips}")
         return shell(f"refsm: {self.room.name}", body, rules, "room")
 

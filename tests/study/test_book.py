@@ -6,7 +6,6 @@ import re
 import pytest
 
 from refsm.study import book
-from refsm.study.chapters import CHAPTERS
 from refsm.study.drawing import BOXES, LINES
 from refsm.study.exercises import EXERCISES, seen
 from refsm.study.heads import rooms
