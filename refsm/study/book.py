@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import refsm
 from refsm.study.chapters import CHAPTERS
-from refsm.study.demos import Demo, demo_page, run
+from refsm.study.demos import Demo, demo_page, run, title_of
 from refsm.study.drawing import svg
 from refsm.study.exercises import exercises_page
 from refsm.study.heads import ROOT, Room, rooms
@@ -48,17 +48,21 @@ def build(folder: str | pathlib.Path, run_demos: bool = False) -> Built:
         raise OSError(f"DIR must be new, empty or an earlier book, but {target} is none of these")
     target.parent.mkdir(parents=True, exist_ok=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix=".book-", dir=target.parent))
+    new, old = work / "new", work / "old"
     try:
+        new.mkdir()
         book = Book()
-        book.write(work, run_demos)
-        sizes = [path.stat().st_size for path in work.rglob("*") if path.is_file()]
-        work.chmod(0o755)
+        book.write(new, run_demos)
+        sizes = [path.stat().st_size for path in new.rglob("*") if path.is_file()]
         if target.exists():
-            shutil.rmtree(target)
-        work.rename(target)
+            target.rename(old)
+        new.rename(target)
     except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
         raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return Built(len(book.pages), sum(sizes), book.equations, book.failed)
 
 
@@ -144,8 +148,8 @@ class Book:
 
     def _map(self) -> str:
         return shell("refsm: map", "<main><h1>Map of the statements</h1><p>A box is a room, a "
-                     "number a statement that joins two of them.</p>"
-                     f"{svg(self.statements.numbers)}</main>")
+                     "number a statement that joins two of them.</p><div class='wide'>"
+                     f"{svg(self.statements.numbers)}</div></main>")
 
     def _index(self) -> str:
         out = ["<h1>refsm: the book</h1><p>The reference implementation of score matching, for "
@@ -157,8 +161,9 @@ class Book:
         for k, chapter in enumerate(CHAPTERS, 1):
             items = [f'<li><a href="{page_name(name)}">{name}</a>: {self._title(name)}</li>'
                      for name in chapter.rooms if name in self.rooms]
-            items += [f'<li><a href="demo.{path.stem}.html">demos/{path.stem}</a></li>'
-                      for path in self.demos_text if path.stem in chapter.demos]
+            items += [f'<li><a href="demo.{path.stem}.html">demos/{path.stem}</a>: '
+                      f"{inline(title_of(text))}</li>"
+                      for path, text in self.demos_text.items() if path.stem in chapter.demos]
             text = typeset(chapter.text.replace("\n", " "), Notation())
             out.append(f"<h2>{k}. {chapter.title}</h2><p>{text}</p><ul>{''.join(items)}</ul>")
         return shell("refsm: the book", f"<main>{''.join(out)}</main>")
@@ -182,7 +187,8 @@ class Book:
             demo: Demo | None = run(path, picture) if run_demos else None
             if shipped.exists() and not picture.exists():
                 shutil.copyfile(shipped, picture)
-            title, body = demo_page(text, demo, picture.name if picture.exists() else "")
+            title = title_of(text)
+            body = demo_page(text, demo, picture.name if picture.exists() else "")
             listed.append((f'<a href="demo.{path.stem}.html">{path.stem}</a>', inline(title)))
             note = (f"<p class='note'>Run it with <code>python -m demos.{path.stem}</code>"
                     + ("; below is what it printed when this book was built." if demo else

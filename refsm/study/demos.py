@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from refsm.study.code import highlighted
 from refsm.study.markdown import markdown
 
-__all__ = ["Cell", "Demo", "cells", "demo_page", "run"]
+__all__ = ["Cell", "Demo", "cells", "demo_page", "run", "title_of"]
 
 PICTURE = re.compile(r"^\s*picture: .*\n?", re.M)
 
@@ -66,19 +66,22 @@ def run(path: pathlib.Path, picture: pathlib.Path) -> Demo:
     return Demo(printed, "\n".join(done.stderr.splitlines()[-3:]) if done.returncode else "")
 
 
-def demo_page(source: str, demo: Demo | None, picture: str) -> tuple[str, str]:
-    """The title of a demo, and its page: each cell with what it printed, and the picture.
+def title_of(source: str) -> str:
+    """The title of a demo: the first line of its first text."""
+    return next(cell.body for cell in cells(source) if cell.is_text).splitlines()[0].lstrip("# ")
+
+
+def demo_page(source: str, demo: Demo | None, picture: str) -> str:
+    """A demo: each cell with what it printed, and the picture.
 
     The picture stands behind the cell that drew it, or, without a run, behind the first text.
     """
-    title, out, code = "", list[str](), 0
+    out, code = list[str](), 0
     shown = f'<p><img src="{picture}" alt="The picture of this demo"></p>' if picture else ""
     for cell in cells(source):
         if cell.is_text:
-            first = not title
-            title = title or cell.body.strip().splitlines()[0].lstrip("# ")
             out.append(markdown(cell.body))
-            out += [shown] if first and demo is None else []
+            out += [shown] if len(out) == 1 and demo is None else []
             continue
         out.append("<pre>" + "\n".join(highlighted(cell.body.strip("\n") + "\n")) + "</pre>")
         said = demo.printed[code] if demo and code < len(demo.printed) else ""
@@ -89,7 +92,7 @@ def demo_page(source: str, demo: Demo | None, picture: str) -> tuple[str, str]:
         out += [shown] if PICTURE.search(said) else []
     if demo and demo.error:
         out.append(f'<pre class="said">{html.escape(demo.error, quote=False)}</pre>')
-    return title, "\n".join(out)
+    return "\n".join(out)
 
 
 def _main(path: str, picture: str) -> None:

@@ -36,7 +36,7 @@ LINES = [                                      # statement, from, to
 
 def svg(statements: set[int]) -> str:
     """The drawing; a number links to its statement, a box to its room."""
-    out = ['<svg viewBox="0 0 840 650" role="img" aria-label="Map of the statements">']
+    out = ['<svg viewBox="0 0 840 650" width="840" role="img" aria-label="Map of the statements">']
     for number, start, end in LINES:
         (x0, y0), (x1, y1) = _middle(start), _middle(end)
         shift = 14 if x0 == x1 else 0

@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 class Equation(NamedTuple):
-    """A numbered equation, as lines; number 0 is a line between equations."""
+    """A numbered equation, as lines; number 0 is the text between equations."""
 
     number: int
     lines: list[str]
@@ -250,15 +250,13 @@ def _equations(lines: list[str]) -> list[Equation]:
     out: list[Equation] = []
     for line in lines:
         opening = OPENING.match(line.strip())
-        if not line.strip():
-            continue
         if line.startswith("    (") and opening:
             out.append(Equation(int(opening.group(1)), [opening.group(2)], ""))
-        elif line.startswith("      ") and out and out[-1].number:
-            out[-1].lines.append(line.strip())
-        else:
-            out.append(Equation(0, [line.strip()], ""))
-    return [_marked(equation) for equation in out]
+        elif out and not out[-1].number or line.startswith("      ") and out:
+            out[-1].lines.append(line)
+        elif line.strip():
+            out.append(Equation(0, [line], ""))
+    return [_marked(equation) if equation.number else equation for equation in out]
 
 
 def _marked(equation: Equation) -> Equation:

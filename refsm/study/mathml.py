@@ -8,7 +8,8 @@ Symbols
 Conventions
     A slash divides the whole product before it by the one factor behind it, as in the heads:
     `e y_i y_k / 2` is a half of all three.  Before a differential, as in `alpha_j d J / d theta`,
-    the numerator begins at the d.  A sum ends the product: `2 sum_j s_j / 3` divides s_j.
+    the numerator begins at the d.  A sum ends the product, `2 sum_j s_j / 3` divides s_j; below a
+    slash it holds the product behind it, as in `e_k / sum_l e_l`.
     ' is kept as it is written.
 """
 from __future__ import annotations
@@ -142,7 +143,9 @@ class Expression:
     def _divide(self, product: list[Factor], tight: bool) -> None:
         if not product:
             raise NotationError("nothing stands before the slash")
-        below = self._factor()
+        after = self._peek()
+        sums = after is not None and after.kind == "name" and after.text.split("_")[0] in OPERATORS
+        below = Factor(self._sum()) if sums else self._factor()
         if below.is_d:
             parts = [below.ml]
             while (token := self._peek()) is not None and token.kind == "name" \
@@ -158,6 +161,13 @@ class Expression:
             numerator = UPRIGHT.sub(D, numerator, count=1)
             below = Factor(UPRIGHT.sub(D, below.ml, count=1))
         product[first:] = [Factor(f"<mfrac>{numerator}{below.inner or below.ml}</mfrac>")]
+
+    def _sum(self) -> str:
+        """A sum below a slash, with the product that it sums."""
+        sign, summed = self._operator(), list[Factor]()
+        while (token := self._peek()) is not None and token.kind in ("name", "number", "open"):
+            summed.append(self._factor())
+        return row([sign, *_joined(summed)])
 
     def _operator(self) -> str:
         name, _, index = self._next().text.partition("_")

@@ -40,7 +40,7 @@ class _Names:
         pages, listed = {}, []
         for name, room in sorted(self.public.items(), key=lambda pair: pair[0].lower()):
             value = getattr(refsm, name)
-            first = (inspect.getdoc(value) or "").split("\n")[0]
+            first = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
             listed.append((f'<a href="name.{name}.html"><code>{name}</code></a>', inline(first)))
             pages[f"name.{name}.html"] = self._name_page(name, room, value)
         pages["names.html"] = shell(

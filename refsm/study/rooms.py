@@ -126,10 +126,10 @@ class RoomPage:
         return f'<span class="y-{name}">{body}{code}{comma}</span>'
 
     def _equation(self, equation: Equation) -> str:
-        lines = [self.pieces(line, True) for line in equation.lines]
         number = equation.number
         if not number:
-            return f'<p class="between">{lines[0]}</p>'
+            return f'<div class="between">{self.prose(equation.lines)}</div>'
+        lines = [self.pieces(line, True) for line in equation.lines]
         self.typeset += any("<math" in line for line in lines)
         at = self.room.lines_of(number)
         ways = [f'<a href="#d{number}">derivation</a>'] if number in self.derived else []

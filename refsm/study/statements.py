@@ -44,7 +44,8 @@ class Statements:
                      f"handwritten digits.</p><p class='index'>{index}</p>{''.join(parts)}</main>")
 
     def _section(self, number: int, said: list[tuple[str, list[str]]], cited: list[str]) -> str:
-        out = [f'<section class="box" id="s{number}"><h2><a href="#s{number}">{number}</a></h2>']
+        out = [f'<section class="box" id="s{number}">'
+               f'<h2><a href="#s{number}">Statement {number}</a></h2>']
         for name, lines in said:
             page = RoomPage(self.rooms[name], self.modules, self.numbers - {number})
             out.append(page.prose(lines))
@@ -60,7 +61,8 @@ class Statements:
         many = f"{len(rows)} evaluation{'s' if len(rows) > 1 else ''}, {said_of}"
         table = rows_of(self._row(one) for one in rows)
         head = rows_of([("", "two sides", "gap", "bound", "")])
-        out.append(f"<details><summary>{_sides(rows[0])} <small>· {many}</small></summary>"
+        one = f"{_sides(rows[0])}, gap {float(rows[0].gap):.1e}, bound {rows[0].bound:.1e}"
+        out.append(f"<details><summary>{one} <small>· {many}</small></summary>"
                    f"<div class='wide'><table class='sides'>{head}{table}</table></div></details>")
         return "".join([*out, "</section>\n"])
 
@@ -107,7 +109,7 @@ class Statements:
             named = {number for found in CITED.findall(head) for number in _numbers(found)}
             for number in sorted(named | set(marked)):
                 links = [f'<a href="{page_name(name)}#e{k}">({k})</a>' for k in marked[number]]
-                out[number].append(f'<a href="{page_name(name)}">{name}</a> {" ".join(links)}')
+                out[number].append(" ".join([f'<a href="{page_name(name)}">{name}</a>', *links]))
         return out
 
 

@@ -67,21 +67,83 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_an_interrupted_build_leaves_the_earlier_book(tmp_path, monkeypatch):
+class Short:
+    """A book of one page, built at once; `stops` raises at one moment."""
+
+    stops = None
+
+    def __init__(self):
+        self.pages, self.equations, self.failed = {"index.html": "new"}, 0, []
+        self.reach("made")
+
+    def write(self, folder, run_demos):
+        (folder / "book.css").write_text("new")
+        self.reach("half written")
+        (folder / "index.html").write_text("new")
+        self.reach("written")
+
+    @classmethod
+    def reach(cls, moment):
+        if cls.stops and cls.stops[0] == moment:
+            raise cls.stops[1]
+
+
+@pytest.fixture
+def earlier(tmp_path, monkeypatch):
+    """A folder with an earlier book."""
     target = tmp_path / "book"
     target.mkdir()
     (target / "book.css").write_text("earlier")
+    monkeypatch.setattr(book, "Book", Short)
+    monkeypatch.setattr(Short, "stops", None)
+    return target
 
-    class Interrupted:
-        def write(self, folder):
-            (folder / "index.html").write_text("half")
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_build_takes_the_place_of_the_earlier_book(earlier):
+    book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "new", "index.html": "new"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), ValueError("a page")],
+                         ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("moment", ["made", "half written", "written"])
+def test_a_build_that_stops_leaves_the_earlier_book(earlier, monkeypatch, moment, error):
+    monkeypatch.setattr(Short, "stops", (moment, error))
+    with pytest.raises(type(error)):
+        book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "earlier"}
+
+
+@pytest.mark.parametrize("fails", ["away", "into place"])
+def test_a_build_that_stops_between_the_two_books_leaves_the_earlier_one(earlier, monkeypatch,
+                                                                         fails):
+    rename, calls = pathlib.Path.rename, []
+
+    def interrupted(path, target):
+        calls.append(path)
+        if len(calls) == {"away": 1, "into place": 2}[fails]:
             raise KeyboardInterrupt
+        return rename(path, target)
 
-    monkeypatch.setattr(book, "Book", Interrupted)
+    monkeypatch.setattr(pathlib.Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        book.build(target)
-    assert [path.name for path in tmp_path.iterdir()] == ["book"]
-    assert [path.name for path in target.iterdir()] == ["book.css"]
+        book.build(earlier)
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "earlier"}
+
+
+def test_a_build_that_stops_leaves_no_folder_where_none_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "Book", Short)
+    monkeypatch.setattr(Short, "stops", ("half written", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        book.build(tmp_path / "book")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
