@@ -10,6 +10,10 @@ from typing import Any, Callable
 import numpy as np
 
 import refsm
+from refsm import closed_forms
+from refsm.checks.taylor import taylor_orders
+from refsm.study.verify_examples import VERIFY_EXAMPLES
+
 __all__ = ["EXAMPLES"]
 
 X = np.array([[0.5, -1.0], [2.0, 1.5]])
@@ -74,6 +78,7 @@ def _parzen() -> None:
     parzen = refsm.Parzen(X_NOISY, SIGMA)
     quantities(parzen)
     parzen.posterior_mean(X), parzen.posterior_covariance(X), parzen.log_density(X)
+    refsm.Parzen(X_NOISY, 1e-4).score(X)                # centres far apart: an origin per point
 
 
 def _experts() -> None:
@@ -92,6 +97,7 @@ def _machine() -> None:
 def _rbms() -> None:
     quantities(_rbm())
     quantities(refsm.BernoulliRBM(W / 8, B, C))
+    quantities(refsm.BernoulliRBM(16 * W, B, C))        # a weight that saturates its unit
 
 
 def _corrupted() -> None:
@@ -164,17 +170,11 @@ def _expectations() -> None:
     of.noisy_pairs(X, noise, 3), of.noisy_density(_gaussian(), noise, 3)
 
 
-def _verified() -> None:
-    """A loss that forgot its 1/2."""
-    from refsm.verify.api import verify
-    from refsm.verify.cases import value
-    verify(lambda case: 2 * value(case), "dsm")
-
-
 def _checked() -> None:
     refsm.check_model(_autoencoder(), X)
     refsm.check_objective(refsm.ImplicitScoreMatching(X), _autoencoder())
     refsm.check_model(_rbm(), BITS)
+    taylor_orders(lambda x: np.exp(x).sum(), np.exp, C, lambda x: np.diag(np.exp(x)))
 
 
 def _denoiser() -> None:
@@ -185,6 +185,8 @@ def _denoiser() -> None:
 def _descent() -> None:
     refsm.gradient_descent(refsm.ImplicitScoreMatching(X), _gaussian(), steps=2, rate=0.05,
                            momentum=0.5, progress=False)
+    refsm.gradient_descent(refsm.ImplicitScoreMatching(X), _gaussian(), steps=1, rate=0.05,
+                           batch_size=1, rng=np.random.default_rng(0), progress=False)
 
 
 def _minimized() -> None:
@@ -193,6 +195,18 @@ def _minimized() -> None:
 
 def _unbounded() -> None:
     refsm.minimize(refsm.ImplicitScoreMatching(X[:1]), _gaussian(), progress=False)
+    unbounded.fall(lambda theta: -theta[0], C, [C])
+    unbounded.fall(lambda theta: np.log(1 - theta[0]), C, [C])    # defined up to theta = 1
+
+
+def _barrier() -> None:
+    refsm.minimize(refsm.ImplicitScoreMatching(X_NOISY), _mixture(), progress=False)
+
+
+def _closed_forms() -> None:
+    refsm.closed_form(refsm.ImplicitScoreMatching(X), _polynomial())
+    nodes = refsm.expectations.box(C - 3, C + 3, 3)
+    closed_forms.fisher_information(_polynomial(), *nodes)
 
 
 def _flow() -> None:
@@ -219,6 +233,34 @@ def _activations() -> None:
     for f in (SOFTPLUS, RATIONAL):
         s, s1 = f.first_two(a)
         f.f(a), f.third(a, s, s1)
+
+
+def _gibbs() -> None:
+    refsm.gibbs(_rbm(), BITS, 1, np.random.default_rng(0))
+    refsm.block_gibbs(_rbm(), BITS, 1, np.random.default_rng(0))
+
+
+def _annealed() -> None:
+    from refsm.annealed import annealed_steps
+    steps = annealed_steps([2.0, 0.5], 0.05)
+    refsm.annealed_langevin([_gaussian(), _gaussian()], X, steps, 2, np.random.default_rng(0))
+
+
+def _schedules() -> None:
+    refsm.schedules.variance_exploding(0.5, 2.0, 3), refsm.schedules.variance_preserving(3)
+    refsm.schedules.linear_flow([0.25, 0.75]), refsm.schedules.edm(0.5, 2.0, 3)
+
+
+def _rounding() -> None:
+    from refsm.theorems.rounding import autoencoder_bounds
+    autoencoder_bounds(_autoencoder(), X, X_NOISY)
+
+
+def _limits() -> None:
+    from refsm.theorems import limits
+    h = 0.5 ** np.arange(6)
+    limits.limit(np.sin(h) / h), limits.exponent(1 - np.sin(h) / h)
+    limits.gradient(_gaussian().energy, X)
 
 
 EXAMPLES: dict[str, Callable[[], Any]] = {
@@ -254,57 +296,26 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "objectives/ratio_matching": lambda: _loss(refsm.RatioMatching(BITS), model=_rbm),
     "objectives/score_matching": _score_matching,
     "objectives/sliced": _sliced,
-    "closed_forms":
-        lambda: refsm.closed_form(refsm.ImplicitScoreMatching(X), _polynomial()),
+    "closed_forms": _closed_forms,
     "predictions": _prediction_kinds,
     "sampling": lambda: refsm.langevin(_gaussian(), X, 0.1, 2, np.random.default_rng(0)),
-    "annealed": lambda: _annealed(),
-    "gibbs_sampling": lambda: _gibbs(),
+    "annealed": _annealed,
+    "gibbs_sampling": _gibbs,
     "flow": _flow,
     "fit/minimization": _minimized,
-    "fit/barrier": _unbounded,
+    "fit/barrier": _barrier,
     "fit/scaling": _minimized,
     "fit/newton": _minimized,
     "fit/unbounded": _unbounded,
-    "schedules": lambda: _schedules(),
+    "schedules": _schedules,
     "checks/differences": _checked,
     "checks/gradient": _checked,
     "checks/model": _checked,
+    "checks/objective": _checked,
     "checks/probe": _checked,
+    "checks/taylor": _checked,
     "checks/verdict": _checked,
-    "theorems/rounding": lambda: _rounding(),
-    "theorems/limits": lambda: _limits(),
-    **{f"verify/{room}": _verified for room in (
-        "objectives", "cases/derivatives", "cases/models", "cases/quantities", "cases/reference",
-        "diagnosis/explanation", "diagnosis/gradients", "diagnosis/regression",
-        "diagnosis/scaling", "diagnosis/scaling_fit", "own_noise/hypotheses",
-        "own_noise/replicates")},
+    "theorems/rounding": _rounding,
+    "theorems/limits": _limits,
+    **VERIFY_EXAMPLES,
 }
-
-
-def _gibbs() -> None:
-    refsm.gibbs(_rbm(), BITS, 1, np.random.default_rng(0))
-    refsm.block_gibbs(_rbm(), BITS, 1, np.random.default_rng(0))
-
-
-def _annealed() -> None:
-    from refsm.annealed import annealed_steps
-    steps = annealed_steps([2.0, 0.5], 0.05)
-    refsm.annealed_langevin([_gaussian(), _gaussian()], X, steps, 2, np.random.default_rng(0))
-
-
-def _schedules() -> None:
-    refsm.schedules.variance_exploding(0.5, 2.0, 3), refsm.schedules.variance_preserving(3)
-    refsm.schedules.linear_flow([0.25, 0.75]), refsm.schedules.edm(0.5, 2.0, 3)
-
-
-def _rounding() -> None:
-    from refsm.theorems.rounding import autoencoder_bounds
-    autoencoder_bounds(_autoencoder(), X, X_NOISY)
-
-
-def _limits() -> None:
-    from refsm.theorems import limits
-    h = 0.5 ** np.arange(6)
-    limits.limit(np.sin(h) / h), limits.exponent(1 - np.sin(h) / h)
-    limits.gradient(_gaussian().energy, X)

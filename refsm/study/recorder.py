@@ -132,11 +132,14 @@ def returns(entry: Entry | None) -> bool:
 
 
 def assigned(node: Any, frame: FrameType) -> Any:
-    """The value of an assignment's target, or of the field that `self._set(name=...)` has set."""
+    """The value of an assignment's target, of the fields that `self._set(name=...)` has set, or of
+    what `.append(...)` has appended."""
     if isinstance(node, ast.Expr):
         call = node.value
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._set":
             return tuple(getattr(frame.f_locals["self"], str(one.arg)) for one in call.keywords)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "append":
+            return eval(f"{ast.unparse(call.func.value)}[-1]", frame.f_globals, frame.f_locals)
         return None
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
     return eval(ast.unparse(target), frame.f_globals, frame.f_locals)

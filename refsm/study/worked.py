@@ -1,6 +1,7 @@
 """What the tagged lines of a room compute in its worked example, the first time that they run."""
 from __future__ import annotations
 
+import textwrap
 from functools import lru_cache
 from typing import Any, Callable
 
@@ -29,7 +30,7 @@ def _recorded(run: Callable[[], Any]) -> tuple[dict[str, dict[int, tuple[Tag, An
     found: dict[str, dict[int, tuple[Tag, Any]]] = {str(path): {} for path in paths}
 
     def keep(path: str, tag: Tag, value: Any) -> None:
-        if tag.line not in found[path] and arrays_of(value) and not holds(value, ZERO):
+        if tag.line not in found[path] and value is not None and not holds(value, ZERO):
             found[path][tag.line] = tag, _copied(value)
 
     try:
@@ -41,16 +42,22 @@ def _recorded(run: Callable[[], Any]) -> tuple[dict[str, dict[int, tuple[Tag, An
 
 
 def _copied(value: Any) -> list[Any]:
-    """The arrays of a value, as they are now: some are changed in place later."""
-    return [np.array(one) for one in arrays_of(value)]
+    """The arrays of a value, as they are now: some are changed in place later.
+
+    A value without arrays is an object: its repr, abridged.
+    """
+    arrays = arrays_of(value)
+    return [np.array(one) for one in arrays] if arrays else [textwrap.shorten(repr(value), 300)]
 
 
 def text_of(value: list[Any]) -> str:
     """Arrays as text: each with its shape, four digits, large ones abridged."""
     shown = []
-    for array in value:
+    for one in value:
+        if isinstance(one, str):
+            shown.append(textwrap.fill(one, 76))
+            continue
         with np.printoptions(precision=4, suppress=True, threshold=60, edgeitems=2, linewidth=76):
-            shape = str(array.shape) if array.shape else "number"
-            shown.append(f"{shape}\n{array}" if array.ndim else
-                         f"{shape}  {float(np.real(array)):.6g}")
+            shown.append(f"{one.shape}\n{one}" if one.ndim else
+                         f"number  {float(np.real(one)):.6g}")
     return "\n".join(shown)

@@ -1,0 +1,92 @@
+"""Worked examples for the rooms of `refsm.verify`: small cases, and losses with one mistake."""
+from __future__ import annotations
+
+import itertools
+from typing import Any, Callable
+
+import numpy as np
+
+from refsm.verify.api import verify
+from refsm.verify.cases import Answer, cases, gradient, models, per_sample, value
+from refsm.verify.cases.quantities import Quantities, Unavailable
+from refsm.verify.mistakes import formulas
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.own_noise.replicates import verify_own_noise
+
+__all__ = ["VERIFY_EXAMPLES"]
+
+
+def _forgotten_half() -> None:
+    verify(lambda case: 2 * value(case), "dsm")
+
+
+def _own_weights() -> None:
+    """A weight that is no power of sigma, so that the loss is read as a quadratic form."""
+    verify(lambda case: (1 + case.sigma) * value(case), "dsm")
+    verify(lambda case: float(np.mean((1 + case.sigma) * per_sample(case))), "dsm_levels")
+
+
+def _half_a_gradient() -> None:
+    """The gradient of the encoder alone: as if the decoder were detached."""
+    verify(lambda case: Answer(-value(case), {name: -2 * a for name, a in gradient(case).items()}),
+           "ism")
+
+
+def _terms() -> None:
+    """Each term of each objective, and each model, in its first case."""
+    for objective in OBJECTIVES:
+        case = cases(objective, "paper")[0]
+        q = Quantities(case)
+        for term in filter(None, (*OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)):
+            term.per_sample(q)
+    for model, objective in (("gaussian", "ism"), ("autoencoder", "ism"), ("tanh", "ism"),
+                             ("mixture", "ism"), ("boltzmann", "ratio"), ("rbm", "ratio")):
+        case = cases(objective, "prime", model=model)[0]
+        for of in (models.energy, models.score, models.jacobian):
+            try:
+                of(model, case.theta, case.x, case.hyper.get("sigma", 1.0))
+            except ValueError:                   # a model without an energy or without a score
+                continue
+    for model in ("gaussian", "mixture"):
+        models.corrupted(model, cases("ism", "prime", model=model)[0].theta, 0.8, 0.5)
+
+
+def _mistakes() -> None:
+    """The wrong formulas of two objectives."""
+    for objective in ("generalized", "dsm_levels", "parzen_esm"):
+        case = cases(objective, "prime")[0]
+        for formula, q in itertools.product(formulas(objective, case.model), [Quantities(case)]):
+            for term in formula.terms:
+                try:
+                    term.per_sample(q)
+                except Unavailable:
+                    continue
+
+
+def _noisy(case: Any, rng: np.random.Generator) -> float:
+    noise = rng.standard_normal(case.x.shape)
+    residual = case.score(case.x + case.sigma * noise) + noise / case.sigma
+    return float((residual**2).sum(axis=1).mean() / 2)
+
+
+def _slices(case: Any, rng: np.random.Generator) -> float:
+    v = rng.standard_normal((case.n, case.n_directions, case.d))
+    curvature = np.einsum("nri,nik,nrk->nr", v, case.score_jacobian(case.x), v)
+    along = np.einsum("nri,ni->nr", v, case.score(case.x))
+    return float((curvature + along**2 / 2).mean())
+
+
+def _replicates() -> None:
+    verify_own_noise(_noisy, "dsm", replicates=30)
+    verify_own_noise(_slices, "ssm", replicates=30)
+
+
+VERIFY_EXAMPLES: dict[str, Callable[[], Any]] = {f"verify/{room}": run for run, rooms in {
+    _forgotten_half: ("cases/derivatives", "cases/reference", "diagnosis/explanation",
+                      "diagnosis/regression", "diagnosis/scaling", "diagnosis/scaling_fit"),
+    _own_weights: ("diagnosis/quadratic_form", "report/weights"),
+    _half_a_gradient: ("diagnosis/gradients",),
+    _terms: ("objectives", "denoisers", "cases/models"),
+    _mistakes: ("mistakes/levels", "mistakes/weighted", "cases/quantities"),
+    _replicates: ("own_noise/hypotheses", "own_noise/moments", "own_noise/replicates"),
+}.items() for room in rooms}
