@@ -18,7 +18,7 @@ from refsm.study.chapters import CHAPTERS
 from refsm.study.demos import Demo, demo_page, run, title_of
 from refsm.study.drawing import svg
 from refsm.study.exercises import exercises_page
-from refsm.study.heads import ROOT, Room, rooms
+from refsm.study.heads import ROOT, rooms
 from refsm.study.markdown import inline, markdown
 from refsm.study.notation import Notation
 from refsm.study.public import name_pages
@@ -103,10 +103,10 @@ class Book:
 
     def _room_pages(self) -> None:
         order = [name for chapter in CHAPTERS for name in chapter.rooms if name in self.rooms]
-        seen = self._seen_by()
+        measured = self._measured()
         for name, room in self.rooms.items():
             page = RoomPage(room, self.modules, self.statements.numbers, self._around(name, order),
-                            self._tests_of(room), seen[name])
+                            self._tests_of(name, measured[name][0]), measured[name][1])
             self.pages[page_name(name)] = page.html()
             self.equations += page.typeset
             self.failed += [f"{name}: {said}" for said in page.notation.failed]
@@ -123,18 +123,19 @@ class Book:
                 parts.append(f'next: <a href="{page_name(order[k + 1])}">{order[k + 1]}</a>')
         return f'<p class="note">{" · ".join(parts)}</p>' if parts else ""
 
-    def _tests_of(self, room: Room) -> list[str]:
-        folder, _, stem = room.name.rpartition("/")
-        text = self.tests.get(self.tree / "tests" / folder / f"test_{stem}.py", "")
-        return re.findall(r"^def (test_\w+)", text, re.M)
+    def _tests_of(self, name: str, of: str = "") -> list[str]:
+        """The names of the tests of a room, from its own module of tests or another."""
+        folder, _, stem = name.rpartition("/")
+        path = self.tree / "tests" / (of or pathlib.PurePath(folder, f"test_{stem}.py"))
+        return re.findall(r"^def (test_\w+)", self.tests.get(path, ""), re.M)
 
-    def _seen_by(self) -> dict[str, dict[int, list[str]]]:
-        """{room: {number: the tests that fail when its line is wrong}}, as measured."""
-        out: dict[str, dict[int, list[str]]] = defaultdict(dict)
+    def _measured(self) -> dict[str, tuple[str, dict[int, list[str]]]]:
+        """{room: (module, {number: its tests that fail when the line of the number is wrong})}."""
+        out: dict[str, tuple[str, dict[int, list[str]]]] = defaultdict(lambda: ("", {}))
         file = self.tree / "tests" / "study" / "sensitivity.tsv"
         for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-            name, number, tests = line.split("\t")
-            out[name][int(number)] = tests.split()
+            name, number, module, tests = line.split("\t")
+            out[name] = module, {**out[name][1], int(number): tests.split()}
         return out
 
     def _rooms_page(self) -> str:

@@ -194,13 +194,14 @@ def _minimized() -> None:
 
 
 def _unbounded() -> None:
-    refsm.minimize(refsm.ImplicitScoreMatching(X[:1]), _gaussian(), progress=False)
     unbounded.fall(lambda theta: -theta[0], C, [C])
     unbounded.fall(lambda theta: np.log(1 - theta[0]), C, [C])    # defined up to theta = 1
+    unbounded.collapse(np.array([-1e9, -1.0, 2.0]), np.ones(3))
 
 
 def _barrier() -> None:
-    refsm.minimize(refsm.ImplicitScoreMatching(X_NOISY), _mixture(), progress=False)
+    refsm.minimize(refsm.ImplicitScoreMatching(X_NOISY), _mixture(), options={"maxiter": 3},
+                   progress=False)
 
 
 def _closed_forms() -> None:

@@ -138,8 +138,9 @@ def assigned(node: Any, frame: FrameType) -> Any:
         call = node.value
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._set":
             return tuple(getattr(frame.f_locals["self"], str(one.arg)) for one in call.keywords)
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "append":
-            return eval(f"{ast.unparse(call.func.value)}[-1]", frame.f_globals, frame.f_locals)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(".append"):
+            last = ast.unparse(call.func).removesuffix(".append") + "[-1]"
+            return eval(last, frame.f_globals, frame.f_locals)
         return None
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
     return eval(ast.unparse(target), frame.f_globals, frame.f_locals)

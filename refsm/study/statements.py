@@ -83,15 +83,17 @@ class Statements:
         """{number: [(room, the lines of its head that state it)]}."""
         out: dict[int, list[tuple[str, list[str]]]] = defaultdict(list)
         for name, room in self.rooms.items():
-            lines = room.section("Statements") if name.startswith("theorems/") else []
+            lines = room.section("Statements") or room.sections[0][1]
             number = 0
-            for line in lines:
+            for line in lines if name.startswith("theorems/") else []:
                 found = NUMBERED.match(line)
                 if found:
                     number = int(found[1])
                     out[number].append((name, [line[found.end():]]))
-                elif number and line.strip():
+                elif line.startswith(" ") and number:
                     out[number][-1][1].append(line)
+                elif line.strip():
+                    number = 0
         return out
 
     def _cited(self) -> dict[int, list[str]]:

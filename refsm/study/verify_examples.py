@@ -8,6 +8,7 @@ import numpy as np
 
 from refsm.verify.api import verify
 from refsm.verify.cases import Answer, cases, gradient, models, per_sample, value
+from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.cases.quantities import Quantities, Unavailable
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
@@ -16,20 +17,29 @@ from refsm.verify.own_noise.replicates import verify_own_noise
 __all__ = ["VERIFY_EXAMPLES"]
 
 
-def _forgotten_half() -> None:
+def _wrong_factors() -> None:
+    """Without the 1/2; with the other sign; with sigma for sigma^2 in the target."""
     verify(lambda case: 2 * value(case), "dsm")
+    verify(lambda case: -value(case), "dsm")
+    verify(lambda case: float(((case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma)**2
+                               ).sum(axis=1).mean() / 2), "dsm")
 
 
 def _own_weights() -> None:
     """A weight that is no power of sigma, so that the loss is read as a quadratic form."""
     verify(lambda case: (1 + case.sigma) * value(case), "dsm")
-    verify(lambda case: float(np.mean((1 + case.sigma) * per_sample(case))), "dsm_levels")
+    verify(lambda case: float(np.mean((1 + case.sigma) * per_sample(case))), "dsm_levels",
+           model="gaussian", cases=cases("dsm_levels", "prime", model="gaussian")[:30])
 
 
-def _half_a_gradient() -> None:
-    """The gradient of the encoder alone: as if the decoder were detached."""
-    verify(lambda case: Answer(-value(case), {name: -2 * a for name, a in gradient(case).items()}),
-           "ism")
+def _detached() -> None:
+    """A gradient without the way through the encoder, as if it were detached."""
+    def answer(case: Any) -> Answer:
+        terms = OBJECTIVES["ism"].terms
+        by_term = [term_gradient(case, term, "decoder", ["W"])["W"] for term in terms]
+        return Answer(value(case), gradient={**gradient(case), "W": np.sum(by_term, axis=0)})
+
+    verify(answer, "ism", gradient=True, cases=cases("ism", "prime")[:6])
 
 
 def _terms() -> None:
@@ -76,16 +86,23 @@ def _slices(case: Any, rng: np.random.Generator) -> float:
     return float((curvature + along**2 / 2).mean())
 
 
+def _reconstructed(case: Any, rng: np.random.Generator) -> float:
+    x_noisy = case.x + case.sigma * rng.standard_normal(case.x.shape)
+    residual = x_noisy + case.sigma**2 * case.score(x_noisy) - case.x
+    return float((residual**2).sum(axis=1).mean())
+
+
 def _replicates() -> None:
+    verify_own_noise(_reconstructed, "dae", replicates=120)
     verify_own_noise(_noisy, "dsm", replicates=30)
     verify_own_noise(_slices, "ssm", replicates=30)
 
 
 VERIFY_EXAMPLES: dict[str, Callable[[], Any]] = {f"verify/{room}": run for run, rooms in {
-    _forgotten_half: ("cases/derivatives", "cases/reference", "diagnosis/explanation",
+    _wrong_factors: ("cases/derivatives", "cases/reference", "diagnosis/explanation",
                       "diagnosis/regression", "diagnosis/scaling", "diagnosis/scaling_fit"),
     _own_weights: ("diagnosis/quadratic_form", "report/weights"),
-    _half_a_gradient: ("diagnosis/gradients",),
+    _detached: ("diagnosis/gradients",),
     _terms: ("objectives", "denoisers", "cases/models"),
     _mistakes: ("mistakes/levels", "mistakes/weighted", "cases/quantities"),
     _replicates: ("own_noise/hypotheses", "own_noise/moments", "own_noise/replicates"),

@@ -176,13 +176,44 @@ def test_every_link_inside_the_book_arrives_and_every_page_is_well_formed(built)
                 assert not place or (goal and place in goal.ids), (name, link)
 
 
+def element(page, place):
+    """The text from an id on."""
+    return re.sub(r"<[^>]*>", "", re.split(f'id="?{place}[ ">]', page, maxsplit=1)[1])
+
+
 @pytest.mark.slow
 def test_from_the_first_page_to_the_pullback_in_three_clicks(built):
-    """index -> the autoencoder -> (14), its derivation -> its line of code."""
+    """Links alone are followed: the energy; the number (14), to its derivation; its line of code.
+    """
     folder, _ = built
-    first = (pathlib.Path(folder) / "index.html").read_text()
-    assert 'href="room.energies.autoencoder.html"' in first
+    first = (folder / "index.html").read_text()
+    page = re.search(r'href="([^"#]*)">the autoencoder energy<', first)[1]
+    text = (folder / page).read_text()
+    derivation = re.search(r'href="#(\w+)">\(14\)', text.split('id="e14"')[1])[1]
+    assert "enters through" in element(text, derivation)[:200]
+    line = re.search(rf'id="{derivation}" href="#(\w+)"', text)[1]
+    assert element(text, line).split("\n")[0].strip("<>").endswith(
+        "dW = (outer_sum(A, x) + outer_sum(s, p)")
+
+
+@pytest.mark.slow
+def test_a_test_that_sees_a_line_stands_under_its_equation_and_names_it(built):
+    folder, _ = built
     page = (folder / "room.energies.autoencoder.html").read_text()
-    assert '<a class="num" href="#d14">' in page
-    line = page.split('id="d14" href="#')[1].split('"')[0]
-    assert "dW = " in re.sub(r"<[^>]*>", "", page.split(f'id="{line}"')[1])[:30]
+    under = page.split('id="e14"')[1].split('id="e15"')[0]
+    places = re.findall(r'href="#(t\d+)"', under)
+    assert places
+    for place in places:
+        assert "(14)" in element(page, place).split("\n")[0][:400]
+
+
+@pytest.mark.slow
+def test_the_page_of_the_statements_has_all_of_them_with_both_sides_and_a_way_back(built):
+    folder, _ = built
+    page = (folder / "statements.html").read_text()
+    sections = re.findall(r'<section class="box" id="s(\d+)">(.*?)</section>', page, re.S)
+    assert [int(number) for number, _ in sections] == list(range(1, 53))
+    for number, section in sections:
+        room = re.search(r'href="(room\.theorems[^"]*)"', section)
+        assert room, number
+        assert re.search("gap .*bound .*(all hold|it holds)", section), number

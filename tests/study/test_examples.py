@@ -8,17 +8,29 @@ from refsm.study.heads import room, rooms
 from refsm.study.recorder import tagged_statements
 from refsm.study.worked import record, text_of
 
-ROOMS = [one for one in rooms() if one.numbers and one.path.parent.name in ("energies",
-                                                                         "objectives")]
+NUMBERED = [one for one in rooms() if one.numbers]
+SLOW = "verify/", "barrier", "checks/", "minimization", "newton", "scaling", "unbounded"
+UNREACHED = {                                # {(room, number): why no example shows its line}
+    ("verify/denoisers", 5): "a function without a name, in a table",
+    ("verify/diagnosis/gradients", 2): "needs a loss with a Jacobian whose gradient is detached",
+}
 
 
-@pytest.mark.parametrize("of", ROOMS, ids=lambda one: one.name)
-def test_the_example_of_a_formula_room_runs_and_reaches_its_lines(of):
+def tagged_lines(of):
+    """{line: its numbers} of the tagged lines."""
+    return {tag.line: tag.numbers for _, its_tags in tagged_statements(of.source, True).values()
+            for tag in its_tags if tag.numbers}
+
+
+@pytest.mark.parametrize("of", [pytest.param(one, id=one.name, marks=pytest.mark.slow if
+                                             one.name.startswith(SLOW) else ())
+                                for one in NUMBERED if one.name in EXAMPLES])
+def test_the_example_of_a_room_runs_and_reaches_nine_of_ten_tagged_lines(of):
     found, wrong = record(of)
+    lines = {line for line, numbers in tagged_lines(of).items()
+             if (of.name, numbers[0]) not in UNREACHED}
     assert not wrong
-    tagged = {tag.line for _, its_tags in tagged_statements(of.source, every=True).values()
-              for tag in its_tags if tag.numbers}
-    assert len(tagged & set(found)) > 0.5 * len(tagged)
+    assert len(lines & set(found)) >= 0.9 * len(lines)
 
 
 def test_the_score_behind_its_line_is_the_score():
@@ -28,7 +40,6 @@ def test_the_score_behind_its_line_is_the_score():
     np.testing.assert_array_equal(found[of.lines_of(4)[0]][1][0], model.score(X))
 
 
-@pytest.mark.slow
 def test_every_example_is_of_a_room_that_exists():
     assert set(EXAMPLES) <= {one.name for one in rooms()}
 
@@ -36,3 +47,11 @@ def test_every_example_is_of_a_room_that_exists():
 def test_arrays_are_shown_with_their_shape():
     assert text_of([np.array([[0.5, -1.0]])]) == "(1, 2)\n[[ 0.5 -1. ]]"
     assert text_of([np.array(0.25)]) == "number  0.25"
+
+
+def test_a_large_array_is_abridged():
+    assert "..." in text_of([np.zeros((9, 9))])
+
+
+def test_an_object_without_arrays_is_shown_as_it_prints():
+    assert text_of(["Gaussian(d=2)"]) == "Gaussian(d=2)"
