@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no C
 PAGES = ["index.html", "room.energies.autoencoder.html", "room.objectives.denoising.html",
          "room.energies.mixture.html", "room.corruption.html", "statements.html", "map.html",
          "notation.html", "exercises.html", "names.html", "name.AutoencoderEnergy.html",
-         "demos.html", "demo.09_verify.html"]
+         "demos.html", "demo.09_verify.html", "demo.12_diffusion.html"]
 MEASURE = """<script>
 window.addEventListener("load", () => {
   const wide = document.documentElement.clientWidth;

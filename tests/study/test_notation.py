@@ -41,6 +41,7 @@ def read(node):
     ("|R_k||z_k|", "|R_[k]||z_[k]|"),
     ("sum_j s_j W_ji / 3", "∑_[j]{s_[j]W_[ji]/3}"),
     ("sum_(i < l) v_i", "∑_[i<l]v_[i]"),
+    ("e_k / sum_l e_l + 1", "{e_[k]/∑_[l]e_[l]}+1"),
     ("d psi_i / d x_k", "{dψ_[i]/dx_[k]}"),
     ("sum_l lambda_l d J_l / d theta_l", "∑_[l]λ_[l]{dJ_[l]/dθ_[l]}"),
     ("dF/dx_i dx_l", "{dF/dx_[i]dx_[l]}"),
