@@ -29,6 +29,7 @@ UPRIGHT = re.compile(r'<mi(?: class="y-d")?>d</mi>')
 FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
 LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
 TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
+NO_BREAK = "\u00a0"            # a space that stays at the ends of an element
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 
 class NotationError(ValueError):
@@ -191,7 +192,7 @@ class Expression:
             if token.after and (following := self._peek()) is not None \
                     and following.kind not in ("word", "quote", "code"):
                 said.append(" ")
-        return f"<mtext>{html.escape(''.join(said)).replace(' ', ' ')}</mtext>"
+        return f"<mtext>{html.escape(''.join(said)).replace(' ', NO_BREAK)}</mtext>"
 
     # -- one factor -----------------------------------------------------------------------------
 
