@@ -12,6 +12,7 @@ import numpy as np
 import refsm
 from refsm import closed_forms
 from refsm.checks.taylor import taylor_orders
+from refsm.fit import unbounded
 from refsm.study.verify_examples import VERIFY_EXAMPLES
 
 __all__ = ["EXAMPLES"]
