@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import refsm
 from refsm.study.chapters import CHAPTERS
@@ -29,7 +29,8 @@ __all__ = ["Book", "Built", "build"]
 
 
 class Built(NamedTuple):
-    """What a build has written: pages, bytes, equations typeset, lines that fell back to text."""
+    """What a build has written: pages, bytes, equations typeset, and what could not be shown: lines
+    that fell back to text, demos that failed."""
 
     pages: int
     size: int
@@ -37,10 +38,12 @@ class Built(NamedTuple):
     failed: list[str]
 
 
-def build(folder: str | pathlib.Path, run_demos: bool = False) -> Built:
+def build(folder: str | pathlib.Path, run_demos: bool = False,
+          say: Callable[[str], None] = lambda line: None) -> Built:
     """Write the book into a folder; OSError where that holds something else than a book.
 
-    With `run_demos` every demo is run, which takes some minutes, and its page has what it printed.
+    With `run_demos` every demo is run, which takes some minutes, and its page has what it printed;
+    `say` is called with a line before each.
     """
     target = pathlib.Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())
@@ -52,7 +55,7 @@ def build(folder: str | pathlib.Path, run_demos: bool = False) -> Built:
     try:
         new.mkdir()
         book = Book()
-        book.write(new, run_demos)
+        book.write(new, run_demos, say)
         sizes = [path.stat().st_size for path in new.rglob("*") if path.is_file()]
         if target.exists():
             target.rename(old)
@@ -85,11 +88,11 @@ class Book:
         self.pages: dict[str, str] = {}
         self.equations, self.failed = 0, list[str]()
 
-    def write(self, folder: pathlib.Path, run_demos: bool = False) -> None:
+    def write(self, folder: pathlib.Path, run_demos: bool, say: Callable[[str], None]) -> None:
         """All pages into a folder."""
         self._room_pages()
         self.pages |= name_pages(self.rooms, self.public, self.demos_text, self.tests, self.tree)
-        self._demo_pages(folder, run_demos)
+        self._demo_pages(folder, run_demos, say)
         self.pages |= {"index.html": self._index(), "rooms.html": self._rooms_page(),
                        "statements.html": self.statements.page(), "map.html": self._map(),
                        "notation.html": self._notation(), "exercises.html": exercises_page()}
@@ -109,7 +112,7 @@ class Book:
                             self._tests_of(name, measured[name][0]), measured[name][1])
             self.pages[page_name(name)] = page.html()
             self.equations += page.typeset
-            self.failed += [f"{name}: {said}" for said in page.notation.failed]
+            self.failed += [f"{name}: not typeset: {said}" for said in page.notation.failed]
 
     def _around(self, name: str, order: list[str]) -> str:
         names = [f'<a href="name.{public}.html">{public}</a>'
@@ -180,12 +183,17 @@ class Book:
         table = markdown(found[1]) if found else "<p>The table is in the README.</p>"
         return shell("refsm: notation", f"<main><h1>What the letters mean</h1>{table}</main>")
 
-    def _demo_pages(self, folder: pathlib.Path, run_demos: bool) -> None:
+    def _demo_pages(self, folder: pathlib.Path, run_demos: bool,
+                    say: Callable[[str], None]) -> None:
         listed = []
         for path, text in self.demos_text.items():
             shipped = path.parent / "pictures" / f"{path.stem}.png"
             picture = folder / shipped.name
-            demo: Demo | None = run(path, picture) if run_demos else None
+            demo: Demo | None = None
+            if run_demos:
+                say(f"demos/{path.stem}")
+                demo = run(path, picture)
+                self.failed += [f"demos/{path.stem}: {demo.error}"] if demo.error else []
             if shipped.exists() and not picture.exists():
                 shutil.copyfile(shipped, picture)
             title = title_of(text)

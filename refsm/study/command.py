@@ -26,25 +26,25 @@ def add_command(commands: Any) -> None:
                        help="a room, such as autoencoder or objectives/denoising")
     study.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")
     study.add_argument("--run-demos", action="store_true",
-                       help="run every demo for its page (some minutes)")
+                       help="write the book with what every demo prints (some minutes)")
     study.add_argument("--open", action="store_true", help="open the book in the browser (without "
                                                            "--html: in ./refsm-book)")
     study.set_defaults(func=_study)
 
 
 def _study(args: argparse.Namespace) -> int:
-    if args.html or args.open:
+    if args.html or args.open or args.run_demos:
         from refsm.study.book import build
         folder = pathlib.Path(args.html or "refsm-book")
         start = "index.html"
         if args.room:
             from refsm.study.rooms import page_name
             start = page_name(room(args.room).name)
-        built = build(folder, args.run_demos)
+        built = build(folder, args.run_demos, lambda line: print(line, file=sys.stderr))
         print(f"{built.pages} pages, {built.equations} equations, {built.size / 1e6:.1f} MB: "
               f"{folder / 'index.html'}")
         for line in built.failed:
-            print(f"refsm: not typeset: {line}", file=sys.stderr)
+            print(f"refsm: {line}", file=sys.stderr)
         if args.open:
             webbrowser.open((folder / start).resolve().as_uri())
     elif args.room:

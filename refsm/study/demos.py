@@ -17,6 +17,7 @@ import sys
 from typing import Any, NamedTuple
 
 from refsm.study.code import highlighted
+from refsm.study.heads import ROOT
 from refsm.study.markdown import markdown
 
 __all__ = ["Cell", "Demo", "cells", "demo_page", "run", "title_of"]
@@ -58,12 +59,12 @@ def cells(source: str) -> list[Cell]:
 def run(path: pathlib.Path, picture: pathlib.Path) -> Demo:
     """What a demo prints, cell by cell, when it is run from the tree that it is in."""
     command = [sys.executable, "-m", "refsm.study.demos", str(path), str(picture)]
-    places = [str(path.parent.parent), os.environ.get("PYTHONPATH", "")]
+    places = [str(path.parent.parent), str(ROOT.parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     done = subprocess.run(command, capture_output=True, text=True, env=environment,
                           cwd=picture.parent)
-    printed = json.loads(done.stdout or "[]")
-    return Demo(printed, "\n".join(done.stderr.splitlines()[-3:]) if done.returncode else "")
+    error = "\n".join(done.stderr.splitlines()[-3:]) if done.returncode else ""
+    return Demo(json.loads(done.stdout or "[]"), error)
 
 
 def title_of(source: str) -> str:

@@ -49,7 +49,7 @@ class Statements:
         for name, lines in said:
             page = RoomPage(self.rooms[name], self.modules, self.numbers - {number})
             out.append(page.prose(lines))
-            self.failed += [f"{name}: {one}" for one in page.notation.failed]
+            self.failed += [f"{name}: not typeset: {one}" for one in page.notation.failed]
         stated = [f'<a href="{page_name(name)}">{name}</a>' for name, _ in said]
         ways = [f"derived and evaluated in {', '.join(stated)}"] if stated else []
         ways += [f"used in {', '.join(cited)}"] if cited else []
@@ -76,7 +76,7 @@ class Statements:
         notation = Notation()
         shown = "".join(f"<math>{piece.body}</math>" if piece.kind == "math" else
                         html.escape(piece.body, quote=False) for piece in notation.line(text, True))
-        self.failed += [f"statements: {said}" for said in notation.failed]
+        self.failed += [f"statements: not typeset: {said}" for said in notation.failed]
         return shown
 
     def _said(self) -> dict[int, list[tuple[str, list[str]]]]:

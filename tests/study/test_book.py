@@ -76,7 +76,7 @@ class Short:
         self.pages, self.equations, self.failed = {"index.html": "new"}, 0, []
         self.reach("made")
 
-    def write(self, folder, run_demos):
+    def write(self, folder, run_demos, say):
         (folder / "book.css").write_text("new")
         self.reach("half written")
         (folder / "index.html").write_text("new")

@@ -1,4 +1,6 @@
 """`refsm study` in the terminal."""
+import pathlib
+
 import pytest
 
 from refsm.cli import main
@@ -24,3 +26,34 @@ def test_a_room_is_shown_with_the_arrays_behind_its_tagged_lines(capsys):
 def test_a_name_that_is_not_one_room_is_one_sentence_and_status_2(name, capsys):
     assert main(["study", name]) == 2
     assert capsys.readouterr().err.startswith("refsm: ROOM must name one room")
+
+
+@pytest.mark.parametrize("arguments, folder, runs", [
+    (["--html", "here"], "here", False), (["--html", "here", "--run-demos"], "here", True),
+    (["--run-demos"], "refsm-book", True)])
+def test_a_book_is_reported_in_one_line_and_what_failed_on_standard_error(
+        monkeypatch, capsys, arguments, folder, runs):
+    from refsm.study import book
+    asked = []
+
+    def build(target, run_demos, say):
+        asked.append((str(target), run_demos))
+        say("demos/01_energy")
+        return book.Built(3, 1_250_000, 7, ["demos/01_energy: no"])
+
+    monkeypatch.setattr(book, "build", build)
+    assert main(["study", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert asked == [(folder, runs)]
+    assert out == f"3 pages, 7 equations, 1.2 MB: {pathlib.Path(folder) / 'index.html'}\n"
+    assert err == "demos/01_energy\nrefsm: demos/01_energy: no\n"
+
+
+def test_open_shows_the_page_of_the_room(monkeypatch, capsys, tmp_path):
+    from refsm.study import book
+    opened = []
+    monkeypatch.setattr(book, "build", lambda *given: book.Built(1, 1, 1, []))
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", "autoencoder", "--open"]) == 0
+    assert opened == [(tmp_path / "refsm-book" / "room.energies.autoencoder.html").as_uri()]

@@ -64,3 +64,30 @@ def test_the_words_of_the_derivation_are_all_in_its_steps(of: Room):
     said = " ".join(" ".join(step.lines) for step in of.steps)
     for word in re.findall(r"[a-z]{5,}", " ".join(of.section("Derivation"))):
         assert word in said
+
+
+@pytest.mark.parametrize("room_left, parts", [(0, 2), (-1, 1)])
+def test_a_line_was_wrapped_if_the_next_word_had_no_room_within_95_columns(room_left, parts):
+    line = "    " + "a" * (95 - 1 - len("next") - 4 - room_left)
+    assert len(paragraphs([line, "    next word"])[0]) == parts
+
+
+def test_a_list_is_not_joined_and_an_empty_line_ends_a_paragraph():
+    long = "    " + "word " * 17 + "list:"
+    assert len(paragraphs([long, "    first"])[0]) == 2
+    assert len(paragraphs(["    one", "", "    two"])) == 2
+
+
+def test_the_code_of_a_file_begins_behind_its_docstring(tmp_path):
+    path = tmp_path / "here.py"
+    path.write_text('"""Title.\n\nMore.\n"""\nx = 1\n')
+    assert Room(path, tmp_path).code_starts == 5
+    path.write_text("x = 1\n")
+    assert Room(path, tmp_path).code_starts == 1
+
+
+def test_the_text_between_equations_is_one_entry_of_its_lines():
+    between = [one for one in room("energies/mixture").equations if not one.number]
+    accuracy = next(one for one in between if "Accuracy" in one.lines[0])
+    assert len([line for line in accuracy.lines if line.strip()]) == 3
+    assert all(one.number == 0 and one.mark == "" for one in between)

@@ -100,6 +100,25 @@ def test_the_article_a_is_a_word_and_the_symbol_a_is_not():
     assert [one.kind for one in tokens("a mixture of a", {"a"})] == ["word", "word", "word", "name"]
 
 
+@pytest.mark.parametrize("line, kinds", [
+    ("sum (x)", "name open name close"), ("sum over x", "word word name"),
+    ("sum_i x", "name name"), ("sum x_i", "name name"), ("sum psi", "name name"),
+    ("sum xy", "word word"), ("sum of", "word word"), ("the sum x", "word name name"),
+    ("in {0, 1}", "word open number mark number close"), ("max(x)", "name open name close"),
+    ("max x", "word name"), ("the score, x", "word word mark name"),
+    ("x A", "name name"), ("1.5e-3", "number"), ("half-open", "word"), ("x's y", "name possessive "
+     "name"), ("[statement 3]", "statement"), ("(3) x", "ref name"), ("f(3)", "name open number "
+     "close"), ("= noise - x", "sign name sign name"), ("= noise x", "sign word name"),
+])
+def test_each_word_of_a_line_is_of_one_kind(line, kinds):
+    assert " ".join(one.kind for one in tokens(line, {"x"})) == kinds
+
+
+def test_a_token_has_the_columns_of_space_around_it():
+    found = [(one.before, one.after) for one in tokens("x   + y", {"x", "y"})]
+    assert found == [(9, 3), (3, 1), (1, 9)]              # 9 at the ends of the line
+
+
 @pytest.mark.parametrize("name, behind", [("dx_i", "x_i"), ("dL", "L"), ("dlog_alpha_j",
                                           "log_alpha_j"), ("delta", ""), ("do", ""), ("data", "")])
 def test_a_differential_is_a_d_before_a_letter(name, behind):
