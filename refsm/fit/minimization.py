@@ -33,7 +33,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
-from typing import Any, Iterator, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -46,8 +46,8 @@ from refsm.fit.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair,
 from refsm.fit.newton import newton_step
 from refsm.fit.options import box_of, checked_options
 from refsm.fit.run_record import Callback, Descent, Ended, Progress, RunRecord
-from refsm.fit.scaling import Scaling
-from refsm.fit.unbounded import collapse, fall
+from refsm.fit.scaling import Scaling, power_of_2
+from refsm.fit.unbounded import collapse, downhill, fall
 from refsm.typing import Array, Map
 
 __all__ = ["minimize", "Minimum"]
@@ -61,7 +61,6 @@ LITTLE = 1e-5            # the fall in a round, relative to the value, after whi
 PAYS = 10                # rounds whose fall a step of each leaf should make
 FAST = 100               # a Newton step that makes the scaled gradient less smaller is no good one
 WIDEST = 1e6             # ratio of two scales of one leaf, where those of `Scaling` do not serve
-STEEPEST = 3             # parameters along which a fall without end is looked for
 TOL = 1e-10
 GOAL = 1e-13             # where Newton steps end, unless a tolerance is given
 LEVEL = 1e-13            # values that differ by less, relatively, agree to rounding
@@ -98,9 +97,9 @@ def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-
 
     The result has `.converged` and, in words, `.message`: the scaled gradient that was reached, or
     why there is no minimum.  At a saddle the gradient vanishes too: a fit that starts on the way to
-    one ends there as converged.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and DescentError
-    where the value or gradient at `model` is not finite; both with the last good model in
-    `.result`.
+    one ends there as converged.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and
+    DescentError where the value or gradient at `model` is not finite; both with the last good model
+    in `.result`.
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> from refsm.objectives.score_matching import ImplicitScoreMatching
@@ -235,12 +234,10 @@ class _Fit:
 
     def leaf_by_leaf(self) -> float:
         """A Newton step for each leaf; by how much the value falls."""
-        value, start = self.here.value, 0
-        for leaf in self.here.model.theta:
-            part = np.zeros(self.here.theta.shape, dtype=bool)
-            part[start:start + np.size(leaf)] = True
-            start += np.size(leaf)
-            point = self.newton(self.wide(), part)
+        value, sizes = self.here.value, [np.size(leaf) for leaf in self.here.model.theta]
+        leaf_of = np.repeat(np.arange(len(sizes)), sizes)
+        for k in range(len(sizes)):
+            point = self.newton(self.wide(), leaf_of == k)
             if point is not None and point.value < self.here.value:
                 self.move(point)
         self.rescale()
@@ -304,19 +301,9 @@ class _Fit:
         """How the value falls without end, in words, or nothing."""
         now, first = self.contributed(self.here.model), self.contributions
         found = "" if now is None or first is None else collapse(now, first)
-        return found or fall(self.value_at, self.here.theta, self.downhill(), edges)
-
-    def downhill(self) -> Iterator[Array]:
-        """Directions in which the value may fall without end: of the last steps, of the scaled
-        gradient, and of the parameters in which that is steepest."""
-        yield self.here.theta - self.before
-        g, D = self.here.model.ravel(self.here.gradient), self.scaling.D
-        with np.errstate(over="ignore", invalid="ignore"):
-            steepest = -D ** 2 * g
-        yield steepest
-        far = np.maximum(D, abs(self.here.theta))
-        for k in np.argsort(abs(g) * far)[-STEEPEST:]:
-            yield np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
+        theta, g = self.here.theta, self.here.model.ravel(self.here.gradient)
+        directions = downhill(theta, theta - self.before, g, self.scaling.D)
+        return found or fall(self.value_at, theta, directions, edges)
 
     def contributed(self, model: Any) -> Array | None:
         """The contribution of each point to the value, where the objective has points."""
@@ -332,8 +319,3 @@ class _Fit:
             return float(self.barrier.at(theta).value)
         except REFUSALS:
             return np.nan
-
-
-def power_of_2(number: Any) -> Any:
-    """The next power of 2 below."""
-    return 2.0 ** np.floor(np.log2(number))

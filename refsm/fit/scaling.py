@@ -34,8 +34,8 @@ Derivation
 
 Conventions
     Within a leaf no scale is more than WIDEST times the least: the parameters of a hidden unit that
-    is off move no score now, and would take steps that leave it off for good.  Where the objective has
-    no points or the model no pullback, q is theta and D is 1.
+    is off move no score now, and would take steps that leave it off for good.  Where the objective
+    has no points or the model no pullback, q is theta and D is 1.
     SCALE_PROBES random signs give (1) to some 20 %, which is enough: a scale changes the path of a
     fit, not its minima; of several it may find another.
 
@@ -52,7 +52,7 @@ import numpy as np
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 
-__all__ = ["Scaling", "parameter_scales", "hessian_along"]
+__all__ = ["Scaling", "parameter_scales", "hessian_along", "power_of_2"]
 
 SCALE_PROBES = 12
 CURVATURE_PROBES = 3
@@ -124,3 +124,8 @@ class Scaling:
     def gradient_size(self, g: Array) -> float:
         """The scaled gradient, equation (5)."""
         return float(np.linalg.norm(self.D * g)) / (self.h * self.size)               # ()  (5)
+
+
+def power_of_2(number: Any) -> Any:
+    """The next power of 2 below."""
+    return 2.0 ** np.floor(np.log2(number))
