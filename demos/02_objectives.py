@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("02_objectives",
                      "Six objectives along one parameter: one minimiser, constants in between.")
@@ -130,11 +130,11 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-if progress.finished:
-    for name, values in curves.items():
-        size = np.abs(curves["denoising"]).max()
-        assert np.abs(below[name] - BELOW[name]).max() < 1e-12 * size, name
-        assert t[values.argmin()] == 1.0
-        gradients = [OBJECTIVES[which].gradient(scaled(0.7)) for which in (name, "denoising")]
-        for ours, theirs in zip(*gradients):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
+stop_if(not progress.finished)
+for name, values in curves.items():
+    size = np.abs(curves["denoising"]).max()
+    assert np.abs(below[name] - BELOW[name]).max() < 1e-12 * size, name
+    assert t[values.argmin()] == 1.0
+    gradients = [OBJECTIVES[which].gradient(scaled(0.7)) for which in (name, "denoising")]
+    for ours, theirs in zip(*gradients):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())

@@ -23,9 +23,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, kept, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, kept, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, stop_if, table
 
 FIGURE = figure_file("03_autoencoder",
                      "Denoising score matching is a denoising autoencoder; five losses beside it.")
@@ -222,14 +222,12 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-if any(run.interrupted for run in runs):
-    print("\ninterrupted: the claim is not checked")
-else:
-    for k, left, right, theta in steps:
-        assert abs(left - right) < 1e-13 * right, k
-        assert theta < 1e-12, k
-    assert steps[-1][1] < 0.6 * steps[0][1]
-    assert rest.pop("the identity") < 1e-12
-    assert min(rest.values()) > 1e-2
-    assert max(GAPS.values()) < 1e-13
-    assert asymmetry > 0.1
+stop_if(any(run.interrupted for run in runs))
+for k, left, right, theta in steps:
+    assert abs(left - right) < 1e-13 * right, k
+    assert theta < 1e-12, k
+assert steps[-1][1] < 0.6 * steps[0][1]
+assert rest.pop("the identity") < 1e-12
+assert min(rest.values()) > 1e-2
+assert max(GAPS.values()) < 1e-13
+assert asymmetry > 0.1

@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, kept, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, kept, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, stop_if, table
 
 FIGURE = figure_file("04_penguins",
                      "A score field on real data in the plane, beside the Parzen field.")
@@ -159,12 +159,10 @@ if plt := pyplot():
 # and an energy with 24 hidden units has none to spare for it.
 
 # %%
-if run.interrupted:
-    print("\ninterrupted: the claim is not checked")
-else:
-    at_parzen = denoising.per_sample(q_sigma)
-    for k in (0, 5, 20, 100, len(path) - 1):
-        # (psi - Parzen).(Parzen - target), whose mean is 0
-        noise = denoising.per_sample(path[k]) - at_parzen - explicit.per_sample(path[k])
-        assert abs(noise.mean()) < 4 * noise.std() / np.sqrt(len(noise)), k
-    assert explicit.value(model) < 0.2 * half_square
+stop_if(run.interrupted)
+at_parzen = denoising.per_sample(q_sigma)
+for k in (0, 5, 20, 100, len(path) - 1):
+    # (psi - Parzen).(Parzen - target), whose mean is 0
+    noise = denoising.per_sample(path[k]) - at_parzen - explicit.per_sample(path[k])
+    assert abs(noise.mean()) < 4 * noise.std() / np.sqrt(len(noise)), k
+assert explicit.value(model) < 0.2 * half_square

@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, kept, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, kept, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, stop_if, table
 
 FIGURE = figure_file("05_digits", "Denoising digits: one Tweedie step, ten steps along the score, "
                                   "the best affine denoiser, and the Parzen optimum.")
@@ -132,14 +132,14 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-if not any(run.interrupted for run in runs):
-    assert error["trained energy"] < 0.25 * error["nothing"]          # most of the noise is gone
-    assert error["trained energy"] < error["best affine"] < error["ten steps"]
-    assert error["trained energy"] < 1.05 * error["Parzen optimum"]
-    assert error_train["Parzen optimum"] < error_train["trained energy"]     # the optimum there
-    # Tweedie's step is the posterior mean: a mean of training digits, weighted by
-    # exp(-|x_noisy - x|^2 / (2 sigma^2))
-    distance = ((held_out_noisy[:, None] - train) ** 2).sum(axis=-1)
-    weights = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * sigma**2))
-    posterior_mean = weights @ train / weights.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(denoised["Parzen optimum"], posterior_mean, rtol=0, atol=1e-12)
+stop_if(any(run.interrupted for run in runs))
+assert error["trained energy"] < 0.25 * error["nothing"]          # most of the noise is gone
+assert error["trained energy"] < error["best affine"] < error["ten steps"]
+assert error["trained energy"] < 1.05 * error["Parzen optimum"]
+assert error_train["Parzen optimum"] < error_train["trained energy"]     # the optimum there
+# Tweedie's step is the posterior mean: a mean of training digits, weighted by
+# exp(-|x_noisy - x|^2 / (2 sigma^2))
+distance = ((held_out_noisy[:, None] - train) ** 2).sum(axis=-1)
+weights = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / (2 * sigma**2))
+posterior_mean = weights @ train / weights.sum(axis=1, keepdims=True)
+np.testing.assert_allclose(denoised["Parzen optimum"], posterior_mean, rtol=0, atol=1e-12)

@@ -26,9 +26,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("06_slices",
                      "Sliced score matching: the variance by number and kind of directions.")
@@ -154,13 +154,13 @@ if plt := pyplot():
 # more than three of their own standard deviations.
 
 # %%
-if progress.finished:
-    for reduced in (False, True):
-        sliced = refsm.SlicedScoreMatching(x, KINDS["frame"](d), variance_reduced=reduced)
-        assert abs(sliced.value(model) - implicit) < 1e-12 * abs(implicit)
-        exact = refsm.ImplicitScoreMatching(x).gradient(model).W
-        np.testing.assert_allclose(sliced.gradient(model).W, exact, rtol=0, atol=1e-9)
-    for (kind, form), measured in spread.items():
-        for M, s in zip(MANY[:-1], measured):
-            assert abs(s / predicted(kind, form, M) - 1) < 0.25, (kind, form, M)
-    assert spread["frame", "plain"][-1] < 1e-9 > spread["frame", "variance-reduced"][-1]
+stop_if(not progress.finished)
+for reduced in (False, True):
+    sliced = refsm.SlicedScoreMatching(x, KINDS["frame"](d), variance_reduced=reduced)
+    assert abs(sliced.value(model) - implicit) < 1e-12 * abs(implicit)
+    exact = refsm.ImplicitScoreMatching(x).gradient(model).W
+    np.testing.assert_allclose(sliced.gradient(model).W, exact, rtol=0, atol=1e-9)
+for (kind, form), measured in spread.items():
+    for M, s in zip(MANY[:-1], measured):
+        assert abs(s / predicted(kind, form, M) - 1) < 0.25, (kind, form, M)
+assert spread["frame", "plain"][-1] < 1e-9 > spread["frame", "variance-reduced"][-1]

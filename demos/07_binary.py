@@ -22,9 +22,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("07_binary",
                      "Binary digits: three losses of energy gaps, and exact likelihood.")
@@ -182,15 +182,15 @@ if (plt := pyplot()) and len(fits) == len(MEASURES):
 # ## The claim, checked
 
 # %%
-if fitting.finished and progress.finished:
-    values = np.array(list(measured.values()))[:, :4]
-    assert (values.argmin(axis=0) == np.arange(4)).all()
-    for name, errors in error.items():
-        assert errors[-1] < 1e-6, name         # in expectation: the truth, where the fit stops
-    loss = {name: np.mean(errors[:-1] * np.array(SIZES)) * 2 / K for name, errors in error.items()}
-    # four standard deviations of the mean of six chi-squares
-    assert 0.7 < loss["exact likelihood"] < 1.3
-    # little is lost by doing without Z
-    assert loss["exact likelihood"] < 1.05 * loss["pseudo-likelihood"]
-    assert loss["pseudo-likelihood"] < loss["ratio matching"]
-    assert loss["pseudo-likelihood"] < loss["minimum probability flow"]
+stop_if(not (fitting.finished and progress.finished))
+values = np.array(list(measured.values()))[:, :4]
+assert (values.argmin(axis=0) == np.arange(4)).all()
+for name, errors in error.items():
+    assert errors[-1] < 1e-6, name         # in expectation: the truth, where the fit stops
+loss = {name: np.mean(errors[:-1] * np.array(SIZES)) * 2 / K for name, errors in error.items()}
+# four standard deviations of the mean of six chi-squares
+assert 0.7 < loss["exact likelihood"] < 1.3
+# little is lost by doing without Z
+assert loss["exact likelihood"] < 1.05 * loss["pseudo-likelihood"]
+assert loss["pseudo-likelihood"] < loss["ratio matching"]
+assert loss["pseudo-likelihood"] < loss["minimum probability flow"]

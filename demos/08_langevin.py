@@ -20,9 +20,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("08_langevin", "Langevin: samples from a score, and the bias of the step.")
 
@@ -136,10 +136,10 @@ if (plt := pyplot()) and measured:
 # ## The claim, checked
 
 # %%
-if progress.finished:
-    for step, (value, error) in zip(STEPS, measured):
-        assert (abs(value - stationary(step)) < 5 * error).all(), step
-    assert (measured[-1][0] - measured[-1][1] * 5 > deviations**2).all()      # the bias is there
-    assert "left the finite numbers" in exploded
-    assert np.allclose(samples.mean(axis=0), mixture.mean, atol=0.12)
-    assert np.allclose(np.cov(samples.T), mixture.covariance, rtol=0.1, atol=0.1)
+stop_if(not progress.finished)
+for step, (value, error) in zip(STEPS, measured):
+    assert (abs(value - stationary(step)) < 5 * error).all(), step
+assert (measured[-1][0] - measured[-1][1] * 5 > deviations**2).all()      # the bias is there
+assert "left the finite numbers" in exploded
+assert np.allclose(samples.mean(axis=0), mixture.mean, atol=0.12)
+assert np.allclose(np.cov(samples.T), mixture.covariance, rtol=0.1, atol=0.1)

@@ -20,9 +20,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("09_verify", "Verify your own loss: planted mistakes and their diagnosis.")
 
@@ -246,26 +246,26 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-if progress.finished:
-    found = {mistake: (report.verdict, report.convention) for mistake, report in reports.items()}
-    assert found["nothing"][0] == "PASS"
-    assert found["no 1/2"] == ("CONVENTION", "2")
-    assert found["mean over dimensions"] == ("CONVENTION", "1 / d")
-    assert found["weight sigma^2"] == ("CONVENTION", "sigma^2")
-    assert found["sign of the target"] == ("MISMATCH", "target x -1")
-    assert found["sigma for sigma^2"] == ("MISMATCH", "target x sigma")
-    assert found["no 1/2 on |psi|^2"] == ("MISMATCH", "norm x 2")
-    assert found["trace dropped"] == ("MISMATCH", "divergence x 0")
-    assert found["Hessian of E"] == ("MISMATCH", "divergence x -1")
-    for mistake in list(PLANTED)[4:]:
-        assert found[mistake][0] == "MISMATCH", mistake
-    assert reports["decoder forgotten"].exit_status == 1
-    assert reports["decoder forgotten"].gradient
-    refsm.assert_conforms(PLANTED["no 1/2"][1], "dsm", convention="2")       # as it is meant
-    assert diffusion["the training script"].convention == "1 / d"
-    assert diffusion["min-SNR, gamma = 5"].convention == "1 / d; weight.min-snr-noise-5"
-    assert diffusion["(n, 1) times (n,)"].verdict == "MISMATCH"
-    assert diffusion["trained on velocities"].verdict == "MISMATCH"
-    if torch is not None:
-        assert in_torch[False].verdict == "PASS"
-        assert in_torch[True].exit_status == 1
+stop_if(not progress.finished)
+found = {mistake: (report.verdict, report.convention) for mistake, report in reports.items()}
+assert found["nothing"][0] == "PASS"
+assert found["no 1/2"] == ("CONVENTION", "2")
+assert found["mean over dimensions"] == ("CONVENTION", "1 / d")
+assert found["weight sigma^2"] == ("CONVENTION", "sigma^2")
+assert found["sign of the target"] == ("MISMATCH", "target x -1")
+assert found["sigma for sigma^2"] == ("MISMATCH", "target x sigma")
+assert found["no 1/2 on |psi|^2"] == ("MISMATCH", "norm x 2")
+assert found["trace dropped"] == ("MISMATCH", "divergence x 0")
+assert found["Hessian of E"] == ("MISMATCH", "divergence x -1")
+for mistake in list(PLANTED)[4:]:
+    assert found[mistake][0] == "MISMATCH", mistake
+assert reports["decoder forgotten"].exit_status == 1
+assert reports["decoder forgotten"].gradient
+refsm.assert_conforms(PLANTED["no 1/2"][1], "dsm", convention="2")       # as it is meant
+assert diffusion["the training script"].convention == "1 / d"
+assert diffusion["min-SNR, gamma = 5"].convention == "1 / d; weight.min-snr-noise-5"
+assert diffusion["(n, 1) times (n,)"].verdict == "MISMATCH"
+assert diffusion["trained on velocities"].verdict == "MISMATCH"
+if torch is not None:
+    assert in_torch[False].verdict == "PASS"
+    assert in_torch[True].exit_status == 1

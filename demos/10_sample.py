@@ -20,9 +20,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("10_sample",
                      "Explicit and implicit losses differ on a sample, not in expectation.")
@@ -187,8 +187,8 @@ assert abs(best_expected[0] - best_expected[1]) < 1e-12
 assert min(abs(a - b) for a, b in best_of) > 1e-3
 for t, value in boundary.items():
     assert abs(value + t) < 1e-12
-if progress.finished:
-    for name in T:
-        for n, value in zip(SIZES, gap[name]):
-            # 300 samples: six standard deviations of the estimate
-            assert abs(value * np.sqrt(n) / spread[name] - 1) < 0.25, (name, n)
+stop_if(not progress.finished)
+for name in T:
+    for n, value in zip(SIZES, gap[name]):
+        # 300 samples: six standard deviations of the estimate
+        assert abs(value * np.sqrt(n) / spread[name] - 1) < 0.25, (name, n)

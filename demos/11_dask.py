@@ -23,9 +23,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, kept, pyplot, save, table
+    from demos._figure import figure_file, kept, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, kept, pyplot, save, table
+    from _figure import figure_file, kept, pyplot, save, stop_if, table
 
 FIGURE = figure_file("11_dask", "An objective over Dask blocks has the numbers of one machine.")
 try:
@@ -142,8 +142,6 @@ if plt := pyplot():
 # %%
 assert abs(value_many / value_one - 1) < 1e-13
 assert gap < 1e-12
-if any(run.interrupted for run in runs.values()):
-    print("\ninterrupted: the descents are not compared")
-else:
-    assert distance < 1e-11
-    assert paths["one array"][-1] < 0.9 * paths["one array"][0]
+stop_if(any(run.interrupted for run in runs.values()))
+assert distance < 1e-11
+assert paths["one array"][-1] < 0.9 * paths["one array"][0]

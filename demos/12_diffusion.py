@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import figure_file, pyplot, save, table
+    from demos._figure import figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import figure_file, pyplot, save, table
+    from _figure import figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("12_diffusion", "A diffusion model with exact scores: noise, flow, samples.")
 
@@ -159,14 +159,12 @@ if plt := pyplot():
 assert gap < 1e-6                                                # the flow's log density is exact
 there_and_back = refsm.probability_flow(q, [sigma[-1], 0.0], forwards.x[-1]).x[-1]
 assert abs(there_and_back - x).max() < 1e-5                      # nothing is lost on the way
-if run.interrupted:
-    print("\ninterrupted: what the training reaches is not checked")
-else:
-    assert fresh.value(q) < fresh.value(gaussian) < fresh.value(start)
-    assert q.log_density(x).mean() > gaussian.log_density(x).mean() + 0.2
-    kind_of = [kinds[np.argmax([(species[nearest == k] == kind).sum() for kind in kinds])]
-               for k in range(3)]
-    assert set(kind_of) == set(kinds)
-    assert (np.array(kind_of)[nearest] == species).mean() > 0.9   # a species for each component
-    assert abs(samples.mean(axis=0) - q.mean).max() < 0.25       # 5 / sqrt(342)
-    assert np.allclose(np.cov(samples.T), q.covariance, atol=0.3)
+stop_if(run.interrupted)
+assert fresh.value(q) < fresh.value(gaussian) < fresh.value(start)
+assert q.log_density(x).mean() > gaussian.log_density(x).mean() + 0.2
+kind_of = [kinds[np.argmax([(species[nearest == k] == kind).sum() for kind in kinds])]
+           for k in range(3)]
+assert set(kind_of) == set(kinds)
+assert (np.array(kind_of)[nearest] == species).mean() > 0.9   # a species for each component
+assert abs(samples.mean(axis=0) - q.mean).max() < 0.25       # 5 / sqrt(342)
+assert np.allclose(np.cov(samples.T), q.covariance, atol=0.3)

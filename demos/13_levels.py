@@ -19,9 +19,9 @@ import refsm
 from refsm.annealed import annealed_steps
 
 try:
-    from demos._figure import Progress, figure_file, pyplot, save, table
+    from demos._figure import Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import Progress, figure_file, pyplot, save, table
+    from _figure import Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("13_levels", "A tied autoencoder at each noise level; digits from noise.")
 
@@ -168,12 +168,10 @@ if plt := pyplot():
 # ## The claim, checked
 
 # %%
-if not finished:
-    print("\ninterrupted: the claim is not checked")
-else:
-    assert all(after < before for before, after in path)
-    assert all(error[0] < 1.25 * error[1] for error in errors)    # beside the best affine one
-    medians = [np.median(values) for values in E.values()]
-    assert medians == sorted(medians)                             # clean, noisy, noisier, scrambled
-    assert min(below.values()) > 0.95
-    assert near[0] < 0.75 * near[1]                               # samples are nearer to digits
+stop_if(not finished)
+assert all(after < before for before, after in path)
+assert all(error[0] < 1.25 * error[1] for error in errors)    # beside the best affine one
+medians = [np.median(values) for values in E.values()]
+assert medians == sorted(medians)                             # clean, noisy, noisier, scrambled
+assert min(below.values()) > 0.95
+assert near[0] < 0.75 * near[1]                               # samples are nearer to digits

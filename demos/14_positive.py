@@ -19,9 +19,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import INK, Progress, figure_file, pyplot, save, table
+    from demos._figure import INK, Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import INK, Progress, figure_file, pyplot, save, table
+    from _figure import INK, Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("14_positive", "Positive data: what h does at the boundary.")
 
@@ -157,13 +157,13 @@ if plt := pyplot():
 # their own, 4 sqrt(2 / 200); no stated one is below the least.
 
 # %%
-if progress.finished:
-    assert refsm.closed_form(loss(waiting, "1"), exponential).model.theta.coefficients[0] == 0
-    rate = -refsm.closed_form(loss(waiting, "x"), exponential).model.theta.coefficients[0]
-    np.testing.assert_allclose(rate, 1 / waiting.mean(), rtol=1e-13)
-    moments = distances.mean(), distances.std()
-    np.testing.assert_allclose(mu_sigma(fits["1"]), moments, rtol=1e-10)
-    for name in VANISHING:
-        assert stated[name] > least
-        assert abs(variance[name] / stated[name] - 1) < 4 * np.sqrt(2 / SAMPLES), name
-        assert abs(mu_sigma(fits[name])[0]) < 4 * np.sqrt(stated[name] / len(distances)), name
+stop_if(not progress.finished)
+assert refsm.closed_form(loss(waiting, "1"), exponential).model.theta.coefficients[0] == 0
+rate = -refsm.closed_form(loss(waiting, "x"), exponential).model.theta.coefficients[0]
+np.testing.assert_allclose(rate, 1 / waiting.mean(), rtol=1e-13)
+moments = distances.mean(), distances.std()
+np.testing.assert_allclose(mu_sigma(fits["1"]), moments, rtol=1e-10)
+for name in VANISHING:
+    assert stated[name] > least
+    assert abs(variance[name] / stated[name] - 1) < 4 * np.sqrt(2 / SAMPLES), name
+    assert abs(mu_sigma(fits[name])[0]) < 4 * np.sqrt(stated[name] / len(distances)), name

@@ -18,9 +18,9 @@ import numpy as np
 import refsm
 
 try:
-    from demos._figure import INK, Progress, figure_file, pyplot, save, table
+    from demos._figure import INK, Progress, figure_file, pyplot, save, stop_if, table
 except ModuleNotFoundError:                      # opened as a notebook, beside its helper
-    from _figure import INK, Progress, figure_file, pyplot, save, table
+    from _figure import INK, Progress, figure_file, pyplot, save, stop_if, table
 
 FIGURE = figure_file("15_sources", "Separating mixed sources by score matching.")
 
@@ -178,9 +178,9 @@ if plt := pyplot():
 # with their number, about as 1 / sqrt(n): by sqrt(10) from the first size to the last.
 
 # %%
-if not run.interrupted and progress.finished:
-    assert abs(correlations(found)[0]).min() > 0.99
-    assert amari(model.W, mixing) < 0.05 < amari(whitening(x), mixing)
-    for name, values in distance.items():
-        assert values[-1] < 0.6 * values[0], name
-    assert distance["logistic"][-1] < 0.05
+stop_if(run.interrupted or not progress.finished)
+assert abs(correlations(found)[0]).min() > 0.99
+assert amari(model.W, mixing) < 0.05 < amari(whitening(x), mixing)
+for name, values in distance.items():
+    assert values[-1] < 0.6 * values[0], name
+assert distance["logistic"][-1] < 0.05

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
 
-__all__ = ["INK", "SHADES", "Progress", "figure_file", "kept", "pyplot", "save", "table"]
+__all__ = ["INK", "SHADES", "Progress", "figure_file", "kept", "pyplot", "save", "stop_if",
+           "table"]
 
 COLUMNS = 80
 IN_NOTEBOOK = "ipykernel" in sys.modules
@@ -28,6 +29,8 @@ STYLE = {                        # read from the last row of a lecture room
 
 def figure_file(name: str, claim: str) -> pathlib.Path:
     """Where the picture goes: the file that --figure names, or figures/NAME.png."""
+    if not IN_NOTEBOOK:
+        sys.excepthook = _ended
     parser = argparse.ArgumentParser(prog=f"python -m demos.{name}", description=claim)
     default = pathlib.Path("figures", f"{name}.png")
     parser.add_argument("--figure", metavar="FILE", type=pathlib.Path, default=default,
@@ -75,6 +78,21 @@ def kept(fit: Callable[[], Any]) -> Any:
         return fit()
     except DescentInterrupted as stop:
         return stop.result
+
+
+def stop_if(interrupted: bool) -> None:
+    """After Ctrl-C: say that the claim is not checked, and end with status 130."""
+    if interrupted:
+        print("\ninterrupted: the claim is not checked")
+        raise SystemExit(130)
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What an uncaught exception prints: for Ctrl-C one line; the status is 130."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\ninterrupted: what is above is done, and the claim is not checked", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -20,14 +20,18 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status.
 
-    A user's mistake is one sentence on stderr and status 2.
+    A user's mistake is one sentence on stderr and status 2; 130 after Ctrl-C; 141, that of SIGPIPE,
+    where the reader of the output, such as `head`, has seen enough.
     """
     try:
-        args = _parser().parse_args(argv)
-        return args.func(args)
-    except BrokenPipeError:                      # the reader, such as `head`, has seen enough
+        try:
+            args = _parser().parse_args(argv)
+            return args.func(args)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141
     except MemoryError as error:
         print(f"refsm: this does not fit into memory: {error}", file=sys.stderr)
         return 2

@@ -38,13 +38,18 @@ def run(monkeypatch, capsys, tmp_path):
     """Run a demo as `python -m` does, in an empty folder; returns what it printed."""
     monkeypatch.chdir(tmp_path)
 
-    def run(name, *arguments):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(name, *arguments, status=0):
         monkeypatch.setattr(sys, "argv", [name, *arguments])
+        ended = 0
         try:
             runpy.run_module(f"demos.{name}", run_name="__main__")
-        except SystemExit as stop:                # a demo of what is not installed
-            assert not stop.code
-            pytest.skip(capsys.readouterr().out)
+        except SystemExit as stop:
+            if not stop.code:                     # a demo of what is not installed
+                pytest.skip(capsys.readouterr().out)
+            ended = stop.code
+        assert ended == status
         out, err = capsys.readouterr()
         assert err == ""                                     # progress is for terminals
         assert max(map(len, out.splitlines())) <= 80, max(out.splitlines(), key=len)
@@ -90,7 +95,9 @@ def test_ctrl_c_in_a_loop_leaves_what_is_done(run, monkeypatch, name):
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(_figure.Progress, "__call__", interrupted)
-    assert "; what is done follows" in run(name)
+    out = run(name, status=130)
+    assert "; what is done follows" in out
+    assert out.endswith("\ninterrupted: the claim is not checked\n")
 
 
 @pytest.mark.parametrize("name", marked(WITH_DESCENT))
@@ -104,7 +111,15 @@ def test_ctrl_c_in_a_descent_leaves_what_is_done(run, monkeypatch, name):
         return evaluate(self, model, **given)
 
     monkeypatch.setattr(Objective, "value_and_gradient", interrupted)
-    assert "interrupted" in run(name)
+    assert run(name, status=130).endswith("\ninterrupted: the claim is not checked\n")
+
+
+def test_ctrl_c_elsewhere_is_one_line(capsys):
+    _figure._ended(KeyboardInterrupt, KeyboardInterrupt(), None)
+    said = "\ninterrupted: what is above is done, and the claim is not checked\n"
+    assert capsys.readouterr().err == said
+    _figure._ended(ValueError, ValueError("wrong"), None)
+    assert "ValueError: wrong" in capsys.readouterr().err
 
 
 def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):

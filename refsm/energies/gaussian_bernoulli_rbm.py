@@ -225,7 +225,7 @@ class GaussianBernoulliRBMAt(EnergyAt):
 
     def energy(self) -> Array:
         y, tau, a, f = self.y, self.tau, self.a, self.activation.f
-        E = y**2 @ tau / 2 - f(a).sum(axis=1)                            # (n,)    (2)
+        E = row_dot(y, tau * y) / 2 - f(a).sum(axis=1)                            # (n,)    (2)
         return E
 
     @cached_property

@@ -289,6 +289,10 @@ class GaussianMixtureAt(EnergyAt):
 
     @cached_property
     def r(self) -> Array:
+        far = ~(self.log_p.real > -np.inf)                               # (n,)
+        if far.any():
+            raise ValueError("x must be within 1e154 standard deviations of a mean, "
+                             f"but row {int(far.argmax())} of a block is not")
         return np.exp(self.ell - self.log_p[:, None])                    # (n, K)  (6)
 
     @cached_property

@@ -20,7 +20,9 @@ Derivation
 Method
     Beyond the parameters that the energy takes a method meets a barrier (`refsm.fit.barrier`).
     L-BFGS-B runs in rounds of ROUND iterations; the scales are measured anew after each, because
-    they change with theta (that of a mean is 1 / precision).  Where values agree to rounding,
+    they change with theta (that of a mean is 1 / precision).  After a round that gains little the
+    leaves take a Newton step each, one after the other, which goes on as long as it pays: in the
+    bent valley of a mean and a precision J is quadratic in either.  Where values agree to rounding,
     Newton steps go on (`refsm.fit.newton`) as long as each halves the scaled gradient.  A fit has
     converged where the scaled gradient is at most `tol`, the last Newton step was short (a long one
     says that the minimum is far, perhaps at infinity), and `refsm.fit.unbounded` finds no path on
@@ -31,7 +33,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
-from typing import Any, Iterator, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -44,8 +46,8 @@ from refsm.fit.descent import (NOT_FINITE, REFUSALS, Differentiable, check_pair,
 from refsm.fit.newton import newton_step
 from refsm.fit.options import box_of, checked_options
 from refsm.fit.run_record import Callback, Descent, Ended, Progress, RunRecord
-from refsm.fit.scaling import Scaling
-from refsm.fit.unbounded import collapse, fall
+from refsm.fit.scaling import Scaling, power_of_2
+from refsm.fit.unbounded import collapse, downhill, fall
 from refsm.typing import Array, Map
 
 __all__ = ["minimize", "Minimum"]
@@ -55,7 +57,10 @@ Model = TypeVar("Model", bound=Parametric)
 ROUND = 200              # iterations of L-BFGS-B between two measurements of the scales
 MAXITER = 15000          # of L-BFGS-B, in all rounds
 NEWTON_STEPS = 6
-STEEPEST = 3             # parameters along which a fall without end is looked for
+LITTLE = 1e-5            # the fall in a round, relative to the value, after which leaves are tried
+PAYS = 10                # rounds whose fall a step of each leaf should make
+FAST = 100               # a Newton step that makes the scaled gradient less smaller is no good one
+WIDEST = 1e6             # ratio of two scales of one leaf, where those of `Scaling` do not serve
 TOL = 1e-10
 GOAL = 1e-13             # where Newton steps end, unless a tolerance is given
 LEVEL = 1e-13            # values that differ by less, relatively, agree to rounding
@@ -91,9 +96,10 @@ def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-
     map       evaluates the blocks of J: `pool.map`, for threads or processes; the same bits
 
     The result has `.converged` and, in words, `.message`: the scaled gradient that was reached, or
-    why there is no minimum.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and DescentError
-    where the value or gradient at `model` is not finite; both with the last good model in
-    `.result`.
+    why there is no minimum.  At a saddle the gradient vanishes too: a fit that starts on the way to
+    one ends there as converged.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and
+    DescentError where the value or gradient at `model` is not finite; both with the last good model
+    in `.result`.
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> from refsm.objectives.score_matching import ImplicitScoreMatching
@@ -175,7 +181,7 @@ class _Fit:
         """Run the method; the limit that ended it, in words, or nothing."""
         rounds = method == "L-BFGS-B" and not {"ftol", "gtol", "maxfun"} & set(options)
         options = {**L_BFGS_B, **options} if method == "L-BFGS-B" else options
-        left = options.get("maxiter", MAXITER)
+        left, pays = options.get("maxiter", MAXITER), rounds
         while True:
             k, value, self.before = self.record.length, self.here.value, self.here.theta
             said = self.run(method, {**options, "maxiter": min(left, ROUND)} if rounds else options)
@@ -186,8 +192,13 @@ class _Fit:
                 return endless
             if not rounds or left <= 0:
                 return said if LIMIT.search(said) and LIMITS & set(options) else ""
-            if value - self.here.value <= LEVEL * abs(value):
+            fall = value - self.here.value
+            if fall <= LEVEL * abs(value):
                 return ""
+            if pays and fall <= LITTLE * abs(value):
+                pays = self.leaf_by_leaf() >= PAYS * fall
+                if self.size() <= self.tol:
+                    return ""
 
     def run(self, method: str, options: dict[str, Any]) -> str:
         """One run of SciPy's; what it says."""
@@ -221,6 +232,18 @@ class _Fit:
             return ""
         return str(found.message)
 
+    def leaf_by_leaf(self) -> float:
+        """A Newton step for each leaf; by how much the value falls."""
+        value, sizes = self.here.value, [np.size(leaf) for leaf in self.here.model.theta]
+        leaf_of = np.repeat(np.arange(len(sizes)), sizes)
+        for k in range(len(sizes)):
+            point = self.newton(self.wide(), leaf_of == k)
+            if point is not None and point.value < self.here.value:
+                self.move(point)
+        self.rescale()
+        self.reach = 0.0
+        return value - self.here.value
+
     # -- the end ----------------------------------------------------------------------------------
 
     def finish(self, goal: float, at_once: bool) -> None:
@@ -229,22 +252,38 @@ class _Fit:
             size, theta = self.size(), self.here.theta
             if size == 0 or (size <= goal and (turn or at_once)):
                 return
-            g = self.here.model.ravel(self.here.gradient)
-            try:
-                step = newton_step(self.barrier.gradient, theta, g, self.scaling,
-                                   self.free(theta, g))
-                self.reach = float(np.linalg.norm(step / self.scaling.D)) / self.scaling.size
-                point = self.barrier.at(np.clip(theta + step, *self.box))
-            except REFUSALS:
-                return
-            rise = point.value - self.here.value
-            unit = self.scaling.h * self.scaling.size ** 2
-            if not finite(point.value, point.gradient) or not self.size(point) <= size / 2 \
-                    or rise > LEVEL * (abs(self.here.value) + unit):
+            point = self.newton(self.wide())
+            if self.fall(point) < FAST:
+                point = max(point, self.newton(self.scaling), key=self.fall)
+            if point is None or self.fall(point) < 2:
                 return
             self.before = theta
             self.move(point)
             self.rescale()
+
+    def wide(self) -> Scaling:
+        """Scales at this point that may differ by more."""
+        return Scaling(self.J, self.here.model, self.barrier.gradient, WIDEST)
+
+    def fall(self, point: Point | None) -> float:
+        """The scaled gradient here relative to that at a point; 0 where the value is larger."""
+        unit = self.scaling.h * self.scaling.size ** 2
+        if point is None or point.value - self.here.value > LEVEL * (abs(self.here.value) + unit):
+            return 0.0
+        size = self.size(point)
+        return self.size() / size if size else np.inf
+
+    def newton(self, scaling: Scaling, part: Any = True) -> Point | None:
+        """The point after a Newton step of a part of theta; None where J is not finite there."""
+        theta, g = self.here.theta, self.here.model.ravel(self.here.gradient)
+        try:
+            step = newton_step(self.barrier.gradient, theta, g, scaling,
+                               self.free(theta, g) & part)
+            self.reach = float(np.linalg.norm(step / self.scaling.D)) / self.scaling.size
+            point = self.barrier.at(np.clip(theta + step, *self.box))
+        except REFUSALS:
+            return None
+        return point if finite(point.value, point.gradient) else None
 
     def judged(self, reason: str, search: bool = True) -> Minimum[Any]:
         """The result, with the verdict and its reason in words."""
@@ -262,19 +301,9 @@ class _Fit:
         """How the value falls without end, in words, or nothing."""
         now, first = self.contributed(self.here.model), self.contributions
         found = "" if now is None or first is None else collapse(now, first)
-        return found or fall(self.value_at, self.here.theta, self.downhill(), edges)
-
-    def downhill(self) -> Iterator[Array]:
-        """Directions in which the value may fall without end: of the last steps, of the scaled
-        gradient, and of the parameters in which that is steepest."""
-        yield self.here.theta - self.before
-        g, D = self.here.model.ravel(self.here.gradient), self.scaling.D
-        with np.errstate(over="ignore", invalid="ignore"):
-            steepest = -D ** 2 * g
-        yield steepest
-        far = np.maximum(D, abs(self.here.theta))
-        for k in np.argsort(abs(g) * far)[-STEEPEST:]:
-            yield np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
+        theta, g = self.here.theta, self.here.model.ravel(self.here.gradient)
+        directions = downhill(theta, theta - self.before, g, self.scaling.D)
+        return found or fall(self.value_at, theta, directions, edges)
 
     def contributed(self, model: Any) -> Array | None:
         """The contribution of each point to the value, where the objective has points."""
@@ -290,8 +319,3 @@ class _Fit:
             return float(self.barrier.at(theta).value)
         except REFUSALS:
             return np.nan
-
-
-def power_of_2(number: Any) -> Any:
-    """The next power of 2 below."""
-    return 2.0 ** np.floor(np.log2(number))

@@ -36,7 +36,7 @@ from refsm.typing import Array
 __all__ = ["newton_step"]
 
 FORCING = 1e-5           # residual of (1), relative to its right-hand side
-PRODUCTS = 150           # products with H in one step
+PRODUCTS = 500           # products with H in one step
 
 
 def newton_step(gradient: Callable[[Array], Array], theta: Array, g: Array, scaling: Scaling,

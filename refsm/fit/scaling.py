@@ -33,9 +33,9 @@ Derivation
          the units of x, of theta or of J.
 
 Conventions
-    Within a leaf no scale is more than 100 times the least: the parameters of a hidden unit that is
-    off move no score now, and would take steps that leave it off for good.  Where the objective has
-    no points or the model no pullback, q is theta and D is 1.
+    Within a leaf no scale is more than WIDEST times the least: the parameters of a hidden unit that
+    is off move no score now, and would take steps that leave it off for good.  Where the objective
+    has no points or the model no pullback, q is theta and D is 1.
     SCALE_PROBES random signs give (1) to some 20 %, which is enough: a scale changes the path of a
     fit, not its minima; of several it may find another.
 
@@ -52,7 +52,7 @@ import numpy as np
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 
-__all__ = ["Scaling", "parameter_scales", "hessian_along"]
+__all__ = ["Scaling", "parameter_scales", "hessian_along", "power_of_2"]
 
 SCALE_PROBES = 12
 CURVATURE_PROBES = 3
@@ -60,7 +60,7 @@ WIDEST = 100             # ratio of two scales of one leaf
 EPS = float(np.finfo(float).eps)
 
 
-def parameter_scales(J: Any, model: Any) -> tuple[Array, float]:
+def parameter_scales(J: Any, model: Any, widest: float = WIDEST) -> tuple[Array, float]:
     """D (N,) and size, equations (1) and (2).
 
     The scale of a Gaussian's mean is 1 / P: a change by it moves the score P (mean - x) by 1.
@@ -85,7 +85,7 @@ def parameter_scales(J: Any, model: Any) -> tuple[Array, float]:
     for leaf in model.theta:
         part = slice(start, start + np.size(leaf))
         start = part.stop
-        least = norm[part].max() / WIDEST or norm.max() or 1.0
+        least = norm[part].max() / widest or norm.max() or 1.0
         D[part] = 1 / np.maximum(norm[part], least)                                   # (k,)  (1)
     q = getattr(model, QUANTITIES[name].method)(x)
     return D, float(np.linalg.norm(root_w * q))                                       # ()  (2)
@@ -99,8 +99,9 @@ def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, t: float)
 class Scaling:
     """Scales, size and curvature at one model."""
 
-    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array]) -> None:
-        self.D, size = parameter_scales(J, model)
+    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array],
+                 widest: float = WIDEST) -> None:
+        self.D, size = parameter_scales(J, model, widest)
         self.size = size or 1.0
         self.h = self._curvature(gradient, model.ravel())
 
@@ -123,3 +124,8 @@ class Scaling:
     def gradient_size(self, g: Array) -> float:
         """The scaled gradient, equation (5)."""
         return float(np.linalg.norm(self.D * g)) / (self.h * self.size)               # ()  (5)
+
+
+def power_of_2(number: Any) -> Any:
+    """The next power of 2 below."""
+    return 2.0 ** np.floor(np.log2(number))

@@ -22,19 +22,20 @@ Method
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["fall", "collapse"]
+__all__ = ["fall", "collapse", "downhill"]
 
 DOUBLINGS = 60
 HALVINGS = 40
 SHRINKS = 0.95           # a fall that is smaller than this times the last one levels off
 FEW = 20                 # one point in 20
 SHARE = 0.99
+STEEPEST = 3             # parameters along which a fall is looked for
 GROWTH = 1e4             # times the contributions at the start
 
 
@@ -72,6 +73,18 @@ def collapse(contributions: Array, at_start: Array) -> str:
         return ""
     return (f"unbounded below, as far as can be seen: the energy collapses onto {m} or fewer "
             f"of the {n} points, which have {min(share, 1):.0%} of the value {value:.3g}")
+
+
+def downhill(theta: Array, step: Array, g: Array, D: Array) -> Iterator[Array]:
+    """Directions in which the value may fall without end: of the last step, of the scaled gradient,
+    and of the parameters in which that is steepest."""
+    yield step
+    with np.errstate(over="ignore", invalid="ignore"):
+        steepest = -D ** 2 * g
+    yield steepest
+    far = np.maximum(D, abs(theta))
+    for k in np.argsort(abs(g) * far)[-STEEPEST:]:
+        yield np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
 
 
 def _to_the_edge(J: Callable[[Array], float], theta: Array, p: Array) -> Array:

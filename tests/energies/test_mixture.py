@@ -9,6 +9,7 @@ from oracles import (PI, complex_gradient, complex_jacobian, decimals, decimals_
                      to_60_digits)
 from scipy import stats
 
+import refsm
 from refsm.energies.mixture import WEIGHT_GAP, GaussianMixture, MixtureTheta
 
 N, D, K, M = 7, 3, 5, 6
@@ -390,3 +391,14 @@ def test_logits_that_give_no_weights_are_refused(logits):
     sentence = "^logits must be finite or -inf, and not all -inf, but they are"
     with pytest.raises(ValueError, match=sentence):
         model.with_theta((np.array(logits), model.means, model.covariances))
+
+
+@pytest.mark.parametrize("length", [1e155, 1e200, 1e300])
+def test_points_out_of_range_have_an_infinite_energy_and_no_score(length):
+    mixture = refsm.GaussianMixture([0.4, 0.6], [[0.0, 1, 2], [2.0, 1, 0]], [np.eye(3)] * 2)
+    x = np.array([[0.3, 0.1, -0.2], [length, -length, length]])
+    assert mixture.energy(x)[1] == np.inf
+    message = "^x must be within 1e154 standard deviations of a mean, but row 1 of a block is not$"
+    for ask in (mixture.score, lambda x: refsm.tweedie(mixture, x, 0.3)):
+        with pytest.raises(ValueError, match=message):
+            ask(x)

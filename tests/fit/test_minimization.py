@@ -7,6 +7,7 @@ from scipy.linalg import solve_sylvester
 
 import refsm
 from refsm import data
+from refsm.fit import minimization
 from refsm.fit.descent import DescentError, DescentInterrupted
 from refsm.fit.minimization import minimize
 
@@ -66,6 +67,39 @@ def test_a_gaussian_of_noisy_digits_is_maximum_likelihood():
     assert found.converged
     np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(found.model.precision, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_a_gaussian_of_digits_is_maximum_likelihood_from_far_away():
+    """The pixels that never change left out; the precision has a condition number of 4e5."""
+    x = data.digits()
+    x = x[:, x.std(axis=0) > 0]
+    found = minimize(refsm.ImplicitScoreMatching(x), refsm.Gaussian(np.zeros(61), np.eye(61)))
+    expected = np.linalg.inv(np.cov(x.T, bias=True))
+    assert found.converged
+    np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=0, atol=1e-8)
+    size = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(found.model.precision / np.outer(size, size),
+                               expected / np.outer(size, size), rtol=0, atol=1e-8)
+
+
+def narrow_and_far(d=5):
+    """Points far from 0, of standard deviations from 1 to 0.03."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((60, d)) @ rng.standard_normal((d, d)) + 3
+    return x * np.geomspace(1, 0.03, d)
+
+
+def test_leaves_one_after_the_other_get_through_the_valley_of_a_mean_and_a_precision(monkeypatch):
+    monkeypatch.setattr(minimization, "ROUND", 50)
+    x = narrow_and_far()
+    J, start = refsm.ImplicitScoreMatching(x), refsm.Gaussian(np.zeros(5), np.eye(5))
+    found = minimize(J, start)
+    assert found.converged
+    np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=1e-8)
+    np.testing.assert_allclose(found.model.covariance, np.cov(x.T, bias=True), rtol=1e-8)
+    monkeypatch.setattr(minimization, "LITTLE", -1.0)
+    assert not minimize(J, start, maxiter=2 * found.steps).converged
 
 
 def test_one_component_of_a_mixture_is_the_gaussian():
