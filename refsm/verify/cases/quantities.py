@@ -99,13 +99,18 @@ class Quantities:
     def psi(self, point: str | None = None) -> Array:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
         if self.about.levels == "several" and self.case.model is not None:
-            return self.once("psi", self._psi_of_levels)
+            return self.once("psi", self.psi_of_levels)
         return self._at("score", point)
 
-    def _psi_of_levels(self) -> Array:
-        case, model = self.case, str(self.case.model)
+    def psi_of_levels(self, moved: Callable[[Array], Array] = lambda a: a) -> Array:
+        """The score at the noisy points of several levels, (L, n, d), each of its own level or of
+        one that is `moved`."""
+        case, model = self.case, self.case.model
+        if model is None:
+            raise Unavailable
         return np.array([models.score(model, models.corrupted(model, self.theta, alpha, sigma), y)
-                         for alpha, sigma, y in zip(case.alpha, case.sigma, case.x_noisy)])
+                         for alpha, sigma, y in zip(moved(case.alpha), moved(case.sigma),
+                                                    case.x_noisy)])
 
     def prediction(self) -> Array:
         """What a network predicts in the place of a score, (n, d)."""

@@ -45,7 +45,7 @@ from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Formula
-from refsm.verify.mistakes.levels import WEIGHTS
+from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["QuadraticForm", "quadratic_form"]

@@ -123,7 +123,7 @@ def test_the_template_of_a_framework_passes_the_whole_verification(language, obj
 
 # (language of Python, the right text, the planted mistake): what the report then says
 PLANTED = {
-    "dsm_scaled": (r"case\.alpha \* (case\.)?x", r"\1x", "without alpha"),
+    "dsm_scaled": (r"(case\.)?alpha \* (case\.)?x", r"\2x", "without alpha"),
     "dsm_levels": (r"\) / sigma\*\*2", ") / sigma", "for sigma^2"),
     "noise_prediction": (r"output - (\(*)((case\.)?noise)", r"output + \1\2", "sign"),
     "clean_prediction": (r"\*\*2(?=.*YOURS)", "", "without a square"),
@@ -133,7 +133,7 @@ PLANTED = {
     "generalized": (r"(case\.)?h_slope \* psi", r"\1h * psi", "h in place of h'"),
     "mpf": (r"-gap / 2", "-gap", "gap"),
     "dsm": (r" / 2( +# <-- YOURS)", r"\1", "a factor 2"),
-    "multi_level": (r"(case\.level_weights\[l\]|weight) \*", "", "weights of the levels")}
+    "multi_level": (r"(case\.level_weights\[l\]|weight) \*", "", "its own weight is left out")}
 
 
 @pytest.mark.parametrize("language", PYTHON)
