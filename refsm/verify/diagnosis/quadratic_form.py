@@ -51,7 +51,7 @@ from refsm.verify.objectives import OBJECTIVES, Term, dot
 __all__ = ["QuadraticForm", "quadratic_form"]
 
 Level = tuple[float, float, float]                 # alpha, sigma, data_sd
-Pair = Callable[[float, float, float], tuple[float, float]]
+Pair = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 # p and r of the target of each kind
 KINDS: dict[str, Pair] = {
