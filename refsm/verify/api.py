@@ -73,17 +73,15 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
     """
-    if predicts is not None:
-        objective = predicting(objective_name(objective), predicts)
     if own_noise:
         if gradient or {None} != {cases, family, model, known_failures}:
             raise ValueError(OWN_NOISE)
         return verify_own_noise(implementation, objective, replicates or REPLICATES, seed,
-                                convention, time_limit)
+                                convention, time_limit, predicts)
     if replicates is not None:
         raise ValueError("replicates are for own_noise=True")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
-                         cases=cases, family=family, seed=seed, model=model,
+                         cases=cases, family=family, seed=seed, model=model, predicts=predicts,
                          known_failures=known_failures, time_limit=time_limit)
 
 
@@ -91,7 +89,8 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
                   waits: float | None = None, **settings: Any) -> Report:
     """`verify`; `command` is how a shell names the implementation, where that is known, and it is
     waited for so many seconds, where it has a time limit of its own."""
-    objective = objective_name(objective)
+    called = objective_name(objective)
+    objective = predicting(called, settings["predicts"])
     gradient, time_limit = settings["gradient"], waits or settings["time_limit"]
     declared = None if settings["convention"] is None else normal(settings["convention"])
     known = _known(settings["known_failures"])
@@ -99,7 +98,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     asked, table = (list(settings["cases"]), None) if given else _pinned(
         objective, settings["family"] or "prime", settings["seed"], settings["model"])
     _check(asked, objective)
-    command = "" if given else command_of(command or named(implementation), objective, settings)
+    command = "" if given else command_of(command or named(implementation), called, settings)
 
     def broken(error: Any, case: Case, verdict: str = "BROKEN") -> Report:
         return Report(verdict, objective, str(error), reproduce=_reproduce(command, case),

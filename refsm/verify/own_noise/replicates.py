@@ -41,7 +41,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
-from refsm.verify.objectives import OBJECTIVES, objective_name
+from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of
 from refsm.verify.own_noise.moments import LIKELY, compared, resolution
 from refsm.verify.report.report import Report
@@ -69,7 +69,7 @@ UNSEEN = {
 
 def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
                      replicates: int = REPLICATES, seed: int = 0, convention: str | None = None,
-                     time_limit: float = TIME_LIMIT) -> Report:
+                     time_limit: float = TIME_LIMIT, predicts: str | None = None) -> Report:
     """Which expectation the values of an implementation have, from replicates.
 
     The implementation is called as implementation(case, rng) with a `numpy.random.Generator`; or
@@ -82,7 +82,8 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
     than 30 replicates.
     """
-    name = objective_name(objective)
+    called = objective_name(objective)
+    name = predicting(called, predicts)
     if name not in DRAWING:
         raise ValueError(NO_EXPECTATION)
     if replicates < FEWEST:
@@ -90,8 +91,8 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     meant, weight = _meant(convention)
     asked = _cases(name)
     rng = np.random.default_rng(seed)
-    reproduce = command_of(named(implementation), name, {
-        "own_noise": True, "replicates": None if replicates == REPLICATES else replicates,
+    reproduce = command_of(named(implementation), called, {
+        "predicts": predicts, "own_noise": True, "replicates": None if replicates == REPLICATES else replicates,
         "seed": seed, "convention": convention, "time_limit": time_limit})
     try:
         function = load(implementation) if isinstance(implementation, str) else implementation
