@@ -58,7 +58,8 @@ OPTIONS = [
     *(pytest.param(*row, marks=pytest.mark.slow) for row in (
         ("half", "dsm", {"model": "gaussian", "convention": "2 / d"},
          "dsm --convention 2 / d --model gaussian"),
-        ("half", "ism", {"family": "array", "time_limit": 40.0}, "ism --family array --time-limit 40"),
+        ("half", "ism", {"family": "array", "time_limit": 40.0},
+         "ism --family array --time-limit 40"),
         ("half", "multi_level", {"convention": "1/2"}, "multi_level --convention 1/2"),
         ("half", "dsm", {"gradient": True, "family": "prime"}, "dsm --gradient --family prime"),
         ("half", "dsm", {"predicts": "noise"}, "dsm --predicts noise"),

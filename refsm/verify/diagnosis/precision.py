@@ -83,6 +83,8 @@ def half_inside(Y: Array, reference: Array, scale: Array,
     were `widened`, to float64, are allowed one rounding, and others four."""
     u, v = reference / scale, Y / scale
     c = (u * v).sum(axis=1) / (u * u).sum(axis=1)                              # (C,)
+    if not c.all():
+        return None
     off = np.abs(v - c[:, None] * u) / np.abs(c)[:, None]
     largest = float(off.max())
     if not FINEST <= np.median(off) <= largest <= (1 if widened else 4) * COARSEST:

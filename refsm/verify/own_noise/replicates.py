@@ -92,8 +92,8 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     asked = _cases(name)
     rng = np.random.default_rng(seed)
     reproduce = command_of(named(implementation), called, {
-        "predicts": predicts, "own_noise": True, "replicates": None if replicates == REPLICATES else replicates,
-        "seed": seed, "convention": convention, "time_limit": time_limit})
+        "predicts": predicts, "own_noise": True, "seed": seed, "convention": convention,
+        "replicates": None if replicates == REPLICATES else replicates, "time_limit": time_limit})
     try:
         function = load(implementation) if isinstance(implementation, str) else implementation
         values = np.array([_replicates(function, case, replicates, rng, time_limit)
