@@ -23,6 +23,7 @@ from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases import cases as cases_of
 from refsm.verify.cases import per_sample, value
 from refsm.verify.cases.case import Answer, Case
+from refsm.verify.cases.families import network_cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
@@ -42,6 +43,9 @@ __all__ = ["ask_and_judge", "assert_conforms", "judge", "verify"]
 
 OWN_NOISE = ("own_noise takes no gradient, cases, family, model or known_failures: it has cases of "
              "its own")
+NETWORK = ("network and parameters belong together, and take no gradient, own_noise, cases, family "
+           "or model: their cases are those of the family prime, and the network's derivatives are "
+           "not known")
 SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
           "finite differences")
 
@@ -49,7 +53,8 @@ SINGLE = ("the gradients agree to single precision only: something inside is flo
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False,
            convention: str | None = None, cases: Sequence[Case] | None = None,
            family: str | None = None, seed: int = 0, model: str | None = None,
-           predicts: str | None = None,
+           predicts: str | None = None, network: Callable[..., Any] | None = None,
+           parameters: Callable[..., Any] | None = None,
            known_failures: str | Path | Iterable[str] | None = None,
            time_limit: float = adapters.TIME_LIMIT, own_noise: bool = False,
            replicates: int | None = None) -> Report:
@@ -61,6 +66,11 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
     or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and
     `case.prediction(case.x_noisy)` is the network's output (for "score", `case.score`).
+    `network` puts a network of your own in the place of the model: a function (x, theta), or
+    (x, theta, sigma) where it is conditional on the level, of points (n, d), parameters and a
+    number or an array (n,), that returns the score, the prediction or the reconstruction (n, d) as
+    a NumPy array; `parameters` is a function (d, rng) that returns new ones, a dict of arrays.
+    Then `case.params` are such parameters, and `case.prediction(x, sigma)` is the network.
     With `gradient` its gradients by block are compared too.  `convention` declares a difference
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
@@ -72,7 +82,28 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report = verify(lambda case: 2 * value(case), "dsm")
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
+
+    A network that is conditional on sigma, and a loss that gives it the level of another point:
+
+    >>> def network(x, theta, sigma):
+    ...     return np.tanh(x @ theta["B"] + np.log(sigma)[:, None] * theta["t"]) @ theta["A"]
+    >>> def parameters(d, rng):
+    ...     shapes = {"A": (6, d), "B": (d, 6), "t": (6,)}
+    ...     return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    >>> def loss(case):
+    ...     output = case.prediction(case.x_noisy, np.roll(case.sigma, -1))
+    ...     return ((output - case.noise)**2).sum(axis=1)
+    >>> verify(loss, "dsm", predicts="noise", network=network, parameters=parameters).name
+    'the network is given the sigma of the next point'
     """
+    if network is not None or parameters is not None:
+        if gradient or own_noise or {None} != {cases, family, model}:
+            raise ValueError(NETWORK)
+        return ask_and_judge(implementation, objective, gradient=False, convention=convention,
+                             cases=network_cases(predicting(objective_name(objective), predicts),
+                                                 network, parameters, seed),
+                             family=None, seed=seed, model=None, predicts=predicts,
+                             known_failures=known_failures, time_limit=time_limit)
     if own_noise:
         if gradient or {None} != {cases, family, model, known_failures}:
             raise ValueError(OWN_NOISE)
@@ -277,4 +308,5 @@ def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
 
 def _reproduce(command: str, case: Case) -> str:
     """The command that runs this again, where the implementation has a name, and its case."""
-    return "\n".join(filter(None, (command, f"refsm show {case.id} --steps")))
+    shown = f"refsm show {case.id} --steps" if case.network is None else ""
+    return "\n".join(filter(None, (command, shown)))

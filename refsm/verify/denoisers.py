@@ -63,6 +63,7 @@ def per_point(case: Any) -> list[tuple[float, float]]:
     return list(zip(*(a[:, 0].tolist() for a in both)))
 
 
+@lru_cache(maxsize=256)
 def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
     """A and B of each point, (n, 1) each: a prediction of that kind is A x_noisy + B psi."""
     maps = [_linear_map(kind, *level, case.hyper.get("data_sd")) for level in per_point(case)]

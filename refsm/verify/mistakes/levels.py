@@ -33,7 +33,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import level, output, target_of, total
+from refsm.verify.denoisers import level, linear_maps, output, target_of, total
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import DIMENSIONS, SQUARES, Formula, Mistake
 from refsm.verify.mistakes.targets import AVERAGES_OUT, OTHER_POINTS
@@ -51,12 +51,19 @@ LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
 # what a target takes from it
 TAKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("level", ("alpha", "sigma")), ("sigma", ("sigma",)), ("alpha", ("alpha",)))
+# in what form a network is given sigma
+FORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("variance", "sigma^2", lambda s: s**2), ("log", "log sigma", np.log),
+    ("inverse", "1 / sigma", lambda s: 1 / s))
 KEPT: tuple[tuple[str, str, slice], ...] = (
     ("first", "only the first level", slice(0, 1)),
     ("last", "only the last level", slice(-1, None)),
     ("not-first", "the first level is left out", slice(1, None)),
     ("not-last", "the last level is left out", slice(0, -1)))
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
+GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
+                 "output for each level")
+GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "the target is that of another level: at no level the right output is learned"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
@@ -97,6 +104,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
                           f"-noise / sigma of {whose}", f, OTHER_LEVEL)
             yield _formula(objective, row, lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")))
     yield from _of_several(objective) if about.levels == "several" else ()
+    yield from _of_network(objective) if model == "network" and about.levels == "points" else ()
     for name, words, short, f in OTHER_POINTS:
         row = Mistake(f"target.{name}", f"compared with {words}", f"g({short})", f, AVERAGES_OUT)
         yield _formula(objective, row, lambda q, f=f: np.moveaxis(
@@ -193,37 +201,56 @@ def _times(q: Any, term: Term, w: Weight) -> Array:
 
 def _of_several(objective: str) -> Iterator[Formula]:
     """Other weights of the levels, levels that are left out, and a score of another level."""
-    reference = OBJECTIVES[objective]
-
-    def changed(row: Mistake, f: Callable[[Any], Any]) -> Formula:
-        def of(term: Any) -> Term:
-            return Term(term.role, f"{term.name}, {row.name}", lambda q: term.per_sample(f(q)))
-        return Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
-
     for name, words, w in OWN_WEIGHTS:
         row = Mistake(f"weight.{name}", f"each level is weighted by {words}", words, w, WEIGHTED,
                       "", True)
-        yield changed(row, lambda q, w=w: _exchanged(
+        yield _changed(objective, row, lambda q, w=w: _exchanged(
             q, level_weights=w(q.case.level_weights, q.case.sigma)))
     for name, words, kept in KEPT:
         def some(q: Any, kept: slice = kept) -> Any:
             chosen = np.zeros(len(q.case.sigma))
             chosen[kept] = 1
             return _exchanged(q, level_weights=q.case.level_weights * chosen)
-        yield changed(Mistake(f"levels.{name}", words, words, some,
-                              "the score at the levels that are left out is not learned"), some)
+        row = Mistake(f"levels.{name}", words, words, some,
+                      "the score at the levels that are left out is not learned")
+        yield _changed(objective, row, some)
     for name, words, f in LEVELS:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f"psi of {whose}", f,
                       "the score of one level is trained with the targets of another")
-        yield changed(row, lambda q, f=f: _exchanged(q, psi=lambda: q.psi_of_levels(f)))
+        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.psi_of_levels(f)))
+
+
+def _of_network(objective: str) -> Iterator[Formula]:
+    """A network of the user's own that is given another level."""
+    rows = [(name, "the sigma of " + words.format("point"), f, GIVEN_ANOTHER, False)
+            for name, words, f in LEVELS]
+    rows += [(name, f"{words} in place of sigma", f, GIVEN_AS, True) for name, words, f in FORMS]
+    for name, words, f, effect, same in rows:
+        row = Mistake(f"network.{name}", f"the network is given {words}", f"f({words})", f, effect,
+                      "", same)
+        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.of_network(None, f)))
+
+
+def _changed(objective: str, row: Mistake, f: Callable[[Any], Any]) -> Formula:
+    """The reference with the quantities that its terms read exchanged."""
+    reference = OBJECTIVES[objective]
+
+    def of(term: Any) -> Term:
+        return Term(term.role, f"{term.name}, {row.name}", lambda q: term.per_sample(f(q)))
+    return Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
 
 
 def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
     """The quantities of a case with some of its arrays, or its score, exchanged."""
+    def prediction() -> Array:
+        A, B = linear_maps(q.case, q.about.predicts)
+        return A * q.case.x_noisy + B * psi()
+
     case = SimpleNamespace(**q.case.hyper, **{**q.case.arrays, **arrays})
     case.arrays, case.hyper = {**q.case.arrays, **arrays}, q.case.hyper
-    return SimpleNamespace(case=case, about=q.about, psi=psi or q.psi)
+    return SimpleNamespace(case=case, about=q.about, psi=psi or q.psi,
+                           prediction=prediction if psi else q.prediction)
 
 
 def _formula(objective: str, row: Mistake, target: Callable[[Any], Array],
