@@ -21,7 +21,7 @@ import numpy as np
 from refsm.verify.adapters import ask as adapters
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases import cases as cases_of
-from refsm.verify.cases import per_sample, value
+from refsm.verify.cases import per_sample
 from refsm.verify.cases.case import Answer, Case
 from refsm.verify.cases.families import network_cases
 from refsm.verify.convention import normal
@@ -29,8 +29,9 @@ from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
-from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
+from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.own_noise.hypotheses import DRAWING
@@ -183,8 +184,8 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
-    if not _enough(cases):
-        return _few(cases, values, dtypes, notes, reproduce)
+    if not enough(cases):
+        return few_cases(cases, values, dtypes, notes, reproduce)
     found = diagnose(cases, values, dtypes, table=table)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
@@ -252,36 +253,6 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
             raise ValueError("known_failures must be identifiers of cases or a file of them, but "
                              f"{given} cannot be read: {error.strerror}") from None
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))
-
-
-def _enough(cases: Sequence[Case]) -> bool:
-    """Whether one group at least has more thetas than a loss has terms."""
-    groups: dict[str, int] = {}
-    for case in cases:
-        groups[case.group] = groups.get(case.group, 0) + 1
-    kinds = {(case.model, case.family) for case in cases}
-    return max(groups.values()) >= 5 and len(kinds) == 1
-
-
-def _few(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str],
-         notes: tuple[str, ...], reproduce: str) -> Report:
-    """A comparison of numbers, where the cases are too few for more."""
-    tolerance = FLOAT64 if "float64" in dtypes else FLOAT32
-    compared = [(case, value(case), yours) for case, yours in zip(cases, values)]
-    off = [entry for entry in compared
-           if abs(entry[1] - entry[2]) > tolerance(1.0 + abs(entry[1]))]
-    first, count = cases[0], len(cases)
-    if not off:
-        few = ("these cases are few: what they cannot tell apart passes; the family prime tells it "
-               "apart")
-        return Report("PASS", first.objective, f"all {count} answers are the reference's",
-                      cases=count, model=first.model, precision=tolerance.name, notes=(few, *notes))
-    case, mine, yours = off[0]
-    return Report(
-        "UNEXPLAINED", first.objective, f"{len(off)} of {count} answers differ; these cases are "
-        "too few to say how (the family prime does)", failing=tuple(entry[0].id for entry in off),
-        cases=count, model=case.model, precision=tolerance.name, reproduce=reproduce, notes=notes,
-        case={"id": case.id, "sizes": case.sizes, "reference": mine, "yours": yours})
 
 
 def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
