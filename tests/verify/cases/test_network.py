@@ -1,4 +1,4 @@
-"""A network of the user's own in the place of a model: it is taken as it is, and given its level."""
+"""A network of the user's own in the place of a model: taken as it is, and given its level."""
 import numpy as np
 import pytest
 
@@ -111,9 +111,9 @@ def test_the_network_of_another_level_is_seen_among_several():
 
 def test_what_cannot_be_a_network_is_refused_in_one_sentence():
     assert predicting("dsm", "score") == "dsm_levels"
-    for wrong, words in (({"network": conditional}, "parameters must be a function, but it is None"),
-                         ({"parameters": parameters}, "network must be a function, but it is None")):
-        with pytest.raises(TypeError, match=words):
+    for wrong, missing in (({"network": conditional}, "parameters"),
+                           ({"parameters": parameters}, "network")):
+        with pytest.raises(TypeError, match=f"{missing} must be a function, but it is None"):
             verify(noise, "dsm", **wrong)
     with pytest.raises(ValueError, match="network is for esm, .*read no derivative of it, but the "
                                          "objective is ism"):
