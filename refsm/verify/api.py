@@ -21,15 +21,17 @@ import numpy as np
 from refsm.verify.adapters import ask as adapters
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases import cases as cases_of
-from refsm.verify.cases import per_sample, value
+from refsm.verify.cases import per_sample
 from refsm.verify.cases.case import Answer, Case
+from refsm.verify.cases.families import network_cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
-from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
+from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.own_noise.hypotheses import DRAWING
@@ -42,6 +44,9 @@ __all__ = ["ask_and_judge", "assert_conforms", "judge", "verify"]
 
 OWN_NOISE = ("own_noise takes no gradient, cases, family, model or known_failures: it has cases of "
              "its own")
+NETWORK = ("network and parameters belong together, and take no gradient, own_noise, cases, family "
+           "or model: their cases are those of the family prime, and the network's derivatives are "
+           "not known")
 SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
           "finite differences")
 
@@ -49,7 +54,8 @@ SINGLE = ("the gradients agree to single precision only: something inside is flo
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False,
            convention: str | None = None, cases: Sequence[Case] | None = None,
            family: str | None = None, seed: int = 0, model: str | None = None,
-           predicts: str | None = None,
+           predicts: str | None = None, network: Callable[..., Any] | None = None,
+           parameters: Callable[..., Any] | None = None,
            known_failures: str | Path | Iterable[str] | None = None,
            time_limit: float = adapters.TIME_LIMIT, own_noise: bool = False,
            replicates: int | None = None) -> Report:
@@ -61,6 +67,11 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
     or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and
     `case.prediction(case.x_noisy)` is the network's output (for "score", `case.score`).
+    `network` puts a network of your own in the place of the model: a function (x, theta), or
+    (x, theta, sigma) where it is conditional on the level, of points (n, d), parameters and a
+    number or an array (n,), that returns the score, the prediction or the reconstruction (n, d) as
+    a NumPy array; `parameters` is a function (d, rng) that returns new ones, a dict of arrays.
+    Then `case.params` are such parameters, and `case.prediction(x, sigma)` is the network.
     With `gradient` its gradients by block are compared too.  `convention` declares a difference
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
@@ -72,18 +83,37 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report = verify(lambda case: 2 * value(case), "dsm")
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
+
+    A network that is conditional on sigma, and a loss that gives it the level of another point:
+
+    >>> def network(x, theta, sigma):
+    ...     return np.tanh(x @ theta["B"] + np.log(sigma)[:, None] * theta["t"]) @ theta["A"]
+    >>> def parameters(d, rng):
+    ...     shapes = {"A": (6, d), "B": (d, 6), "t": (6,)}
+    ...     return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    >>> def loss(case):
+    ...     output = case.prediction(case.x_noisy, np.roll(case.sigma, -1))
+    ...     return ((output - case.noise)**2).sum(axis=1)
+    >>> verify(loss, "dsm", predicts="noise", network=network, parameters=parameters).name
+    'the network is given the sigma of the next point'
     """
-    if predicts is not None:
-        objective = predicting(objective_name(objective), predicts)
+    if network is not None or parameters is not None:
+        if gradient or own_noise or {None} != {cases, family, model}:
+            raise ValueError(NETWORK)
+        return ask_and_judge(implementation, objective, gradient=False, convention=convention,
+                             cases=network_cases(predicting(objective_name(objective), predicts),
+                                                 network, parameters, seed),
+                             family=None, seed=seed, model=None, predicts=predicts,
+                             known_failures=known_failures, time_limit=time_limit)
     if own_noise:
         if gradient or {None} != {cases, family, model, known_failures}:
             raise ValueError(OWN_NOISE)
         return verify_own_noise(implementation, objective, replicates or REPLICATES, seed,
-                                convention, time_limit)
+                                convention, time_limit, predicts)
     if replicates is not None:
         raise ValueError("replicates are for own_noise=True")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
-                         cases=cases, family=family, seed=seed, model=model,
+                         cases=cases, family=family, seed=seed, model=model, predicts=predicts,
                          known_failures=known_failures, time_limit=time_limit)
 
 
@@ -91,7 +121,8 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
                   waits: float | None = None, **settings: Any) -> Report:
     """`verify`; `command` is how a shell names the implementation, where that is known, and it is
     waited for so many seconds, where it has a time limit of its own."""
-    objective = objective_name(objective)
+    called = objective_name(objective)
+    objective = predicting(called, settings["predicts"])
     gradient, time_limit = settings["gradient"], waits or settings["time_limit"]
     declared = None if settings["convention"] is None else normal(settings["convention"])
     known = _known(settings["known_failures"])
@@ -99,7 +130,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     asked, table = (list(settings["cases"]), None) if given else _pinned(
         objective, settings["family"] or "prime", settings["seed"], settings["model"])
     _check(asked, objective)
-    command = "" if given else command_of(command or named(implementation), objective, settings)
+    command = "" if given else command_of(command or named(implementation), called, settings)
 
     def broken(error: Any, case: Case, verdict: str = "BROKEN") -> Report:
         return Report(verdict, objective, str(error), reproduce=_reproduce(command, case),
@@ -153,8 +184,8 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = Fal
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
-    if not _enough(cases):
-        return _few(cases, values, dtypes, notes, reproduce)
+    if not enough(cases):
+        return few_cases(cases, values, dtypes, notes, reproduce)
     found = diagnose(cases, values, dtypes, table=table)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
@@ -224,36 +255,6 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))
 
 
-def _enough(cases: Sequence[Case]) -> bool:
-    """Whether one group at least has more thetas than a loss has terms."""
-    groups: dict[str, int] = {}
-    for case in cases:
-        groups[case.group] = groups.get(case.group, 0) + 1
-    kinds = {(case.model, case.family) for case in cases}
-    return max(groups.values()) >= 5 and len(kinds) == 1
-
-
-def _few(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str],
-         notes: tuple[str, ...], reproduce: str) -> Report:
-    """A comparison of numbers, where the cases are too few for more."""
-    tolerance = FLOAT64 if "float64" in dtypes else FLOAT32
-    compared = [(case, value(case), yours) for case, yours in zip(cases, values)]
-    off = [entry for entry in compared
-           if abs(entry[1] - entry[2]) > tolerance(1.0 + abs(entry[1]))]
-    first, count = cases[0], len(cases)
-    if not off:
-        few = ("these cases are few: what they cannot tell apart passes; the family prime tells it "
-               "apart")
-        return Report("PASS", first.objective, f"all {count} answers are the reference's",
-                      cases=count, model=first.model, precision=tolerance.name, notes=(few, *notes))
-    case, mine, yours = off[0]
-    return Report(
-        "UNEXPLAINED", first.objective, f"{len(off)} of {count} answers differ; these cases are "
-        "too few to say how (the family prime does)", failing=tuple(entry[0].id for entry in off),
-        cases=count, model=case.model, precision=tolerance.name, reproduce=reproduce, notes=notes,
-        case={"id": case.id, "sizes": case.sizes, "reference": mine, "yours": yours})
-
-
 def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
                 found: Diagnosis) -> tuple[str, ...]:
     """What the losses of single points say beyond their mean."""
@@ -278,4 +279,5 @@ def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
 
 def _reproduce(command: str, case: Case) -> str:
     """The command that runs this again, where the implementation has a name, and its case."""
-    return "\n".join(filter(None, (command, f"refsm show {case.id} --steps")))
+    shown = f"refsm show {case.id} --steps" if case.network is None else ""
+    return "\n".join(filter(None, (command, shown)))

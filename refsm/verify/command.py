@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterator, Sequence
 from refsm.verify.adapters.ask import TIME_LIMIT, load
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.families import FAMILIES
-from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
+from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
 
 __all__ = ["add_commands"]
@@ -154,8 +154,6 @@ def _verify(args: argparse.Namespace) -> int:
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
-    if args.predicts is not None:
-        objective = predicting(objective, args.predicts)
     with _quiet(args.json), contextlib.ExitStack() as stack:
         report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
     _print([dataclasses.replace(report, notes=(*report.notes, *note))], args.json, alone=True)
@@ -181,7 +179,8 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
 
     settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
                 "known_failures": args.known_failures, "family": args.family,
-                "model": args.model, "cases": None, "time_limit": args.time_limit}
+                "model": args.model, "cases": None, "time_limit": args.time_limit,
+                "predicts": args.predicts}
     if args.cmd is None:
         function = stack.enter_context(_progress(load(args.implementation)))
         return ask_and_judge(function, objective, shlex.quote(args.implementation), **settings)
@@ -200,7 +199,7 @@ def _own_noise(args: argparse.Namespace, objective: str) -> Report:
                          "--model: it has cases of its own, and needs a Python function")
     replicates = REPLICATES if args.replicates is None else args.replicates
     return verify_own_noise(args.implementation, objective, replicates, args.seed,
-                            args.convention, args.time_limit)
+                            args.convention, args.time_limit, args.predicts)
 
 
 def _export(args: argparse.Namespace) -> int:

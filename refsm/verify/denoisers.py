@@ -52,8 +52,8 @@ OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy ha
 def level(case: Any, name: str) -> Array:
     """alpha or sigma of a case, in a shape that multiplies its noisy points; alpha is 1 if none."""
     value = np.asarray(case.arrays.get(name, case.hyper.get(name, 1.0)), dtype=float)
-    return value.reshape(value.shape + (1,) * (case.arrays["x_noisy"].ndim - value.ndim)
-                         if value.ndim else ())
+    noisy = case.arrays.get("x_noisy", case.arrays["x"])
+    return value.reshape(value.shape + (1,) * (noisy.ndim - value.ndim) if value.ndim else ())
 
 
 def per_point(case: Any) -> list[tuple[float, float]]:
@@ -63,6 +63,7 @@ def per_point(case: Any) -> list[tuple[float, float]]:
     return list(zip(*(a[:, 0].tolist() for a in both)))
 
 
+@lru_cache(maxsize=256)
 def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
     """A and B of each point, (n, 1) each: a prediction of that kind is A x_noisy + B psi."""
     maps = [_linear_map(kind, *level, case.hyper.get("data_sd")) for level in per_point(case)]

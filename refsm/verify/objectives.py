@@ -214,12 +214,15 @@ def model_names(objective: str) -> tuple[str, ...]:
     return OBJECTIVES[objective].models
 
 
-def predicting(objective: str, kind: str) -> str:
-    """The objective whose network predicts `kind`, in the place of a score.  Or ValueError.
+def predicting(objective: str, kind: str | None) -> str:
+    """The objective whose network predicts `kind`, in the place of a score; the same for None.  Or
+    ValueError.
 
     >>> predicting("dsm", "noise")
     'noise_prediction'
     """
+    if kind is None:
+        return objective
     kinds = {about.predicts: name for name, about in OBJECTIVES.items() if about.predicts}
     if kind not in (*kinds, "score"):
         raise ValueError(f"predicts must be one of score, {', '.join(kinds)}, but it is {kind!r}")

@@ -1,9 +1,9 @@
 """Ready adapters in other languages and frameworks: they conform as they are, and one marked line
 is the user's.
 
-A template is a text of which some sections belong to some objectives: a line `#-- dsm dae` (`//--
-dsm dae` in C++) opens the section of those two, and a bare `#--` what belongs to all.  `template`
-puts together what the asked objectives need.
+A template is a text in sections.  A line `#-- dsm` (`//-- dsm` in C++) opens the section of the
+objective dsm, `#-- score_of` that of a function, and a bare `#--` what belongs to all.  The section
+of a function is there where what is there mentions it.
 """
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from typing import Iterable
 
 from refsm.verify.objectives import OBJECTIVES, objective_name
 
-__all__ = ["template", "LANGUAGES", "WITH_TEMPLATE"]
+__all__ = ["template", "LANGUAGES"]
 
 LANGUAGES = ("numpy", "torch", "jax", "julia", "cpp")
-
-WITH_TEMPLATE = ("esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", "ssm",
-                 "ssm_vr", "ratio", "pseudo")
-
 COMMANDS = {"julia": 'refsm verify --cmd "julia my_adapter.jl" --objective {name}',
             "cpp": "refsm verify --cmd ./my_adapter --objective {name}"}
 PYTHON = "refsm verify my_adapter:{name} --objective {name}"
-SECTION = re.compile(r"(?:#|//)--(.*)\n")
+SECTION = re.compile(r"^(?:#|//)--(.*)\n", re.M)
 
 
 def template(language: str, objectives: str | Iterable[str]) -> str:
@@ -38,25 +34,23 @@ def template(language: str, objectives: str | Iterable[str]) -> str:
     if language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, but it is {language!r}")
     asked = [objectives] if isinstance(objectives, str) else list(objectives)
-    names = list(WITH_TEMPLATE) if asked == ["all"] else [objective_name(name) for name in asked]
-    without = [name for name in names if name not in WITH_TEMPLATE]
-    if without:
-        raise ValueError(f"there are templates for {', '.join(WITH_TEMPLATE)}, but none for "
-                         f"{without[0]}: start from that of dsm, or of ratio for binary points")
+    names = list(OBJECTIVES) if asked == ["all"] else [objective_name(name) for name in asked]
     path = files("refsm.verify").joinpath(f"templates/{language}.template")
-    text = path.read_text(encoding="utf-8")
-    pieces, wanted = [], True
-    for line in text.splitlines(keepends=True):
-        section = SECTION.fullmatch(line)
-        if section:
-            of = section.group(1).split()
-            wanted = not of or not set(names).isdisjoint(of)
-        elif wanted:
-            pieces.append(line)
-    command = COMMANDS.get(language, PYTHON).format(name=names[0])
-    noise = f"case.{OBJECTIVES[names[0]].random or 'noise'}"
-    marks = {"@OBJECTIVES@": ", ".join(names), "@NAMES@": " ".join(names), "@COMMANDS@": command,
-             "@NOISE@": noise}
+    head, *rest = SECTION.split(path.read_text(encoding="utf-8"))
+    sections = [("", head), *((name.strip(), text) for name, text in zip(rest[::2], rest[1::2]))]
+    random = next((OBJECTIVES[name].random for name in names if OBJECTIVES[name].random), "")
+    wanted = {"", *names, *(["handing"] if random else [])}
+    functions = {name for name, _ in sections} - set(OBJECTIVES)
+    while True:
+        text = "".join(own for name, own in sections if name in wanted)
+        mentioned = {name for name in functions - wanted if re.search(rf"\b{name}\b", text)}
+        if not mentioned:
+            break
+        wanted |= mentioned
+    every = len(names) == len(OBJECTIVES)
+    marks = {"@OBJECTIVES@": "every objective" if every else ", ".join(names),
+             "@NAMES@": "all" if every else " ".join(names), "@NOISE@": f"case.{random}",
+             "@COMMANDS@": COMMANDS.get(language, PYTHON).format(name=names[0])}
     for mark, meaning in marks.items():
-        pieces = [piece.replace(mark, meaning) for piece in pieces]
-    return "".join(pieces).rstrip("\n") + "\n"
+        text = text.replace(mark, meaning)
+    return text.rstrip("\n") + "\n"

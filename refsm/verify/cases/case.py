@@ -12,7 +12,8 @@ model has are functions of points (n, d); `refsm.quantities` has their names, sh
 
 and case.score(x, l) (n, d) at level l where there are several, case.reconstruct(x) (n, d) for the
 autoencoder alone, case.prediction(x_noisy) (n, d) where the network predicts noise, clean points, a
-velocity, a flow or what EDM's network does.
+velocity, a flow or what EDM's network does.  With a network of the user's own, case.score(x, sigma)
+or its like is that network, given a level.
 
 To write a model again in another language, these lines are all of it (`refsm.verify.cases.models`
 says where they come from):
@@ -44,6 +45,7 @@ import numpy as np
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 from refsm.verify.cases import models
+from refsm.verify.cases.network import output
 from refsm.verify.denoisers import linear_maps
 from refsm.verify.objectives import OBJECTIVES
 
@@ -72,6 +74,7 @@ class Case:
     hyper: Mapping[str, float]
     relation: str = "exact"
     group: str = "c0"
+    network: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("theta", "arrays"):
@@ -168,6 +171,10 @@ def _functions(case: Case) -> dict[str, Callable]:
     model, theta, sigma = case.model, case.theta, case.hyper.get("sigma", 1.0)
     if model is None:
         return {}
+    if case.network is not None:
+        (read,) = OBJECTIVES[case.objective].reads
+        return {"reconstruct" if read == "reconstruction" else read:
+                lambda x, sigma=None: output(case, theta, x, sigma)}
     if OBJECTIVES[case.objective].levels == "several":
         def at_level(x: Array, l: int) -> Array:
             level = case.arrays["alpha"][l], case.arrays["sigma"][l]

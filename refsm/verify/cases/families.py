@@ -21,16 +21,18 @@ log d, log n, log M are linearly independent.
 """
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.cases.network import check_network, new_parameters
 from refsm.verify.description import Description
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
-__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "thetas_per_group"]
+__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "network_cases",
+           "thetas_per_group"]
 
 
 class Group(NamedTuple):
@@ -61,8 +63,10 @@ def thetas_per_group(objective: str) -> int:
     return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
-def prime(objective: str, seed: int, model: str | None) -> list[Case]:
-    """Five thetas in each of six groups."""
+def prime(objective: str, seed: int, model: str | None,
+          network: Callable[..., Any] | None = None,
+          parameters: Callable[..., Any] | None = None) -> list[Case]:
+    """Five thetas or more in each of six groups, of a model or of a network and its parameters."""
     name = model_names(objective)[0] if model is None else model
     other = [] if name == model_names(objective)[0] else [name]
     stem = "/".join(["prime", objective, *other, *([f"seed{seed}"] if seed else [])])
@@ -71,12 +75,13 @@ def prime(objective: str, seed: int, model: str | None) -> list[Case]:
     for k, group in enumerate(GROUPS):
         arrays, hyper = _data(objective, name, group, rng)
         for t in range(thetas_per_group(objective)):
-            theta = _theta(name, group.d, LENGTHS[t % 6], rng)
+            theta = (_theta(name, group.d, LENGTHS[t % 6], rng) if parameters is None
+                     else new_parameters(parameters, group.d, rng))
             if name == "gaussian" and OBJECTIVES[objective].levels == "several":
                 P = theta["precision"]             # only a density can be corrupted
                 theta["precision"] = _grid(P @ P / 4) + np.eye(group.d)
             made.append(Case(f"{stem}/c{k}/t{t}", "prime", objective, name, theta, arrays, hyper,
-                             group=f"c{k}"))
+                             group=f"c{k}", network=network))
     return made
 
 
@@ -178,6 +183,12 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
                          f"{objective}, but it is {model!r}")
     wanted = ("prime", "paper") if family is None else (family,)
     return [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
+
+
+def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0) -> list[Case]:
+    """The cases of the family prime with a network of the user's own."""
+    check_network(objective, network, parameters)
+    return prime(objective, seed, "network", network, parameters)
 
 
 def _grid(a: Array) -> Array:

@@ -36,6 +36,7 @@ from refsm.stable import log_sum_exp
 from refsm.typing import Array
 from refsm.verify.cases import models
 from refsm.verify.cases.case import Case
+from refsm.verify.cases.network import output
 from refsm.verify.denoisers import linear_maps
 from refsm.verify.objectives import OBJECTIVES
 
@@ -98,25 +99,51 @@ class Quantities:
 
     def psi(self, point: str | None = None) -> Array:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
+        if self.case.network is not None:
+            return self.once(("psi", point or self.at), lambda: self.of_network(point))
         if self.about.levels == "several" and self.case.model is not None:
-            return self.once("psi", self._psi_of_levels)
+            return self.once("psi", self.psi_of_levels)
         return self._at("score", point)
 
-    def _psi_of_levels(self) -> Array:
-        case, model = self.case, str(self.case.model)
+    def psi_of_levels(self, moved: Callable[[Array], Array] = lambda a: a) -> Array:
+        """The score at the noisy points of several levels, (L, n, d), each of its own level or of
+        one that is `moved`."""
+        case, model = self.case, self.case.model
+        if case.network is not None:
+            return np.array([output(case, self.theta, y, sigma)
+                             for sigma, y in zip(moved(case.sigma), case.x_noisy)])
+        if model is None:
+            raise Unavailable
         return np.array([models.score(model, models.corrupted(model, self.theta, alpha, sigma), y)
-                         for alpha, sigma, y in zip(case.alpha, case.sigma, case.x_noisy)])
+                         for alpha, sigma, y in zip(moved(case.alpha), moved(case.sigma),
+                                                    case.x_noisy)])
+
+    def of_network(self, point: str | None = None,
+                   moved: Callable[[Array], Array] | None = None) -> Array:
+        """The score of a network of the user's own, given its level, or one that is `moved`."""
+        case, about, x = self.case, self.about, self.point(point)
+        if about.levels == "several":
+            return self.psi_of_levels(moved or (lambda a: a))
+        f = output(case, self.theta, x, None if moved is None else moved(case.sigma))
+        if about.predicts:
+            A, B = linear_maps(case, about.predicts)
+            return (f - A * x) / B
+        return (f - x) / self.sigma**2 if about.learned == "reconstruction" else f
 
     def prediction(self) -> Array:
         """What a network predicts in the place of a score, (n, d)."""
         if self.case.model is None:
             return self._given("prediction", self.at)
-        A, B = linear_maps(self.case, self.about.predicts)
-        return A * self.case.x_noisy + B * self.psi()
+
+        def make() -> Array:
+            A, B = linear_maps(self.case, self.about.predicts)
+            return A * self.case.x_noisy + B * self.psi()
+
+        return self.once("prediction", make)
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""
-        if self.about.levels == "several":
+        if self.about.levels == "several" or self.case.network is not None:
             raise Unavailable
         return self._at("jacobian", point)
 

@@ -13,11 +13,15 @@ from typing import Any, Sequence
 import numpy as np
 
 from refsm.typing import Array
+from refsm.verify.diagnosis.scaling import Scaling, Sizes
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
-__all__ = ["COARSE", "FLOAT32", "FLOAT64", "MIXED", "Tolerance", "tolerances"]
+__all__ = ["COARSE", "FLOAT32", "FLOAT64", "MIXED", "Tolerance", "half_inside", "tolerances"]
 
 SAFETY = 50.0            # right float32 losses stayed below 9 rounding units in 1200 sets
 ENOUGH = 4               # different answers before their digits say anything about their precision
+FINEST = 2.0**-14        # half of the roundings of half precision are coarser than this
+COARSEST = 2.0**-8       # and none is coarser than this
 COARSE = 1e-4            # nothing is decided with a tolerance coarser than this
 
 
@@ -36,7 +40,7 @@ class Tolerance:
 FLOAT64 = Tolerance("float64", SAFETY * 2.0**-53)
 FLOAT32 = Tolerance("float32", SAFETY * 2.0**-24)
 FLOAT16 = Tolerance("float16", SAFETY * 2.0**-11)
-BFLOAT16 = Tolerance("bfloat16", SAFETY * 2.0**-8)
+BFLOAT16 = Tolerance("bfloat16", SAFETY * COARSEST)
 MIXED = Tolerance("float32 somewhere inside", SAFETY * 2.0**-24)
 
 
@@ -59,15 +63,35 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
     if various.size >= ENOUGH:
         with np.errstate(over="ignore"):
             half, single = various.astype(np.float16), various.astype(np.float32)
+        if (single.astype(float) == various).all() and not (single.view(np.uint32) & 0xFFFF).any():
+            return [BFLOAT16]
         if (half.astype(float) == various).all():
             return [FLOAT16]
         if (single.astype(float) == various).all():
-            return [FLOAT32 if (single.view(np.uint32) & 0xFFFF).any() else BFLOAT16]
+            return [FLOAT32]
         printed = _printed(various)
         if printed is not None:
             relative = FLOAT32.relative + printed.relative
             return [printed, Tolerance(f"{printed.name}, of float32", relative, printed.absolute)]
     return [FLOAT64, MIXED]
+
+
+def half_inside(Y: Array, reference: Array, scale: Array,
+                sizes: Sequence[Sizes], widened: bool) -> tuple[Scaling, float] | None:
+    """The factor by which all answers Y (C, T) are the reference's to roundings of bfloat16 or
+    float16, and the largest error relative to the terms; None where there is none.  Answers that
+    were `widened`, to float64, are allowed one rounding, and others four."""
+    u, v = reference / scale, Y / scale
+    c = (u * v).sum(axis=1) / (u * u).sum(axis=1)                              # (C,)
+    if not c.all():
+        return None
+    off = np.abs(v - c[:, None] * u) / np.abs(c)[:, None]
+    largest = float(off.max())
+    if not FINEST <= np.median(off) <= largest <= (1 if widened else 4) * COARSEST:
+        return None
+    error = np.abs(c) * max(largest, COARSEST) * np.abs(u).sum(axis=1) / (u * u).sum(axis=1)
+    factor = fit_scaling(c, error, sizes)
+    return None if factor is None or factor.extra or not factor.prefactor else (factor, largest)
 
 
 def _printed(v: Array) -> Tolerance | None:

@@ -45,13 +45,13 @@ from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Formula
-from refsm.verify.mistakes.levels import WEIGHTS
+from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["QuadraticForm", "quadratic_form"]
 
 Level = tuple[float, float, float]                 # alpha, sigma, data_sd
-Pair = Callable[[float, float, float], tuple[float, float]]
+Pair = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 # p and r of the target of each kind
 KINDS: dict[str, Pair] = {

@@ -21,76 +21,49 @@ Conventions
     sigma and alpha, and need no row.
 
 Sources
-    Hang et al., Efficient diffusion training via min-SNR weighting strategy, ICCV 2023; Choi et
-    al., Perception prioritized training of diffusion models, CVPR 2022 (P2); Karras et al.,
-    Elucidating the design space of diffusion-based generative models, NeurIPS 2022; Song et al.,
-    Maximum likelihood training of score-based diffusion models, NeurIPS 2021; Crowson et al.,
-    Scalable high-resolution pixel-space image synthesis with hourglass diffusion transformers,
-    ICML 2024 (soft min-SNR).
+    Ours; those of the weights are in `level_weights`.
 """
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 from typing import Any, Callable, Iterator
 
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import level, output, target_of, total
+from refsm.verify.denoisers import level, linear_maps, output, target_of, total
+from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import DIMENSIONS, SQUARES, Formula, Mistake
 from refsm.verify.mistakes.targets import AVERAGES_OUT, OTHER_POINTS
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["WEIGHTS", "levels"]
+__all__ = ["levels"]
 
-Weight = Callable[[Array, Array, float], Array]
-
-# (name, words, w(alpha, sigma, data_sd)), as factors of the loss with |psi - g|^2 / 2
-WEIGHTS: tuple[tuple[str, str, Weight], ...] = (
-    ("variance", "sigma^2", lambda a, s, t: s**2),
-    ("fourth-power", "sigma^4", lambda a, s, t: s**4),
-    ("sigma", "sigma", lambda a, s, t: s),
-    ("inverse-variance", "1 / sigma^2", lambda a, s, t: 1 / s**2),
-    ("inverse-sigma", "1 / sigma", lambda a, s, t: 1 / s),
-    ("clean", "sigma^4 / alpha^2", lambda a, s, t: s**4 / a**2),
-    ("snr", "snr = alpha^2 / sigma^2", lambda a, s, t: a**2 / s**2),
-    ("inverse-snr", "1 / snr", lambda a, s, t: s**2 / a**2),
-    ("truncated-snr", "max(snr, 1)", lambda a, s, t: np.maximum(a**2 / s**2, 1)),
-    ("snr-plus-one", "snr + 1", lambda a, s, t: a**2 / s**2 + 1),
-    ("alpha", "alpha", lambda a, s, t: a),
-    ("alpha-squared", "alpha^2", lambda a, s, t: a**2),
-    ("inverse-alpha-squared", "1 / alpha^2", lambda a, s, t: 1 / a**2),
-    *((f"min-snr-{k}", f"min(snr, {k}): min-SNR with gamma = {k}",
-       lambda a, s, t, k=k: np.minimum(a**2 / s**2, k)) for k in (1, 5, 20)),
-    *((f"min-snr-noise-{k}", f"min(snr, {k}) / snr: min-SNR with gamma = {k} on the noise",
-       lambda a, s, t, k=k: np.minimum(k * s**2 / a**2, 1)) for k in (1, 5, 20)),
-    *((f"min-snr-velocity-{k}",
-       f"min(snr, {k}) / (snr + 1): min-SNR with gamma = {k} on the velocity",
-       lambda a, s, t, k=k: np.minimum(a**2 / s**2, k) / (a**2 / s**2 + 1)) for k in (1, 5, 20)),
-    *((f"soft-min-snr-{k}", f"1 / (1 / snr + 1 / {k}): soft min-SNR with gamma = {k}",
-       lambda a, s, t, k=k: 1 / (s**2 / a**2 + 1 / k)) for k in (1, 4, 5)),
-    ("p2-1", "1 / (1 + snr): P2 with k = 1, gamma = 1", lambda a, s, t: 1 / (1 + a**2 / s**2)),
-    ("p2-half", "1 / sqrt(1 + snr): P2 with k = 1, gamma = 1 / 2",
-     lambda a, s, t: 1 / np.sqrt(1 + a**2 / s**2)),
-    ("edm", "(sigma^2 + data_sd^2) / (sigma data_sd)^2: EDM's weight",
-     lambda a, s, t: (s**2 + t**2) / (s * t)**2),
-    ("edm-noise", "(sigma^2 + data_sd^2) / data_sd^2: EDM's weight on the noise",
-     lambda a, s, t: (s**2 + t**2) / t**2),
-    ("edm-clean", "sigma^2 (sigma^2 + data_sd^2) / data_sd^2: EDM's weight on the score",
-     lambda a, s, t: s**2 * (s**2 + t**2) / t**2),
-    ("edm-snr", "data_sd^2 / (sigma^2 + data_sd^2)", lambda a, s, t: t**2 / (s**2 + t**2)),
-    ("edm-soft-min-snr", "(sigma data_sd)^2 / (sigma^2 + data_sd^2)^2: soft min-SNR of EDM's form",
-     lambda a, s, t: (s * t)**2 / (s**2 + t**2)**2),
-    ("c-out", "c_out^2 = (sigma data_sd)^2 / (sigma^2 + data_sd^2): EDM's loss without its weight",
-     lambda a, s, t: (s * t)**2 / (s**2 + t**2)))
-
-LEVELS: tuple[tuple[str, str, str, Callable[[Array], Array]], ...] = (
-    ("next", "the level of the next point", "next", lambda a: np.roll(a, -1, axis=0)),
-    ("before", "the level of the point before", "before", lambda a: np.roll(a, 1, axis=0)),
-    ("reversed", "the levels in reverse order", "reversed", lambda a: a[::-1]),
-    ("first", "the first level for all", "first", lambda a: a[:1] + 0 * a))
+# whose level is taken; {} is "point", or "level" where there are several
+LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("next", "the next {}", lambda a: np.roll(a, -1, axis=0)),
+    ("before", "the {} before", lambda a: np.roll(a, 1, axis=0)),
+    ("reversed", "the {}s in reverse order", lambda a: a[::-1]),
+    ("first", "the first {}, for all", lambda a: a[:1] + 0 * a),
+    ("last", "the last {}, for all", lambda a: a[-1:] + 0 * a))
+# what a target takes from it
+TAKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("level", ("alpha", "sigma")), ("sigma", ("sigma",)), ("alpha", ("alpha",)))
+# in what form a network is given sigma
+FORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("variance", "sigma^2", lambda s: s**2), ("log", "log sigma", np.log),
+    ("inverse", "1 / sigma", lambda s: 1 / s))
+KEPT: tuple[tuple[str, str, slice], ...] = (
+    ("first", "only the first level", slice(0, 1)),
+    ("last", "only the last level", slice(-1, None)),
+    ("not-first", "the first level is left out", slice(1, None)),
+    ("not-last", "the last level is left out", slice(0, -1)))
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
+GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
+                 "output for each level")
+GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "the target is that of another level: at no level the right output is learned"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
@@ -112,18 +85,26 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one mistake."""
     about = OBJECTIVES[objective]
     kind = about.predicts
-    for name, words, w in _weights(kind) if about.levels != "scaled" else ():
+    for name, words, w in distinct(kind) if about.levels != "scaled" else ():
         yield _weighted(objective, name, words, w)
-    for name, words, short, f in LEVELS if about.levels != "scaled" else ():
-        row = Mistake(f"level.{name}", f"the target has {words}", f"g(level {short})", f,
-                      OTHER_LEVEL)
-        if kind not in ("noise", "clean", "flow"):              # their targets have no level
-            yield _formula(objective, row, lambda q, f=f: target_of(kind, _At(q, f)))
-        if not kind:
-            row = Mistake(f"sigma.{name}", "the noise is divided by the sigma of "
-                          + words.replace("the level of ", ""),
-                          f"-noise / sigma({short})", f, OTHER_LEVEL)
+    noun = "level" if about.levels == "several" else "point"
+    for (name, words, f), (what, taken) in product(LEVELS, TAKEN):
+        if about.levels == "scaled" or kind in ("noise", "clean", "flow"):
+            continue                                            # their targets have no level
+        whose = words.format(noun)
+        if what == "level" or not kind:
+            has = "the target is that of" if what == noun else f"the target has the {what} of"
+            row = Mistake(f"level.{what}-{name}", f"{has} {whose}", f"g, {what} of {whose}", f,
+                          OTHER_LEVEL)
+            yield _formula(objective, row, lambda q, f=f, taken=taken: target_of(
+                kind, _exchanged(q, **{a: f(q.case.arrays[a]) for a in taken
+                                       if a in q.case.arrays})))
+        if what == "sigma" and not kind:
+            row = Mistake(f"sigma.{name}", f"the noise is divided by the sigma of {whose}",
+                          f"-noise / sigma of {whose}", f, OTHER_LEVEL)
             yield _formula(objective, row, lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")))
+    yield from _of_several(objective) if about.levels == "several" else ()
+    yield from _of_network(objective) if model == "network" and about.levels == "points" else ()
     for name, words, short, f in OTHER_POINTS:
         row = Mistake(f"target.{name}", f"compared with {words}", f"g({short})", f, AVERAGES_OUT)
         yield _formula(objective, row, lambda q, f=f: np.moveaxis(
@@ -132,27 +113,15 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     for name, words, suffix, chosen, left in DIMENSIONS:
         row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, f"{left}: not constrained")
         yield _formula(objective, row, lambda q: target_of(kind, q), chosen, suffix)
-    for name, words, symbols, f, effect, _ in SQUARES if about.levels != "several" else ():
+    for name, words, symbols, f, effect, _ in SQUARES:
         row = Mistake(f"square.{name}", words, symbols, f, effect)
-        yield Formula((row,), (Term("whole", symbols,
-                                    lambda q, f=f: f(output(q) - target_of(kind, q))),))
+
+        def whole(q: Any, f: Callable[[Array], Array] = f) -> Array:
+            r = output(q) - target_of(kind, q)
+            return f(r) if r.ndim == 2 else total(q, np.array([f(r_l) for r_l in r]))
+        yield Formula((row,), (Term("whole", symbols, whole),))
     if about.levels == "points":
         yield from _pairs(objective)
-
-
-def _weights(kind: str) -> list[tuple[str, str, Weight]]:
-    """The weights that differ; with alpha = 1, as "edm" has it, some are one function."""
-    seen: set[tuple[float, ...]] = {(1.0, 1.0, 1.0)}
-    out = []
-    for row in WEIGHTS:
-        if kind == "clean" and row[0].startswith("min-snr-noise"):
-            continue            # 1 but where sigma is small; the clean loss is negligible there
-        alpha, sigma = np.ones(3) if kind == "edm" else np.array([0.9, 0.7, 0.3]), [0.1, 0.6, 1.7]
-        values = tuple(float(f"{value:.9g}") for value in row[2](alpha, np.array(sigma), 0.5))
-        if values not in seen:
-            out.append(row)
-        seen.add(values)
-    return out
 
 
 def _kinds(objective: str) -> Iterator[Formula]:
@@ -185,7 +154,7 @@ def _pairs(objective: str) -> Iterator[Formula]:
     first, second = reference.terms
     yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
         output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
-    weights = _weights(reference.predicts)
+    weights = distinct(reference.predicts)
     for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
                                                              (1, "point before"))):
         yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
@@ -224,37 +193,64 @@ def _of_level(q: Any, w: Weight) -> Array:
 
 def _times(q: Any, term: Term, w: Weight) -> Array:
     """w times a term, level by level."""
-    weight = _of_level(q, w)
+    weight = _of_level(q, w).reshape(-1)
     if q.about.levels != "several":
-        return weight.reshape(-1) * term.per_sample(q)                        # (n,)  (1)
-    return term.per_sample(_Reweighted(q, weight.reshape(-1)))
+        return weight * term.per_sample(q)                                    # (n,)  (1)
+    return term.per_sample(_exchanged(q, level_weights=q.case.level_weights * weight))
 
 
-class _At:
-    """The quantities of a case with its levels exchanged."""
+def _of_several(objective: str) -> Iterator[Formula]:
+    """Other weights of the levels, levels that are left out, and a score of another level."""
+    for name, words, w in OWN_WEIGHTS:
+        row = Mistake(f"weight.{name}", f"each level is weighted by {words}", words, w, WEIGHTED,
+                      "", True)
+        yield _changed(objective, row, lambda q, w=w: _exchanged(
+            q, level_weights=w(q.case.level_weights, q.case.sigma)))
+    for name, words, kept in KEPT:
+        def some(q: Any, kept: slice = kept) -> Any:
+            chosen = np.zeros(len(q.case.sigma))
+            chosen[kept] = 1
+            return _exchanged(q, level_weights=q.case.level_weights * chosen)
+        row = Mistake(f"levels.{name}", words, words, some,
+                      "the score at the levels that are left out is not learned")
+        yield _changed(objective, row, some)
+    for name, words, f in LEVELS:
+        whose = words.format("level")
+        row = Mistake(f"model.{name}", f"the score is that of {whose}", f"psi of {whose}", f,
+                      "the score of one level is trained with the targets of another")
+        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.psi_of_levels(f)))
 
-    def __init__(self, q: Any, f: Callable[[Array], Array]) -> None:
-        moved = {name: f(a) for name, a in q.case.arrays.items() if name in ("alpha", "sigma")}
-        self.case, self.about = _Case(q.case, moved), q.about
+
+def _of_network(objective: str) -> Iterator[Formula]:
+    """A network of the user's own that is given another level."""
+    rows = [(name, "the sigma of " + words.format("point"), f, GIVEN_ANOTHER, False)
+            for name, words, f in LEVELS]
+    rows += [(name, f"{words} in place of sigma", f, GIVEN_AS, True) for name, words, f in FORMS]
+    for name, words, f, effect, same in rows:
+        row = Mistake(f"network.{name}", f"the network is given {words}", f"f({words})", f, effect,
+                      "", same)
+        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.of_network(None, f)))
 
 
-class _Reweighted:
-    """The quantities of a case with other weights of its levels."""
+def _changed(objective: str, row: Mistake, f: Callable[[Any], Any]) -> Formula:
+    """The reference with the quantities that its terms read exchanged."""
+    reference = OBJECTIVES[objective]
 
-    def __init__(self, q: Any, weight: Array) -> None:
-        self.case, self.about = _Case(q.case, {"level_weights": q.case.level_weights * weight}), \
-            q.about
-        self.psi = q.psi
+    def of(term: Any) -> Term:
+        return Term(term.role, f"{term.name}, {row.name}", lambda q: term.per_sample(f(q)))
+    return Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
 
 
-class _Case:
-    """A case with some arrays exchanged."""
+def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
+    """The quantities of a case with some of its arrays, or its score, exchanged."""
+    def prediction() -> Array:
+        A, B = linear_maps(q.case, q.about.predicts)
+        return A * q.case.x_noisy + B * psi()
 
-    def __init__(self, case: Any, arrays: dict[str, Array]) -> None:
-        self.hyper, self.arrays = case.hyper, {**case.arrays, **arrays}
-
-    def __getattr__(self, name: str) -> Any:
-        return self.arrays[name] if name in self.arrays else self.hyper[name]
+    case = SimpleNamespace(**q.case.hyper, **{**q.case.arrays, **arrays})
+    case.arrays, case.hyper = {**q.case.arrays, **arrays}, q.case.hyper
+    return SimpleNamespace(case=case, about=q.about, psi=psi or q.psi,
+                           prediction=prediction if psi else q.prediction)
 
 
 def _formula(objective: str, row: Mistake, target: Callable[[Any], Array],

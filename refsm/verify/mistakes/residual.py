@@ -97,7 +97,7 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
         yield Mistake(f"point.{point}", f"the encoder sees {point}", f"y({point})",
                       lambda q, point=point: q.reconstruction(point), effect,
                       same=point == "x - sigma noise")
-    for name, words, f in HIDDEN:
+    for name, words, f in HIDDEN if model == "autoencoder" else ():
         yield Mistake(f"hidden.{name}", f"hidden units: {words} in place of sigmoid",
                       f"y, {words}", lambda q, f=f: _network(q, f),
                       "another network is trained, which has no energy of this form")

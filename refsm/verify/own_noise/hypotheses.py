@@ -4,7 +4,7 @@ Symbols
     n points, i dimensions (d), q nodes of a rule for the noise (Q).
     x        (n, d)      points
     eps      (Q, d)      nodes for standard normal noise;  w (Q,) their weights
-    psi      function    the model's score; J its Jacobian
+    psi      function    the model's score; J its Jacobian; A where it is affine
     sigma    number      standard deviation of the noise
     v: a random direction;  S = E v v'
 
@@ -13,10 +13,8 @@ Equations
     (2)  E v'J v = tr(S J) and E (v.psi)^2 = psi' S psi
 
 Derivation
-    (1)  The terms of denoising score matching are quadratic in eps where psi is affine: E eps = 0
-         and E eps eps' = I are all that enters, and the 2^d sign vectors with equal weights have
-         these moments, so the sum is the expectation, exactly.  For the autoencoder's loss, a
-         smooth function of eps, the nodes are those of a tensor Gauss-Hermite rule in d = 3.
+    (1)  The autoencoder's loss is a smooth function of eps: the nodes are those of a tensor
+         Gauss-Hermite rule in d = 3.  Denoising losses are in `affine`.
     (2)  v'J v and (v.psi)^2 are linear in v v'.  Signs, Gaussians, and points of a sphere of radius
          sqrt(d) have S = I; unit vectors I / d; uniform numbers in [0, 1) I / 12 + 1 1' / 4.
 
@@ -39,14 +37,21 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
+from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses", "sizes_of"]
+__all__ = ["DRAWING", "Hypothesis", "hypotheses", "sizes_of", "weight_of"]
 
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
            "2 sigma^2 / d", "sigma^4", "2 sigma^4", "1 / (2 sigma^4)", "sigma", "2 sigma", "n",
-           "2 n", "n / 2", "1 / n", "M", "1 / M", "-1")
+           "2 n", "n / 2", "1 / n", "M", "1 / M", "L", "1 / L", "-1")
+# the weights whose expectations differ enough, by what is predicted
+TOLD_APART = {"": ("variance",), "noise": ("min-snr-noise-5",),
+              "clean": ("snr", "truncated-snr", "min-snr-5"),
+              "velocity": ("min-snr-velocity-5", "inverse-variance"), "flow": ("inverse-variance",),
+              "edm": ("c-out",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +61,37 @@ class Hypothesis:
     mistake: str
     factor: Scaling
     expected: Array          # (K,)
+    weight: str = ""         # the identity of a weight of the levels
+
+    @property
+    def convention(self) -> str:
+        """As `convention=` takes it."""
+        factor = "" if self.factor == ONE and self.weight else str(self.factor)
+        return "; ".join(filter(None, (factor, self.weight)))
 
     def __str__(self) -> str:
         factor = "" if self.factor == ONE else f"{self.factor} times "
         loss = f"the loss with this mistake: {self.mistake}" if self.mistake else ""
-        return factor + (loss or "the canonical loss")
+        words = next((f", each level weighted by {words}" for name, words, _ in WEIGHTS
+                      if self.weight == f"weight.{name}"), "")
+        return factor + (loss or "the canonical loss") + words
 
 
 def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE) -> list[Hypothesis]:
     """Every structure times every factor, what is meant among them, and what is expected."""
-    of_case = [dict(STRUCTURES.get(objective, _as_it_is)(case)) for case in asked]
+    structures = _structures(objective)
+    of_case = [dict(structures(case)) for case in asked]
+    weights = [dict(weighted(case)) for case in asked]
     sizes = [sizes_of(case) for case in asked]
     factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
                if {name for name, _ in factor.powers} <= set(sizes[0])]
-    (mistakes,) = {tuple(values) for values in of_case}
-    return [Hypothesis(mistake, factor, np.array([factor(size) * values[mistake]
-                                                  for size, values in zip(sizes, of_case)]))
-            for mistake in mistakes for factor in factors]
+    out = []
+    for kind, values in (("mistake", of_case), ("weight", weights)):
+        for name, factor in product(values[0], factors):
+            expected = np.array([factor(size) * value[name] for size, value in zip(sizes, values)])
+            own = name if kind == "weight" else ""
+            out.append(Hypothesis("" if own else name, factor, expected, own))
+    return out
 
 
 def sizes_of(case: Case) -> dict[str, float]:
@@ -113,44 +132,60 @@ def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
 
 
 def _denoising(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for denoising score matching with an affine score."""
-    x, sigma, psi = case.x, case.sigma, case.score
-    eps = np.array(list(product([-1.0, 1.0], repeat=case.d)))
-    w = np.full(len(eps), 1 / len(eps))
-    constant = case.d / (2 * sigma**2)
-
-    def expected(term: Callable[[Array, Array], Array]) -> float:
-        return float(np.mean([w @ term(point, eps) for point in x]))                # number  (1)
-
-    def residual(width: float, target: float, middle: float = 0.0) -> float:
-        """E 1/2 |psi(x + width e) - target e|^2 for e = eps + middle."""
-        def term(point: Array, eps: Array) -> Array:
-            e = eps + middle
-            return _half_square(psi(point + width * e) - target * e)
-        return expected(term)
-
-    right = residual(sigma, -1 / sigma)
-    yield "", right
-    yield "the target has the opposite sign", residual(sigma, 1 / sigma)
-    yield "the score is read at the clean point", residual(0.0, -1 / sigma)
-    yield "the target is divided by sigma in place of sigma^2", residual(sigma, -1.0)
-    yield "the target is the noise itself, with its sign", residual(sigma, 1.0)
-    yield "the target is not divided by sigma^2", residual(sigma, -sigma)
-    yield "the noise has standard deviation sigma^2 in place of sigma", residual(sigma**2, -1.0)
-    yield ("the noise has standard deviation sigma^2, the target is noise / sigma",
-           residual(sigma**2, -1 / sigma))
-    yield ("the noise has standard deviation 1 in place of sigma", residual(1.0, -1 / sigma**2))
-    yield ("the noise has standard deviation 1, the target is noise / sigma",
-           residual(1.0, -1 / sigma))
-    yield ("the noise has standard deviation sqrt(sigma), the variance for sigma",
-           residual(sigma**0.5, -sigma**-1.5))
-    yield ("the target has noise of its own, drawn a second time",
-           expected(lambda point, e: _half_square(psi(point + sigma * e))) + constant)
-    yield "the constant |target|^2 / 2 is left out", right - constant
-    yield "the target is left out", residual(sigma, 0.0)
-    for words, width, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
+    """(mistake, expectation) for a denoising loss with an affine score."""
+    loss, about = Affine(case), OBJECTIVES[case.objective]
+    alpha, sigma, zero = loss.alpha, loss.sigma, 0 * loss.sigma
+    p, r = right = loss.target(loss.kind)
+    output = "output" if about.predicts else "score"
+    yield "", loss.expected()
+    yield "the target has the opposite sign", loss.expected(target=(-p, -r))
+    yield f"the {output} is read at the clean point", loss.expected(width=zero)
+    if r.any():
+        yield ("the target has noise of its own, drawn a second time",
+               loss.expected(target=(p, zero)) + loss.constant((zero, r)))
+    yield "the constant |target|^2 / 2 is left out", loss.expected() - loss.constant(right)
+    for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
         yield (f"the noise is uniform in {words} in place of normal",
-               residual(sigma * width, -width / sigma, middle / width))
+               loss.expected(middle / sd, width=sd * sigma, target=(p, sd * r)))
+    for words, width in (("sigma^2 in place of sigma", sigma**2), ("1 in place of sigma", zero + 1),
+                         ("sqrt(sigma), the variance for sigma", sigma**0.5)):
+        noise = f"the noise has standard deviation {words}"
+        yield noise, loss.expected(width=width, target=right if about.predicts else
+                                   (p, -width / sigma**2))
+        if not about.predicts and "sqrt" not in words:
+            yield (f"{noise.partition(' in')[0]}, the target is noise / sigma",
+                   loss.expected(width=width))
+    if about.levels and (alpha != 1).any():
+        yield "alpha is left out of the noisy point", loss.expected(scale=zero + 1)
+    if about.predicts:
+        for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
+            p, r = loss.target(other)
+            if other != about.predicts:
+                yield (f"compared with {'minus ' if sign < 0 else ''}the target of a predicted "
+                       f"{other}", loss.expected(target=(sign * p, sign * r)))
+        return
+    if about.levels:
+        yield ("the target is (x - x_noisy) / sigma^2, without alpha",
+               loss.expected(target=((1 - alpha) / sigma**2, r)))
+    for words, r in (("divided by sigma in place of sigma^2", zero - 1),
+                     ("the noise itself, with its sign", zero + 1),
+                     ("not divided by sigma^2", -sigma), ("left out", zero)):
+        yield f"the target is {words}", loss.expected(target=(p, r))
+
+
+def weighted(case: Case) -> Iterator[tuple[str, float]]:
+    """(identity of a weight, expectation) for the weights of levels that are told apart."""
+    about = OBJECTIVES[case.objective]
+    if about.levels in ("points", "several"):
+        loss = Affine(case)
+        for name in TOLD_APART[about.predicts]:
+            yield f"weight.{name}", loss.expected(weight=weight_of(loss, name))
+
+
+def weight_of(loss: Affine, identity: str) -> Array:
+    """The weight of each residual, (K,)."""
+    (w,) = (w for name, _, w in WEIGHTS if name == identity.rpartition(".")[2])
+    return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
 
 
 def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
@@ -205,11 +240,14 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
     yield "the whole Jacobian is summed", whole + square / 2
 
 
-STRUCTURES: dict[str, Callable[[Case], Iterator[tuple[str, float]]]] = {
-    "dsm": _denoising, "dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced,
-    "parzen_ism": _parzen_implicit}
-DRAWING = tuple(name for name, about in OBJECTIVES.items()       # whose expectations are known
-                if name in STRUCTURES or not about.random)
+def _structures(objective: str) -> Callable[[Case], Iterator[tuple[str, float]]]:
+    about = OBJECTIVES[objective]
+    own: dict[str, Callable[[Case], Iterator[tuple[str, float]]]] = {
+        "dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced, "parzen_ism": _parzen_implicit}
+    return own.get(objective, _denoising if about.random else _as_it_is)
+
+
+DRAWING = tuple(name for name in OBJECTIVES if name != "parzen_esm")   # whose expectation is known
 
 
 def _half_square(r: Array) -> Array:

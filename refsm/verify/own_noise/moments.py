@@ -44,6 +44,9 @@ from scipy import special
 from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.own_noise.affine import Affine
+from refsm.verify.own_noise.hypotheses import weight_of
 
 __all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
 
@@ -72,31 +75,36 @@ class Variance:
     others: tuple[str, ...]
 
 
-def laws(objective: str, case: Case) -> list[Law]:
-    """The laws of a value of the canonical loss; none where its variance is not known."""
-    if objective == "dsm":
-        return _denoising(case)
+def laws(objective: str, case: Case, weight: str = "") -> list[Law]:
+    """The laws of a value of the canonical loss, with a weight of its levels; none where its
+    variance is not known."""
+    about = OBJECTIVES[objective]
     if objective == "dae":
         return _autoencoder(case)
-    return _sliced(objective, case) if objective in ("ssm", "ssm_vr") else []
+    if about.random == "directions":
+        return _sliced(objective, case)
+    return _denoising(case, weight) if about.random and about.constant is not None else []
 
 
-def _denoising(case: Case) -> list[Law]:
-    A = -case.params["precision"]
-    B = case.sigma * A + np.eye(case.d) / case.sigma
-    C, b = B.T @ B, case.score(case.x) @ B                                     # (d, d), (n, d)
-    square, diagonal = (C * C).sum(), (np.diag(C)**2).sum()
-    fourth = 3 * ((C @ C)**2).sum()
+def _denoising(case: Case, weight: str) -> list[Law]:
+    loss, n = Affine(case), case.n
+    C, b = loss.quadratic(weight_of(loss, weight) if weight else 1.0)         # (K, d, d), (K, d)
+    L = len(C) // n
 
-    def normal(words: str, b: Array, n: int) -> Law:
-        V = (square / 2 + (b * b).sum(axis=1)).sum() / n**2                    # number  (1), (6)
-        k4 = (fourth + 12 * ((b @ C)**2).sum(axis=1)).sum() / n**4             # number  (1), (6)
-        return Law(words, V, k4)
+    def normal(words: str, draw: Array) -> Law:
+        """With the same noise where `draw` (K,) is the same."""
+        same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
+        D, c = np.tensordot(same, C, 1), same @ b                             # (draws, d, d)
+        Dc = np.einsum("kij,kj->ki", D, c)
+        V = (D * D).sum() / 2 + (c * c).sum()                                 # number  (1), (6)
+        return Law(words, V, 3 * ((D @ D)**2).sum() + 12 * (Dc * Dc).sum())
 
-    right = normal("", b, case.n)
-    signs = right.variance - diagonal / (2 * case.n)                           # number  (2), (6)
-    return [right, normal(ONE_DRAW, b.mean(axis=0, keepdims=True), 1),
-            Law("signs in place of normal noise", signs, right.fourth)]
+    right = normal("", np.arange(L * n))
+    signs = right.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # number  (2), (6)
+    several = [normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
+               normal("the same noise at every level", np.tile(np.arange(n), L))] if L > 1 else []
+    return [right, normal(ONE_DRAW, np.zeros(L * n)),
+            Law("signs in place of normal noise", signs, right.fourth), *several]
 
 
 def _autoencoder(case: Case) -> list[Law]:
@@ -140,10 +148,11 @@ def _sliced(objective: str, case: Case) -> list[Law]:
     return out
 
 
-def compared(objective: str, asked: Sequence[Case], factor: Array,
-             values: Array) -> Variance | None:
-    """The variances of replicates (K, R) of the canonical loss times a factor (K,)."""
-    of_case = [laws(objective, case) for case in asked]
+def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array,
+             weight: str = "") -> Variance | None:
+    """The variances of replicates (K, R) of the canonical loss, with a weight of its levels, times
+    a factor (K,)."""
+    of_case = [laws(objective, case, weight) for case in asked]
     if not of_case[0]:
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2

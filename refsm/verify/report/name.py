@@ -8,8 +8,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
-from refsm.verify.diagnosis.precision import COARSE, FLOAT32, MIXED
-from refsm.verify.mistakes.levels import WEIGHTS
+from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
+from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
 from refsm.verify.report.weights import weights_of
@@ -18,7 +18,6 @@ __all__ = ["explained", "verdict_of"]
 
 FEW = 0.1                  # so few wrong answers are listed one by one
 CLOSE = 1e-3               # closer, and not to rounding: right, with something approximate in it
-BFLOAT16 = 4 * 2.0**-8      # a few roundings of bfloat16, relative to the sum of absolute terms
 NO_POWER = "no product of powers of the sizes"
 
 
@@ -42,11 +41,15 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     if coarse and found.right.all():
         return "INCONCLUSIVE", (f"the answers agree as far as {found.tolerance.name} can tell, "
                                 "which is not far: return more digits"), "", "none"
-    off = _off(found)
-    if found.tolerance.name == FLOAT32.name and off < BFLOAT16 and found.right.mean() < 0.5:
-        return "INCONCLUSIVE", (f"right to the rounding of bfloat16: no answer is off by more than "
-                                f"{off:.1g} of its terms. Computed under autocast, or in bfloat16? "
-                                "In float32 or float64 it can be verified"), "", "none"
+    half = half_inside(found.answers, found.table.reference, found.table.scale, found.table.sizes,
+                       found.tolerance.relative == FLOAT64.relative)
+    if half is not None:
+        factor, off = half
+        times = "right" if factor.is_one else f"{factor} times the reference"
+        return ("INCONCLUSIVE" if factor.prefactor > 0 else "MISMATCH"), (
+            f"{times} to the rounding of bfloat16: no answer is off by more than {off:.1g} of its "
+            "terms. Computed under autocast, or in half precision? In float32 or float64 it can "
+            "be verified"), "", str(factor)
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 

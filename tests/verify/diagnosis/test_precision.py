@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED, tolerances
+from refsm.verify.diagnosis.precision import (FLOAT32, FLOAT64, MIXED, half_inside,
+                                              tolerances)
 
 V = np.random.default_rng(0).standard_normal(30) * 10.0**np.arange(-15, 15)[::-1].clip(-2, 2)
 
@@ -43,8 +44,34 @@ def test_printed_digits_are_counted(form, name):
 def test_a_few_answers_or_the_same_ones_say_nothing():
     assert tolerances([1.5, 2.5, 0.5]) == [FLOAT64, MIXED] == tolerances([0.5] * 30) == tolerances(
         [0.0] * 30)
-    assert tolerances([0.5, 1.5, 2.5, 3.5])[0].name == "float16"
+    assert tolerances([0.5, 1.5, 2.5, 3.5])[0].name == "bfloat16"
 
 
 def test_large_numbers_do_not_warn():
     assert tolerances(np.array([1e300, 2e200, 3.3e100, 1.1])) != []
+
+
+SIZES = [{"d": d, "sigma": s} for d, s in ((3, 0.37), (5, 0.61), (3, 1.3), (5, 0.37))]
+R = np.random.default_rng(1).uniform(1, 5, (4, 5))
+ROUNDED = R * (1 + 2.0**-9 * np.random.default_rng(2).uniform(-1, 1, R.shape))
+
+
+@pytest.mark.parametrize("text, f", [("1", lambda g: 1.0), ("2 / d", lambda g: 2 / g["d"]),
+                                     ("3.7 sigma^2", lambda g: 3.7 * g["sigma"]**2),
+                                     ("-1", lambda g: -1.0)])
+def test_a_multiple_is_found_under_the_rounding_of_bfloat16(text, f):
+    Y = ROUNDED * np.array([[f(group)] for group in SIZES])
+    factor, off = half_inside(Y, R, R, SIZES, True)
+    assert str(factor) == text
+    assert 2.0**-11 < off < 2.0**-8
+
+
+def test_what_is_finer_or_coarser_or_no_multiple_is_not_taken_for_rounding():
+    assert half_inside(R * (1 + 1e-6 * (ROUNDED / R - 1)), R, R, SIZES, True) is None
+    wide = R * (1 + 6 * (ROUNDED / R - 1))
+    assert half_inside(wide, R, R, SIZES, True) is None
+    assert half_inside(wide, R, R, SIZES, False) is not None
+    assert half_inside(ROUNDED * np.array([[1.0], [2.0], [7.0], [1.0]]), R, R, SIZES, True) is None
+    one_off = R.copy()
+    one_off[1, 2] *= 1.003                          # one answer alone is no rounding
+    assert half_inside(one_off, R, R, SIZES, True) is None

@@ -133,7 +133,7 @@ def test_what_was_declared_must_be_found():
     assert (report.verdict, report.exit_status) == ("MISMATCH", 1)
     assert report.name == (
         "its expectation is the canonical loss, not 2 times the canonical loss as declared")
-    with pytest.raises(ValueError, match="a factor must be a product"):
+    with pytest.raises(ValueError, match="'x . y' is not a convention"):
         verify_own_noise(dsm, "dsm", R["dsm"], convention="x + y")
 
 
@@ -597,10 +597,6 @@ def test_one_that_hangs_is_stopped():
 
 
 def test_a_call_that_means_nothing_is_refused():
-    with pytest.raises(
-            ValueError,
-            match="objective must be one of esm, ism, .*whose expectation is known, but it is"):
-        verify_own_noise(dsm, "parzen_esm")
     with pytest.raises(ValueError, match="replicates must be >= 30, but it is 29"):
         verify_own_noise(dsm, "dsm", 29)
     with pytest.raises(ValueError, match="objective must be one of"):

@@ -175,4 +175,6 @@ def test_float32_answers_with_the_rounding_of_bfloat16_inside_are_not_called_wro
     assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3)
     assert "right to the rounding of bfloat16" in report.name
     wrong = verify(lambda c: np.float32(1.05) * autocast(c), "dsm")
-    assert wrong.verdict == "UNEXPLAINED"
+    assert wrong.verdict == "INCONCLUSIVE"
+    assert wrong.name.startswith("1.05 times the reference to the rounding of bfloat16")
+    assert verify(lambda c: -autocast(c), "dsm").verdict == "MISMATCH"

@@ -1,0 +1,107 @@
+"""Denoising losses on a Gaussian: residuals that are affine in the noise, and their expectations.
+
+Symbols
+    n points, d dimensions, K residuals: one for each point, or for each point and level.
+    x             (K, d)     clean points
+    eps: noise with E eps = 0, E eps eps' = I
+    alpha, sigma  (K,)       of each residual;  weight (K,) of its level
+    half          number     1/2 for a score, 1 for a prediction
+    A, B          (K,)       the output is A y + B psi(y)
+    P, m          (K, d, d), (K, d)   psi(y) = -P (y - m)
+    F, f          (K, d, d), (K, d)   the output is F y + f
+    scale, width  (K,)       the noisy point is scale x + width eps
+    p, r          (K,)       the target is p x + r eps
+    a, G          (K, d), (K, d, d)   the residual is a + G eps
+
+Equations
+    (1)  F = A I - B P,   f = B P m
+    (2)  a = (scale F - p I) x + f,   G = width F - r I
+    (3)  expectation = half / n sum_K weight ( |a|^2 + |G|_F^2 )
+    (4)  half weight |a + G eps|^2 = a constant + b' eps + eps' C eps / 2,
+         C = 2 half weight G'G,   b = 2 half weight G'a
+
+Derivation
+    (3)  E |G eps|^2 = tr G'G, and the cross term has the mean 0: the first two moments of eps are
+         all that enters.  Noise e = eps + middle is a + middle G 1 in the place of a.
+    (4)  expand the square.
+
+Conventions
+    The gaussian of the cases: its score does not depend on the level, but for several levels, where
+    it is that of the corrupted density.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.cases.models import corrupted
+from refsm.verify.denoisers import linear_maps
+from refsm.verify.diagnosis.quadratic_form import KINDS
+from refsm.verify.objectives import OBJECTIVES
+
+__all__ = ["Affine"]
+
+
+class Affine:
+    """The residuals of a denoising loss as a + G eps, equation (2)."""
+
+    def __init__(self, case: Case) -> None:
+        about, theta, n = OBJECTIVES[case.objective], case.theta, case.n
+        given: dict[str, Any] = {**case.hyper, **case.arrays}
+        L = len(given["sigma"]) if about.levels == "several" else 1
+        each = n if about.levels == "several" else 1       # how often a level is repeated
+
+        def of_residual(a: Any) -> Array:
+            return np.broadcast_to(np.repeat(np.asarray(a, dtype=float), each), (L * n,))
+
+        self.n, self.kind, self.data_sd = n, about.predicts or "score", given.get("data_sd")
+        self.x, self.d, self.half = np.tile(case.x, (L, 1)), case.d, 1.0 if about.predicts else 0.5
+        self.alpha, self.sigma = of_residual(given.get("alpha", 1.0)), of_residual(given["sigma"])
+        self.weight = of_residual(given.get("level_weights", 1.0))
+        densities = [theta] * (L * n) if L == 1 else [
+            corrupted("gaussian", theta, *level) for level in zip(self.alpha, self.sigma)]
+        P = np.array([density["precision"] for density in densities])
+        m = np.array([density["mean"] for density in densities])
+        A, B = linear_maps(case, about.predicts) if about.predicts else (0.0, np.ones((L * n, 1)))
+        self.F = (A * np.ones((L * n, 1)))[..., None] * np.eye(self.d) - B[..., None] * P     # (1)
+        self.f = B * np.einsum("kij,kj->ki", P, m)                                      # (1)
+
+    def target(self, kind: str) -> tuple[Array, Array]:
+        """p and r of the target of an output of some kind."""
+        p, r = KINDS[kind](self.alpha, self.sigma, self.data_sd)       # type: ignore[arg-type]
+        return p + 0 * self.sigma, r + 0 * self.sigma
+
+    def residual(self, scale: Array | None = None, width: Array | None = None,
+                 target: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+        """a (K, d) and G (K, d, d); the right ones where nothing is given."""
+        p, r = self.target(self.kind) if target is None else target
+        scale = self.alpha if scale is None else scale
+        width = self.sigma if width is None else width
+        a = scale[:, None] * np.einsum("kij,kj->ki", self.F, self.x) - p[:, None] * self.x + self.f
+        return a, width[:, None, None] * self.F - r[:, None, None] * np.eye(self.d)     # (2)
+
+    def expected(self, middle: float = 0.0, weight: Array | float = 1.0, **wrong: Any) -> float:
+        """The expectation of the loss, with noise whose mean is `middle`; times another weight."""
+        a, G = self.residual(**wrong)
+        a = a + middle * G.sum(axis=2)
+        squares = (a * a).sum(axis=1) + (G * G).sum(axis=(1, 2))
+        return float(self.half * (weight * self.weight * squares).sum() / self.n)     # number  (3)
+
+    def constant(self, target: tuple[Array, Array]) -> float:
+        """The expectation of half the squared target."""
+        p, r = target
+        squares = p**2 * (self.x**2).sum(axis=1) + r**2 * self.d
+        return float(self.half * (self.weight * squares).sum() / self.n)
+
+    def quadratic(self, weight: Array | float = 1.0) -> tuple[Array, Array]:
+        """C (K, d, d) and b (K, d) of the right loss."""
+        a, G = self.residual()
+        times = (2 * self.half * weight * self.weight)[:, None]
+        return (times[..., None] * np.einsum("kji,kjl->kil", G, G),
+                times * np.einsum("kji,kj->ki", G, a))                                # (4)

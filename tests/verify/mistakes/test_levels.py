@@ -1,0 +1,103 @@
+"""The mistakes of several levels: each row is the loss that its words say, written here apart."""
+import numpy as np
+import pytest
+
+from refsm.verify.api import verify
+from refsm.verify.cases import cases
+from refsm.verify.cases.quantities import Quantities
+from refsm.verify.mistakes import formulas
+
+
+def losses(c, sigma=None, alpha=None, at=None):
+    """|psi_l - target_l|^2 / 2 of every level, (L, n)."""
+    sigma, alpha = c.sigma if sigma is None else sigma, c.alpha if alpha is None else alpha
+    at = range(len(sigma)) if at is None else at
+    return np.array([((c.score(y, k) - (a * c.x - y) / s**2)**2).sum(axis=1) / 2
+                     for y, k, a, s in zip(c.x_noisy, at, alpha, sigma)])
+
+
+def weighted(w, each):
+    return (np.asarray(w)[:, None] * each).sum(axis=0)
+
+
+def other(a, name):
+    return {"next": lambda: np.append(a[1:], a[0]), "before": lambda: np.append(a[-1], a[:-1]),
+            "reversed": lambda: np.array(list(a)[::-1]), "first": lambda: np.full(len(a), a[0]),
+            "last": lambda: np.full(len(a), a[-1])}[name]()
+
+
+# what a person would write: identity, loss, and what the report says
+PLANTED = {
+    "weight.none": (lambda c: losses(c).sum(axis=0), "1: its own weight is left out"),
+    "weight.root": (lambda c: weighted(np.sqrt(c.level_weights), losses(c)), "square root"),
+    "weight.square": (lambda c: weighted(c.level_weights * c.level_weights, losses(c)), "square"),
+    "weight.inverse": (lambda c: weighted(1 / c.level_weights, losses(c)), "1 / its own weight"),
+    "weight.normalised": (lambda c: np.average(losses(c), axis=0, weights=c.level_weights),
+                          "over the sum of the weights"),
+    "weight.reversed": (lambda c: weighted(c.level_weights[::-1], losses(c)), "reverse order"),
+    "weight.next": (lambda c: weighted(other(c.level_weights, "next"), losses(c)),
+                    "the weight of the next level"),
+    "weight.first": (lambda c: c.level_weights[0] * losses(c).sum(axis=0),
+                     "the weight of the first level"),
+    "weight.own-variance": (lambda c: weighted(c.sigma**2, losses(c)), "sigma^2 in place of"),
+    "weight.own-sigma": (lambda c: weighted(c.sigma, losses(c)), "sigma in place of"),
+    "weight.own-inverse-variance": (lambda c: weighted(c.sigma**-2.0, losses(c)),
+                                    "1 / sigma^2 in place of"),
+    "weight.own-inverse-sigma": (lambda c: weighted(1 / c.sigma, losses(c)),
+                                 "1 / sigma in place of"),
+    "weight.variance": (lambda c: weighted(c.level_weights * c.sigma**2, losses(c)),
+                        "weighted by sigma^2"),
+    "levels.first": (lambda c: c.level_weights[0] * losses(c)[0], "only the first level"),
+    "levels.last": (lambda c: c.level_weights[-1] * losses(c)[-1], "only the last level"),
+    "levels.not-first": (lambda c: weighted(c.level_weights[1:], losses(c)[1:]),
+                         "the first level is left out"),
+    "levels.not-last": (lambda c: weighted(c.level_weights[:-1], losses(c)[:-1]),
+                        "the last level is left out"),
+    **{f"level.sigma-{name}": (lambda c, name=name: weighted(
+        c.level_weights, losses(c, sigma=other(c.sigma, name))), f"the sigma of the {name}")
+       for name in ("next", "first", "last")},
+    "level.sigma-before": (lambda c: weighted(c.level_weights, losses(
+        c, sigma=other(c.sigma, "before"))), "the sigma of the level before"),
+    "level.sigma-reversed": (lambda c: weighted(c.level_weights, losses(
+        c, sigma=other(c.sigma, "reversed"))), "the sigma of the levels in reverse order"),
+    "level.alpha-next": (lambda c: weighted(c.level_weights, losses(
+        c, alpha=other(c.alpha, "next"))), "the alpha of the next level"),
+    "level.alpha-first": (lambda c: weighted(c.level_weights, losses(
+        c, alpha=other(c.alpha, "first"))), "the alpha of the first level"),
+    "level.level-next": (lambda c: weighted(c.level_weights, losses(
+        c, other(c.sigma, "next"), other(c.alpha, "next"))), "the target is that of the next"),
+    **{f"model.{name}": (lambda c, name=name: weighted(c.level_weights, losses(
+        c, at=other(np.arange(len(c.sigma)), name))), "the score is that of")
+       for name in ("next", "before", "reversed", "first", "last")}}
+
+
+@pytest.mark.parametrize("identity", PLANTED)
+def test_a_row_of_several_levels_is_the_loss_that_its_words_say(identity):
+    case = cases("multi_level", "prime")[16]                    # d = 3, n = 7, five levels
+    (row,) = [formula for formula in formulas("multi_level", "gaussian")
+              if [mistake.id for mistake in formula.mistakes] == [identity]]
+    q = Quantities(case)
+    sums = sum(term.per_sample(q) for term in (*row.terms, row.constant))
+    assert PLANTED[identity][1] in row.mistakes[0].words
+    np.testing.assert_allclose(sums, PLANTED[identity][0](case), rtol=1e-11)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("identity", PLANTED)
+def test_a_mistake_of_several_levels_is_named(identity):
+    loss, words = PLANTED[identity]
+    report = verify(loss, "multi_level")
+    assert words in report.name, report
+    assert report.verdict == ("CONVENTION" if identity.startswith("weight") else "MISMATCH")
+    assert verify(loss, "multi_level", convention=report.convention).exit_status == 0
+
+
+@pytest.mark.slow
+def test_the_square_of_a_sum_is_named_at_several_levels_too():
+    def loss(c):
+        of = [w * (c.score(y, k) - (a * c.x - y) / s**2).sum(axis=1)**2 for k, (y, a, s, w)
+              in enumerate(zip(c.x_noisy, c.alpha, c.sigma, c.level_weights))]
+        return np.sum(of, axis=0)
+
+    report = verify(loss, "multi_level")
+    assert report.name == "the sum over dimensions is squared, not its entries"
