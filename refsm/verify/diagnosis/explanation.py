@@ -156,12 +156,13 @@ def _factorings(scalings: list[Scaling],
                 found: Fit) -> Iterator[tuple[Scaling, tuple[Change, ...]]]:
     """Every way to split the scalings into a common factor and changes."""
     roles = [term.role for term in found.formula.terms]
+    most = [scaling for scaling in scalings if 2 * scalings.count(scaling) > len(scalings) > 2]
     several = (ONE, *(scaling for scaling in scalings if not scaling.is_zero))
     for factor in dict.fromkeys(several if len(scalings) > 1 else scalings):
         changes = []
         for role, scaling in zip(roles, scalings):
             rest = scaling if scaling.is_zero else _over(scaling, factor)
-            if rest is None or not (rest.is_zero or factor.is_one
+            if rest is None or not (rest.is_zero or factor.is_one or factor in most
                                     or rest.complexity < scaling.complexity):
                 break
             if not rest.is_one:

@@ -71,9 +71,10 @@ def explained(objective: str, e: Explanation) -> str:
         plain = not extra.powers and extra.extra is None
         weight = f"{extra.prefactor:.6g} " if plain else f"({scaling_in_words(extra)}) "
     words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
-    minus = another_function(e.mistakes)
+    minus, replaced = another_function(e.mistakes), {mistake.role for mistake in e.mistakes}
     words += ["the sign of the whole" if minus and change.what == "loss"
-              else change_in_words(objective, change)
+              else f"this {change.what} is multiplied by {scaling_in_words(change.scaling)}"
+              if change.what in replaced else change_in_words(objective, change)
               for change in e.changes if change.what != "extra"]
     if not e.factor.is_one:
         words.append(f"{'a factor' if not words else 'and a common factor'} "
@@ -164,7 +165,7 @@ def _unexplained(found: Diagnosis) -> str:
     off = _off(found)
     if off < CLOSE and not right.mean() >= 1 - FEW:
         return (f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, "
-                "or a small number under a root or a logarithm?")
+                "a small number under a root or a logarithm, or bfloat16 inside?")
     wrong = np.argwhere(~right)
     if len(wrong) <= FEW * right.size:
         return _but_few(found, wrong)
@@ -180,8 +181,9 @@ def _unexplained(found: Diagnosis) -> str:
                         f"it is {_either(bad)}")
     if right.any():
         text += f"; {int(right.sum())} of {right.size} are right"
-    if found.nearest and found.nearest[0].distance < CLOSE:
-        near = found.nearest[0]
+    near = next((fit for fit in found.nearest if fit.distance < CLOSE and not any(
+        mistake.role == "extra" for mistake in fit.formula.mistakes)), None)
+    if near is not None:
         which = "; ".join(mistake.words for mistake in near.formula.mistakes)
         text += (f"; the nearest formula ({which or 'the reference with other coefficients'}) "
                  f"misses by {near.distance:.1g} of the answers")
