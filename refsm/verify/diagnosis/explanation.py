@@ -138,10 +138,11 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
 
 
 def _idle(table: Table, found: Fit, scalings: list[Scaling]) -> bool:
-    """Whether a term that is not the reference's own has the coefficient 0: there is no need."""
+    """Whether a mistake has no part in the answers: the terms that have it have coefficient 0."""
     own = {term.name for term in OBJECTIVES[table.groups[0].objective].terms}
-    return any(scaling.is_zero and term.name not in own
-               for term, scaling in zip(found.formula.terms, scalings))
+    zero = [scaling.is_zero for term, scaling in zip(found.formula.terms, scalings)
+            if term.name not in own]
+    return any(zero) if len(found.formula.mistakes) > 1 else bool(zero) and all(zero)
 
 
 def the_reference(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> Explanation | None:

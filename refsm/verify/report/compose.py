@@ -36,6 +36,8 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     """The report on one objective."""
     objective, e = cases[0].objective, found.explanation
     verdict, name, convention, factor = verdict_of(objective, found)
+    if verdict == "INCONCLUSIVE":                    # of a coarse value a gradient proves nothing
+        per_sample, findings = (), ()
     wrong = [*per_sample, *(finding.text for finding in findings)]
     meant = declared is not None and agree(declared, convention)
     if wrong:
