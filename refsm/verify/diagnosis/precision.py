@@ -59,10 +59,11 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
     if various.size >= ENOUGH:
         with np.errstate(over="ignore"):
             half, single = various.astype(np.float16), various.astype(np.float32)
+        short = not (single.view(np.uint32) & 0xFFFF).any()      # eight bits are enough
         if (half.astype(float) == various).all():
-            return [FLOAT16]
+            return [BFLOAT16 if short and (various % 1).any() else FLOAT16]
         if (single.astype(float) == various).all():
-            return [FLOAT32 if (single.view(np.uint32) & 0xFFFF).any() else BFLOAT16]
+            return [BFLOAT16 if short else FLOAT32]
         printed = _printed(various)
         if printed is not None:
             relative = FLOAT32.relative + printed.relative
@@ -73,12 +74,18 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
 def _printed(v: Array) -> Tolerance | None:
     """The tolerance of numbers that were printed with few digits, as %g or %f, if these were."""
     digits, decimals = _fewest(v, "g", 10), _fewest(v, "f", 10)
-    if digits is not None and (decimals is None or digits <= decimals):
+    if digits is not None and (decimals is None or _needed(v, "g", digits)
+                               >= _needed(v, "f", decimals)):
         relative = FLOAT64.relative + 0.51 * 10.0**(1 - digits)
         return Tolerance(f"{digits} printed digits", relative)
     if decimals is None:
         return None
     return Tolerance(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals)
+
+
+def _needed(v: Array, form: str, count: int) -> float:
+    """How many of the numbers need all their digits, or decimals: most, if they were so printed."""
+    return float(np.mean([float(f"{number:.{count - 1}{form}}") != number for number in v]))
 
 
 def _fewest(v: Array, form: str, most: int) -> int | None:

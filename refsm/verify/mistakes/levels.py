@@ -172,8 +172,8 @@ def _kinds(objective: str) -> Iterator[Formula]:
         for sign, minus in ((1, ""), (-1, "minus ")):
             row = Mistake(f"kind.{minus.strip()}{other}", f"compared with {minus}the target of a "
                           f"predicted {other}", f"{minus}g of {other}", lambda a: a,
-                          f"what is learned is {minus}the {KINDS.get(other, other)}, and it is read "
-                          f"as the {KINDS.get(kind, kind) or 'score'}")
+                          f"what is learned is {minus}the {KINDS.get(other, other)}, and it is "
+                          f"read as the {KINDS.get(kind, kind) or 'score'}")
             yield _formula(objective, row,
                            lambda q, other=other, sign=sign: sign * target_of(other, q))
 

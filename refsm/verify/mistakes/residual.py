@@ -176,7 +176,8 @@ def _whole(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistak
         return square.formula(out.formula(q) - t)
 
     scaled = "" if times is None else times.name
-    name = f"{square.name}, r = {out.name} - {f'({to.name})' if ' ' in to.name else to.name}{scaled}"
+    own = f"({to.name})" if " " in to.name else to.name
+    name = f"{square.name}, r = {out.name} - {own}{scaled}"
     return Formula(wrong, (Term("whole", name, loss),))
 
 
@@ -193,7 +194,8 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
                     f"{names_of_square(half, 'mean output', 'mean target')[1]}", every_pair,
                     "1 / n of the right score is learned: the targets of other points average to 0"
                     if about.learned == "score" else
-                    "1 / n of the right reconstruction is learned; the rest is the mean of the data")
+                    "1 / n of the right reconstruction is learned; the rest is the mean of the "
+                    "data")
     first, second = about.terms
     yield Formula((pairs,), (first, Term(second.role, pairs.name, every_pair)), about.constant)
     for point, (_, width, times) in SMOOTHED.items() if objective == "dsm" and model else ():

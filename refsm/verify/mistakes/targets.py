@@ -49,8 +49,8 @@ def targets(objective: str) -> Iterator[Mistake]:
         yield Mistake("target.parzen", words, "parzen", lambda q: q.parzen(), SAME, same=True)
         return
     yield Mistake("target.corruption", "target: the score of the corruption, not of the Parzen "
-                  "density", "(x - x_noisy) / sigma^2", lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME,
-                  same=True)
+                  "density", "(x - x_noisy) / sigma^2",
+                  lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME, same=True)
     for name, words, symbols, f, effect in PARZEN_TARGETS:
         yield Mistake(f"target.{name}", f"target: {words}", symbols, f, effect)
     for name, words, bandwidth, effect in EXPONENTS:
@@ -63,12 +63,12 @@ def targets(objective: str) -> Iterator[Mistake]:
 
 
 NOISY_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
-    ("without-clean", "the clean point is left out of it", "-x_noisy / sigma^2", lambda q: -q.case.x_noisy,
-     "minus the point over sigma^2 is learned, whatever the data"),
+    ("without-clean", "the clean point is left out of it", "-x_noisy / sigma^2",
+     lambda q: -q.case.x_noisy, "minus the point over sigma^2 is learned, whatever the data"),
     ("without-noisy", "the noisy point is left out of it", "x / sigma^2", lambda q: q.case.x,
      "the denoised point over sigma^2 is learned, which is no score"),
-    ("sum", "the sum of the two points", "(x + x_noisy) / sigma^2", lambda q: q.case.x + q.case.x_noisy,
-     "the denoised point plus the point, over sigma^2, is learned, which is no score"))
+    ("sum", "the sum of the two points", "(x + x_noisy) / sigma^2",
+     lambda q: q.case.x + q.case.x_noisy, "the denoised point plus the point, over sigma^2, is learned, which is no score"))
 OTHER_BANDWIDTH = "the score of the Parzen density of that bandwidth is learned"
 PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
     ("at-clean", "the Parzen density at the clean point", "parzen(x)", lambda q: q.parzen("x"),

@@ -43,8 +43,17 @@ def test_printed_digits_are_counted(form, name):
 def test_a_few_answers_or_the_same_ones_say_nothing():
     assert tolerances([1.5, 2.5, 0.5]) == [FLOAT64, MIXED] == tolerances([0.5] * 30) == tolerances(
         [0.0] * 30)
-    assert tolerances([0.5, 1.5, 2.5, 3.5])[0].name == "float16"
+    assert tolerances([0.5, 1.5, 2.5, 3.5])[0].name == "bfloat16"
+    assert tolerances([1.0, 3.0, 7.0, 5.0])[0].name == "float16"        # rounded, and no type
 
 
 def test_large_numbers_do_not_warn():
     assert tolerances(np.array([1e300, 2e200, 3.3e100, 1.1])) != []
+
+
+def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed():
+    values = np.random.default_rng(7).uniform(1, 90, 31)
+    digits = tolerances(np.array([float(f"{v:.10g}") for v in values]))[0]
+    assert digits.name == "10 printed digits"
+    decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
+    assert decimals.name == "8 printed decimals"

@@ -237,3 +237,40 @@ EFFECTS = {
 def test_the_effect_is_that_of_the_whole_difference(what):
     objective, loss, said = EFFECTS[what]
     assert verify(loss, objective).consequences == said
+
+
+def bfloat16(a):
+    """Rounded to the eight bits of bfloat16, in float32."""
+    bits = np.atleast_1d(np.asarray(a, dtype=np.float32)).view(np.uint32)
+    return ((bits + 0x8000) & np.uint32(0xFFFF0000)).view(np.float32).reshape(np.shape(a))
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, 1 / 7])
+def test_a_factor_does_not_hide_that_answers_are_those_of_bfloat16(factor):
+    def loss(c):
+        return float(bfloat16(factor * (sq(psi(c) - target(c)) / 2).mean()))
+
+    report = verify(loss, "dsm")
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.name.startswith("but for a positive factor" if factor != 1 else "the answers")
+    assert "as far as bfloat16 can tell" in report.name
+
+
+def test_a_factor_does_not_hide_that_something_inside_is_bfloat16():
+    def loss(c):
+        return np.float32((sq(bfloat16(psi(c)) - bfloat16(target(c))) / c.d).mean())
+
+    report = verify(loss, "dsm")
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.name.startswith("but for a positive factor in each group of cases, right to the "
+                                  "rounding of bfloat16")
+
+
+def test_no_gradient_is_judged_beside_a_value_that_decides_nothing():
+    def loss(c):
+        value = float(bfloat16((sq(psi(c) - target(c)) / 2).mean()))
+        return {"value": value, "gradient": {name: 0 * a for name, a in c.params.items()}}
+
+    report = verify(loss, "dsm", gradient=True)
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.gradient == ()
