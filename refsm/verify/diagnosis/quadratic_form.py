@@ -106,7 +106,7 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
         return None
     c, error = (part[:, :-1].reshape(-1, L, 3)
                 for part in (fits[0].coefficients, fits[0].coefficient_error))
-    read = (np.abs(c) > error).any(axis=(0, 2))
+    read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
     left_out = [level for level, own in zip(sorted(set(per_point(first))), read) if not own]
     c, error, L = c[:, read], error[:, read], int(read.sum())
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)

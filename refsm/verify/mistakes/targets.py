@@ -68,7 +68,8 @@ NOISY_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
     ("without-noisy", "the noisy point is left out of it", "x / sigma^2", lambda q: q.case.x,
      "the denoised point over sigma^2 is learned, which is no score"),
     ("sum", "the sum of the two points", "(x + x_noisy) / sigma^2",
-     lambda q: q.case.x + q.case.x_noisy, "the denoised point plus the point, over sigma^2, is learned, which is no score"))
+     lambda q: q.case.x + q.case.x_noisy,
+     "the denoised point plus the point, over sigma^2, is learned, which is no score"))
 OTHER_BANDWIDTH = "the score of the Parzen density of that bandwidth is learned"
 PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
     ("at-clean", "the Parzen density at the clean point", "parzen(x)", lambda q: q.parzen("x"),

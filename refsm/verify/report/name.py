@@ -43,9 +43,9 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return "INCONCLUSIVE", (f"{beside}the answers agree as far as {found.tolerance.name} can "
                                 "tell, which is not far: return more digits"), "", "none"
     if found.tolerance.name == FLOAT32.name and off < BFLOAT16 and found.right.mean() < 0.5:
-        return "INCONCLUSIVE", (f"{beside}right to the rounding of bfloat16: no answer is off by more than "
-                                f"{off:.1g} of its terms. Computed under autocast, or in bfloat16? "
-                                "In float32 or float64 it can be verified"), "", "none"
+        return "INCONCLUSIVE", (f"{beside}right to the rounding of bfloat16: no answer is off by "
+                                f"more than {off:.1g} of its terms. Computed under autocast, or in "
+                                "bfloat16? In float32 or float64 it can be verified"), "", "none"
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 
@@ -171,8 +171,8 @@ def _unexplained(found: Diagnosis) -> str:
         return "every answer is a whole number: it is rounded, or its fraction is cut off"
     off, beside = _off(found)
     if off < CLOSE and not right.mean() >= 1 - FEW:
-        return (f"{beside}the answers are off by up to {off:.1g} of their terms: a numerical derivative, "
-                "a small number under a root or a logarithm, or bfloat16 inside?")
+        return (f"{beside}the answers are off by up to {off:.1g} of their terms: a numerical "
+                "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     wrong = np.argwhere(~right)
     if len(wrong) <= FEW * right.size:
         return _but_few(found, wrong)

@@ -9,7 +9,7 @@ from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.cases import gradient, value
+from refsm.verify.cases import value
 from refsm.verify.objectives import OBJECTIVES
 
 TABLES = {}
