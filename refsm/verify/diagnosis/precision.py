@@ -59,11 +59,10 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
     if various.size >= ENOUGH:
         with np.errstate(over="ignore"):
             half, single = various.astype(np.float16), various.astype(np.float32)
-        short = not (single.view(np.uint32) & 0xFFFF).any()      # eight bits are enough
         if (half.astype(float) == various).all():
-            return [BFLOAT16 if short and (various % 1).any() else FLOAT16]
+            return [FLOAT16]
         if (single.astype(float) == various).all():
-            return [BFLOAT16 if short else FLOAT32]
+            return [FLOAT32 if (single.view(np.uint32) & 0xFFFF).any() else BFLOAT16]
         printed = _printed(various)
         if printed is not None:
             relative = FLOAT32.relative + printed.relative

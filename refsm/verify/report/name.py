@@ -38,14 +38,15 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return _weighted(found)
     if found.coefficients is not None:
         return "MISMATCH", _no_scaling(found), "", "none"
-    off, beside = _off(found)
-    if found.tolerance.relative > COARSE and off <= found.tolerance.relative:
-        return "INCONCLUSIVE", (f"{beside}the answers agree as far as {found.tolerance.name} can "
-                                "tell, which is not far: return more digits"), "", "none"
+    coarse = found.tolerance.relative > COARSE
+    if coarse and found.right.all():
+        return "INCONCLUSIVE", (f"the answers agree as far as {found.tolerance.name} can tell, "
+                                "which is not far: return more digits"), "", "none"
+    off = _off(found)
     if found.tolerance.name == FLOAT32.name and off < BFLOAT16 and found.right.mean() < 0.5:
-        return "INCONCLUSIVE", (f"{beside}right to the rounding of bfloat16: no answer is off by "
-                                f"more than {off:.1g} of its terms. Computed under autocast, or in "
-                                "bfloat16? In float32 or float64 it can be verified"), "", "none"
+        return "INCONCLUSIVE", (f"right to the rounding of bfloat16: no answer is off by more than "
+                                f"{off:.1g} of its terms. Computed under autocast, or in bfloat16? "
+                                "In float32 or float64 it can be verified"), "", "none"
     return "UNEXPLAINED", _unexplained(found), "", "none"
 
 
@@ -56,18 +57,10 @@ def _identified(convention: str) -> str:
     return convention
 
 
-def _off(found: Diagnosis) -> tuple[float, str]:
-    """By how much of its terms the worst answer is off, beside a positive factor for each group
-    where it is off by more than coarse rounding without, and by far less with it."""
-    mine, yours = found.table.reference, found.answers
-    scale = np.abs(mine) + found.table.scale
-    factor = (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
-    off = float((np.abs(yours - mine) / scale).max())
-    rest = float((np.abs(yours - factor * mine) / (np.abs(factor) * scale)).max())
-    enough = max(BFLOAT16, found.tolerance.relative)
-    if off <= enough or (factor <= 0).any() or rest > 0.1 * off:
-        return off, ""
-    return rest, "but for a positive factor in each group of cases, "
+def _off(found: Diagnosis) -> float:
+    """By how much of its terms the worst answer is off."""
+    mine = found.table.reference
+    return float((np.abs(found.answers - mine) / (np.abs(mine) + found.table.scale)).max())
 
 
 def explained(objective: str, e: Explanation) -> str:
@@ -106,9 +99,7 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
         listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
         return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
                             f"is not positive in all: {listed}"), "", "none"
-    d_alone = w.plain.powers == (("d", -1.0),)
-    mean = ", mean over dimensions in place of their sum" if d_alone else (
-        "" if w.plain.is_one else f", times {w.plain}")
+    mean = "" if w.plain.is_one else f", {factor_in_words(groups[0].objective, w.plain)}"
     if w.words:
         return "CONVENTION", f"weighted by {w.words}{mean}", w.line, "w(sigma)"
     listed = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
@@ -169,9 +160,9 @@ def _unexplained(found: Diagnosis) -> str:
         return f"the answers do not depend on the parameters{zero}"
     if (answers == np.round(answers)).all():
         return "every answer is a whole number: it is rounded, or its fraction is cut off"
-    off, beside = _off(found)
+    off = _off(found)
     if off < CLOSE and not right.mean() >= 1 - FEW:
-        return (f"{beside}the answers are off by up to {off:.1g} of their terms: a numerical "
+        return (f"the answers are off by up to {off:.1g} of their terms: a numerical "
                 "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     wrong = np.argwhere(~right)
     if len(wrong) <= FEW * right.size:

@@ -26,7 +26,7 @@ def noisy(c, k):
 
 
 def implicit(c, norm=1.0, trace=1.0, penalty=0.0):
-    diagonal = c.score_diagonal(c.x)
+    diagonal = c.score_jacobian_diagonal(c.x)
     return (norm * sq(c.score(c.x)) / 2 + trace * diagonal.sum(axis=1)
             + penalty * sq(diagonal)).mean()
 
@@ -54,7 +54,7 @@ NAMES = {
     # what the loss does: (objective, loss, verdict, name, convention)
     "the last dimension is lost in both terms": (
         "ism", lambda c: (sq(c.score(c.x)[:, :-1]) / 2
-                          + c.score_diagonal(c.x)[:, :-1].sum(axis=1)).mean(),
+                          + c.score_jacobian_diagonal(c.x)[:, :-1].sum(axis=1)).mean(),
         "MISMATCH", "the last dimension left out", "dimensions.not-last"),
     "directions are averaged first": (
         "ssm", lambda c: sliced(c, c.directions.mean(axis=1, keepdims=True)),
@@ -74,11 +74,11 @@ NAMES = {
         "dimensions", "norm x d"),
     "half of the slope's term": (
         "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x) / 2
-                                  + c.h * c.score_diagonal(c.x)).sum(axis=1).mean(),
+                                  + c.h * c.score_jacobian_diagonal(c.x)).sum(axis=1).mean(),
         "MISMATCH", "the term of the slope h' is multiplied by 1 / 2", "slope x 1 / 2"),
     "four times the norm": (
         "generalized", lambda c: (2 * c.h * c.score(c.x)**2 + c.h_slope * c.score(c.x)
-                                  + c.h * c.score_diagonal(c.x)).sum(axis=1).mean(),
+                                  + c.h * c.score_jacobian_diagonal(c.x)).sum(axis=1).mean(),
         "MISMATCH", "half the squared norm of the score is multiplied by 4", "norm x 4"),
     "an autoencoder that sees the clean point": (
         "dsm", lambda c: sq(c.reconstruct(c.x) - c.x).mean(),
@@ -228,8 +228,8 @@ EFFECTS = {
         ("another network is trained, of another energy: in the place of the softplus it has the "
          "integral of this activation",)),
     "one dimension of a weighted loss": (
-        "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x)
-                                  + c.h * c.score_diagonal(c.x))[:, :-1].sum(axis=1).mean(),
+        "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x) + c.h
+                                  * c.score_jacobian_diagonal(c.x))[:, :-1].sum(axis=1).mean(),
         ("the last dimension is not constrained",))}
 
 
@@ -243,27 +243,6 @@ def bfloat16(a):
     """Rounded to the eight bits of bfloat16, in float32."""
     bits = np.atleast_1d(np.asarray(a, dtype=np.float32)).view(np.uint32)
     return ((bits + 0x8000) & np.uint32(0xFFFF0000)).view(np.float32).reshape(np.shape(a))
-
-
-@pytest.mark.parametrize("factor", [1.0, 2.0, 1 / 7])
-def test_a_factor_does_not_hide_that_answers_are_those_of_bfloat16(factor):
-    def loss(c):
-        return float(bfloat16(factor * (sq(psi(c) - target(c)) / 2).mean()))
-
-    report = verify(loss, "dsm")
-    assert report.verdict == "INCONCLUSIVE"
-    assert report.name.startswith("but for a positive factor" if factor != 1 else "the answers")
-    assert "as far as bfloat16 can tell" in report.name
-
-
-def test_a_factor_does_not_hide_that_something_inside_is_bfloat16():
-    def loss(c):
-        return np.float32((sq(bfloat16(psi(c)) - bfloat16(target(c))) / c.d).mean())
-
-    report = verify(loss, "dsm")
-    assert report.verdict == "INCONCLUSIVE"
-    assert report.name.startswith("but for a positive factor in each group of cases, right to the "
-                                  "rounding of bfloat16")
 
 
 def test_no_gradient_is_judged_beside_a_value_that_decides_nothing():
