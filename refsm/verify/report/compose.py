@@ -151,9 +151,9 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
         c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
         here = 0.0 if abs(c[row]) <= error[row] else float(c[row])
         if e is not None:
-            return here * own, scaling_in_words(e.scalings[k])
+            return here * own + 0.0, scaling_in_words(e.scalings[k])
         right = bool((np.abs(c - 1) <= error).all())
-        return here * own, "1" if right else f"{here:.6g} in this case"
+        return here * own + 0.0, "1" if right else f"{here:.6g} in this case"
 
     rows, about = [], OBJECTIVES[case.objective]
     for term in about.terms:
@@ -163,7 +163,7 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
             continue
         number, factor = yours(k)
         own = fit.formula.terms[k].name
-        if own != term.name:
+        if own != term.name and factor != "0":
             factor = own if factor == "1" else f"{factor} times {own}"
         rows.append(Row(term.name, value(term), number, factor))
     for k in of_role.values():

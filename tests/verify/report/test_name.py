@@ -178,6 +178,8 @@ def test_a_term_that_is_missing_is_shown_as_0():
     assert rows(report)["-psi.g"] == (0.0, "0 in this case")
     dropped = verify(lambda c: (sq(c.score(c.x)) / 2).mean(), "ism")
     assert rows(dropped)["tr J"] == (0.0, "0")
+    clean = rows(verify(lambda c: sq(c.reconstruct(c.x) - c.x).mean(), "dsm"))["-psi.g"]
+    assert f"{clean[0]:g} {clean[1]}" == "0 0"                    # and not -0
 
 
 def test_a_constant_that_is_taken_off_has_one_sign():
