@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from refsm.verify import verify
+from refsm.verify.cases import value
+from refsm.verify.report import name
 
 
 def sq(a):
@@ -110,10 +112,10 @@ NAMES = {
 
 @pytest.mark.parametrize("what", NAMES)
 def test_the_difference_has_its_name(what):
-    objective, loss, verdict, name, convention = NAMES[what]
+    objective, loss, verdict, words, convention = NAMES[what]
     report = verify(loss, objective)
     assert report.verdict == verdict
-    assert report.name == name
+    assert report.name == words
     assert report.convention == convention
     if verdict == "CONVENTION":
         assert verify(loss, objective, convention=convention).exit_status == 0
@@ -255,3 +257,41 @@ def test_no_gradient_is_judged_beside_a_value_that_decides_nothing():
     report = verify(loss, "dsm", gradient=True)
     assert report.verdict == "INCONCLUSIVE"
     assert report.gradient == ()
+
+
+def off(*identifiers):
+    """The reference's value, and something else for a few cases."""
+    return lambda c: value(c) * (1.01 if c.id in identifiers else 1.0)
+
+
+def test_a_single_wrong_answer_is_named_with_its_case_and_two_are_counted():
+    one = verify(off("prime/ism/c2/t3"), "ism")
+    assert one.name == "only prime/ism/c2/t3 differs: 1.01 times the reference"
+    two = verify(off("prime/ism/c2/t3", "prime/ism/c4/t0"), "ism")
+    assert two.name == ("only 2 of 30 answers differ: prime/ism/c2/t3: 1.01 times the reference, "
+                        "prime/ism/c4/t0: 1.01 times the reference")
+
+
+@pytest.mark.parametrize("number, text", [
+    (1.0, "1"), (0.5476, "0.5476"), (1.00005, "1.00005"), (0.99999994, "0.99999994"),
+    (-1.0000002, "-1.0000002"), (1.00009, "1.00009"), (2 / 3, "0.666667"),
+    (1 + 2.3e-16, "1")])
+def test_a_coefficient_near_1_has_the_digits_that_say_so(number, text):
+    assert name._coefficient(number) == text
+
+
+SIZES = [{"d": d, "n": n} for d in (3.0, 5.0) for n in (7.0, 13.0)]
+
+
+def by_group(*values, error=1e-9):
+    return name._by_group(np.array(values), np.full(4, error), SIZES)
+
+
+def test_one_number_for_each_group_is_said_by_the_size_that_decides_it():
+    assert by_group(1, 1, 0.25, 0.25) == "1 where d = 3, 0.25 where d = 5"
+    assert by_group(1, 0.25, 1, 0.25) == "1 where n = 7, 0.25 where n = 13"
+    assert by_group(1, 0.25, 1, 0.75) == "1, 0.25, 1, 0.75"
+    assert by_group(0.25, 0.25, 0.25, 0.25) == "0.25 where d = 3 or 5"
+    assert by_group(1 + 1e-10, 1, 2 + 1e-10, 2 - 1e-10) == "1 where d = 3, 2 where d = 5"
+    assert by_group(-1e-10, 1e-10, 2, 2) == "0 where d = 3, 2 where d = 5"
+    assert by_group(1.3, 1.3, 2.3, 2.3, error=0.4) == "1 where d = 3, 2.3 where d = 5"
