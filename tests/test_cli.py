@@ -1,4 +1,5 @@
 """The command: one table, one sentence for a mistake, and the exit status that says which."""
+import dataclasses
 import json
 import os
 import pathlib
@@ -264,3 +265,30 @@ def test_a_signal_at_any_moment_leaves_nothing_false(seconds):
     if child.returncode == 130:
         assert "interrupted; what is above is done" in err
         assert "What this shows" not in out
+
+
+def unread():
+    """A stream whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return os.fdopen(writing, "w")
+
+
+@pytest.mark.parametrize("how, status", [("rounding", 1), ("differs", 0)])
+def test_a_reader_that_stops_gets_the_status_of_what_was_evaluated(few, monkeypatch, how, status):
+    first = [dataclasses.replace(few[2], how=how)]               # 1 and 3, whatever is stated
+    monkeypatch.setattr(theorems, "batches",
+                        lambda *args, **settings: iter([("First", first), ("Second", few[:2])]))
+    with unread() as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert cli.main(["reproduce"]) == status
+
+
+def test_a_reader_that_stops_before_there_is_a_command_is_no_mistake(monkeypatch):
+    def nobody():
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "_parser", nobody)
+    with unread() as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert cli.main(["reproduce", "--help"]) == 0

@@ -15,12 +15,14 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.explanation import Explanation, explanations, the_reference
-from refsm.verify.diagnosis.precision import COARSE, Tolerance, tolerances
+from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.mistakes import formulas
 
 __all__ = ["Diagnosis", "diagnose"]
+
+NEARLY = 1e-3              # coefficients that are 1 but for this say nothing in less than float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         if form is not None and form.factor is not None and not shared:
             nearest = tuple(sorted(fits, key=lambda f: f.distance)[:2])
             return Diagnosis(tolerance, table, Y, None, (), nearest, form=form)
-        if base and base[0].fits:
+        nearly = base and (np.abs(base[0].coefficients[:, :-1] - 1) < NEARLY).all()
+        if base and base[0].fits and not (nearly and tolerance is not FLOAT64):
             nearest = tuple(sorted(fits, key=lambda f: f.misfit)[1:3])
             return Diagnosis(tolerance, table, Y, None, (), nearest, _shared(base[0]), base[0])
     nearest = tuple(sorted(fits, key=lambda f: f.distance)[:3])

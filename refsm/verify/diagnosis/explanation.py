@@ -138,10 +138,11 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
 
 
 def _idle(table: Table, found: Fit, scalings: list[Scaling]) -> bool:
-    """Whether a term that is not the reference's own has the coefficient 0: there is no need."""
+    """Whether a mistake has no part in the answers: the terms that have it have coefficient 0."""
     own = {term.name for term in OBJECTIVES[table.groups[0].objective].terms}
-    return any(scaling.is_zero and term.name not in own
-               for term, scaling in zip(found.formula.terms, scalings))
+    zero = [scaling.is_zero for term, scaling in zip(found.formula.terms, scalings)
+            if term.name not in own]
+    return any(zero) if len(found.formula.mistakes) > 1 else bool(zero) and all(zero)
 
 
 def the_reference(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> Explanation | None:
@@ -156,12 +157,13 @@ def _factorings(scalings: list[Scaling],
                 found: Fit) -> Iterator[tuple[Scaling, tuple[Change, ...]]]:
     """Every way to split the scalings into a common factor and changes."""
     roles = [term.role for term in found.formula.terms]
+    most = [scaling for scaling in scalings if 2 * scalings.count(scaling) > len(scalings) > 2]
     several = (ONE, *(scaling for scaling in scalings if not scaling.is_zero))
     for factor in dict.fromkeys(several if len(scalings) > 1 else scalings):
         changes = []
         for role, scaling in zip(roles, scalings):
             rest = scaling if scaling.is_zero else _over(scaling, factor)
-            if rest is None or not (rest.is_zero or factor.is_one
+            if rest is None or not (rest.is_zero or factor.is_one or factor in most
                                     or rest.complexity < scaling.complexity):
                 break
             if not rest.is_one:

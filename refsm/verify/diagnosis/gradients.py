@@ -177,15 +177,29 @@ class _Block:
             if self._close(turned).all():
                 return Finding(self.block, "transposed",
                                f"the gradient for {{}} is the right one, {words}")
+        decay = self._decay()
+        if decay:
+            return Finding(self.block, "decay", f"the gradient for {{}} has {decay:.6g} times the "
+                           "parameter too much: a weight decay that the value does not have")
         if good.any():
             wrong = [self.table.cases[i].id for i in self.table.index[~good]]
             where = f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
             return Finding(self.block, "some", f"the gradient for {{}} is wrong in {len(wrong)} of "
-                           f"{good.size} cases alone ({where}), by no mistake that is known")
+                           f"{good.size} cases ({where}), by no mistake that is known")
         off = max(float(np.abs(g - r).max()) for ours, theirs in zip(self.right, self.G)
                   for r, g in zip(ours, theirs)) / scale
         return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of "
                        "its largest entry, and no mistake that is known explains it")
+
+    def _decay(self) -> float:
+        """t, where the gradient is the right one plus t theta; 0 where it is not."""
+        theta = [[np.asarray(self.table.cases[i].theta[self.block], dtype=float) for i in group]
+                 for group in self.table.index]
+        flat = [(g - r, a) for group in zip(self.G, self.right, theta)
+                for g, r, a in zip(*group) if g.shape == r.shape]
+        t = sum((g * a).sum() for g, a in flat) / sum((a * a).sum() for _, a in flat)
+        near = [[r + t * a for r, a in zip(*group)] for group in zip(self.right, theta)]
+        return float(t) if self._close(near).all() else 0.0
 
     def _close(self, expected: Sequence[Sequence[Any]]) -> Array:
         """Which gradients are as expected, (C, T)."""

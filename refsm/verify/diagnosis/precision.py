@@ -97,12 +97,18 @@ def half_inside(Y: Array, reference: Array, scale: Array,
 def _printed(v: Array) -> Tolerance | None:
     """The tolerance of numbers that were printed with few digits, as %g or %f, if these were."""
     digits, decimals = _fewest(v, "g", 10), _fewest(v, "f", 10)
-    if digits is not None and (decimals is None or digits <= decimals):
+    if digits is not None and (decimals is None or _needed(v, "g", digits)
+                               >= _needed(v, "f", decimals)):
         relative = FLOAT64.relative + 0.51 * 10.0**(1 - digits)
         return Tolerance(f"{digits} printed digits", relative)
     if decimals is None:
         return None
     return Tolerance(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals)
+
+
+def _needed(v: Array, form: str, count: int) -> float:
+    """How many of the numbers need all their digits, or decimals: most, if they were so printed."""
+    return float(np.mean([float(f"{number:.{count - 1}{form}}") != number for number in v]))
 
 
 def _fewest(v: Array, form: str, most: int) -> int | None:

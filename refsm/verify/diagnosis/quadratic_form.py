@@ -68,12 +68,14 @@ class QuadraticForm:
     target: str
     weight: str
     factor: Scaling | None
+    left_out: str = ""                             # the levels that are not read
 
     @property
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor in (None, ONE) else f"a common factor {self.factor}"
-        return "; ".join(filter(None, (self.target, self.weight, factor)))
+        out = f"the points at {self.left_out} are left out" if self.left_out else ""
+        return "; ".join(filter(None, (out, self.target, self.weight, factor)))
 
     @property
     def convention(self) -> str:
@@ -84,10 +86,13 @@ class QuadraticForm:
     @property
     def effects(self) -> tuple[str, ...]:
         """What it does to training."""
-        if self.right:
-            return ("the minimiser is the same at each level; the levels weigh differently",)
-        return ("what is learned at each level is the mean of the target given the noisy point, "
-                "and this is another target",)
+        out = ("nothing is trained at the levels that are left out",) if self.left_out else ()
+        if self.target:
+            return (*out, "what is learned at each level is the mean of the target given the noisy "
+                    "point, and this is another target")
+        if self.weight:
+            return (*out, "the minimiser is the same at each level; the levels weigh differently")
+        return out
 
 
 def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
@@ -101,35 +106,34 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
         return None
     c, error = (part[:, :-1].reshape(-1, L, 3)
                 for part in (fits[0].coefficients, fits[0].coefficient_error))
+    read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
+    left_out = [level for level, own in zip(sorted(set(per_point(first))), read) if not own]
+    c, error, L = c[:, read], error[:, read], int(read.sum())
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
-    clear = 1e-3 * np.abs(a)
-    left_out = np.asarray((np.abs(c) <= error).all(axis=(0, 2)))
-    if left_out.any() and not left_out.all():
-        return _without(left_out, sorted(set(per_point(first))))
-    if (a <= 0).any() or (error[..., 0] > clear).any():
+    if not L or (a <= 0).any() or (error[..., 0] > 1e-3 * np.abs(a)).any():
         return None
-    A, B, of_noisy = _maps(table, L)
+    A, B, of_noisy = (part[:, read] for part in _maps(table, len(read)))
     half = 1.0 if about.predicts else 0.5
     w = (a / (half * B**2)).ravel()                                           # (C l,)  (3)
     PR = -np.stack([b, e], axis=-1) / (2 * a[..., None])
     pr = A[..., None] * of_noisy + B[..., None] * PR                          # (C, l, 2)  (4)
     bound = np.abs(B)[..., None] * (error[..., 1:] / (2 * a[..., None])
                                     + np.abs(PR) * error[..., :1] / a[..., None]) + 1e-12
-    levels = [[(alpha, sigma, case.hyper.get("data_sd", 0.5))
-               for alpha, sigma in sorted(set(per_point(case)))] for case in table.groups]
+    levels = [[(float(alpha), float(sigma), case.hyper.get("data_sd", 0.5))
+               for alpha, sigma in own] for case, own in zip(table.groups, of_noisy)]
     flat = [level for group in levels for level in group]
     sizes = [{"d": float(case.d), "n": float(case.n)} for case in table.groups for _ in range(L)]
     own = about.predicts or "score"
     target = _target(own, pr, bound, levels)
-    weight, factor = _weight(w, error[..., 0].ravel() / a.ravel() * w + 1e-12 * w, flat, sizes)
-    return QuadraticForm(not target, target, weight, factor)
+    weight, factor = _weight(w, error[..., 0].ravel() / a.ravel() * w + 1e-12 * w, flat, sizes,
+                             [case.group for case in table.groups])
+    return QuadraticForm(not target and not left_out, target, weight, factor,
+                         ", ".join(_level(*level) for level in left_out))
 
 
-def _without(left_out: Array, levels: list[tuple[float, float]]) -> QuadraticForm:
-    """A loss that does not read the points of some levels."""
-    listed = ", ".join(f"alpha = {a:.4g}, sigma = {s:.4g}"
-                       for (a, s), out in zip(levels, left_out) if out)
-    return QuadraticForm(False, f"the points at {listed} are left out", "", ONE)
+def _level(alpha: float, sigma: float) -> str:
+    """A level in words."""
+    return f"{'' if alpha == 1 else f'alpha = {alpha:.4g}, '}sigma = {sigma:.4g}"
 
 
 def _terms(L: int) -> Iterator[Term]:
@@ -194,8 +198,8 @@ def _target(own: str, pr: Array, bound: Array, levels: Sequence[Sequence[Level]]
         return multiple
     shown = {(level[0], level[1]): pair for group, pairs in zip(levels, pr)
              for level, pair in zip(group, pairs)}
-    listed = ", ".join(f"{_combined(p, r)} at alpha = {a:.4g}, sigma = {s:.4g}"
-                       for (a, s), (p, r) in sorted(shown.items(), key=lambda item: item[0][1]))
+    listed = ", ".join(f"{_combined(p, r)} at {_level(*level)}"
+                       for level, (p, r) in sorted(shown.items(), key=lambda item: item[0][1]))
     return f"compared with another combination of clean point and noise: {listed}"
 
 
@@ -225,15 +229,17 @@ def _multiple(own: str, pr: Array, bound: Array, levels: Sequence[Sequence[Level
 
 
 def _weight(w: Array, error: Array, levels: Sequence[Level],
-            sizes: Sequence[dict[str, float]]) -> tuple[str, Scaling | None]:
+            sizes: Sequence[dict[str, float]],
+            groups: Sequence[str]) -> tuple[str, Scaling | None]:
     """The name of the weight and its common factor; "" and 1 where there is none."""
     alpha, sigma, data_sd = np.array(levels).T
-    for words, f in (("", None), *((words, f) for _, words, f in WEIGHTS)):
-        known = np.ones(len(w)) if f is None else np.array(
-            [f(np.float64(a), np.float64(s), t) for a, s, t in zip(alpha, sigma, data_sd)])
+    weights = [("", np.ones(len(w))), *((f"each level is weighted by {words}", np.array(
+        [f(np.float64(a), np.float64(s), t) for a, s, t in zip(alpha, sigma, data_sd)]))
+        for _, words, f in WEIGHTS)]
+    for words, known in weights:
         factor = fit_scaling(w / known, error / known, sizes)
         if factor is not None:
-            return f"each level is weighted by {words}" if words else "", factor
+            return words, factor
     for powers in ((), (("d", -1.0),), (("n", 1.0),)):
         common = Scaling(1.0, powers)
         rest = w / np.array([common(size) for size in sizes])
@@ -244,4 +250,10 @@ def _weight(w: Array, error: Array, levels: Sequence[Level],
             listed = ", ".join(f"w({s:g}) = {np.mean(v):.6g}"
                                for (_, s), v in sorted(shown.items(), key=lambda i: i[0][1]))
             return f"weight {listed}", common
+    for words, known in weights:
+        of_group = (w / known).reshape(len(groups), -1)
+        if of_group.shape[1] > 1 and (np.ptp(of_group, axis=1) <= 1e-6 * of_group[:, 0]).all():
+            listed = ", ".join(f"w({group}) = {own.mean():.6g}"
+                               for group, own in zip(groups, of_group))
+            return "; ".join(filter(None, (words, f"weight {listed}"))), ONE
     return "the groups have weights that follow no level", None

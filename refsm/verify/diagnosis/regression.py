@@ -11,13 +11,14 @@ Symbols
     scale  (F, C, T, k+1)  the mean of |term| over points
 
 Equations
-    (1)  c = P Y,  P = R^-1 Q',  X = Q R
+    (1)  c = R^-1 Q' Y,  X = Q R;  P = R^-1 Q'
     (2)  tol = tolerance( sum_k |c_k| scale_k + |c_intercept| )
     (3)  error_k = sum_T |P_kT| tol_T
     (4)  misfit = |Y - X c| / |tol|, the ratio of two Euclidean norms, the largest over groups
 
 Derivation
-    (1)  ordinary least squares, with columns scaled to length 1.
+    (1)  ordinary least squares, with columns scaled to length 1.  Y - X c is Y - Q Q' Y, whose
+         rounding does not grow with the condition of X.
     (3)  c - c_true = P (Y - Y_true), bounded term by term.
     (4)  Y - X c is the projection of Y - Y_true, which is no longer than |tol| when the formula is
          right: misfit <= 1 then.
@@ -137,7 +138,8 @@ def _fit_all(formulas: list[Formula], columns: Array, Y: Array, tolerance: Toler
     R = np.where(sound[:, None, None, None], R, np.eye(R.shape[-1]))
     P = np.linalg.solve(R, np.swapaxes(Q, -1, -2)) / np.swapaxes(length, -1, -2)
     c = np.einsum("fckt,ct->fck", P, Y)                                        # (F, C, k+1)  (1)
-    rest = Y - np.einsum("fctk,fck->fct", X, c)
+    along = np.einsum("fctk,ct->fck", Q, Y)
+    rest = Y - np.einsum("fctk,fck->fct", Q, along)
     tol = tolerance(np.einsum("fctk,fck->fct", scale, np.abs(c)))              # (F, C, T)  (2)
     error = np.einsum("fckt,fct->fck", np.abs(P), tol)                         # (F, C, k+1)  (3)
     missed = np.sqrt((rest * rest).sum(axis=2))

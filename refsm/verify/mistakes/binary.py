@@ -129,7 +129,7 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
                                  FLIPS_ONE if name == "first" else ""))
         if len(wrong) <= 2 and not (link[0] in EVEN_LINKS and gap.id.partition(".")[2] in SIGNS):
             yield Formula(tuple(wrong), (Term(
-                "whole", f"sum {link[2]}, gap {gap.name}{suffix}",
+                "whole", f"sum {link[2]}{suffix}" + (f", gap {gap.name}" if gap.id else ""),
                 lambda q, gap=gap, f=f, chosen=chosen: f(gap.formula(q)[:, chosen]).sum(axis=1)),))
     f = LINKS[objective][0][3]
     for name, words, symbols, joined in (

@@ -15,7 +15,8 @@ from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.directions import (DIRECTIONS, UNIT_SEEN, along, curvature, dashed,
                                               of_directions)
 from refsm.verify.mistakes.divergences import divergences, trace
-from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, absolute, root
+from refsm.verify.mistakes.mistake import (DIMENSIONS, Formula, Mistake, absolute,
+                                           not_constrained, root)
 from refsm.verify.mistakes.norms import norms
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -71,6 +72,12 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
             if len(wrong) <= 2:
                 yield Formula(wrong, tuple(_term(role, row, point if moved else "")
                                            for role, row in zip(roles, rows)))
+    rows_of = {row.id: row for slot in slots for row in slot}
+    for name, mistake in _in_all_terms():
+        same = [rows_of.get(f"{role}.{name}") for role in roles]
+        if all(same):
+            yield Formula((mistake,), tuple(_term(role, row) for role, row in zip(roles, same)
+                                            if row is not None))
     if objective == "ssm":
         both = zip(of_directions("norm", "(v.psi)^2 / 2", _norm_along), DIRECTIONS)
         for norm, (kind, words, effect, on_norm, _) in both:
@@ -79,6 +86,15 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
             divergence = Term("divergence", f"v' J v, v {kind}",
                               lambda q, kind=kind: curvature(q, q.v(kind)).mean(axis=1))
             yield Formula((shared,), (_term("norm", norm), divergence))
+
+
+def _in_all_terms() -> Iterator[tuple[str, Mistake]]:
+    """What is one mistake where every term has it: the rows of that name."""
+    for name, words, suffix, _, left in DIMENSIONS:
+        yield name, Mistake(f"dimensions.{name}", words, suffix, _term, not_constrained(left))
+    yield "mean-along", Mistake(
+        "directions.mean", "the directions are averaged first", "mean(v)", _term,
+        "in expectation it is 1 / M of the loss, with the same minimiser", same=True)
 
 
 def _norm_along(kind: str) -> Callable:

@@ -35,7 +35,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.denoisers import level, linear_maps, output, target_of, total
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
-from refsm.verify.mistakes.mistake import DIMENSIONS, SQUARES, Formula, Mistake
+from refsm.verify.mistakes.mistake import (DIMENSIONS, SQUARES, Formula, Mistake,
+                                           names_of_square, not_constrained)
 from refsm.verify.mistakes.targets import AVERAGES_OUT, OTHER_POINTS
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -60,6 +61,7 @@ KEPT: tuple[tuple[str, str, slice], ...] = (
     ("last", "only the last level", slice(-1, None)),
     ("not-first", "the first level is left out", slice(1, None)),
     ("not-last", "the last level is left out", slice(0, -1)))
+KINDS = {"clean": "clean point", "edm": "output of EDM's network"}
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
                  "output for each level")
@@ -111,7 +113,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
             f(np.moveaxis(target_of(kind, q), -2, 0)), 0, -2))
     yield from _kinds(objective)
     for name, words, suffix, chosen, left in DIMENSIONS:
-        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, f"{left}: not constrained")
+        row = Mistake(f"dimensions.{name}", words, "g", lambda a: a, not_constrained(left))
         yield _formula(objective, row, lambda q: target_of(kind, q), chosen, suffix)
     for name, words, symbols, f, effect, _ in SQUARES:
         row = Mistake(f"square.{name}", words, symbols, f, effect)
@@ -119,7 +121,8 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         def whole(q: Any, f: Callable[[Array], Array] = f) -> Array:
             r = output(q) - target_of(kind, q)
             return f(r) if r.ndim == 2 else total(q, np.array([f(r_l) for r_l in r]))
-        yield Formula((row,), (Term("whole", symbols, whole),))
+        name = f"{symbols}, r = {'f' if kind else 'psi'} - g"
+        yield Formula((row,), (Term("whole", name, whole),))
     if about.levels == "points":
         yield from _pairs(objective)
 
@@ -130,7 +133,7 @@ def _kinds(objective: str) -> Iterator[Formula]:
     kind = about.predicts
     if not kind:
         for name, words, f, effect in SCORES:
-            row = Mistake(f"target.{name}", f"target: {words}", words, f, effect)
+            row = Mistake(f"target.{name}", f"target: {words}", words.partition(", ")[0], f, effect)
             yield _formula(objective, row, lambda q, f=f: f(
                 q, level(q.case, "alpha"), level(q.case, "sigma")))
     others = [other for other in ("score", "noise", "clean", "velocity", "flow")
@@ -139,8 +142,8 @@ def _kinds(objective: str) -> Iterator[Formula]:
         for sign, minus in ((1, ""), (-1, "minus ")):
             row = Mistake(f"kind.{minus.strip()}{other}", f"compared with {minus}the target of a "
                           f"predicted {other}", f"{minus}g of {other}", lambda a: a,
-                          f"what is learned is {minus}the {other}, and it is read as the "
-                          f"{kind or 'score'}")
+                          f"what is learned is {minus}the {KINDS.get(other, other)}, and it is "
+                          f"read as the {KINDS.get(kind, kind) or 'score'}")
             yield _formula(objective, row,
                            lambda q, other=other, sign=sign: sign * target_of(other, q))
 
@@ -150,7 +153,7 @@ def _pairs(objective: str) -> Iterator[Formula]:
     reference, half = OBJECTIVES[objective], 1.0 if OBJECTIVES[objective].predicts else 0.5
     every = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
                     "output.mean target", target_of,
-                    "the target averages out over the points, and nothing is learned")
+                    "1 / n of the right output is learned; the rest is the mean of all targets")
     first, second = reference.terms
     yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
         output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
@@ -257,8 +260,9 @@ def _formula(objective: str, row: Mistake, target: Callable[[Any], Array],
              chosen: slice = slice(None), suffix: str = "") -> Formula:
     """half |output - target|^2 as its three terms."""
     roles = [term.role for term in OBJECTIVES[objective].terms]
-    half = 1.0 if OBJECTIVES[objective].predicts else 0.5
+    half, symbol = (1.0, "f") if OBJECTIVES[objective].predicts else (0.5, "psi")
     name = row.name
+    norm, cross, constant = names_of_square(half, symbol + suffix, name + suffix)
 
     def a(q: Any) -> Array:
         return output(q)[..., chosen]
@@ -267,7 +271,6 @@ def _formula(objective: str, row: Mistake, target: Callable[[Any], Array],
         return q.once(("target", name), lambda: target(q))[..., chosen]
 
     return Formula((row,), (
-        Term(roles[0], f"{half:g} |output{suffix}|^2", lambda q: total(q, half * dot(a(q), a(q)))),
-        Term(roles[1], f"{-2 * half:g} output.{name}",
-             lambda q: total(q, -2 * half * dot(a(q), b(q))))),
-        Term("constant", f"{half:g} |{name}|^2", lambda q: total(q, half * dot(b(q), b(q)))))
+        Term(roles[0], norm, lambda q: total(q, half * dot(a(q), a(q)))),
+        Term(roles[1], cross, lambda q: total(q, -2 * half * dot(a(q), b(q))))),
+        Term("constant", constant, lambda q: total(q, half * dot(b(q), b(q)))))

@@ -25,6 +25,7 @@ Sources
 """
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -33,12 +34,13 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "root"]
+__all__ = ["Formula", "Mistake", "absolute", "names_of_square", "not_constrained", "root"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
 LONG = "the score is 0 where the data's score is short, and grows without end where it is long"
-SYMMETRIC = "it is the mean, which is sought, where the law of the target is symmetric about it"
+SYMMETRIC = ("it is the mean, which is sought, where the distribution of the target is symmetric "
+             "about it")
 MEDIAN = f"the minimiser is a median of the target: {SYMMETRIC}"
 ANOTHER_MEAN = f"the minimiser is another average of the target: {SYMMETRIC}"
 LONG_IN_ALL = ("the score is 0 everywhere where the data's score is short in root mean square, and "
@@ -78,6 +80,22 @@ class Formula:
     mistakes: tuple[Mistake, ...]
     terms: tuple[Term, ...]
     constant: Term | None = None
+
+
+def names_of_square(half: float, out: str, to: str) -> tuple[str, str, str]:
+    """The three terms of half |out - to|^2 in symbols, as the descriptions of objectives have them.
+
+    >>> names_of_square(0.5, "psi", "x - y")
+    ('|psi|^2 / 2', '-psi.(x - y)', '|x - y|^2 / 2')
+    """
+    over, twice = (" / 2", "-") if half == 0.5 else ("", "-2 ")
+    a, b = (f"({s})" if set(" -") & set(re.sub(r"\(.*\)", "", s)) else s for s in (out, to))
+    return f"|{out}|^2{over}", f"{twice}{a}.{b}", f"|{to}|^2{over}"
+
+
+def not_constrained(left: str) -> str:
+    """The effect of dimensions that no term reads."""
+    return f"{left} {'are' if left.endswith('s') else 'is'} not constrained"
 
 
 def absolute(a: Array) -> Array:

@@ -35,7 +35,8 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.mistake import DIMENSIONS, SQUARES, Formula, Mistake
+from refsm.verify.mistakes.mistake import (DIMENSIONS, SQUARES, Formula, Mistake,
+                                           names_of_square, not_constrained)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot, target
 
@@ -57,7 +58,8 @@ def _read_at(objective: str, point: str) -> str:
     """What a score learns whose model is read at another point."""
     k, width, _ = SMOOTHED.get(point, ("", "", ""))
     if objective == "parzen_esm":
-        return "what is learned at a point is the mean of the targets of other points"
+        return ("what is learned at a point is the mean of the Parzen score over the noisy points "
+                "that belong to it")
     if point == "x":
         return "at the clean point the target averages to 0: nothing is learned from the data"
     if point == "noise":
@@ -100,7 +102,8 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
     for name, words, f in HIDDEN if model == "autoencoder" else ():
         yield Mistake(f"hidden.{name}", f"hidden units: {words} in place of sigmoid",
                       f"y, {words}", lambda q, f=f: _network(q, f),
-                      "another network is trained, which has no energy of this form")
+                      "another network is trained, of another energy: in the place of the softplus "
+                      "it has the integral of this activation")
     yield Mistake("output.sigmoid", "the output passes through a sigmoid", "sigmoid(y)",
                   lambda q: sigmoid(q.reconstruction()),
                   "the reconstruction is confined to (0, 1)")
@@ -129,9 +132,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
         wrong = tuple(row for row in (out, to) if row.id)
         yield _expanded(objective, wrong, out, to)
         for name, words, suffix, chosen, left in DIMENSIONS if len(wrong) < 2 else ():
-            row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a,
-                          f"{left} {'is' if 'first d' in left or 'last d' in left else 'are'} "
-                          "not constrained")
+            row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
             yield _expanded(objective, (*wrong, row), out, to, suffix, chosen)
         for row in _squares() if len(wrong) < 2 else ():
             yield _whole((*wrong, row), row, out, to)
@@ -155,16 +156,16 @@ def _expanded(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mist
               suffix: str = "", chosen: slice = slice(None)) -> Formula:
     """half |out - to|^2 as its three terms."""
     half, roles = _half(objective), [term.role for term in OBJECTIVES[objective].terms]
-    o, t = out.name + suffix, to.name + suffix
+    norm, product, constant = names_of_square(half, out.name + suffix, to.name + suffix)
 
     def of(row: Mistake) -> Vector:
         return lambda q: q.once(("vector", row.name), lambda: row.formula(q))[:, chosen]
 
     a, b = of(out), of(to)
     return Formula(wrong, (
-        Term(roles[0], f"{half:g} |{o}|^2", lambda q: half * dot(a(q), a(q))),
-        Term(roles[1], f"{-2 * half:g} {o}.({t})", lambda q: -2 * half * dot(a(q), b(q)))),
-        Term("constant", f"{half:g} |{t}|^2", lambda q: half * dot(b(q), b(q))))
+        Term(roles[0], norm, lambda q: half * dot(a(q), a(q))),
+        Term(roles[1], product, lambda q: -2 * half * dot(a(q), b(q)))),
+        Term("constant", constant, lambda q: half * dot(b(q), b(q))))
 
 
 def _whole(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistake,
@@ -175,7 +176,8 @@ def _whole(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistak
         return square.formula(out.formula(q) - t)
 
     scaled = "" if times is None else times.name
-    name = f"{square.name}, r = {out.name} - ({to.name}){scaled}"
+    own = f"({to.name})" if " " in to.name else to.name
+    name = f"{square.name}, r = {out.name} - {own}{scaled}"
     return Formula(wrong, (Term("whole", name, loss),))
 
 
@@ -189,9 +191,11 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
         return -2 * half * dot(out, to.mean(axis=0))
 
     pairs = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
-                    f"{-2 * half:g} mean output.mean target", every_pair,
-                    "the target averages out over the points, and nothing is learned from the data"
-                    if about.learned == "score" else MEAN_OF_DATA)
+                    f"{names_of_square(half, 'mean output', 'mean target')[1]}", every_pair,
+                    "1 / n of the right score is learned: the targets of other points average to 0"
+                    if about.learned == "score" else
+                    "1 / n of the right reconstruction is learned; the rest is the mean of the "
+                    "data")
     first, second = about.terms
     yield Formula((pairs,), (first, Term(second.role, pairs.name, every_pair)), about.constant)
     for point, (_, width, times) in SMOOTHED.items() if objective == "dsm" and model else ():
@@ -199,7 +203,7 @@ def _shared(objective: str, model: str | None) -> Iterator[Formula]:
                   else "harmless where the noise is symmetric: the same loss in expectation")
         row = Mistake(f"noisy.{point}", f"the noisy point is made as {point}", f"psi({point})",
                       lambda q, point=point: q.psi(point), effect, same=not times)
-        own = Mistake("", "", f"(x - {point}) / sigma^2",
+        own = Mistake("", "", f"(x - ({point})) / sigma^2",
                       lambda q, point=point: (q.case.x - q.point(point)) / q.case.sigma**2)
         yield _expanded(objective, (row,), row, own)
     for point in ("x_noisy", "x") if about.learned == "reconstruction" else ():

@@ -16,8 +16,8 @@ __all__ = ["MEAN_OF_DATA", "targets"]
 
 Vector = Callable[[Any], Array]
 
-AVERAGES_OUT = ("the target belongs to another point: it averages out, and nothing is learned from "
-                "the data")
+AVERAGES_OUT = ("the target belongs to another point: what is learned is the mean of all targets, "
+                "whatever the point")
 MEAN_OF_DATA = "the mean of the data is learned, whatever the noisy point"
 SAME = "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)"
 
@@ -49,25 +49,26 @@ def targets(objective: str) -> Iterator[Mistake]:
         yield Mistake("target.parzen", words, "parzen", lambda q: q.parzen(), SAME, same=True)
         return
     yield Mistake("target.corruption", "target: the score of the corruption, not of the Parzen "
-                  "density", "dsm", lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME,
-                  same=True)
+                  "density", "(x - x_noisy) / sigma^2",
+                  lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME, same=True)
     for name, words, symbols, f, effect in PARZEN_TARGETS:
         yield Mistake(f"target.{name}", f"target: {words}", symbols, f, effect)
-    for name, words, bandwidth in EXPONENTS:
+    for name, words, bandwidth, effect in EXPONENTS:
         def scaled(q: Any, bandwidth: Any = bandwidth) -> Array:
             b, sigma = bandwidth(q.case.sigma), q.case.sigma
             return q.parzen(bandwidth=b) * (b**2 / sigma**2)
         yield Mistake(f"target.exponent-{name}", f"target: the exponent alone {words}",
                       f"parzen, exponent {words}", scaled,
-                      "it is the score of a Parzen density of another bandwidth, times a factor")
+                      f"{effect} is learned")
 
 
 NOISY_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
-    ("without-clean", "the clean point is left out of it", "x_noisy", lambda q: -q.case.x_noisy,
-     "minus the point over sigma^2 is learned, whatever the data"),
-    ("without-noisy", "the noisy point is left out of it", "x", lambda q: q.case.x,
+    ("without-clean", "the clean point is left out of it", "-x_noisy / sigma^2",
+     lambda q: -q.case.x_noisy, "minus the point over sigma^2 is learned, whatever the data"),
+    ("without-noisy", "the noisy point is left out of it", "x / sigma^2", lambda q: q.case.x,
      "the denoised point over sigma^2 is learned, which is no score"),
-    ("sum", "the sum of the two points", "x + x_noisy", lambda q: q.case.x + q.case.x_noisy,
+    ("sum", "the sum of the two points", "(x + x_noisy) / sigma^2",
+     lambda q: q.case.x + q.case.x_noisy,
      "the denoised point plus the point, over sigma^2, is learned, which is no score"))
 OTHER_BANDWIDTH = "the score of the Parzen density of that bandwidth is learned"
 PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
@@ -91,12 +92,16 @@ PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
      "it is the score of no density: its shares depend on the other noisy points"),
     ("equal", "every point weighs the same", "parzen, equal", lambda q: q.parzen(shares="equal"),
      "the way to the mean of the data is learned"))
-EXPONENTS: tuple[tuple[str, str, Callable[[float], float]], ...] = (
-    ("no-half", "lacks its 1/2", lambda s: s / 2**0.5),
-    ("sigma", "has sigma for sigma^2", lambda s: s**0.5),
-    ("sigma-4", "has sigma^4 for sigma^2", lambda s: s**2),
-    ("one", "has 1 for sigma^2", lambda s: 1.0),
-    ("no-two", "has 4 sigma^2 for 2 sigma^2", lambda s: 2**0.5 * s))
+OF_BANDWIDTH = "the score of the Parzen density of bandwidth"
+EXPONENTS: tuple[tuple[str, str, Callable[[float], float], str], ...] = (
+    ("no-half", "lacks its 1/2", lambda s: s / 2**0.5, f"half {OF_BANDWIDTH} sigma / sqrt(2)"),
+    ("sigma", "has sigma for sigma^2", lambda s: s**0.5,
+     f"1 / sigma times {OF_BANDWIDTH} sqrt(sigma)"),
+    ("sigma-4", "has sigma^4 for sigma^2", lambda s: s**2,
+     f"sigma^2 times {OF_BANDWIDTH} sigma^2"),
+    ("one", "has 1 for sigma^2", lambda s: 1.0, f"1 / sigma^2 times {OF_BANDWIDTH} 1"),
+    ("no-two", "has 4 sigma^2 for 2 sigma^2", lambda s: 2**0.5 * s,
+     f"2 times {OF_BANDWIDTH} sqrt(2) sigma"))
 
 
 def _clean_points() -> Iterator[Mistake]:

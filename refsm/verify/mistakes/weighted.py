@@ -26,7 +26,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake
+from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, not_constrained
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["weighted"]
@@ -40,6 +40,7 @@ WEIGHTS: tuple[tuple[str, Callable[[Any], Array]], ...] = (
     ("sqrt(h)", lambda q: np.sqrt(q.case.h)), ("x", lambda q: q.case.x),
     ("h'^2", lambda q: q.case.h_slope**2), ("h h'", lambda q: q.case.h * q.case.h_slope))
 RIGHT = ("h", "h'", "h")
+MULTIPLES = {"h": {"h'^2"}, "h'": {"sqrt(h)", "x"}}     # with h = x^2 these are multiples of it
 OF_ROLE: tuple[tuple[str, Callable[[Any], Array]], ...] = (
     ("norm", lambda q: q.psi()**2 / 2), ("slope", lambda q: q.psi()),
     ("divergence", lambda q: q.diagonal()))
@@ -50,7 +51,8 @@ def weighted(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one or two wrong weights, and dimensions that are left out."""
     wrong: list[tuple[str, ...]] = []
     for k in range(3):
-        wrong += [(*RIGHT[:k], name, *RIGHT[k + 1:]) for name, _ in WEIGHTS if name != RIGHT[k]]
+        wrong += [(*RIGHT[:k], name, *RIGHT[k + 1:]) for name, _ in WEIGHTS
+                  if name not in {RIGHT[k], *MULTIPLES[RIGHT[k]]}]
     wrong += [("1", "h'", "1"), ("h^2", "h'", "h^2"), ("sqrt(h)", "h'", "sqrt(h)")]
     for names in wrong:
         rows = tuple(Mistake(f"{role}.{name}", f"{name} in place of {right} in the term of "
@@ -61,7 +63,7 @@ def weighted(objective: str, model: str | None) -> Iterator[Formula]:
     row = Mistake("weights.none", "no weights at all: h = 1", "h = 1", lambda a: a, UNWEIGHTED)
     yield Formula((row,), tuple(_term(role, f, "1") for role, f in OF_ROLE if role != "slope"))
     for name, words, suffix, chosen, left in DIMENSIONS:
-        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, f"{left}: not constrained")
+        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
         yield Formula((row,), tuple(_term(role, f, right, chosen, suffix)
                                     for (role, f), right in zip(OF_ROLE, RIGHT)))
 

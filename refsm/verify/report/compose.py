@@ -12,7 +12,7 @@ from refsm.verify.diagnosis.explanation import Explanation, multiplied
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.precision import COARSE, MIXED
 from refsm.verify.diagnosis.scaling import ONE
-from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.objectives import OBJECTIVES, Term
 from refsm.verify.report.effects import consequences
 from refsm.verify.report.known import scaling_in_words, seen
 from refsm.verify.report.name import explained, verdict_of
@@ -36,6 +36,8 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     """The report on one objective."""
     objective, e = cases[0].objective, found.explanation
     verdict, name, convention, factor = verdict_of(objective, found)
+    if verdict == "INCONCLUSIVE":                    # of a coarse value a gradient proves nothing
+        per_sample, findings = (), ()
     wrong = [*per_sample, *(finding.text for finding in findings)]
     meant = declared is not None and agree(declared, convention)
     if wrong:
@@ -112,7 +114,7 @@ def _runner_up(found: Diagnosis) -> str:
     if found.explanation is None or not found.nearest:
         return ""
     return ("of the known formulas that do not fit, the nearest misses the answers by "
-            f"{100 * found.nearest[0].distance:.1g} %")
+            f"{float(f'{100 * found.nearest[0].distance:.1g}'):g} %")
 
 
 def _precision(found: Diagnosis) -> str:
@@ -147,10 +149,11 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
         own = value(fit.formula.terms[k])
         assert own is not None
         c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
+        here = 0.0 if abs(c[row]) <= error[row] else float(c[row])
         if e is not None:
-            return float(c[row] * own), str(e.scalings[k])
+            return here * own + 0.0, scaling_in_words(e.scalings[k])
         right = bool((np.abs(c - 1) <= error).all())
-        return float(c[row] * own), "1" if right else f"{c[row]:.6g} in this case"
+        return here * own + 0.0, "1" if right else f"{here:.6g} in this case"
 
     rows, about = [], OBJECTIVES[case.objective]
     for term in about.terms:
@@ -160,7 +163,7 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
             continue
         number, factor = yours(k)
         own = fit.formula.terms[k].name
-        if own != term.name:
+        if own != term.name and factor != "0":
             factor = own if factor == "1" else f"{factor} times {own}"
         rows.append(Row(term.name, value(term), number, factor))
     for k in of_role.values():
@@ -181,19 +184,23 @@ def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Cas
     if not expanded and not (intercept and e is not None and e.constant in ("added", "other")):
         return []
     name = f"constant: {constant.name}" if constant is not None else "constant"
-    return [Row(name, reference, intercept, _constant_factor(e))]
+    return [Row(name, reference, intercept, _constant_factor(e, constant))]
 
 
-def _constant_factor(e: Explanation | None) -> str:
+def _constant_factor(e: Explanation | None, constant: Term | None) -> str:
     if e is None:
         return ""
     if e.constant == "kept":
+        own = e.fit.formula.constant
         factor = e.factor
         for change in e.changes:
             for _ in range({"target": 2, "constant": 1, "loss": 1}.get(change.what, 0)):
                 factor = factor * change.scaling
-        return str(factor)
-    words = {"dropped": "0", "added": f"+ {e.added}", "other": "another constant"}
+        if own is None or constant is None or own.name == constant.name:
+            return scaling_in_words(factor)
+        return own.name if factor.is_one else f"{scaling_in_words(factor)} times {own.name}"
+    words = {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
+             "other": "another constant"}
     return words.get(e.constant, "")
 
 
@@ -217,9 +224,9 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
     if right:
         out.append(f"{' and '.join(right)}: right in every case{but}")
     changed = {change.what for change in e.changes}
-    if e.constant == "kept" and own.constant == about.constant and not changed & {"target",
-                                                                                  "constant"}:
-        out.append("the constant")
+    if (e.constant == "kept" and own.constant == about.constant
+            and not changed & {"target", "constant", "loss"}):
+        out.append(f"the constant{but}")
     if e.mistakes or any(scaling.is_zero for scaling in e.scalings):
         return tuple(out)                            # of other functions the sums are not proved
     off = {name for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}

@@ -80,6 +80,8 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
         return ["the loss has other minimisers: what is learned is not the score"]
     square = next((name for name in ("norm", "output") if name in found), None)
     linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
+    if "penalty" in found and (square or linear) and not found["penalty"].is_zero:
+        del found["penalty"]                         # how strong it is depends on the others
     if square and linear and found[square].prefactor > 0 and not found[linear].is_zero:
         try:
             found[linear] = found[linear] * found[square].inverse()

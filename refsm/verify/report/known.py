@@ -109,9 +109,10 @@ def scaling_in_words(scaling: Scaling) -> str:
     if scaling.extra is None or scaling.extra[0] != "1 + sigma^2 / s^2":
         return str(scaling)
     front, (_, power, s) = Scaling(scaling.prefactor, scaling.powers), scaling.extra
-    variance_alone = scaling.powers == (("sigma", 2.0),)
-    if power == -1 and variance_alone and abs(scaling.prefactor * s**2 - 1) < 1e-6:
-        return f"sigma^2 / (sigma^2 + {s**2:.4g})"
+    saturates = power < 0 and scaling.powers == (("sigma", -2 * power),)
+    if saturates and abs(scaling.prefactor * s**(-2 * power) - 1) < 1e-6:
+        ratio = f"sigma^2 / (sigma^2 + {s**2:.4g})"
+        return ratio if power == -1 else f"({ratio})^{-power:g}"
     weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
     return f"{'' if front.is_one else f'{front} times '}{weight} with s = {s:.4g}"
 
@@ -184,5 +185,7 @@ def change_in_words(objective: str, change: Change) -> str:
     pieces = [_PIECES.get(piece) for piece in scaling.powers]
     if abs(scaling.prefactor) == 1 and scaling.powers and all(pieces) and not scaling.extra:
         sign = ", and the wrong sign" if scaling.prefactor < 0 else ""
-        return f"{name} alone has {' and '.join(p for p in pieces if p)}{sign}"
+        said = " and ".join(p for p in pieces if p)
+        verb = "is" if said.startswith(("multiplied", "divided")) else "has"
+        return f"{name} alone {verb} {said}{sign}"
     return f"{name} is multiplied by {words}"

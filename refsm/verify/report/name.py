@@ -74,9 +74,10 @@ def explained(objective: str, e: Explanation) -> str:
         plain = not extra.powers and extra.extra is None
         weight = f"{extra.prefactor:.6g} " if plain else f"({scaling_in_words(extra)}) "
     words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
-    minus = another_function(e.mistakes)
+    minus, replaced = another_function(e.mistakes), {mistake.role for mistake in e.mistakes}
     words += ["the sign of the whole" if minus and change.what == "loss"
-              else change_in_words(objective, change)
+              else f"this {change.what} is multiplied by {scaling_in_words(change.scaling)}"
+              if change.what in replaced else change_in_words(objective, change)
               for change in e.changes if change.what != "extra"]
     if not e.factor.is_one:
         words.append(f"{'a factor' if not words else 'and a common factor'} "
@@ -101,9 +102,7 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
         listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
         return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
                             f"is not positive in all: {listed}"), "", "none"
-    d_alone = w.plain.powers == (("d", -1.0),)
-    mean = ", mean over dimensions in place of their sum" if d_alone else (
-        "" if w.plain.is_one else f", times {w.plain}")
+    mean = "" if w.plain.is_one else f", {factor_in_words(groups[0].objective, w.plain)}"
     if w.words:
         return "CONVENTION", f"weighted by {w.words}{mean}", w.line, "w(sigma)"
     listed = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
@@ -166,8 +165,8 @@ def _unexplained(found: Diagnosis) -> str:
         return "every answer is a whole number: it is rounded, or its fraction is cut off"
     off = _off(found)
     if off < CLOSE and not right.mean() >= 1 - FEW:
-        return (f"the answers are off by up to {off:.1g} of their terms: a numerical derivative, "
-                "or a small number under a root or a logarithm?")
+        return (f"the answers are off by up to {off:.1g} of their terms: a numerical "
+                "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     wrong = np.argwhere(~right)
     if len(wrong) <= FEW * right.size:
         return _but_few(found, wrong)
@@ -183,8 +182,9 @@ def _unexplained(found: Diagnosis) -> str:
                         f"it is {_either(bad)}")
     if right.any():
         text += f"; {int(right.sum())} of {right.size} are right"
-    if found.nearest and found.nearest[0].distance < CLOSE:
-        near = found.nearest[0]
+    near = next((fit for fit in found.nearest if fit.distance < CLOSE and not any(
+        mistake.role == "extra" for mistake in fit.formula.mistakes)), None)
+    if near is not None:
         which = "; ".join(mistake.words for mistake in near.formula.mistakes)
         text += (f"; the nearest formula ({which or 'the reference with other coefficients'}) "
                  f"misses by {near.distance:.1g} of the answers")

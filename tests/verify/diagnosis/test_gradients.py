@@ -252,7 +252,7 @@ def test_cases_that_alone_are_wrong_are_told():
         "ism", lambda c: {b: g * (1 + c.id.endswith("c3/t2"))
                           for b, g in gradient(c).items()})
     assert finding.text == (
-        "the gradient for W, b, c is wrong in 1 of 30 cases alone (prime/ism/c3/t2), by no "
+        "the gradient for W, b, c is wrong in 1 of 30 cases (prime/ism/c3/t2), by no "
         "mistake that is known")
     (finding,) = found(
         "ism", lambda c: {b: g
@@ -265,3 +265,13 @@ def test_coefficients_without_a_law_are_listed():
     listed = found("ism", lambda c: of_terms(1, np.sin(9 * c.sigma * c.n))(c))
     assert [f.kind for f in listed] == ["coefficients", "coefficients"]
     assert all("no product of powers of the sizes (|psi|^2 / 2" in f.text for f in listed)
+
+
+def test_weight_decay_in_the_gradient_alone_is_named():
+    some = cases("ism", "prime")
+    found = diagnose(some, [value(case) for case in some])
+    answered = [{name: a + 0.01 * case.theta[name] for name, a in gradient(case).items()}
+                for case in some]
+    finding, = diagnose_gradients(found.table, some, answered, found.explanation, found.tolerance)
+    assert finding.text == ("the gradient for W, b, c has 0.01 times the parameter too much: a "
+                            "weight decay that the value does not have")

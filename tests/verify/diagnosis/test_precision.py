@@ -75,3 +75,11 @@ def test_what_is_finer_or_coarser_or_no_multiple_is_not_taken_for_rounding():
     one_off = R.copy()
     one_off[1, 2] *= 1.003                          # one answer alone is no rounding
     assert half_inside(one_off, R, R, SIZES, True) is None
+
+
+def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed():
+    values = np.random.default_rng(7).uniform(1, 90, 31)
+    digits = tolerances(np.array([float(f"{v:.10g}") for v in values]))[0]
+    assert digits.name == "10 printed digits"
+    decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
+    assert decimals.name == "8 printed decimals"

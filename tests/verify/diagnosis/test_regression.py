@@ -69,3 +69,13 @@ def test_parts_that_depend_on_each_other_are_not_fitted():
 def test_too_few_thetas_fit_nothing():
     table = Table([SOME[i] for i in (0, 1, 2)])
     assert fit(table, REFERENCE, np.ones((1, 3)), FLOAT64) == []
+
+
+def test_terms_that_nearly_depend_on_each_other_are_met_as_well_as_others():
+    """The residual is a projection: it does not grow with the condition of the terms."""
+    table = Table(cases("multi_level", "prime"))
+    formula = next(f for f in formulas("multi_level", "gaussian")
+                   if [m.id for m in f.mistakes] == ["weight.variance"])
+    values = [table.term(term)[0] for term in (*formula.terms, formula.constant)]
+    found, = fit(table, [formula], sum(values), FLOAT64)
+    assert found.misfit < 0.1

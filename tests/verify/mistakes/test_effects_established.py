@@ -172,6 +172,18 @@ def test_directions_have_the_minimiser_that_is_said(objective, identity, times):
         assert "same" in said
 
 
+def test_directions_that_are_averaged_first_have_the_same_minimiser():
+    """The mean over all pairs of sign vectors is 1 / M of the loss, with M = 2."""
+    pairs = np.array([[v, w] for v in SIGNS3 for w in SIGNS3])
+    x = np.broadcast_to(MEAN + np.array([0.7, -1.1, 0.4]), (64, 3))
+    given = Case("own/0", "own", "ssm", "gaussian", {}, {"x": x, "directions": pairs}, {})
+    q, A = Affine(given, ONES - 3 * S, MEAN), ONES - 3 * S
+    psi = A @ x[0] + MEAN
+    value = sum(np.mean(term.per_sample(q)) for term in alone("ssm", "directions.mean").terms)
+    assert np.isclose(value, (psi @ psi / 2 + np.trace(A)) / 2, rtol=1e-13)
+    assert "1 / M of the loss" in effect("ssm", "directions.mean")
+
+
 @pytest.mark.parametrize("identity", ["divergence.sum-of-Jv", "divergence.sum-of-vJ",
                                       "divergence.score-along"])
 def test_what_averages_out_over_directions_learns_nothing(identity):
@@ -233,7 +245,9 @@ def test_targets_have_the_conditional_mean_that_is_said():
 @pytest.mark.parametrize("objective, identity", [
     *(("dsm", f"dimensions.{name}") for name in ("first", "first-two", "not-last", "last",
                                                  "not-first")),
-    ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("esm", "dimensions.first")])
+    ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("esm", "dimensions.first"),
+    ("ism", "dimensions.first"), ("ism", "dimensions.not-last"),
+    ("regularized", "dimensions.first-two")])
 def test_what_is_said_to_be_not_constrained_is_free(objective, identity):
     formula = alone(objective, identity)
     assert minimiser(formula, case(objective)) == "free"

@@ -1,0 +1,297 @@
+"""The first line of a report, its factors and its effects, for losses written by hand."""
+import numpy as np
+import pytest
+
+from refsm.verify import verify
+from refsm.verify.cases import value
+from refsm.verify.report import name
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+def column(a):
+    return a[:, None]
+
+
+def psi(c):
+    return c.score(c.x_noisy)
+
+
+def target(c):
+    return (c.x - c.x_noisy) / c.sigma**2
+
+
+def noisy(c, k):
+    return c.x + k * c.noise
+
+
+def implicit(c, norm=1.0, trace=1.0, penalty=0.0):
+    diagonal = c.score_jacobian_diagonal(c.x)
+    return (norm * sq(c.score(c.x)) / 2 + trace * diagonal.sum(axis=1)
+            + penalty * sq(diagonal)).mean()
+
+
+def sliced(c, v):
+    along = np.einsum("nri,ni->nr", v, c.score(c.x))
+    curvature = np.einsum("nri,nik,nrk->nr", v, c.score_jacobian(c.x), v)
+    return (along**2 / 2 + curvature).mean()
+
+
+def edm(c, weight):
+    s, t = c.sigma, c.data_sd
+    variance = s**2 + t**2
+    D = column(t**2 / variance) * c.x_noisy + column(s * t / np.sqrt(variance)) * c.prediction(
+        c.x_noisy)
+    return (weight * variance / (s * t)**2 * sq(D - c.x)).mean()
+
+
+def residual(c):
+    """psi minus its target, a level for each point."""
+    return psi(c) - (column(c.alpha) * c.x - c.x_noisy) / column(c.sigma)**2
+
+
+NAMES = {
+    # what the loss does: (objective, loss, verdict, name, convention)
+    "the last dimension is lost in both terms": (
+        "ism", lambda c: (sq(c.score(c.x)[:, :-1]) / 2
+                          + c.score_jacobian_diagonal(c.x)[:, :-1].sum(axis=1)).mean(),
+        "MISMATCH", "the last dimension left out", "dimensions.not-last"),
+    "directions are averaged first": (
+        "ssm", lambda c: sliced(c, c.directions.mean(axis=1, keepdims=True)),
+        "MISMATCH", "the directions are averaged first", "directions.mean"),
+    "half the length of the score": (
+        "ism", lambda c: (np.sqrt(sq(c.score(c.x))) / 2 + c.score_divergence(c.x)).mean(),
+        "MISMATCH", "norm: the norm is not squared; this norm is multiplied by 1 / 2",
+        "norm.norm; norm x 1 / 2"),
+    "two of three terms share a factor": (
+        "regularized", lambda c: implicit(c, 2, 2, c.strength), "MISMATCH",
+        "the penalty is multiplied by 1 / 2; and a common factor 2 (without the 1/2)",
+        "2; penalty x 1 / 2"),
+    "a mean for each dimension, twice": (
+        "ssm_vr", lambda c: (c.d * sq(c.score(c.x)) / 2
+                             + c.score_curvature(c.x, c.directions).mean(axis=1)).mean(),
+        "MISMATCH", "half the squared norm of the score alone is multiplied by the number of "
+        "dimensions", "norm x d"),
+    "half of the slope's term": (
+        "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x) / 2
+                                  + c.h * c.score_jacobian_diagonal(c.x)).sum(axis=1).mean(),
+        "MISMATCH", "the term of the slope h' is multiplied by 1 / 2", "slope x 1 / 2"),
+    "four times the norm": (
+        "generalized", lambda c: (2 * c.h * c.score(c.x)**2 + c.h_slope * c.score(c.x)
+                                  + c.h * c.score_jacobian_diagonal(c.x)).sum(axis=1).mean(),
+        "MISMATCH", "half the squared norm of the score is multiplied by 4", "norm x 4"),
+    "an autoencoder that sees the clean point": (
+        "dsm", lambda c: sq(c.reconstruct(c.x) - c.x).mean(),
+        "MISMATCH", "the score is read at x; the target is missing; and a common factor 2 sigma^4 "
+        "(without the 1/2, weighted by sigma^4)", "2 sigma^4; point.x; target x 0"),
+    "weights that sum to 1 in a batch": (
+        "dsm_levels", lambda c: (c.sigma**2 / (c.sigma**2).sum() * sq(residual(c)) / 2).sum(),
+        "CONVENTION", "each level is weighted by sigma^2; weight w(c0) = 1.2077, w(c1) = 1.2077, "
+        "w(c2) = 1.57912, w(c3) = 1.57912, w(c4) = 1.2077, w(c5) = 1.57912",
+        "weight.variance; weight w(c0) = 1.2077, w(c1) = 1.2077, w(c2) = 1.57912, "
+        "w(c3) = 1.57912, w(c4) = 1.2077, w(c5) = 1.57912"),
+    "a root in EDM's weight": (
+        "edm_prediction", lambda c: edm(c, c.sigma * c.data_sd), "CONVENTION",
+        "each level is weighted by sigma; weight w(c0) = 0.5, w(c1) = 0.5, w(c2) = 0.75, "
+        "w(c3) = 0.5, w(c4) = 0.75, w(c5) = 0.75",
+        "weight.sigma; weight w(c0) = 0.5, w(c1) = 0.5, w(c2) = 0.75, w(c3) = 0.5, w(c4) = 0.75, "
+        "w(c5) = 0.75"),
+    "a target of the wrong sign, without the small levels": (
+        "dsm_levels", lambda c: ((c.sigma > 0.3) * sq(
+            psi(c) + (column(c.alpha) * c.x - c.x_noisy) / column(c.sigma)**2) / 2).mean(),
+        "MISMATCH", "the points at alpha = 0.9844, sigma = 0.0625 are left out; the sign of the "
+        "target", ""),
+    "a denoiser without its skip": (
+        "dsm", lambda c: (sq(psi(c) + c.x_noisy / c.sigma**2 - target(c)) / 2).mean(),
+        "MISMATCH", "compared with another combination of clean point and noise: -7.305 x - 5.405 "
+        "noise at sigma = 0.37, -2.687 x - 3.279 noise at sigma = 0.61, -0.5917 x - 1.538 noise at "
+        "sigma = 1.3", "")}
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_the_difference_has_its_name(what):
+    objective, loss, verdict, words, convention = NAMES[what]
+    report = verify(loss, objective)
+    assert report.verdict == verdict
+    assert report.name == words
+    assert report.convention == convention
+    if verdict == "CONVENTION":
+        assert verify(loss, objective, convention=convention).exit_status == 0
+
+
+def test_a_small_number_under_a_logarithm_is_no_convention():
+    def loss(c):
+        return -np.log(1 / (1 + np.exp(-c.energy_gap(c.x))) + 1e-6).sum(axis=1).mean()
+
+    report = verify(loss, "pseudo")
+    assert report.verdict == "UNEXPLAINED"
+    assert report.name.startswith("the answers are off by up to 1e-05 of their terms")
+    assert report.convention == ""
+
+
+def test_a_term_that_is_free_is_no_nearest_formula():
+    def loss(c):
+        v = c.directions
+        moved = np.stack([((c.score(c.x + 0.1 * u) - c.score(c.x)) / 0.1 * u).sum(axis=1)
+                          for u in v.transpose(1, 0, 2)], axis=1)
+        return (np.einsum("nri,ni->nr", v, c.score(c.x))**2 / 2 + moved).mean()
+
+    report = verify(loss, "ssm")
+    assert report.verdict == "UNEXPLAINED"
+    assert "a term too many" not in report.name
+
+
+def rows(report):
+    return {row.term: (row.yours, row.factor) for row in report.rows}
+
+
+CONSTANT = "constant: |g|^2 / 2"
+
+
+def test_the_constant_of_another_target_is_not_the_reference_s_times_a_factor():
+    report = verify(lambda c: (sq(psi(c) - c.x_noisy) / 2).mean(), "dsm")
+    assert rows(report)[CONSTANT][1] == "sigma^4 times |-x_noisy / sigma^2|^2 / 2"
+    assert rows(report)["-psi.g"][1] == "-sigma^2 times -psi.(-x_noisy / sigma^2)"
+    assert rows(report)["|psi|^2 / 2"][1] == "1"
+    assert "|psi|^2 / 2: right in every case" in report.not_the_problem
+    assert "the constant" not in report.not_the_problem
+
+
+def test_a_point_that_is_made_wrong_stands_in_parentheses_in_the_formula():
+    def loss(c):
+        y = noisy(c, c.sigma**2)
+        return (sq(c.score(y) - (c.x - y) / c.sigma**2) / 2).mean()
+
+    own = "(x - (x + sigma^2 noise)) / sigma^2"
+    assert rows(verify(loss, "dsm"))[CONSTANT][1] == f"|{own}|^2 / 2"
+
+
+def test_a_constant_that_changes_its_sign_with_the_loss_is_not_called_right():
+    report = verify(lambda c: -(sq(psi(c) - target(c)) / 2).mean(), "dsm")
+    assert not any("constant" in text for text in report.not_the_problem)
+    beside = verify(lambda c: (sq(c.sigma**2 * psi(c) + c.noise) / 2).mean(), "dsm")
+    assert "the constant, but for the common factor" in beside.not_the_problem
+
+
+def test_a_term_that_is_missing_is_shown_as_0():
+    report = verify(lambda c: (sq(psi(c) - (target(c) if c.sigma < 1 else 0)) / 2).mean(), "dsm")
+    assert rows(report)["-psi.g"] == (0.0, "0 in this case")
+    dropped = verify(lambda c: (sq(c.score(c.x)) / 2).mean(), "ism")
+    assert rows(dropped)["tr J"] == (0.0, "0")
+    clean = rows(verify(lambda c: sq(c.reconstruct(c.x) - c.x).mean(), "dsm"))["-psi.g"]
+    assert f"{clean[0]:g} {clean[1]}" == "0 0"                    # and not -0
+
+
+def test_a_constant_that_is_taken_off_has_one_sign():
+    report = verify(lambda c: (np.exp(-c.energy_gap(c.x) / 2) - 1).sum(axis=1).mean(), "mpf")
+    constant, factor = rows(report)["constant"]
+    assert np.isclose(constant, -3.0, rtol=1e-13)                # rounding of the regression
+    assert factor == "- d"
+
+
+def test_a_small_number_in_the_target_is_shown_as_one_would_write_it():
+    report = verify(lambda c: (sq(psi(c) - (c.x - c.x_noisy) / (c.sigma**2 + 1e-3)) / 2).mean(),
+                    "dsm")
+    assert rows(report)["-psi.g"][1] == "sigma^2 / (sigma^2 + 0.001)"
+    assert rows(report)[CONSTANT][1] == "(sigma^2 / (sigma^2 + 0.001))^2"
+
+
+def test_the_distance_of_the_next_formula_is_a_plain_number():
+    report = verify(lambda c: -(psi(c) * target(c)).mean(), "dsm")
+    assert report.runner_up.endswith("misses the answers by 10 %")
+
+
+EFFECTS = {
+    "compared with every target": (
+        "dsm", lambda c: (sq(psi(c)[:, None] - target(c)[None]) / 2).mean(),
+        ("1 / n of the right score is learned: the targets of other points average to 0",)),
+    "a target of another point": (
+        "clean_prediction", lambda c: sq(c.prediction(c.x_noisy) - np.roll(c.x, 1, axis=0)).mean(),
+        ("the target belongs to another point: what is learned is the mean of all targets, "
+         "whatever the point",)),
+    "the strength on the wrong terms": (
+        "regularized", lambda c: implicit(c, c.strength, c.strength, 1.0),
+        ("the penalty acts with 1 / strength^2 times the strength that was asked for",
+         "apart from that, a common factor strength: a learning rate means something else")),
+    "three factors": (
+        "regularized", lambda c: implicit(c, 2, 3, 5 * c.strength),
+        ("what is learned is 3 / 2 times the right score, but for the penalty",)),
+    "levels that are not read": (
+        "dsm_levels", lambda c: ((c.sigma > 0.3) * sq(residual(c)) / 2).mean(),
+        ("nothing is trained at the levels that are left out",)),
+    "the score in the place of a clean point": (
+        "clean_prediction", lambda c: sq(
+            c.prediction(c.x_noisy) - (column(c.alpha) * c.x - c.x_noisy)
+            / column(c.sigma)**2).mean(),
+        ("what is learned is the score, and it is read as the clean point",)),
+    "linear hidden units": (
+        "dae", lambda c: sq((c.x_noisy @ c.params["W"].T + c.params["b"]) @ c.params["W"]
+                            + c.params["c"] - c.x).mean(),
+        ("another network is trained, of another energy: in the place of the softplus it has the "
+         "integral of this activation",)),
+    "one dimension of a weighted loss": (
+        "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x) + c.h
+                                  * c.score_jacobian_diagonal(c.x))[:, :-1].sum(axis=1).mean(),
+        ("the last dimension is not constrained",))}
+
+
+@pytest.mark.parametrize("what", EFFECTS)
+def test_the_effect_is_that_of_the_whole_difference(what):
+    objective, loss, said = EFFECTS[what]
+    assert verify(loss, objective).consequences == said
+
+
+def bfloat16(a):
+    """Rounded to the eight bits of bfloat16, in float32."""
+    bits = np.atleast_1d(np.asarray(a, dtype=np.float32)).view(np.uint32)
+    return ((bits + 0x8000) & np.uint32(0xFFFF0000)).view(np.float32).reshape(np.shape(a))
+
+
+def test_no_gradient_is_judged_beside_a_value_that_decides_nothing():
+    def loss(c):
+        value = float(bfloat16((sq(psi(c) - target(c)) / 2).mean()))
+        return {"value": value, "gradient": {name: 0 * a for name, a in c.params.items()}}
+
+    report = verify(loss, "dsm", gradient=True)
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.gradient == ()
+
+
+def off(*identifiers):
+    """The reference's value, and something else for a few cases."""
+    return lambda c: value(c) * (1.01 if c.id in identifiers else 1.0)
+
+
+def test_a_single_wrong_answer_is_named_with_its_case_and_two_are_counted():
+    one = verify(off("prime/ism/c2/t3"), "ism")
+    assert one.name == "only prime/ism/c2/t3 differs: 1.01 times the reference"
+    two = verify(off("prime/ism/c2/t3", "prime/ism/c4/t0"), "ism")
+    assert two.name == ("only 2 of 30 answers differ: prime/ism/c2/t3: 1.01 times the reference, "
+                        "prime/ism/c4/t0: 1.01 times the reference")
+
+
+@pytest.mark.parametrize("number, text", [
+    (1.0, "1"), (0.5476, "0.5476"), (1.00005, "1.00005"), (0.99999994, "0.99999994"),
+    (-1.0000002, "-1.0000002"), (1.00009, "1.00009"), (2 / 3, "0.666667"),
+    (1 + 2.3e-16, "1")])
+def test_a_coefficient_near_1_has_the_digits_that_say_so(number, text):
+    assert name._coefficient(number) == text
+
+
+SIZES = [{"d": d, "n": n} for d in (3.0, 5.0) for n in (7.0, 13.0)]
+
+
+def by_group(*values, error=1e-9):
+    return name._by_group(np.array(values), np.full(4, error), SIZES)
+
+
+def test_one_number_for_each_group_is_said_by_the_size_that_decides_it():
+    assert by_group(1, 1, 0.25, 0.25) == "1 where d = 3, 0.25 where d = 5"
+    assert by_group(1, 0.25, 1, 0.25) == "1 where n = 7, 0.25 where n = 13"
+    assert by_group(1, 0.25, 1, 0.75) == "1, 0.25, 1, 0.75"
+    assert by_group(0.25, 0.25, 0.25, 0.25) == "0.25 where d = 3 or 5"
+    assert by_group(1 + 1e-10, 1, 2 + 1e-10, 2 - 1e-10) == "1 where d = 3, 2 where d = 5"
+    assert by_group(-1e-10, 1e-10, 2, 2) == "0 where d = 3, 2 where d = 5"
+    assert by_group(1.3, 1.3, 2.3, 2.3, error=0.4) == "1 where d = 3, 2.3 where d = 5"

@@ -1,0 +1,68 @@
+"""Positive weights for every sigma or group: their names, their lines, and when two agree."""
+import numpy as np
+import pytest
+
+from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.report.weights import Weights, agree, is_weight, weights_of
+
+SIGMAS = (0.37, 0.61, 1.3)
+SIZES = [{"d": d, "n": n, "sigma": s} for d, n in ((3.0, 7.0), (5.0, 13.0)) for s in SIGMAS]
+GROUPS = [f"c{k}" for k in range(6)]
+SIGMA = np.array([group["sigma"] for group in SIZES])
+D, N = (np.array([group[name] for group in SIZES]) for name in "dn")
+
+
+def found(w, objective="dsm"):
+    return weights_of(objective, w, SIZES, GROUPS)
+
+
+@pytest.mark.parametrize("w, words", [
+    (np.minimum(1, 5 * SIGMA**2), "min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (SIGMA**2 * np.minimum(1, 5 * SIGMA**2),
+     "sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5"),
+    (3 * SIGMA**2 * np.maximum(1, SIGMA**2),
+     "3 sigma^2 max(1, sigma^2), which is the truncated SNR"),
+    (SIGMA**2 * np.maximum(1, 2 * SIGMA**2), "sigma^2 max(1, 2 sigma^2)"),
+    (np.maximum(1, SIGMA**2), "max(1, sigma^2)"),
+    (1 / 3 * np.minimum(1, 5 * SIGMA**2),
+     "0.333333 min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (np.log(1 + SIGMA**-2), ""),
+    (SIGMA**2 * np.minimum(1, 5.12 * SIGMA**2), "")])
+def test_a_clipped_power_of_sigma_has_its_name(w, words):
+    assert found(w).words == words
+    assert found(w, "ism").words == ""                 # no noise, and no SNR
+
+
+def test_a_weight_of_sigma_is_listed_by_sigma_and_what_is_plain_is_taken_out():
+    weights = found(2 * np.log(1 + SIGMA**-2) * N / D)
+    assert weights.plain == Scaling(1.0, (("d", -1.0), ("n", 1.0)))
+    assert list(weights.by) == ["0.37", "0.61", "1.3"]
+    assert np.allclose(list(weights.by.values()), 2 * np.log(1 + np.array(SIGMAS)**-2), rtol=1e-12)
+    assert weights.line == ("n / d; weight w(0.37) = 4.23362, w(0.61) = 2.60987, "
+                            "w(1.3) = 0.929625")
+
+
+def test_what_is_no_function_of_sigma_is_listed_by_group_and_must_be_positive():
+    w = np.array([1.1, 0.3, 2.9, 0.8, 1.9, 0.7])
+    assert found(w) == Weights(Scaling(1.0), dict(zip(GROUPS, w)), "")
+    assert found(w).line.startswith("weight w(c0) = 1.1, w(c1) = 0.3, ")
+    assert found(np.array([1.1, 0.3, -2.9, 0.8, 1.9, 0.7])) is None
+    assert found(np.array([1.1, 0.3, 0.0, 0.8, 1.9, 0.7])) is None
+
+
+@pytest.mark.parametrize("piece, holds", [
+    ("weight w(c0) = 1.1, w(c1) = 0.3", True), ("weight w(0.37) = 1e-05", True),
+    ("weight w(c0) = 0", False), ("weight w(c0) = -1", False), ("weight", False),
+    ("w(c0) = 1.1", False), ("weight w(c0) = 1.1 w(c1) = 2", False),
+    ("weight w(c0) = 1e999", False), ("weight w(x) = 3", False)])
+def test_a_weight_is_a_positive_number_for_every_key(piece, holds):
+    assert is_weight(piece) == holds
+
+
+def test_conventions_agree_in_any_order_and_weights_to_five_digits():
+    declared = "2; weight w(c0) = 1.23456, w(c1) = 0.3"
+    assert agree(declared, "weight w(c0) = 1.234561, w(c1) = 0.3; 2")
+    assert not agree(declared, "weight w(c0) = 1.2346, w(c1) = 0.3; 2")
+    assert not agree(declared, "weight w(c0) = 1.23456; 2")
+    assert not agree(declared, "2")
+    assert not agree("target x -1", "target x 1")
