@@ -1,0 +1,416 @@
+"""Every mistake has an example by hand: the whole loss, written from its words and not its row."""
+import numpy as np
+import pytest
+
+from refsm.verify import cases
+from refsm.verify.cases.quantities import Quantities
+from refsm.verify.mistakes import formulas
+
+
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def value(objective, *identities):
+    """A case, and the value of the formula with these mistakes and every coefficient 1."""
+    case = cases(objective, "prime")[6]                          # d = 5, n = 7, sigma = 0.61
+    formula = next(f for f in formulas(objective, case.model)
+                   if sorted(m.id for m in f.mistakes) == sorted(identities))
+    terms = (*formula.terms, *([formula.constant] if formula.constant else []))
+    q = Quantities(case)
+    return case, float(sum(np.mean(term.per_sample(q)) for term in terms))
+
+
+DIMENSIONS = {"first": [0], "first-two": [0, 1], "not-last": [0, 1, 2, 3], "last": [4],
+              "not-first": [1, 2, 3, 4]}
+
+
+def psi(c):
+    return c.score(c.x)
+
+
+def J(c):
+    return c.score_jacobian(c.x)
+
+
+def diagonal(c):
+    return np.stack([J(c)[:, i, i] for i in range(c.d)], axis=1)
+
+
+def huber(r):
+    return np.where(np.abs(r) < 1, r**2 / 2, np.abs(r) - 0.5).sum(axis=1)
+
+
+SQUARES = {
+    "norm": lambda r: np.sqrt(sq(r)).mean(), "root-mean": lambda r: np.sqrt(sq(r).mean()),
+    "absolute": lambda r: np.abs(r).sum() / len(r), "of-sum": lambda r: (r.sum(axis=1)**2).mean(),
+    "of-mean": lambda r: sq(r.mean(axis=0)), "largest": lambda r: (r**2).max(axis=1).mean(),
+    "linear": lambda r: r.sum() / len(r), "fourth": lambda r: (sq(r)**2).mean(),
+    "fourth-powers": lambda r: (r**4).sum() / len(r), "log": lambda r: np.log(sq(r)).mean(),
+    "log-mean": lambda r: np.log(sq(r).mean()), "huber": lambda r: huber(r).mean()}
+
+NORMS = {
+    **{name: lambda c, k=k: (psi(c)[:, k]**2).sum() / (2 * c.n) for name, k in DIMENSIONS.items()},
+    **{name: lambda c, f=f: f(psi(c)) for name, f in SQUARES.items()},
+    "product": lambda c: (psi(c) * c.x).sum() / c.n}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_norm(name):
+    case, found = value("ism", f"norm.{name}")
+    assert np.isclose(found, NORMS[name](case) + diagonal(case).sum() / case.n, rtol=1e-12)
+
+
+DIVERGENCES = {
+    **{name: lambda c, k=k: diagonal(c)[:, k].sum() for name, k in DIMENSIONS.items()},
+    "whole": lambda c: J(c).sum(), "first-row": lambda c: J(c)[:, 0, :].sum(),
+    "first-column": lambda c: J(c)[:, :, 0].sum(), "last-row": lambda c: J(c)[:, 4, :].sum(),
+    "last-column": lambda c: J(c)[:, :, 4].sum(),
+    "off-diagonal": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(5) if i != k),
+    "beside": lambda c: sum(J(c)[:, i, (i + 1) % 5].sum() for i in range(5)),
+    "other-diagonal": lambda c: sum(J(c)[:, i, 4 - i].sum() for i in range(5)),
+    "absolute": lambda c: np.abs(diagonal(c).sum(axis=1)).sum(),
+    "absolutes": lambda c: np.abs(diagonal(c)).sum(), "squares": lambda c: (diagonal(c)**2).sum(),
+    "square": lambda c: (diagonal(c).sum(axis=1)**2).sum(),
+    "frobenius-squared": lambda c: (J(c)**2).sum(),
+    "frobenius": lambda c: np.sqrt((J(c)**2).sum(axis=(1, 2))).sum(),
+    "of-square": lambda c: sum(np.trace(A @ A) for A in J(c)),
+    "score": lambda c: psi(c).sum(), "product": lambda c: (psi(c) * c.x).sum()}
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_a_divergence(name):
+    case, found = value("ism", f"divergence.{name}")
+    expected = sq(psi(case)).mean() / 2 + DIVERGENCES[name](case) / case.n
+    assert np.isclose(found, expected, rtol=1e-12)
+    case, found = value("ssm_vr", f"divergence.{name}-exact")
+    expected = sq(psi(case)).mean() / 2 + DIVERGENCES[name](case) / case.n
+    assert np.isclose(found, expected, rtol=1e-12)
+
+
+PENALTIES = {
+    **{name: lambda c, k=k: (diagonal(c)[:, k]**2).sum() for name, k in DIMENSIONS.items()},
+    "frobenius-squared": DIVERGENCES["frobenius-squared"], "of-square": DIVERGENCES["of-square"],
+    "off-diagonal": lambda c: (J(c)**2).sum() - (diagonal(c)**2).sum(),
+    "square": DIVERGENCES["square"], "absolutes": DIVERGENCES["absolutes"],
+    "frobenius": DIVERGENCES["frobenius"],
+    "length": lambda c: np.sqrt(sq(diagonal(c))).sum(),
+    "square-of-mean": lambda c: c.n * diagonal(c).sum(axis=1).mean()**2}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty(name):
+    case, found = value("regularized", f"penalty.{name}")
+    expected = sq(psi(case)).mean() / 2 + (
+        diagonal(case).sum() + case.strength * PENALTIES[name](case)) / case.n
+    assert np.isclose(found, expected, rtol=1e-12)
+
+
+def lengths(c):
+    return np.sqrt(sq(c.directions))[..., None]
+
+
+DIRECTIONS = {
+    "unit": lambda c: c.directions / lengths(c),
+    "sphere": lambda c: np.sqrt(5) * c.directions / lengths(c),
+    "first-point": lambda c: np.array([c.directions[0]] * c.n),
+    "first": lambda c: c.directions[:, :1], "last": lambda c: c.directions[:, -1:],
+    "sign": lambda c: np.sign(c.directions),
+    "next-point": lambda c: c.directions[[1, 2, 3, 4, 5, 6, 0]],
+    "one": lambda c: np.array([c.directions[0, :1]] * c.n)}
+
+
+def along(c, v):
+    return np.array([[v[k, r] @ psi(c)[k] for r in range(v.shape[1])] for k in range(c.n)])
+
+
+def curved(c, v):
+    return np.array([[v[k, r] @ J(c)[k] @ v[k, r] for r in range(v.shape[1])]
+                     for k in range(c.n)])
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_directions(name):
+    case, both = value("ssm", f"directions.{name}")
+    v, own = DIRECTIONS[name](case), case.directions
+    norm, divergence = (along(case, v)**2).mean() / 2, curved(case, v).mean()
+    assert np.isclose(both, norm + divergence, rtol=1e-12)
+    assert np.isclose(value("ssm", f"norm.directions-{name}")[1], norm + curved(case, own).mean(),
+                      rtol=1e-12)
+    case, alone = value("ssm_vr", f"divergence.directions-{name}")
+    v = DIRECTIONS[name](case)
+    assert np.isclose(alone, sq(psi(case)).mean() / 2 + curved(case, v).mean(), rtol=1e-12)
+
+
+def of_each(c, f):
+    """The mean over points and directions of f(v, J, psi)."""
+    return np.mean([f(v, J(c)[k], psi(c)[k]) for k in range(c.n) for v in c.directions[k]])
+
+
+ALONG = {
+    "divergence.sum-of-Jv": lambda v, A, p: (A @ v).sum(),
+    "divergence.sum-of-vJ": lambda v, A, p: (v @ A).sum(),
+    "divergence.length-of-Jv": lambda v, A, p: (A @ v) @ (A @ v),
+    "divergence.length-of-vJ": lambda v, A, p: (v @ A) @ (v @ A),
+    "divergence.absolute-along": lambda v, A, p: abs(v @ A @ v),
+    "divergence.score-along": lambda v, A, p: v @ p,
+    "divergence.psi-J-v": lambda v, A, p: p @ A @ v,
+    "divergence.v-J-psi": lambda v, A, p: v @ A @ p,
+    "divergence.square-along": lambda v, A, p: (v @ A @ v)**2,
+    "divergence.diagonal-along": lambda v, A, p: v**2 @ np.diag(A),
+    "divergence.exact": lambda v, A, p: np.trace(A),
+    "norm.not-squared-along": lambda v, A, p: v @ p,
+    "norm.absolute-along": lambda v, A, p: abs(v @ p),
+    "norm.entries-along": lambda v, A, p: v**2 @ p**2 / 2,
+    "norm.curvature": lambda v, A, p: (v @ A @ v)**2 / 2,
+    "norm.lengths": lambda v, A, p: (v @ v) * (p @ p) / 2,
+    "norm.variance-reduced": lambda v, A, p: p @ p / 2}
+
+
+@pytest.mark.parametrize("identity", ALONG)
+def test_what_takes_the_place_of_a_term_along_directions(identity):
+    case, found = value("ssm", identity)
+    right = (of_each(case, lambda v, A, p: v @ A @ v) if identity.startswith("norm")
+             else of_each(case, lambda v, A, p: (v @ p)**2) / 2)
+    assert np.isclose(found, right + of_each(case, ALONG[identity]), rtol=1e-12)
+
+
+def test_directions_that_are_averaged():
+    case, norm = value("ssm", "norm.mean-along")
+    v = case.directions.mean(axis=1, keepdims=True)
+    own = case.directions
+    assert np.isclose(norm, (along(case, v)**2).mean() / 2 + curved(case, own).mean(), rtol=1e-12)
+    divergence = value("ssm", "divergence.mean-along")[1]
+    assert np.isclose(divergence, (along(case, own)**2).mean() / 2 + curved(case, v).mean(),
+                      rtol=1e-12)
+    both = value("ssm", "directions.mean")[1]
+    assert np.isclose(both, (along(case, v)**2).mean() / 2 + curved(case, v).mean(), rtol=1e-12)
+
+
+# -- residuals ------------------------------------------------------------------------------------
+
+
+def right_target(objective, c):
+    return c.data_score if objective == "esm" else (c.x - c.x_noisy) / c.sigma**2
+
+
+@pytest.mark.parametrize("name", SQUARES)
+@pytest.mark.parametrize("objective", ["esm", "dsm"])
+def test_a_square(objective, name):
+    case, found = value(objective, f"square.{name}")
+    own = case.score(case.x if objective == "esm" else case.x_noisy)
+    r = own - right_target(objective, case)
+    assert np.isclose(found, SQUARES[name](r), rtol=1e-12)
+    assert np.isclose(value("dae", f"square.{name}")[1], SQUARES[name](error(cases("dae")[6])),
+                      rtol=1e-12)
+
+
+def error(c):
+    return c.reconstruct(c.x_noisy) - c.x
+
+
+SCALES = {"minus": lambda c: -1, "zero": lambda c: 0, "sigma": lambda c: c.sigma,
+          "over-sigma": lambda c: 1 / c.sigma, "variance": lambda c: c.sigma**2,
+          "double": lambda c: 2, "half": lambda c: 0.5}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_multiple_of_the_target_where_the_square_is_missing(name):
+    case, found = value("dsm", "square.absolute", f"target.{name}")
+    r = case.score(case.x_noisy) - SCALES[name](case) * right_target("dsm", case)
+    assert np.isclose(found, np.abs(r).sum() / case.n, rtol=1e-12)
+
+
+POINTS = {
+    "x": lambda c: c.x, "x + sigma^2 noise": lambda c: c.x + c.sigma * c.sigma * c.noise,
+    "x + noise": lambda c: c.x + c.noise, "x - sigma noise": lambda c: c.x - c.sigma * c.noise,
+    "x + sqrt(sigma) noise": lambda c: c.x + c.sigma**0.5 * c.noise,
+    "x + 2 sigma noise": lambda c: c.x + (c.sigma + c.sigma) * c.noise,
+    "x + sigma noise / 2": lambda c: c.x + 0.5 * c.sigma * c.noise,
+    "x + noise / sigma": lambda c: c.x + c.noise / c.sigma, "noise": lambda c: c.noise}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_a_point(name):
+    case, found = value("dsm", f"point.{name}")
+    y = POINTS[name](case)
+    r = case.score(y) - right_target("dsm", case)
+    assert np.isclose(found, sq(r).mean() / 2, rtol=1e-12)
+    if name not in ("x", "noise"):
+        r = case.score(y) - (case.x - y) / case.sigma**2
+        assert np.isclose(value("dsm", f"noisy.{name}")[1], sq(r).mean() / 2, rtol=1e-12)
+    case, found = value("parzen_ism", f"point.{name}")
+    y = POINTS[name](case)
+    assert np.isclose(found, (sq(case.score(y)) / 2 + case.score_divergence(y)).mean(), rtol=1e-12)
+    case, found = value("dae", f"point.{name}")
+    assert np.isclose(found, sq(case.reconstruct(POINTS[name](case)) - case.x).mean(), rtol=1e-12)
+
+
+CLEAN = {
+    "noisy": lambda c: c.x_noisy, "noise": lambda c: c.noise,
+    "next": lambda c: c.x[[1, 2, 3, 4, 5, 6, 0]], "before": lambda c: c.x[[6, 0, 1, 2, 3, 4, 5]],
+    "minus-step": lambda c: c.x_noisy - c.x, "step": lambda c: c.x - c.x_noisy,
+    "halfway": lambda c: c.x + (c.x_noisy - c.x) / 2, "reversed": lambda c: c.x[::-1],
+    "mean": lambda c: sum(c.x) / c.n}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_target_of_a_reconstruction(name):
+    case, found = value("dae", f"target.{name}")
+    assert np.isclose(found, sq(case.reconstruct(case.x_noisy) - CLEAN[name](case)).mean(),
+                      rtol=1e-12)
+
+
+OUTPUTS = {
+    "output.step": lambda c, f: f(sigmoid) - c.x_noisy,
+    "output.sigmoid": lambda c, f: sigmoid(f(sigmoid)), "hidden.tanh": lambda c, f: f(np.tanh),
+    "hidden.relu": lambda c, f: f(lambda a: np.maximum(a, 0)),
+    "hidden.linear": lambda c, f: f(lambda a: a),
+    "hidden.softplus": lambda c, f: f(lambda a: np.log(1 + np.exp(a)))}
+
+
+@pytest.mark.parametrize("identity", OUTPUTS)
+def test_an_output_of_an_autoencoder(identity):
+    case, found = value("dae", identity)
+
+    def network(f):
+        W, b, c = (case.params[name] for name in "Wbc")
+        return f(case.x_noisy @ W.T + b) @ W + c
+
+    assert np.isclose(found, sq(OUTPUTS[identity](case, network) - case.x).mean(), rtol=1e-12)
+
+
+def test_shared_mistakes():
+    case, found = value("ism", "points.not-last-of-n")
+    own = sq(psi(case)) / 2 + diagonal(case).sum(axis=1)
+    assert np.isclose(found, own[:6].sum() / 7, rtol=1e-12)
+    assert np.isclose(value("ism", "points.not-last")[1], own[:6].mean(), rtol=1e-12)
+    assert np.isclose(value("ism", "points.not-first")[1], own[1:].mean(), rtol=1e-12)
+    assert np.isclose(value("ism", "points.first")[1], own[0], rtol=1e-12)
+    assert np.isclose(value("ism", "loss.absolute")[1], abs(own.mean()), rtol=1e-12)
+    assert np.isclose(value("ism", "loss.absolutes")[1], np.abs(own).mean(), rtol=1e-12)
+    W, b, c = (case.params[name] for name in "Wbc")
+    extras = {"|theta|^2": (W**2).sum() + b @ b + c @ c, "|W|^2": (W**2).sum(),
+              "energy": case.energy(case.x).mean(), "energy^2": (case.energy(case.x)**2).mean(),
+              "|J|_F^2": (J(case)**2).sum() / 7, "sum_i J_ii^2": (diagonal(case)**2).sum() / 7}
+    for name, extra in extras.items():
+        assert np.isclose(value("ism", f"extra.{name}")[1], own.mean() + extra, rtol=1e-12), name
+
+
+# -- binary points --------------------------------------------------------------------------------
+
+
+def gap(c):
+    return (2 * c.x - 1) * (c.x @ c.params["W"] + c.params["b"])
+
+
+LINKS = {
+    "unsquared": lambda g: sigmoid(-g), "pseudo": lambda g: np.log(1 + np.exp(-g)),
+    "exp": lambda g: np.exp(-g), "flow": lambda g: np.exp(-g / 2),
+    "complement": lambda g: sigmoid(-g) * (1 - sigmoid(-g)),
+    "both-classes": lambda g: sigmoid(-g)**2 + (1 - sigmoid(-g))**2, "squared-gap": lambda g: g**2,
+    "gap": lambda g: g, "cube": lambda g: sigmoid(-g)**3,
+    "squared-logarithm": lambda g: np.log(1 + np.exp(-g))**2, "tanh": lambda g: np.tanh(g)**2}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_function_of_the_gap(name):
+    case, found = value("ratio", f"link.{name}")
+    assert np.isclose(found, LINKS[name](gap(case)).sum() / case.n, rtol=1e-12)
+
+
+def test_other_functions_of_the_gap():
+    for objective, rows in {
+            "pseudo": {"no-logarithm": LINKS["unsquared"], "hinge": lambda g: np.maximum(-g, 0),
+                       "ratio": lambda g: sigmoid(-g)**2, "exp": LINKS["exp"],
+                       "flow": LINKS["flow"], "squared-logarithm": LINKS["squared-logarithm"]},
+            "mpf": {"ratio": lambda g: sigmoid(-g)**2, "pseudo": LINKS["pseudo"],
+                    "unsquared": LINKS["unsquared"]}}.items():
+        for name, f in rows.items():
+            case, found = value(objective, f"link.{name}")
+            assert np.isclose(found, f(gap(case)).sum() / case.n, rtol=1e-12), (objective, name)
+
+
+def flipped(c, i):
+    x = c.x.copy()
+    x[:, i] = 1 - x[:, i]
+    return x
+
+
+def spin_gap(c):
+    """E at spins 2 x - 1 with one spin turned, minus E."""
+    y, W, b = 2 * c.x - 1, c.params["W"], c.params["b"]
+    return 2 * y * (y @ W + b)
+
+
+GAPS = {
+    "minus": lambda c: -gap(c), "half": lambda c: gap(c) / 2, "double": lambda c: 2 * gap(c),
+    "minus-half": lambda c: -gap(c) / 2, "minus-double": lambda c: -2 * gap(c),
+    "no-sign": lambda c: c.x @ c.params["W"] + c.params["b"],
+    "no-opposite-sign": lambda c: -(c.x @ c.params["W"] + c.params["b"]),
+    "ones": lambda c: np.where(c.x == 1, gap(c), 0),
+    "zeros": lambda c: np.where(c.x == 0, gap(c), 0), "absolute": lambda c: np.abs(gap(c)),
+    "without-b": lambda c: (2 * c.x - 1) * (c.x @ c.params["W"]),
+    "without-W": lambda c: (2 * c.x - 1) * c.params["b"],
+    "half-weights": lambda c: (2 * c.x - 1) * (c.x @ c.params["W"] / 2 + c.params["b"]),
+    "double-weights": lambda c: (2 * c.x - 1) * (2 * c.x @ c.params["W"] + c.params["b"]),
+    "spins": spin_gap, "minus-spins": lambda c: -spin_gap(c),
+    "all-flipped": lambda c: np.repeat((c.energy(1 - c.x) - c.energy(c.x))[:, None], 5, axis=1),
+    "flipped-energy": lambda c: np.stack([c.energy(flipped(c, i)) for i in range(5)], axis=1),
+    "energy": lambda c: np.repeat(c.energy(c.x)[:, None], 5, axis=1)}
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_a_gap(name):
+    case, found = value("pseudo", f"gap.{name}")
+    assert np.isclose(found, np.log(1 + np.exp(-GAPS[name](case))).sum() / case.n, rtol=1e-12)
+
+
+def test_bits_that_are_joined_or_left_out():
+    case, product = value("ratio", "join.product")
+    f = sigmoid(-gap(case))**2
+    assert np.isclose(product, f.prod(axis=1).mean(), rtol=1e-12)
+    assert np.isclose(value("ratio", "join.largest")[1], f.max(axis=1).mean(), rtol=1e-12)
+    summed = (sigmoid(-gap(case).sum(axis=1))**2).mean()
+    assert np.isclose(value("ratio", "join.gaps-summed")[1], summed, rtol=1e-12)
+    averaged = (sigmoid(-gap(case).mean(axis=0))**2).mean()
+    assert np.isclose(value("ratio", "join.gaps-averaged")[1], averaged, rtol=1e-12)
+    for name, k in DIMENSIONS.items():
+        assert np.isclose(value("ratio", f"bits.{name}")[1], f[:, k].sum() / 7, rtol=1e-12), name
+
+
+# -- generalised score matching -------------------------------------------------------------------
+
+WEIGHTS = {
+    "h": lambda c: c.x**2, "h'": lambda c: 2 * c.x, "1": lambda c: np.ones_like(c.x),
+    "h^2": lambda c: c.x**4, "sqrt(h)": lambda c: c.x, "x": lambda c: c.x,
+    "h'^2": lambda c: 4 * c.x**2, "h h'": lambda c: 2 * c.x**3}
+
+
+def weighted(c, norm="h", slope="h'", divergence="h"):
+    a, b, e = (WEIGHTS[name](c) for name in (norm, slope, divergence))
+    return (a * psi(c)**2 / 2 + b * psi(c) + e * diagonal(c)).sum() / c.n
+
+
+@pytest.mark.parametrize("role, name", [
+    *(("norm", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'")),
+    *(("slope", name) for name in ("h", "1", "h^2", "h'^2", "h h'")),
+    *(("divergence", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'"))])
+def test_a_weight_of_the_generalised_form(role, name):
+    case, found = value("generalized", f"{role}.{name}")
+    assert np.isclose(found, weighted(case, **{role: name}), rtol=1e-12)
+
+
+def test_other_weights_of_the_generalised_form():
+    case, both = value("generalized", "norm.h^2", "divergence.h^2")
+    assert np.isclose(both, weighted(case, norm="h^2", divergence="h^2"), rtol=1e-12)
+    none = value("generalized", "weights.none")[1]
+    assert np.isclose(none, (sq(psi(case)) / 2 + diagonal(case).sum(axis=1)).mean(), rtol=1e-12)
+    own = case.h * psi(case)**2 / 2 + case.h_slope * psi(case) + case.h * diagonal(case)
+    for name, k in DIMENSIONS.items():
+        found = value("generalized", f"dimensions.{name}")[1]
+        assert np.isclose(found, own[:, k].sum() / case.n, rtol=1e-12), name
