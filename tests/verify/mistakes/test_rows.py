@@ -70,7 +70,8 @@ DIVERGENCES = {
     "whole": lambda c: J(c).sum(), "first-row": lambda c: J(c)[:, 0, :].sum(),
     "first-column": lambda c: J(c)[:, :, 0].sum(), "last-row": lambda c: J(c)[:, 4, :].sum(),
     "last-column": lambda c: J(c)[:, :, 4].sum(),
-    "off-diagonal": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(5) if i != k),
+    "off-diagonal": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(5)
+                                  if i != k),
     "beside": lambda c: sum(J(c)[:, i, (i + 1) % 5].sum() for i in range(5)),
     "other-diagonal": lambda c: sum(J(c)[:, i, 4 - i].sum() for i in range(5)),
     "absolute": lambda c: np.abs(diagonal(c).sum(axis=1)).sum(),

@@ -2,9 +2,12 @@
 import numpy as np
 import pytest
 
-from refsm.verify import verify
+from refsm.verify import cases, verify
 from refsm.verify.cases import value
+from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.report import name
+from refsm.verify.report.compose import report_on
 
 
 def sq(a):
@@ -295,3 +298,24 @@ def test_one_number_for_each_group_is_said_by_the_size_that_decides_it():
     assert by_group(1 + 1e-10, 1, 2 + 1e-10, 2 - 1e-10) == "1 where d = 3, 2 where d = 5"
     assert by_group(-1e-10, 1e-10, 2, 2) == "0 where d = 3, 2 where d = 5"
     assert by_group(1.3, 1.3, 2.3, 2.3, error=0.4) == "1 where d = 3, 2.3 where d = 5"
+
+
+def report_with(factor, declared, *findings):
+    some = cases("ism", "prime")
+    values = [factor * value(c) for c in some]
+    return report_on(some, values, diagnose(some, values), findings, (), declared, (), (), "", True)
+
+
+def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_another():
+    half = Finding("W", "multiple", "the gradient for {} is 1 / 2 times that of the value")
+    alone, beside = report_with(1, None, half), report_with(2, None, half)
+    assert alone.verdict == beside.verdict == "MISMATCH"
+    assert alone.name == "the gradient for W is 1 / 2 times that of the value"
+    assert beside.name == f"a factor 2 (without the 1/2); and {alone.name}"
+    assert alone.not_the_problem == ("the value of |psi|^2 / 2 and tr J",)
+    assert beside.not_the_problem == ("the value of |psi|^2 / 2 and tr J, but for the common "
+                                      "factor",)
+    assert alone.consequences == ("training follows the gradient, which is not that of the value",)
+    assert report_with(2, "2", half).exit_status == 1
+    assert report_with(2, "2").exit_status == 0
+    assert report_with(1, "2").name == "it is the reference itself, not the declared 2"
