@@ -84,18 +84,19 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> report.verdict, report.factor
     ('CONVENTION', '2')
 
-    A network that is conditional on sigma, and a loss that gives it the level of another point:
+    A network that is conditional on sigma, and its loss:
 
+    >>> import numpy as np
     >>> def network(x, theta, sigma):
     ...     return np.tanh(x @ theta["B"] + np.log(sigma)[:, None] * theta["t"]) @ theta["A"]
     >>> def parameters(d, rng):
     ...     shapes = {"A": (6, d), "B": (d, 6), "t": (6,)}
     ...     return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     >>> def loss(case):
-    ...     output = case.prediction(case.x_noisy, np.roll(case.sigma, -1))
+    ...     output = case.prediction(case.x_noisy, case.sigma)
     ...     return ((output - case.noise)**2).sum(axis=1)
-    >>> verify(loss, "dsm", predicts="noise", network=network, parameters=parameters).name
-    'the network is given the sigma of the next point'
+    >>> verify(loss, "dsm", predicts="noise", network=network, parameters=parameters).verdict
+    'PASS'
     """
     if network is not None or parameters is not None:
         if gradient or own_noise or {None} != {cases, family, model}:

@@ -19,7 +19,7 @@ from refsm.verify.report.weights import is_weight
 
 __all__ = ["normal"]
 
-FACTOR = re.compile(rf"[-0-9(]|({'|'.join(ORDER)})\b")
+FACTOR = re.compile(rf"(?!.* in place of )([-0-9(]|({'|'.join(ORDER)})\b(?!\.))")
 
 
 def normal(convention: str) -> str:
@@ -33,7 +33,7 @@ def normal(convention: str) -> str:
     out = []
     for piece in filter(None, map(str.strip, str(convention).split(";"))):
         what, times, factor = piece.partition(" x ")
-        if piece in _identities():
+        if not FACTOR.match(piece) and piece in _identities():
             out.append(_identities()[piece])
         elif times and what in TERM_NAMES:
             out.append(f"{what} x {parse_scaling(factor)}")

@@ -73,6 +73,12 @@ def one(snr):
     return 1.0
 
 
+def beta(c):
+    """g(t)^2 of the linear variance-preserving schedule, from alpha: 0.1 at t = 0, 20 at t = 1."""
+    t = (-0.1 + np.sqrt(0.01 - 4 * 19.9 * np.log(c.alpha))) / 19.9
+    return 0.1 + 19.9 * t
+
+
 SAME = "1 / d"
 LOSSES = [
     # (the script, what its network predicts, its loss, the convention that is named)
@@ -132,6 +138,26 @@ LOSSES = [
      "sigma"),
     ("score, as a clean point", "score",
      lambda c: (c.sigma**4 / c.alpha**2 * sums(score(c))).mean(), "sigma^4 / alpha^2"),
+    ("score SDE, VP with likelihood weights", "score",
+     lambda c: (beta(c) * sums(score(c))).mean() / 2, "weight w("),
+    ("score SDE, VP with likelihood weights, on the noise", "noise",
+     lambda c: (beta(c) / c.sigma**2 * means(noise(c))).mean(), "weight w("),
+    ("NCSN, anneal power 1.5", "score",
+     lambda c: (c.sigma**1.5 * sums(score(c))).mean() / 2, "weight w("),
+    ("NCSN, anneal power 1", "score",
+     lambda c: (c.sigma * sums(score(c))).mean() / 2, "sigma"),
+    ("simulation-based inference, 2 w(t)", "score",
+     lambda c: (c.sigma**2 * sums(score(c))).mean(), "2; weight.variance"),
+    ("min-SNR-5 on the noise, summed", "noise",
+     lambda c: (np.minimum(5 / snr(c), 1) * sums(noise(c))).mean(), "gamma = 5"),
+    ("min-SNR-5 on the velocity, summed", "velocity",
+     lambda c: (np.minimum(snr(c), 5) / (snr(c) + 1) * sums(velocity(c))).mean(), "gamma = 5"),
+    ("soft min-SNR on the noise", "noise",
+     lambda c: (means(noise(c)) / snr(c) / (1 / snr(c) + 1 / 5)).mean(), "weight"),
+    ("Salimans and Ho, velocity weighted by 1 / alpha^2", "velocity",
+     lambda c: (means(velocity(c)) / c.alpha**2).mean(), "1 / alpha^2"),
+    ("flow matching with noise at t = 0", "flow",
+     lambda c: ((-c.prediction(c.x_noisy) - (c.x - c.noise))**2).mean(), SAME),
     ("score, EDM's weight", "score",
      lambda c: (c.sigma**2 * (c.sigma**2 + 0.25) / 0.25 * sums(score(c))).mean(), "EDM's weight"),
 ]

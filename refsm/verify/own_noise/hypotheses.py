@@ -117,18 +117,19 @@ def _as_it_is(case: Case) -> Iterator[tuple[str, float]]:
 
 def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
     """(mistake, expectation) for implicit score matching at noisy points, with an affine score."""
-    x, sigma, A = case.x, case.sigma, -case.params["precision"]
-    psi, trace = case.score(x), float(np.trace(A))
-    clean, wide = float((psi * psi).sum(axis=1).mean()) / 2, float((A * A).sum()) / 2
-    norm = clean + sigma**2 * wide                                                # number  (1)
-    yield "", norm + trace
-    yield "the divergence is left out", norm
-    yield "the divergence has the opposite sign", norm - trace
-    yield "the norm has lost its 1/2", 2 * norm + trace
-    yield "no noise is added", clean + trace
-    yield "the noise has standard deviation sigma^2 in place of sigma", (
-        clean + sigma**4 * wide + trace)
-    yield "the noise has standard deviation 1 in place of sigma", clean + wide + trace
+    loss, trace = Affine(case), -float(np.trace(case.params["precision"]))
+    sigma, zero = loss.sigma, 0 * loss.sigma
+
+    def norm(width: Array) -> float:
+        return loss.expected(width=width, target=(zero, zero))
+
+    yield "", norm(sigma) + trace
+    yield "the divergence is left out", norm(sigma)
+    yield "the divergence has the opposite sign", norm(sigma) - trace
+    yield "the norm has lost its 1/2", 2 * norm(sigma) + trace
+    yield "no noise is added", norm(zero) + trace
+    yield "the noise has standard deviation sigma^2 in place of sigma", norm(sigma**2) + trace
+    yield "the noise has standard deviation 1 in place of sigma", norm(zero + 1) + trace
 
 
 def _denoising(case: Case) -> Iterator[tuple[str, float]]:

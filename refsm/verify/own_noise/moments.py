@@ -83,13 +83,14 @@ def laws(objective: str, case: Case, weight: str = "") -> list[Law]:
         return _autoencoder(case)
     if about.random == "directions":
         return _sliced(objective, case)
-    return _denoising(case, weight) if about.random and about.constant is not None else []
+    return _denoising(case, weight) if about.random else []
 
 
 def _denoising(case: Case, weight: str) -> list[Law]:
     loss, n = Affine(case), case.n
-    C, b = loss.quadratic(weight_of(loss, weight) if weight else 1.0)         # (K, d, d), (K, d)
-    L = len(C) // n
+    none = {} if OBJECTIVES[case.objective].constant else {"target": (0 * loss.sigma,) * 2}
+    C, b = loss.quadratic(weight_of(loss, weight) if weight else 1.0, **none)
+    L = len(C) // n                                                           # C (K, d, d)
 
     def normal(words: str, draw: Array) -> Law:
         """With the same noise where `draw` (K,) is the same."""

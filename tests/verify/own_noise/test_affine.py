@@ -110,6 +110,21 @@ def hypotheses_name(objective):
     return objective if objective in OBJECTIVES else f"{objective}_prediction"
 
 
+def implicit(case, eps):
+    y = case.x + case.sigma * eps
+    return (case.score(y)**2).sum(axis=1) / 2 + case.score_divergence(y)
+
+
+def test_implicit_score_matching_at_noisy_points_has_the_moments_of_quadrature():
+    case = replicates._cases("parzen_ism")[1]
+    assert dict(hypotheses._parzen_implicit(case))[""] == pytest.approx(
+        expected(case, implicit), rel=1e-11)
+    grid, w = nodes(case.d)
+    q = np.array([implicit(case, np.broadcast_to(e, case.x.shape)) for e in grid]).T
+    right, *_ = moments.laws("parzen_ism", case)
+    assert right.variance == pytest.approx((((q - (q @ w)[:, None])**2) @ w).sum() / case.n**2)
+
+
 @pytest.mark.parametrize("objective", ["dsm_levels", "multi_level", "flow_prediction"])
 def test_the_variance_is_that_of_quadrature_over_the_noise(objective):
     case = replicates._cases(objective)[0]
