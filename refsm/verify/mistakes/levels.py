@@ -96,7 +96,8 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         whose = words.format(noun)
         if what == "level" or not kind:
             has = "the target is that of" if what == noun else f"the target has the {what} of"
-            row = Mistake(f"level.{what}-{name}", f"{has} {whose}", f"g, {what} of {whose}", f,
+            one = name if what == "level" else f"{what}-{name}"
+            row = Mistake(f"level.{one}", f"{has} {whose}", f"g, {what} of {whose}", f,
                           OTHER_LEVEL)
             yield _formula(objective, row, lambda q, f=f, taken=taken: target_of(
                 kind, _exchanged(q, **{a: f(q.case.arrays[a]) for a in taken

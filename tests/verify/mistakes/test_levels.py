@@ -64,7 +64,7 @@ PLANTED = {
         c, alpha=other(c.alpha, "next"))), "the alpha of the next level"),
     "level.alpha-first": (lambda c: weighted(c.level_weights, losses(
         c, alpha=other(c.alpha, "first"))), "the alpha of the first level"),
-    "level.level-next": (lambda c: weighted(c.level_weights, losses(
+    "level.next": (lambda c: weighted(c.level_weights, losses(
         c, other(c.sigma, "next"), other(c.alpha, "next"))), "the target is that of the next"),
     **{f"model.{name}": (lambda c, name=name: weighted(c.level_weights, losses(
         c, at=other(np.arange(len(c.sigma)), name))), "the score is that of")
