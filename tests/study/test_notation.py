@@ -103,7 +103,8 @@ def test_the_article_a_is_a_word_and_the_symbol_a_is_not():
 @pytest.mark.parametrize("line, kinds", [
     ("sum (x)", "name open name close"), ("sum over x", "word word name"),
     ("sum_i x", "name name"), ("sum x_i", "name name"), ("sum psi", "name name"),
-    ("sum xy", "word word"), ("sum q", "name name"), ("sum of", "word word"), ("the sum x", "word name name"),
+    ("sum xy", "word word"),
+    ("sum q", "name name"), ("sum of", "word word"), ("the sum x", "word name name"),
     ("in {0, 1}", "word open number mark number close"), ("max(x)", "name open name close"),
     ("max x", "word name"), ("the score, x", "word word mark name"),
     ("x A", "name name"), ("1.5e-3", "number"), ("half-open", "word"), ("x's y", "name possessive "
