@@ -133,12 +133,16 @@ class Book:
         return re.findall(r"^def (test_\w+)", self.tests.get(path, ""), re.M)
 
     def _measured(self) -> dict[str, tuple[str, dict[int, list[str]]]]:
-        """{room: (module, {number: its tests that fail when the line of the number is wrong})}."""
+        """{room: (module, {number: its tests that fail when the line of the number is wrong})}.
+
+        A line that is not the one that was measured is left out.
+        """
         out: dict[str, tuple[str, dict[int, list[str]]]] = defaultdict(lambda: ("", {}))
         file = self.tree / "tests" / "study" / "sensitivity.tsv"
         for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-            name, number, module, tests = line.split("\t")
-            out[name] = module, {**out[name][1], int(number): tests.split()}
+            name, number, module, fingerprint, tests = line.split("\t")
+            if name in self.rooms and self.rooms[name].fingerprint(int(number)) == fingerprint:
+                out[name] = module, {**out[name][1], int(number): tests.split()}
         return out
 
     def _rooms_page(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
+import zlib
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -140,6 +141,12 @@ class Room:
         """The first lines of the statements that compute an equation."""
         return list(dict.fromkeys(self.starts.get(cited.line, cited.line)
                                   for cited in self.cited if number in cited.numbers))
+
+    def fingerprint(self, number: int) -> str:
+        """Of the lines that cite an equation: as long as it is the same, so are they."""
+        lines = self.source.splitlines()
+        cited = [lines[one.line - 1].strip() for one in self.cited if number in one.numbers]
+        return f"{zlib.crc32(chr(10).join(cited).encode()):08x}"
 
     @cached_property
     def starts(self) -> dict[int, int]:

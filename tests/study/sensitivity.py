@@ -129,25 +129,27 @@ def measure(names):
     """Measure rooms and write what has been found beside what is known of the others."""
     tagged = [line.split("\t") for line in _in_a_child(names)]
     known = read()
-    for name, number in tagged:
+    for name, number, fingerprint in tagged:
         folder, _, stem = name.rpartition("/")
         module = ELSEWHERE.get(name, f"{folder}/test_{stem}.py".lstrip("/"))
         found = failing(TESTS.parent / "refsm" / f"{name}.py", int(number), TESTS / module)
-        known[name, int(number)] = module, found["failed"] if found else []
+        known[name, int(number)] = module, fingerprint, found["failed"] if found else []
         print(name, number, "not measured" if found is None else
               f"{len(found['failed'])} of {found['ran']}", flush=True)
-        FILE.write_text("".join(f"{room}\t{k}\t{of}\t{' '.join(tests)}\n" for (room, k), (of, tests)
-                                in sorted(known.items()) if tests))
+        rows = ((room, str(k), of, line, " ".join(tests))
+                for (room, k), (of, line, tests) in sorted(known.items()) if tests)
+        FILE.write_text("".join("\t".join(row) + "\n" for row in rows))
 
 
 def _in_a_child(names):
-    """`room number` of every tagged equation; read in a child, so that no room is imported here."""
+    """Room, number and fingerprint of every tagged equation; read in a child, so that no room is
+    imported here."""
     read, write = os.pipe()
     if not os.fork():
         from refsm.study.heads import room, rooms
         chosen = [room(name) for name in names] if names else rooms()
-        os.write(write, "\n".join(f"{one.name}\t{k}" for one in chosen for k in one.numbers
-                                  if one.lines_of(k)).encode())
+        os.write(write, "\n".join(f"{one.name}\t{k}\t{one.fingerprint(k)}" for one in chosen
+                                  for k in one.numbers if one.lines_of(k)).encode())
         os._exit(0)
     os.close(write)
     os.wait()
@@ -156,11 +158,11 @@ def _in_a_child(names):
 
 
 def read():
-    """{(room, number): (module, names of tests)}, as measured."""
+    """{(room, number): (module, fingerprint, names of tests)}, as measured."""
     if not FILE.exists():
         return {}
     lines = (line.split("\t") for line in FILE.read_text().splitlines())
-    return {(room, int(k)): (of, tests.split()) for room, k, of, tests in lines}
+    return {(room, int(k)): (of, line, tests.split()) for room, k, of, line, tests in lines}
 
 
 if __name__ == "__main__":
