@@ -39,7 +39,7 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("value, times", [
     (2.0, 2.02), (Fraction(1), 1), ("text", "text"), (3, 3), (None, None), ([2.0], [2.02]),
-    ({"a": 4.0}, {"a": 4.04}), (Pair(2.0, (3.0, 5)), Pair(2.02, (3.03, 5)))])
+    ({"a": 4.0}, {"a": 4.04}), (Pair(2.0, (4.0, 5)), Pair(2.02, (4.04, 5)))])
 def test_floats_are_scaled_wherever_they_stand_and_whole_numbers_stay(value, times):
     assert scaled(value) == times
     assert type(scaled(value)) is type(value)
@@ -51,7 +51,8 @@ def test_arrays_are_scaled_exact_ones_exactly():
     assert scaled(np.array([100]))[0] == 100
 
 
-@pytest.mark.parametrize("number, value", [(1, 2 * 100.0 * 1.01 + 3), (2, 203.0 * 1.01), (3, 203.0)])
+@pytest.mark.parametrize("number, value", [(1, 2 * 100.0 * 1.01 + 3), (2, 203.0 * 1.01),
+                                           (3, 203.0)])
 def test_the_line_of_a_number_computes_more_and_no_other_does(path, number, value):
     names = {"__scaled__": scaled}
     exec(compile(planted(path, number), "room", "exec"), names)
