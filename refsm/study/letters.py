@@ -1,4 +1,4 @@
-"""Names of the heads as MathML: the letter, its indices, its accent, and the row that explains it.
+"""The small parts of MathML: letters with indices and accents, brackets, and factors in a row.
 
 A tilde stands over x_noisy, a hat over a letter with _hat; `dx_i` is a d and the x behind it.
 """
@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Collection
+from typing import Collection, NamedTuple
 
 from refsm.study.tokens import GREEK, differential
 
-__all__ = ["Letters", "operator", "row"]
+__all__ = ["SHOWN", "Factor", "Letters", "fence", "joined", "operator", "row"]
 
+FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
+LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
+TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
+SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 INDEX = re.compile(r"[ijklmnrqst]{1,3}|\d+|[A-Z]|T")
 
 
@@ -23,6 +27,30 @@ def operator(text: str) -> str:
 def row(parts: list[str]) -> str:
     """One part as it is, several in a row."""
     return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
+
+
+class Factor(NamedTuple):
+    """A factor: its MathML, what a bracket holds, and whether it is a differential."""
+
+    ml: str
+    inner: str = ""
+    is_d: bool = False
+
+
+def fence(text: str, inside: str) -> str:
+    """A bracket of the height of a letter, whatever stands inside."""
+    stretches = ' stretchy="false"' if TALL.search(inside) else ""
+    return f"<mo{stretches}>{html.escape(SHOWN.get(text, text))}</mo>"
+
+
+def joined(product: list[Factor]) -> list[str]:
+    """The factors, with a thin space beside a name of several letters and before a differential."""
+    out: list[str] = []
+    for k, factor in enumerate(product):
+        if k and (factor.is_d or LAST.search(product[k - 1].ml) or FIRST.match(factor.ml)):
+            out.append('<mspace width=".17em"/>')
+        out.append(factor.ml)
+    return out
 
 
 class Letters:

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Callable, Collection, NamedTuple
+from typing import Callable, Collection
 
-from refsm.study.letters import Letters, operator, row
+from refsm.study.letters import SHOWN, Factor, Letters, fence, joined, operator, row
 from refsm.study.tokens import FUNCTIONS, OPERATORS, SIGNS, Token, differential, tokens
 
 __all__ = ["Expression", "NotationError", "PAIRS"]
@@ -26,38 +26,10 @@ __all__ = ["Expression", "NotationError", "PAIRS"]
 PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|", "||": "||", "<": ">"}
 D = '<mi mathvariant="normal">d</mi>'
 UPRIGHT = re.compile(r'<mi(?: class="y-d")?>d</mi>')
-FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Za-z]\w+<")
-LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
-TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
 NO_BREAK = "\u00a0"            # a space that stays at the ends of an element
-SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
 
 class NotationError(ValueError):
     """A line that the grammar does not have."""
-
-
-class Factor(NamedTuple):
-    """A factor: its MathML, what a bracket holds, and whether it is a differential."""
-
-    ml: str
-    inner: str = ""
-    is_d: bool = False
-
-
-def _fence(text: str, inside: str) -> str:
-    """A bracket of the height of a letter, whatever stands inside."""
-    stretches = ' stretchy="false"' if TALL.search(inside) else ""
-    return f"<mo{stretches}>{html.escape(SHOWN.get(text, text))}</mo>"
-
-
-def _joined(product: list[Factor]) -> list[str]:
-    """The factors, with a thin space beside a name of several letters and before a differential."""
-    out: list[str] = []
-    for k, factor in enumerate(product):
-        if k and (factor.is_d or LAST.search(product[k - 1].ml) or FIRST.match(factor.ml)):
-            out.append('<mspace width=".17em"/>')
-        out.append(factor.ml)
-    return out
 
 
 class Expression:
@@ -102,7 +74,7 @@ class Expression:
         product: list[Factor] = []
 
         def flush(*more: str) -> None:
-            out.extend(_joined(product))
+            out.extend(joined(product))
             product.clear()
             out.extend(more)
 
@@ -157,7 +129,7 @@ class Expression:
         first = starts[-1] if below.is_d and starts else len(product) - 1 if tight else 0
         above = product[first:]
         numerator = above[0].inner if len(above) == 1 and above[0].inner else ""
-        numerator = numerator or row(_joined(above))
+        numerator = numerator or row(joined(above))
         if below.is_d:
             numerator = UPRIGHT.sub(D, numerator, count=1)
             below = Factor(UPRIGHT.sub(D, below.ml, count=1))
@@ -168,7 +140,7 @@ class Expression:
         sign, summed = self._operator(), list[Factor]()
         while (token := self._peek()) is not None and token.kind in ("name", "number", "open"):
             summed.append(self._factor())
-        return row([sign, *_joined(summed)])
+        return row([sign, *joined(summed)])
 
     def _operator(self) -> str:
         name, _, index = self._next().text.partition("_")
@@ -310,4 +282,4 @@ class Expression:
         parts = self._parts(PAIRS[opening])
         closing = self._next().text
         inner = row(parts) if parts else "<mrow></mrow>"
-        return row([_fence(opening, inner), *parts, _fence(closing, inner)]), inner
+        return row([fence(opening, inner), *parts, fence(closing, inner)]), inner
