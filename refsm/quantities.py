@@ -29,7 +29,7 @@ QUANTITIES = {
     "divergence": Quantity("score_divergence", ("n",), "tr J"),
     "diagonal": Quantity("score_jacobian_diagonal", ("n", "d"), "J_ii"),
     "curvature": Quantity("score_curvature", ("n", "M"), "v'Jv along directions v (n, M, d)"),
-    "gap": Quantity("energy_gap", ("n", "d"), "E(flip_i x) - E(x), for binary points"),
+    "gap": Quantity("energy_gap", ("n", "d"), "E(x with bit i flipped) - E(x)"),
 }
 
 # The quantities on which a pullback takes a cotangent, for points of R^d and for binary points.

@@ -5,7 +5,6 @@ import importlib.util
 import pathlib
 import re
 import runpy
-import signal
 import subprocess
 import sys
 
@@ -92,7 +91,7 @@ def test_ctrl_c_in_a_loop_leaves_what_is_done(run, monkeypatch, name):
         step(self, note)
         calls.append(note)
         if len(calls) == 2:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(_figure.Progress, "__call__", interrupted)
     out = run(name, status=130)
@@ -107,7 +106,7 @@ def test_ctrl_c_in_a_descent_leaves_what_is_done(run, monkeypatch, name):
     def interrupted(self, model, **given):
         calls.append(model)
         if len(calls) == 7:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         return evaluate(self, model, **given)
 
     monkeypatch.setattr(Objective, "value_and_gradient", interrupted)

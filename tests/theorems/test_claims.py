@@ -3,7 +3,6 @@
 What is said of statement 1 (what its two sides share, what an untied decoder, sigma inside the
 sigmoid and cross-entropy do to it), of the expectations of a score, of bounds.
 """
-import ast
 import importlib
 import pathlib
 
@@ -166,9 +165,9 @@ GONE = [
 @pytest.fixture(scope="module")
 def texts():
     """{file: its head without line breaks}."""
-    trees = {path.name: ast.parse(path.read_text(encoding="utf-8"))
-             for path in sorted((ROOT / "theorems").glob("*.py"))}
-    return {name: " ".join((ast.get_docstring(tree) or "").split()) for name, tree in trees.items()}
+    names = [path.stem for path in sorted((ROOT / "theorems").glob("*.py"))]
+    docs = {name: importlib.import_module(f"refsm.theorems.{name}").__doc__ for name in names}
+    return {name: " ".join(doc.split()) for name, doc in docs.items()}
 
 
 @pytest.mark.parametrize("phrase", GONE)

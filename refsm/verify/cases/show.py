@@ -18,6 +18,7 @@ from typing import Iterator
 
 import numpy as np
 
+from refsm.quantities import QUANTITIES
 from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
@@ -100,8 +101,7 @@ def _model_steps(q: Quantities) -> Iterator[Step]:
         return
     if OBJECTIVES[case.objective].is_binary:
         energy = {"boltzmann": "-x' W x / 2 - b.x", "rbm": "-c.x - sum_j softplus(W x + b)_j"}
-        flip = f"E(x with bit i flipped) - E(x), E = {energy[case.model]}"
-        yield Step("gap", flip, q.gap())
+        yield Step("gap", f"{QUANTITIES['gap'].meaning}, E = {energy[case.model]}", q.gap())
         return
     if OBJECTIVES[case.objective].levels == "several":
         yield Step("psi", "the score of alpha x + sigma noise under the model, level by level",

@@ -90,8 +90,10 @@ class Table:
 
     def _of_cases(self, term: Term) -> Array:
         """(cases, 2)."""
-        rows = [np.asarray(term.per_sample(q)) for q in self._quantities]
-        return np.array([[row.mean(), np.abs(row).mean()] for row in rows])
+        rows = [np.ravel(term.per_sample(q)) for q in self._quantities]
+        flat, lengths = np.concatenate(rows), np.array([len(row) for row in rows])
+        starts = np.cumsum(lengths) - lengths
+        return np.stack([np.add.reduceat(a, starts) / lengths for a in (flat, np.abs(flat))], 1)
 
 
 @dataclass(frozen=True, eq=False)
