@@ -173,18 +173,18 @@ def tanh_and_slope(a: Array) -> tuple[Array, Array]:
 
     Textbook forms of the slope: 1 - tanh(a)^2 is exactly 0 for |a| > 19, where the value is
     4 exp(-2 |a|); 1 / cosh(a)^2 overflows for |a| > 355.  Here: (1 / cosh(a))^2, which is 0 from
-    |a| = 373 on, and so where cosh would overflow.  Errors: 1 and 4.3 units.
+    |a| = 373 on, and so where cosh overflows.  Errors: 1 and 4.3 units.
 
     >>> s, slope = tanh_and_slope(np.array([0.0, 40.0]))
     >>> float(s[0]), float(slope[0]), bool(0 < slope[1] < 1e-34)
     (0.0, 1.0, True)
     """
     a = _floating(a)
-    if np.iscomplexobj(a) and (beyond := _beyond_exp(a)).any():
-        s, slope = tanh_and_slope(np.where(beyond, 0, a))
-        return np.where(beyond, np.tanh(a), s), np.where(beyond, 0, slope)
-    with np.errstate(over="ignore"):
-        slope = np.asarray(np.cosh(a))                   # 1 / cosh(a), then its square, in place
+    if np.iscomplexobj(a) and (beyond := _beyond_exp(a)).any():     # 1 / cosh would be nan there
+        _, slope = tanh_and_slope(np.where(beyond, 0, a))
+        return np.tanh(a), np.where(beyond, 0, slope)
+    with np.errstate(over="ignore"):                     # 1 / cosh is 0 there
+        slope = np.asarray(np.cosh(a))                   # in place: 1 / cosh, then its square
     np.divide(1, slope, out=slope)
     slope *= slope
     return np.tanh(a), slope

@@ -32,6 +32,14 @@ def has_matplotlib():
     return importlib.util.find_spec("matplotlib") is not None
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """SIGINT is Ctrl-C here, also in a run in the background, where shells have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Run a demo as `python -m` does, in an empty folder; returns what it printed."""

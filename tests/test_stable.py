@@ -89,6 +89,13 @@ def test_a_complex_step_through_tanh_is_its_slope(largest, h):
     assert np.allclose(slope.imag / h, -2 * expected * expected_slope, rtol=1e-13, atol=1e-280)
 
 
+def test_a_complex_step_beyond_cosh_finds_a_slope_of_zero():
+    s, slope = stable.tanh_and_slope(np.array([801, -3e5, 0.3]) + 1e-20j)
+    assert s[:2].tolist() == [1, -1]
+    assert slope[:2].tolist() == [0, 0]
+    assert slope[2] == stable.tanh_and_slope(np.array([0.3 + 1e-20j]))[1][0]
+
+
 @has_longdouble
 @pytest.mark.parametrize("name", BOUND)
 def test_longdouble_keeps_its_precision(name):
