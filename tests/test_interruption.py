@@ -50,11 +50,16 @@ CALLS = {
 }
 
 
+def heeds_sigint():
+    """In the new process: a shell starts what runs in its background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(command, delay, ready=None):
     """Run a command, send SIGINT some seconds after it is ready; status, stdout, stderr."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=env, cwd=ROOT, start_new_session=True)
+                               env=env, cwd=ROOT, start_new_session=True, preexec_fn=heeds_sigint)
     head = ""
     if ready is not None:
         while ready not in head:

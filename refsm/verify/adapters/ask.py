@@ -171,7 +171,7 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     with staying():
         thread.start()
-        thread.join(time_limit)
+        thread.join(min(time_limit, threading.TIMEOUT_MAX))
     if thread.is_alive():
         ident = ctypes.c_ulong(thread.ident or 0)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
