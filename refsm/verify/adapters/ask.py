@@ -102,13 +102,14 @@ def load(name: str) -> Implementation:
     imported.
     """
     module_name, colon, path = name.partition(":")
-    if not (module_name and colon and path):
+    if not (colon and path) or not all(map(str.isidentifier, module_name.split("."))):
         raise AdapterError("the implementation must be given as package.module:function, "
                            f"but it is {name!r}")
     target: Any = module(module_name)
     for part in path.split("."):
         if not hasattr(target, part):
             own = [key for key, value in vars(target).items() if callable(value)
+                   and not key.startswith("_")
                    and getattr(value, "__module__", None) == module_name]
             raise AdapterError(f"{module_name} has no {part}; it defines "
                                f"{', '.join(own[:12]) or 'no functions'}")
