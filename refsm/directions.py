@@ -159,6 +159,7 @@ def rational(v: ArrayLike) -> Array:
     array([[Fraction(2, 1), Fraction(1, 2)]], dtype=object)
     """
     v = validation.widen(v, "v")
+    validation.check_finite(v, "v")
     out = np.empty(v.size, dtype=object)
     out[:] = [Fraction(entry) for entry in v.ravel().tolist()]
     return out.reshape(v.shape)

@@ -311,7 +311,7 @@ def _components(density: Any) -> tuple[Array, Array, Array]:
         K, d = density.centers.shape
         covariances = np.broadcast_to(density.sigma**2 * np.eye(d), (K, d, d))
         return np.full(K, 1 / K), density.centers, covariances
-    if hasattr(density, "covariance"):
+    if hasattr(density, "covariance") and not isinstance(density, type):
         return np.ones(1), density.mean[None], density.covariance[None]
     raise TypeError("density must be a pair (mean, covariance), a Gaussian, a mixture of Gaussians "
                     f"or a Parzen density, but it is a {type(density).__name__}")

@@ -133,7 +133,8 @@ def linear_map(kind: str, corruption: Corruption | float,
     if kind == "edm":
         _, c_out = preconditioning(corruption, data_sd)
         return LinearMap(c_out / data_sd**2, sigma**2 / c_out)       # type: ignore[operator]  # (8)
-    raise ValueError(f"a prediction must be one of {', '.join(KINDS)}, but it is {kind!r}")
+    raise ValueError(f"a prediction must be one of {', '.join(KINDS)}, but it is "
+                     f"{validation.brief(kind)}")
 
 
 def preconditioning(corruption: Corruption | float, data_sd: float | None) -> tuple[Any, Any]:
@@ -147,7 +148,7 @@ def preconditioning(corruption: Corruption | float, data_sd: float | None) -> tu
         raise ValueError(f"corruption must not scale the points for edm, but alpha is {alpha}")
     if data_sd is None:
         raise TypeError("data_sd must be given for edm: the standard deviation of the clean points")
-    s = validation.positive(data_sd, "data_sd")
+    s = validation.scale(data_sd, "data_sd")
     variance = sigma**2 + s**2
     c_skip = s**2 / variance                                             # ()  (9)
     c_out = sigma * s / _sqrt(variance)                                  # ()  (10)

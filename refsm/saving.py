@@ -66,6 +66,8 @@ def load(path: str | os.PathLike[str], kind: type | None = None) -> Any:
     ...     refsm.load(f"{folder}/model.npz").mean
     array([3., 5.])
     """
+    if kind is not None and not isinstance(kind, type):
+        raise TypeError(f"kind must be a class, but it is a {type(kind).__name__}")
     content = pathlib.Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:

@@ -19,9 +19,9 @@ import numpy as np
 from refsm.rows import release_pages, row_blocks
 from refsm.typing import Array, ArrayLike
 
-__all__ = ["widen", "array", "points", "readonly_view", "positive", "scale", "not_negative",
-           "count", "generator", "binary", "all_binary", "all_finite", "check_finite", "inexact",
-           "symmetric", "symmetric_part"]
+__all__ = ["brief", "widen", "array", "points", "readonly_view", "positive", "scale",
+           "not_negative", "count", "generator", "binary", "all_binary", "all_finite",
+           "check_finite", "inexact", "symmetric", "symmetric_part"]
 
 SMALLEST_SCALE = 1e-75       # its fourth power is 1e-300
 ASYMMETRY = 2.0 ** -30       # of the largest entry, see `symmetric`
@@ -62,7 +62,7 @@ def _widen_objects(a: Array, name: str) -> Array:
     flat = a.ravel().tolist()
     for entry in flat:
         if not isinstance(entry, Complex):
-            raise TypeError(f"{name} must be numbers, but it contains {_brief(entry)}")
+            raise TypeError(f"{name} must be numbers, but it contains {brief(entry)}")
     if (any(isinstance(entry, Fraction) for entry in flat)
             and all(isinstance(entry, Rational) for entry in flat)):
         exact = [entry if isinstance(entry, Fraction) else Fraction(int(entry)) for entry in flat]
@@ -147,7 +147,7 @@ def not_negative(value: object, name: str) -> float:
 def count(value: object, name: str) -> int:
     """A whole number >= 1."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1, but it is {_brief(value)}")
+        raise ValueError(f"{name} must be a whole number >= 1, but it is {brief(value)}")
     return int(value)
 
 
@@ -155,19 +155,19 @@ def _number(value: object, name: str, domain: str) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number {domain}, but it is {_brief(value)}")
+        raise TypeError(f"{name} must be a number {domain}, but it is {brief(value)}")
     try:
         number = float(value)
         exact = isinstance(value, (Fraction, np.longdouble))
         return value if exact else number                        # type: ignore[return-value]
     except OverflowError:
-        raise ValueError(f"{name} must be finite, but it is {_brief(value)}") from None
+        raise ValueError(f"{name} must be finite, but it is {brief(value)}") from None
 
 
 def generator(rng: object) -> np.random.Generator:
     """The source of randomness: a numpy.random.Generator, never a seed and never global state."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, but it is {_brief(rng)}")
+        raise TypeError(f"rng must be a numpy.random.Generator, but it is {brief(rng)}")
     return rng
 
 
@@ -259,7 +259,7 @@ def _check_shape(a: Array, name: str, shape: Sequence[int | str]) -> None:
         raise ValueError(f"{name} must have shape ({wanted}), but its shape is {a.shape}{empty}")
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
     """The repr on one line of at most 60 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -179,7 +179,7 @@ class ProductOfExperts(Energy):
         log_alpha = validation.array(self.log_alpha, "log_alpha", (len(W),))
         if not isinstance(self.expert, str) or self.expert not in EXPERTS:
             raise ValueError(f"expert must be one of {', '.join(EXPERTS)}, "
-                             f"but it is {self.expert!r}")
+                             f"but it is {validation.brief(self.expert)}")
         self._set(**immutable.common_dtype(W=W, log_alpha=log_alpha))
 
     @property

@@ -239,13 +239,8 @@ def _share(J: Any, batch: ArrayLike, name: str) -> Batch:
     if index.ndim != 1 or index.size == 0 or kind not in "iu" or index.min() < 0 \
             or index.max() >= n:
         raise ValueError(f"{name} must be a list of row numbers from 0 to {n - 1}, "
-                         f"but it is {_brief(batch)}")
+                         f"but it is {validation.brief(batch)}")
     part = J.weights[index].sum()
     if part == 0:
         raise ValueError(f"{name} must have points of some weight, but their weights sum to 0")
     return index, J.weights.sum() / part                                            # ()  (3)
-
-
-def _brief(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -33,6 +33,8 @@ def add_command(commands: Any) -> None:
 
 
 def _study(args: argparse.Namespace) -> int:
+    if args.html == "":
+        raise ValueError("--html must name a folder, but it is empty")
     if args.html or args.open or args.run_demos:
         from refsm.study.book import build
         folder = pathlib.Path(args.html or "refsm-book")

@@ -250,9 +250,13 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(given, (str, Path)):
         try:
             given = Path(given).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise ValueError("known_failures must be identifiers of cases or a file of them, but "
-                             f"{given} cannot be read: {error.strerror}") from None
+                             f"{given} cannot be read: {getattr(error, 'strerror', 'no text')}"
+                             ) from None
+    given = list(given)
+    if not all(isinstance(line, str) for line in given):
+        raise TypeError("known_failures must be identifiers of cases, but one is no string")
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))
 
 

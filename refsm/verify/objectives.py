@@ -50,6 +50,7 @@ from typing import Any
 import numpy as np
 
 import refsm
+from refsm import validation
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.denoisers import DENOISERS
@@ -205,7 +206,8 @@ def objective_name(name: str) -> str:
     """The short name: "dsm" for "dsm", "denoising" or "DenoisingScoreMatching".  Or ValueError."""
     short = _LONG_NAMES.get(str(name).lower(), str(name).lower())
     if short not in OBJECTIVES:
-        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, but it is {name!r}")
+        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, but it is "
+                         f"{validation.brief(name)}")
     return short
 
 
@@ -225,7 +227,8 @@ def predicting(objective: str, kind: str | None) -> str:
         return objective
     kinds = {about.predicts: name for name, about in OBJECTIVES.items() if about.predicts}
     if kind not in (*kinds, "score"):
-        raise ValueError(f"predicts must be one of score, {', '.join(kinds)}, but it is {kind!r}")
+        raise ValueError(f"predicts must be one of score, {', '.join(kinds)}, but it is "
+                         f"{validation.brief(kind)}")
     if objective not in ("dsm", "dsm_levels", *kinds.values()):
         raise ValueError(f"predicts is for denoising (dsm), but the objective is {objective}")
     if kind == "score":

@@ -120,6 +120,15 @@ def three_steps():
     return record
 
 
+def test_a_result_has_the_value_and_the_gradient_norm_of_its_model():
+    record = RunRecord("first", None)
+    for k in range(3):
+        record.add("model", 7.0 - k, (np.array([3.0, 4.0]) * k,))
+    result = record.result("done")
+    assert result.value == 5.0
+    assert result.gradient_norm == 10.0
+
+
 def test_a_record_that_continues_a_result_enters_its_last_model_anew():
     record = RunRecord(three_steps().result("done"), None)
     assert record.model == "third"

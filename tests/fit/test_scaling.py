@@ -83,3 +83,11 @@ def test_where_differences_leave_the_domain_the_curvature_is_one():
         raise ValueError("beyond")
 
     assert Scaling(*float_bowl(), refused).h == 1.0
+
+
+def test_parameters_that_move_no_score_have_the_scale_one():
+    """At a weight of 0 for every point no parameter does."""
+    J = refsm.ImplicitScoreMatching([[3.0, 5.0]], weights=[0.0])
+    D, size = parameter_scales(J, refsm.Gaussian([1.0, 2.0], np.eye(2)))
+    np.testing.assert_array_equal(D, np.ones(6))
+    assert size == 0

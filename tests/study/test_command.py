@@ -57,3 +57,8 @@ def test_open_shows_the_page_of_the_room(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(["study", "autoencoder", "--open"]) == 0
     assert opened == [(tmp_path / "refsm-book" / "room.energies.autoencoder.html").as_uri()]
+
+
+def test_a_folder_without_a_name_is_refused(capsys):
+    assert main(["study", "--html", ""]) == 2
+    assert capsys.readouterr().err == "refsm: --html must name a folder, but it is empty\n"

@@ -102,13 +102,14 @@ def load(name: str) -> Implementation:
     imported.
     """
     module_name, colon, path = name.partition(":")
-    if not (module_name and colon and path):
+    if not (colon and path) or not all(map(str.isidentifier, module_name.split("."))):
         raise AdapterError("the implementation must be given as package.module:function, "
                            f"but it is {name!r}")
     target: Any = module(module_name)
     for part in path.split("."):
         if not hasattr(target, part):
             own = [key for key, value in vars(target).items() if callable(value)
+                   and not key.startswith("_")
                    and getattr(value, "__module__", None) == module_name]
             raise AdapterError(f"{module_name} has no {part}; it defines "
                                f"{', '.join(own[:12]) or 'no functions'}")
@@ -171,7 +172,7 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     with staying():
         thread.start()
-        thread.join(time_limit)
+        thread.join(min(time_limit, threading.TIMEOUT_MAX))
     if thread.is_alive():
         ident = ctypes.c_ulong(thread.ident or 0)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))

@@ -25,6 +25,7 @@ from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 
+from refsm import validation
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.network import check_network, new_parameters
@@ -175,12 +176,12 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
     objective = objective_name(objective)
     if family is not None and family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)} or None, "
-                         f"but it is {family!r}")
+                         f"but it is {validation.brief(family)}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, but it is {seed!r}")
+        raise ValueError(f"seed must be an integer >= 0, but it is {validation.brief(seed)}")
     if model is not None and model not in model_names(objective):
         raise ValueError(f"model must be one of {', '.join(model_names(objective))} for "
-                         f"{objective}, but it is {model!r}")
+                         f"{objective}, but it is {validation.brief(model)}")
     wanted = ("prime", "paper") if family is None else (family,)
     return [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
 

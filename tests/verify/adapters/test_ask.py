@@ -342,7 +342,7 @@ def test_a_function_of_a_module_in_the_current_folder_is_found(folder):
     assert load_error("adapters_here:Losses.ssm") == "adapters_here has no ssm; it defines dsm"
 
 
-@pytest.mark.parametrize("name", ["adapters", "adapters:", ":dsm", ""])
+@pytest.mark.parametrize("name", ["adapters", "adapters:", ":dsm", "", "./adapters.py:dsm"])
 def test_a_name_of_another_form_is_refused(name):
     assert load_error(
         name) == f"the implementation must be given as package.module:function, but it is {name!r}"
