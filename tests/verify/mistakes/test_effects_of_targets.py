@@ -188,7 +188,7 @@ def test_a_target_of_another_level_is_right_at_no_level(objective, name):
                 for part in ("alpha", "sigma"))
         expected = ((a * c["x"] - c["x_noisy"]) / s**2 if kind == "score"
                     else by_formula(kind, c["x"], c["noise"], a, s))
-        identity = f"level.{what}-{name}"
+        identity = f"level.{name}" if what == "level" else f"level.{what}-{name}"
         assert np.allclose(least(alone(objective, identity), case), expected, rtol=1e-11)
         assert "that of another level" in effect(objective, identity)
 
