@@ -57,8 +57,6 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
     for narrow in (BFLOAT16, FLOAT16):
         if narrow.name in declared:
             return [narrow]
-    if declared == {"float32"}:
-        return [FLOAT32]
     various = np.unique(v[v != 0])
     if various.size >= ENOUGH:
         with np.errstate(over="ignore"):
@@ -67,6 +65,9 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
             return [BFLOAT16]
         if (half.astype(float) == various).all():
             return [FLOAT16]
+    if declared == {"float32"}:                      # and no narrower type that was widened
+        return [FLOAT32]
+    if various.size >= ENOUGH:
         if (single.astype(float) == various).all():
             return [FLOAT32]
         printed = _printed(various)

@@ -37,10 +37,10 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return _weighted(found)
     if found.coefficients is not None:
         return "MISMATCH", _no_scaling(found), "", "none"
-    coarse = found.tolerance.relative > COARSE
-    if coarse and found.right.all():
-        return "INCONCLUSIVE", (f"the answers agree as far as {found.tolerance.name} can tell, "
-                                "which is not far: return more digits"), "", "none"
+    but = _but_for_factors(found) if found.tolerance.relative > COARSE else None
+    if but is not None:
+        return "INCONCLUSIVE", (f"{but}the answers agree as far as {found.tolerance.name} can "
+                                "tell, which is not far: return more digits"), "", "none"
     half = half_inside(found.answers, found.table.reference, found.table.scale, found.table.sizes,
                        found.tolerance.relative == FLOAT64.relative)
     if half is not None:
@@ -51,6 +51,17 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
             "terms. Computed under autocast, or in half precision? In float32 or float64 it can "
             "be verified"), "", str(factor)
     return "UNEXPLAINED", _unexplained(found), "", "none"
+
+
+def _but_for_factors(found: Diagnosis) -> str | None:
+    """The words of a positive factor in each group, "" for none; None where that is not all."""
+    mine, yours = found.table.reference, found.answers
+    factor = (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
+    allowed = np.abs(factor) * found.tolerance(np.abs(mine) + found.table.scale)
+    if found.right.all():
+        return ""
+    near = (factor > 0).all() and (np.abs(yours - factor * mine) <= allowed).all()
+    return "but for a positive factor in each group of cases, " if near else None
 
 
 def _identified(convention: str) -> str:

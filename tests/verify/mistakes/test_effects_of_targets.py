@@ -174,18 +174,23 @@ def test_a_target_of_another_kind_is_what_is_learned(objective, other):
             f"what is learned is {minus}{' ' if minus else ''}the {other}")
 
 
+WHOSE = {"next": [1, 2, 3, 4, 5, 6, 0], "before": [6, 0, 1, 2, 3, 4, 5],
+         "reversed": [6, 5, 4, 3, 2, 1, 0], "first": [0] * 7, "last": [6] * 7}
+
+
+@pytest.mark.parametrize("name", WHOSE)
 @pytest.mark.parametrize("objective", ["dsm_levels", "velocity_prediction"])
-def test_a_target_of_another_level_is_right_at_no_level(objective):
+def test_a_target_of_another_level_is_right_at_no_level(objective, name):
     case = level_case(objective)
     c, kind = case.arrays, OBJECTIVES[objective].predicts or "score"
-    for name, moved in (("next", np.roll(np.arange(7), -1)), ("before", np.roll(np.arange(7), 1)),
-                        ("reversed", np.arange(7)[::-1]), ("first", np.zeros(7, dtype=int))):
-        a, s = c["alpha"][moved][:, None], c["sigma"][moved][:, None]
+    for what in ("level", "sigma", "alpha") if kind == "score" else ("level",):
+        a, s = (c[part][WHOSE[name] if what in ("level", part) else slice(None)][:, None]
+                for part in ("alpha", "sigma"))
         expected = ((a * c["x"] - c["x_noisy"]) / s**2 if kind == "score"
                     else by_formula(kind, c["x"], c["noise"], a, s))
-        found = least(alone(objective, f"level.{name}"), case)
-        assert np.allclose(found, expected, rtol=1e-11)
-        assert "that of another level" in effect(objective, f"level.{name}")
+        identity = f"level.{name}" if what == "level" else f"level.{what}-{name}"
+        assert np.allclose(least(alone(objective, identity), case), expected, rtol=1e-11)
+        assert "that of another level" in effect(objective, identity)
 
 
 @pytest.mark.parametrize("name, times", [("over-sigma", S), ("difference", S**2), ("minus", -1.0)])

@@ -252,6 +252,26 @@ def bfloat16(a):
     return ((bits + 0x8000) & np.uint32(0xFFFF0000)).view(np.float32).reshape(np.shape(a))
 
 
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_a_factor_does_not_hide_that_answers_are_those_of_bfloat16(factor, dtype):
+    some = cases("dsm", "prime")
+    values = [dtype(bfloat16(factor * value(c))) for c in some]
+    found = diagnose(some, values, [np.dtype(dtype).name] * len(some))
+    verdict, said, _, _ = name.verdict_of("dsm", found)
+    assert verdict == "INCONCLUSIVE"
+    assert said.startswith("but for a positive factor" if factor != 1 else "the answers agree")
+    assert "as far as bfloat16 can tell" in said
+
+
+def test_a_sign_is_seen_in_coarse_answers_too():
+    some = cases("dsm", "prime")
+    found = diagnose(some, [float(bfloat16(-value(c))) for c in some])
+    verdict, said, _, _ = name.verdict_of("dsm", found)
+    assert verdict == "MISMATCH"
+    assert said.startswith("-1 times the reference to the rounding of bfloat16")
+
+
 def test_no_gradient_is_judged_beside_a_value_that_decides_nothing():
     def loss(c):
         value = float(bfloat16((sq(psi(c) - target(c)) / 2).mean()))
