@@ -106,6 +106,17 @@ def test_the_expectations_of_mistakes_are_those_of_quadrature(objective):
     assert found["the constant |target|^2 / 2 is left out"] == pytest.approx(found[""] - constant)
 
 
+@pytest.mark.parametrize("objective", ["dsm", "velocity_prediction"])
+def test_noise_with_a_mean_has_the_expectation_of_its_two_moments(objective):
+    case = replicates._cases(objective)[2]
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * case.d)).reshape(case.d, -1).T
+    found = dict(hypotheses._denoising(case))
+    for words, middle, sd in (("[0, 1]", 0.5, 12**-0.5), ("[-1, 1]", 0.0, 3**-0.5)):
+        right = np.mean([loss(case, None, lambda c, rng, e=e: np.broadcast_to(
+            middle + sd * e, c.x.shape)) for e in corners])
+        assert found[f"the noise is uniform in {words} in place of normal"] == pytest.approx(right)
+
+
 def hypotheses_name(objective):
     return objective if objective in OBJECTIVES else f"{objective}_prediction"
 
