@@ -221,7 +221,7 @@ def _of_several(objective: str) -> Iterator[Formula]:
     for name, words, f in LEVELS:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f"psi of {whose}", f,
-                      "where the two levels differ, the score of one learns the targets of the other")
+                      "where two levels differ, the score of one learns the targets of another")
         yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.psi_of_levels(f)))
 
 

@@ -192,8 +192,17 @@ def test_a_weight_of_the_levels_is_a_convention_that_can_be_declared():
     assert (declared.verdict, declared.exit_status) == ("CONVENTION", 0)
     other = verify_own_noise(weighted, "dsm_levels", 60, convention="weight.variance")
     assert other.name.endswith("not the canonical loss, each level weighted by sigma^2 as declared")
+    rare = verify_own_noise(lambda case, rng: (squares(case, draw(case, rng)) / case.sigma).mean(),
+                            "flow_prediction", convention="weight.inverse-sigma")
+    assert (rare.verdict, rare.exit_status) == ("CONVENTION", 0)
+
+
+def test_a_convention_that_no_expectation_is_known_of_is_refused():
     with pytest.raises(ValueError, match="one factor and one weight of the levels at most"):
-        verify_own_noise(weighted, "dsm_levels", 60, convention="2; 3")
+        verify_own_noise(loss, "dsm_levels", 60, convention="2; 3")
+    for objective, convention in (("dsm", "weight.variance"), ("multi_level", "weight.none")):
+        with pytest.raises(ValueError, match="or a weight of levels by alpha and sigma, but it is"):
+            verify_own_noise(loss, objective, 60, convention=convention)
 
 
 def test_the_parzen_density_is_refused_with_its_reason():
