@@ -64,39 +64,45 @@ def thetas_per_group(objective: str) -> int:
     return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
-def prime(objective: str, seed: int, model: str | None,
-          network: Callable[..., Any] | None = None,
-          parameters: Callable[..., Any] | None = None) -> list[Case]:
-    """Five thetas or more in each of six groups, of a model or of a network and its parameters."""
-    name = model_names(objective)[0] if model is None else model
-    other = [] if name == model_names(objective)[0] else [name]
-    stem = "/".join(["prime", objective, *other, *([f"seed{seed}"] if seed else [])])
-    rng = np.random.default_rng([seed, sum(map(ord, objective + name))])
-    made = []
-    for k, group in enumerate(GROUPS):
-        arrays, hyper = _data(objective, name, group, rng)
-        for t in range(thetas_per_group(objective)):
-            theta = (_theta(name, group.d, LENGTHS[t % 6], rng) if parameters is None
-                     else new_parameters(parameters, group.d, rng))
-            if name == "gaussian" and OBJECTIVES[objective].levels == "several":
-                P = theta["precision"]             # only a density can be corrupted
-                theta["precision"] = _grid(P @ P / 4) + np.eye(group.d)
-            made.append(Case(f"{stem}/c{k}/t{t}", "prime", objective, name, theta, arrays, hyper,
-                             group=f"c{k}", network=network))
-    return made
+def prime(objective: str, seed: int, model: str | None) -> list[Case]:
+    """Five thetas or more in each of six groups."""
+    return _groups("prime", objective, seed, model or model_names(objective)[0])
 
 
 def array(objective: str, seed: int, model: str | None) -> list[Case]:
     """The prime sizes, with local quantities as arrays: a theta is another set of outputs."""
-    stem = "/".join(["array", objective, *([f"seed{seed}"] if seed else [])])
-    rng = np.random.default_rng([seed, sum(map(ord, objective + "array"))])
+    return _groups("array", objective, seed, None)
+
+
+def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0) -> list[Case]:
+    """The cases of the family prime with a network of the user's own."""
+    check_network(objective, network, parameters)
+    return _groups("prime", objective, seed, "network", network, parameters)
+
+
+def _groups(family: str, objective: str, seed: int, name: str | None,
+            network: Callable[..., Any] | None = None,
+            parameters: Callable[..., Any] | None = None) -> list[Case]:
+    """The cases of six groups, with a model by name, with a network, or with neither."""
+    other = [] if name in (None, model_names(objective)[0]) else [name]
+    stem = "/".join([family, objective, *other, *([f"seed{seed}"] if seed else [])])
+    rng = np.random.default_rng([seed, sum(map(ord, objective + (name or family)))])
     made = []
     for k, group in enumerate(GROUPS):
-        arrays, hyper = _data(objective, None, group, rng)
+        arrays, hyper = _data(objective, name, group, rng)
         for t in range(thetas_per_group(objective)):
-            outputs = _outputs(objective, arrays, LENGTHS[t % 6], rng)
-            made.append(Case(f"{stem}/c{k}/t{t}", "array", objective, None, {},
-                             {**arrays, **outputs}, hyper, group=f"c{k}"))
+            theta, outputs = {}, {}
+            if name is None:
+                outputs = _outputs(objective, arrays, LENGTHS[t % 6], rng)
+            elif parameters is not None:
+                theta = new_parameters(parameters, group.d, rng)
+            else:
+                theta = _theta(name, group.d, LENGTHS[t % 6], rng)
+            if name == "gaussian" and OBJECTIVES[objective].levels == "several":
+                P = theta["precision"]             # only a density can be corrupted
+                theta["precision"] = _grid(P @ P / 4) + np.eye(group.d)
+            made.append(Case(f"{stem}/c{k}/t{t}", family, objective, name, theta,
+                             {**arrays, **outputs}, hyper, group=f"c{k}", network=network))
     return made
 
 
@@ -184,12 +190,6 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
                          f"{objective}, but it is {validation.brief(model)}")
     wanted = ("prime", "paper") if family is None else (family,)
     return [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
-
-
-def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0) -> list[Case]:
-    """The cases of the family prime with a network of the user's own."""
-    check_network(objective, network, parameters)
-    return prime(objective, seed, "network", network, parameters)
 
 
 def _grid(a: Array) -> Array:

@@ -66,7 +66,7 @@ WEIGHTED = "the minimiser is the same at each level; the levels weigh differentl
 GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
                  "output for each level")
 GIVEN_AS = "the right output is learned, for a level that is given in this form"
-OTHER_LEVEL = "the target is that of another level: at no level the right output is learned"
+OTHER_LEVEL = "wherever the other level differs from the right one, another output is learned"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
 # targets of a score that are off by a function of the level: (name, words, of alpha, sigma, q)
@@ -216,12 +216,12 @@ def _of_several(objective: str) -> Iterator[Formula]:
             chosen[kept] = 1
             return _exchanged(q, level_weights=q.case.level_weights * chosen)
         row = Mistake(f"levels.{name}", words, words, some,
-                      "the score at the levels that are left out is not learned")
+                      "nothing is learned from the levels that are left out")
         yield _changed(objective, row, some)
     for name, words, f in LEVELS:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f"psi of {whose}", f,
-                      "the score of one level is trained with the targets of another")
+                      "where two levels differ, the score of one learns the targets of another")
         yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.psi_of_levels(f)))
 
 

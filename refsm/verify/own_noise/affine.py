@@ -99,7 +99,7 @@ class Affine:
         squares = p**2 * (self.x**2).sum(axis=1) + r**2 * self.d
         return float(self.half * (self.weight * squares).sum() / self.n)
 
-    def quadratic(self, weight: Array | float = 1.0, **wrong: Any) -> tuple[Array, Array]:
+    def quadratic(self, weight: Array | float, **wrong: Any) -> tuple[Array, Array]:
         """C (K, d, d) and b (K, d) of the right loss, times another weight."""
         a, G = self.residual(**wrong)
         times = (2 * self.half * weight * self.weight)[:, None]

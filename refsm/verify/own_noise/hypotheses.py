@@ -77,11 +77,12 @@ class Hypothesis:
         return factor + (loss or "the canonical loss") + words
 
 
-def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE) -> list[Hypothesis]:
+def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE,
+               weight: str = "") -> list[Hypothesis]:
     """Every structure times every factor, what is meant among them, and what is expected."""
     structures = _structures(objective)
     of_case = [dict(structures(case)) for case in asked]
-    weights = [dict(weighted(case)) for case in asked]
+    weights = [dict(weighted(case, weight)) for case in asked]
     sizes = [sizes_of(case) for case in asked]
     factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
                if {name for name, _ in factor.powers} <= set(sizes[0])]
@@ -174,18 +175,20 @@ def _denoising(case: Case) -> Iterator[tuple[str, float]]:
         yield f"the target is {words}", loss.expected(target=(p, r))
 
 
-def weighted(case: Case) -> Iterator[tuple[str, float]]:
-    """(identity of a weight, expectation) for the weights of levels that are told apart."""
+def weighted(case: Case, meant: str = "") -> Iterator[tuple[str, float]]:
+    """(identity of a weight, expectation) for the weights of levels that are told apart, and for
+    the one that is meant."""
     about = OBJECTIVES[case.objective]
     if about.levels in ("points", "several"):
         loss = Affine(case)
-        for name in TOLD_APART[about.predicts]:
-            yield f"weight.{name}", loss.expected(weight=weight_of(loss, name))
+        told_apart = [f"weight.{name}" for name in TOLD_APART[about.predicts]]
+        for identity in dict.fromkeys(filter(None, (*told_apart, meant))):
+            yield identity, loss.expected(weight=weight_of(loss, identity))
 
 
 def weight_of(loss: Affine, identity: str) -> Array:
     """The weight of each residual, (K,)."""
-    (w,) = (w for name, _, w in WEIGHTS if name == identity.rpartition(".")[2])
+    w = {f"weight.{name}": w for name, _, w in WEIGHTS}[identity]
     return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
 
 

@@ -41,6 +41,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
+from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of
 from refsm.verify.own_noise.moments import LIKELY, compared, resolution
@@ -89,6 +90,10 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     if replicates < FEWEST:
         raise ValueError(f"replicates must be >= {FEWEST}, but it is {replicates}")
     meant, weight = _meant(convention)
+    known = {f"weight.{row[0]}" for row in WEIGHTS}
+    if weight and (weight not in known or OBJECTIVES[name].levels not in ("points", "several")):
+        raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
+                         f"but it is {convention!r} for {name}")
     asked = _cases(name)
     rng = np.random.default_rng(seed)
     reproduce = command_of(named(implementation), called, {
@@ -119,7 +124,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     """The verdict on replicates (K, R)."""
     R = values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    tried = hypotheses(objective, asked, meant)
+    tried = hypotheses(objective, asked, meant, weight)
     probable = _p(mean, error, np.array([h.expected for h in tried]), R)
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
     p, first = ranked[0]

@@ -24,6 +24,8 @@ def test_half_precision_is_recognised_or_declared():
     assert tolerances(V.astype(np.float16))[0].name == "float16"
     assert tolerances(V, ["bfloat16", "float32"])[0].name == "bfloat16"
     assert tolerances(V, ["float16"])[0].name == "float16"
+    assert tolerances(V, ["float16"])[0].relative == 50 * 2.0**-11
+    assert tolerances(V, ["bfloat16"])[0].relative == 50 * 2.0**-8
     truncated = ((1e30 * V).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
     assert tolerances(truncated)[0].name == "bfloat16"
 

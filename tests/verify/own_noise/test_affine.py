@@ -106,6 +106,17 @@ def test_the_expectations_of_mistakes_are_those_of_quadrature(objective):
     assert found["the constant |target|^2 / 2 is left out"] == pytest.approx(found[""] - constant)
 
 
+@pytest.mark.parametrize("objective", ["dsm", "velocity_prediction"])
+def test_noise_with_a_mean_has_the_expectation_of_its_two_moments(objective):
+    case = replicates._cases(objective)[2]
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * case.d)).reshape(case.d, -1).T
+    found = dict(hypotheses._denoising(case))
+    for words, middle, sd in (("[0, 1]", 0.5, 12**-0.5), ("[-1, 1]", 0.0, 3**-0.5)):
+        right = np.mean([loss(case, None, lambda c, rng, e=e: np.broadcast_to(
+            middle + sd * e, c.x.shape)) for e in corners])
+        assert found[f"the noise is uniform in {words} in place of normal"] == pytest.approx(right)
+
+
 def hypotheses_name(objective):
     return objective if objective in OBJECTIVES else f"{objective}_prediction"
 
@@ -181,8 +192,17 @@ def test_a_weight_of_the_levels_is_a_convention_that_can_be_declared():
     assert (declared.verdict, declared.exit_status) == ("CONVENTION", 0)
     other = verify_own_noise(weighted, "dsm_levels", 60, convention="weight.variance")
     assert other.name.endswith("not the canonical loss, each level weighted by sigma^2 as declared")
+    rare = verify_own_noise(lambda case, rng: (squares(case, draw(case, rng)) / case.sigma).mean(),
+                            "flow_prediction", convention="weight.inverse-sigma")
+    assert (rare.verdict, rare.exit_status) == ("CONVENTION", 0)
+
+
+def test_a_convention_that_no_expectation_is_known_of_is_refused():
     with pytest.raises(ValueError, match="one factor and one weight of the levels at most"):
-        verify_own_noise(weighted, "dsm_levels", 60, convention="2; 3")
+        verify_own_noise(loss, "dsm_levels", 60, convention="2; 3")
+    for objective, convention in (("dsm", "weight.variance"), ("multi_level", "weight.none")):
+        with pytest.raises(ValueError, match="or a weight of levels by alpha and sigma, but it is"):
+            verify_own_noise(loss, objective, 60, convention=convention)
 
 
 def test_the_parzen_density_is_refused_with_its_reason():

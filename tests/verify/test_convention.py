@@ -1,0 +1,23 @@
+"""A declared convention is read as a report prints it, or as a person writes it."""
+import pytest
+
+from refsm.verify.convention import normal
+
+
+@pytest.mark.parametrize("written, meant", [
+    ("2*sigma**2/d", "2 sigma^2 / d"), ("d", "d"), ("1 / (2 d)", "1 / (2 d)"), ("1", "1"),
+    ("sigma.next", "sigma.next"), ("sigma^2; weight.none", "sigma^2; weight.none"),
+    ("the noise is divided by the sigma of the next level", "sigma.next"),
+    ("1 in place of h in the term of J_ii", "divergence.1"),
+    ("constant dropped;  target x -1", "constant dropped; target x -1"),
+    ("constant + d/2", "constant + d / 2")])
+def test_each_piece_has_one_form(written, meant):
+    assert normal(written) == meant
+
+
+@pytest.mark.parametrize("written, words", [
+    ("-2", "a factor that is meant must be positive, but it is -2"),
+    ("sigmas", "'sigmas' is not a convention"), ("2 / d n", "a factor must be a product")])
+def test_what_is_none_is_refused(written, words):
+    with pytest.raises(ValueError, match=words):
+        normal(written)
