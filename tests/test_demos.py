@@ -5,6 +5,7 @@ import importlib.util
 import pathlib
 import re
 import runpy
+import signal
 import subprocess
 import sys
 
