@@ -92,7 +92,11 @@ def half_inside(Y: Array, reference: Array, scale: Array,
         return None
     error = np.abs(c) * max(largest, COARSEST) * np.abs(u).sum(axis=1) / (u * u).sum(axis=1)
     factor = fit_scaling(c, error, sizes)
-    return None if factor is None or factor.extra or not factor.prefactor else (factor, largest)
+    if factor is None or factor.extra or not factor.prefactor:
+        return None
+    signs = np.sign(Y - np.array([[factor(group)] for group in sizes]) * reference)
+    one_sided = np.abs(signs.sum()) == signs.size    # a small term too many, and no rounding
+    return None if one_sided else (factor, largest)
 
 
 def _printed(v: Array) -> Tolerance | None:

@@ -85,3 +85,14 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     assert digits.name == "10 printed digits"
     decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
     assert decimals.name == "8 printed decimals"
+
+
+def test_errors_of_one_sign_are_no_rounding():
+    rng = np.random.default_rng(3)
+    reference = rng.uniform(3, 7, (6, 5))
+    sizes = [{"d": d, "n": n} for d, n in ((3, 7), (5, 7), (3, 13), (5, 13), (3, 7), (5, 13))]
+    off = rng.uniform(0.3e-3, 2e-3, (6, 5))
+    both = off * np.where(rng.random((6, 5)) < 0.5, -1, 1)
+    rounded = half_inside(reference * (1 + both), reference, reference, sizes, True)
+    assert rounded[0].is_one
+    assert half_inside(reference * (1 + off), reference, reference, sizes, True) is None
