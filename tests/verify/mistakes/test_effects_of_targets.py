@@ -12,6 +12,7 @@ from refsm.verify.cases import cases
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
+from refsm.verify.mistakes.levels import OTHER_LEVEL
 from refsm.verify.mistakes.residual import HIDDEN
 from refsm.verify.mistakes.targets import EXPONENTS
 from refsm.verify.objectives import OBJECTIVES
@@ -190,7 +191,7 @@ def test_a_target_of_another_level_is_right_at_no_level(objective, name):
                     else by_formula(kind, c["x"], c["noise"], a, s))
         identity = f"level.{name}" if what == "level" else f"level.{what}-{name}"
         assert np.allclose(least(alone(objective, identity), case), expected, rtol=1e-11)
-        assert "that of another level" in effect(objective, identity)
+        assert effect(objective, identity) == OTHER_LEVEL
 
 
 @pytest.mark.parametrize("name, times", [("over-sigma", S), ("difference", S**2), ("minus", -1.0)])
