@@ -12,7 +12,6 @@ from refsm.verify.cases import cases
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
-from refsm.verify.mistakes.levels import OTHER_LEVEL
 from refsm.verify.mistakes.residual import HIDDEN
 from refsm.verify.mistakes.targets import EXPONENTS
 from refsm.verify.objectives import OBJECTIVES
@@ -181,7 +180,7 @@ WHOSE = {"next": [1, 2, 3, 4, 5, 6, 0], "before": [6, 0, 1, 2, 3, 4, 5],
 
 @pytest.mark.parametrize("name", WHOSE)
 @pytest.mark.parametrize("objective", ["dsm_levels", "velocity_prediction"])
-def test_a_target_of_another_level_is_right_at_no_level(objective, name):
+def test_a_target_of_another_level_is_right_where_the_levels_agree_alone(objective, name):
     case = level_case(objective)
     c, kind = case.arrays, OBJECTIVES[objective].predicts or "score"
     for what in ("level", "sigma", "alpha") if kind == "score" else ("level",):
@@ -190,8 +189,13 @@ def test_a_target_of_another_level_is_right_at_no_level(objective, name):
         expected = ((a * c["x"] - c["x_noisy"]) / s**2 if kind == "score"
                     else by_formula(kind, c["x"], c["noise"], a, s))
         identity = f"level.{name}" if what == "level" else f"level.{what}-{name}"
-        assert np.allclose(least(alone(objective, identity), case), expected, rtol=1e-11)
-        assert effect(objective, identity) == OTHER_LEVEL
+        found = least(alone(objective, identity), case)
+        assert np.allclose(found, expected, rtol=1e-11)
+        right = np.isclose(found, least(OBJECTIVES[objective], case)).all(axis=1)
+        agree = (a == c["alpha"][:, None]) & (s == c["sigma"][:, None])
+        assert (right == agree[:, 0]).all()
+        assert effect(objective, identity) == (
+            "wherever the other level differs from the right one, another output is learned")
 
 
 @pytest.mark.parametrize("name, times", [("over-sigma", S), ("difference", S**2), ("minus", -1.0)])

@@ -97,6 +97,11 @@ def test_the_expectations_of_mistakes_are_those_of_quadrature(objective):
     assert found["the noise has standard deviation sigma^2 in place of sigma"] == of(
         lambda c, eps: (alpha * c.x + sigma**2 * eps, right(c, eps) if kind else -eps))
     if not kind:
+        for words, width in (("sigma^2", sigma**2), ("1", 1.0)):
+            assert found[f"the noise has standard deviation {words}, the target is noise / sigma"
+                         ] == of(lambda c, eps, w=width: (alpha * c.x + w * eps, -eps / sigma))
+        assert found["the noise has standard deviation 1 in place of sigma"] == of(
+            lambda c, eps: (alpha * c.x + eps, -eps / sigma**2))
         assert found["the target is (x - x_noisy) / sigma^2, without alpha"] == of(
             lambda c, eps: (alpha * c.x + sigma * eps,
                             (c.x - alpha * c.x - sigma * eps) / sigma**2))
@@ -252,3 +257,15 @@ def test_the_expectations_of_two_hypotheses_are_far_apart_or_equal(objective):
         if other is not right:
             distance = (((other.expected - right.expected) / error)**2).sum()
             assert distance > 100 or distance < 1e-9, (str(other), distance)
+
+
+def test_without_randomness_each_term_may_be_left_out_or_have_another_sign():
+    case = replicates._cases("ism")[0]
+    norm = (case.score(case.x)**2).sum(axis=1).mean() / 2
+    trace = case.score_divergence(case.x).mean()
+    found = dict(hypotheses._as_it_is(case))
+    assert found == pytest.approx({
+        "": norm + trace, "|psi|^2 / 2 is left out": trace, "tr J is left out": norm,
+        "|psi|^2 / 2 has the opposite sign": trace - norm,
+        "tr J has the opposite sign": norm - trace,
+        "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace})
