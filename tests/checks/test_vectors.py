@@ -141,3 +141,9 @@ def test_wrong_arguments_are_refused_in_one_sentence(call, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}") as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_the_step_in_a_leaf_is_its_root_mean_square():
+    at = ParameterVector({"p": np.array([2.0, -6.0, 9.0, 0.0, 0.0]), "q": np.zeros(3)})
+    assert at.scales(None) == [pytest.approx(np.sqrt(121 / 5), rel=1e-15), 1.0]
+    assert at.scales(0.3) == [0.3, 0.3]
