@@ -315,7 +315,8 @@ def test_a_mapped_objective_has_what_the_objective_has():
     J = blocks.mapped(refsm.ImplicitScoreMatching(X), Counted())
     assert np.array_equal(J.points, X)
     assert not hasattr(blocks.mapped(MODEL, Counted()), "per_sample")
-    assert np.array_equal(J.take([3, 5]).per_sample(MODEL), J.per_sample(MODEL)[[3, 5]])
+    two = J.take([3, 5]).per_sample(MODEL)           # fewer rows: products may add in another order
+    assert np.allclose(two, J.per_sample(MODEL)[[3, 5]], rtol=1e-13, atol=0)
 
 
 # -- memory ----------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_a_demo_at_random_moments(k, tmp_path):
 
 
 @POSIX
+@pytest.mark.slow
 def test_a_reader_who_has_enough_ends_the_command_without_a_word():
     """As `refsm study | head` does: nothing was evaluated, and nothing is wrong."""
     read, write = os.pipe()
