@@ -56,7 +56,8 @@ def pyplot() -> ModuleType | None:
 def save(figure: Any, file: pathlib.Path) -> None:
     """Write the picture and say where; a notebook shows it instead.
 
-    A PNG has the 64 colours that serve it best: a quarter of the bytes, and no difference to see.
+    A PNG has the 256 colours that cover its own best: a third of the bytes, and in the pictures of
+    the README no colour is off by more than 7 parts in 256.
     """
     if IN_NOTEBOOK:
         return
@@ -65,7 +66,8 @@ def save(figure: Any, file: pathlib.Path) -> None:
     if file.suffix.lower() == ".png":
         from PIL import Image                    # Matplotlib requires it
         with Image.open(file) as drawn:
-            drawn.convert("RGB").quantize(64, dither=0).save(file, optimize=True)
+            few = drawn.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=0)
+        few.save(file, optimize=True)
     sys.modules["matplotlib.pyplot"].close(figure)
     print(f"\npicture: {file}")
 
