@@ -281,7 +281,7 @@ def test_an_implementation_that_draws_its_own_noise_is_verified_by_expectations(
     assert "200 replicates each" in run("verify", "own_adapters:noisy", "--objective", "dsm",
                                         "--own-noise")[1]
     words = ("verify", "own_adapters:noisy", "--objective", "parzen_esm", "--own-noise")
-    assert "whose expectation is known, but it is parzen_esm" in refused(run, *words)
+    assert "own noise is not for parzen_esm: the score of the Parzen " in refused(run, *words)
     status, out, _ = run("verify", "own_adapters:hanging", "--objective", "dsm", "--own-noise",
                          "--time-limit", "0.2")
     assert status == 2
