@@ -84,7 +84,9 @@ class Activation(NamedTuple):
 
 
 def _softplus_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = s1 * (1 - 2 * s)                                    # (4)
+    s2 = -2 * s
+    s2 += 1
+    s2 *= s1                                                 # (4), in place
     return s2
 
 
