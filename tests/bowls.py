@@ -60,3 +60,13 @@ def exact_bowl():
 def float_bowl(edge=np.inf):
     J = Bowl([np.array([3.0, 0.5]), np.array([0.7])], [np.array([1.0, -2.0]), np.array([5.0])])
     return J, Point(np.array([-2.0, 3.0]), np.array([-1.0]), edge)
+
+
+def ctrl_c_after_two_steps(models):
+    """A callback that keeps the models and interrupts the run after its second step."""
+    def callback(k, model, value, norm):
+        models.append(model)
+        if k == 2:
+            raise KeyboardInterrupt
+
+    return callback

@@ -93,11 +93,8 @@ class Descent(Generic[Model]):
         return axes
 
 
-class DescentError(ArithmeticError):
-    """A value or gradient is not finite, or the energy refuses the parameters.
-
-    `result` is a `Descent` with the last good model.
-    """
+class _CarriesResult(BaseException):
+    """An exception with a message and the `result` until then, which pickling keeps."""
 
     def __init__(self, message: str, result: Descent[Any]) -> None:
         super().__init__(message)
@@ -107,7 +104,14 @@ class DescentError(ArithmeticError):
         return type(self), (str(self), self.result)
 
 
-class DescentInterrupted(KeyboardInterrupt):
+class DescentError(_CarriesResult, ArithmeticError):
+    """A value or gradient is not finite, or the energy refuses the parameters.
+
+    `result` is a `Descent` with the last good model.
+    """
+
+
+class DescentInterrupted(_CarriesResult, KeyboardInterrupt):
     """Ctrl-C during a descent.  `result` is a `Descent` with the last good model.
 
     >>> try:
@@ -116,13 +120,6 @@ class DescentInterrupted(KeyboardInterrupt):
     ...     stop.result.model
     'a model'
     """
-
-    def __init__(self, message: str, result: Descent[Any]) -> None:
-        super().__init__(message)
-        self.result = result
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.result)
 
 
 class Ended(Exception):

@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bowls import Bowl, Theta, exact_bowl, float_bowl
+from bowls import Bowl, Theta, ctrl_c_after_two_steps, exact_bowl, float_bowl
 
 from refsm.fit.descent import DescentError, DescentInterrupted, gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy
@@ -326,15 +326,10 @@ def test_a_step_that_overflows_is_refused_without_a_warning():
 
 def test_ctrl_c_carries_what_is_done():
     models = []
-
-    def stop(k, model, value, norm):
-        models.append(model)
-        if k == 2:
-            raise KeyboardInterrupt
-
     message = "^interrupted after 2 steps; the last good model is in .result$"
     with pytest.raises(DescentInterrupted, match=message) as caught:
-        gradient_descent(*float_bowl(), steps=9, rate=0.1, callback=stop)
+        gradient_descent(*float_bowl(), steps=9, rate=0.1,
+                         callback=ctrl_c_after_two_steps(models))
     result = caught.value.result
     assert isinstance(caught.value, KeyboardInterrupt)
     assert result.interrupted

@@ -1,7 +1,7 @@
 """Fits: closed forms on data in natural units, verdicts with a reason, and SciPy's arguments."""
 import numpy as np
 import pytest
-from bowls import Bowl, float_bowl
+from bowls import Bowl, ctrl_c_after_two_steps, float_bowl
 from scipy import optimize
 from scipy.linalg import solve_sylvester
 
@@ -288,14 +288,8 @@ def test_a_value_that_is_not_finite_is_a_wall_too():
 
 def test_ctrl_c_carries_what_is_done():
     models = []
-
-    def stop(k, model, value, norm):
-        models.append(model)
-        if k == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(DescentInterrupted, match="^interrupted after 2 steps") as caught:
-        minimize(*float_bowl(), callback=stop)
+        minimize(*float_bowl(), callback=ctrl_c_after_two_steps(models))
     result = caught.value.result
     assert result.interrupted
     assert not result.converged

@@ -19,13 +19,18 @@ def f(x):
 '''
 
 
-def recorded(tmp_path, x, every=False):
-    path = tmp_path / "room.py"
-    path.write_text(SOURCE)
-    spec = importlib.util.spec_from_file_location("room", path)
+def written(path, source):
+    """The module of this source, in this file."""
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    seen = {}
+    return module
+
+
+def recorded(tmp_path, x, every=False):
+    path = tmp_path / "room.py"
+    module, seen = written(path, SOURCE), {}
     with Recorder([path], lambda file, tag, value: seen.update({tag.numbers[0]: value}), every):
         module.f(x)
     return seen
@@ -108,11 +113,7 @@ def h(x):
 
 def test_a_field_a_whole_tuple_and_what_is_appended_are_values(tmp_path):
     path = tmp_path / "keywords.py"
-    path.write_text(KEYWORDS)
-    spec = importlib.util.spec_from_file_location("keywords", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    seen = {}
+    module, seen = written(path, KEYWORDS), {}
     with Recorder([path], lambda file, tag, value: seen.update({tag.numbers[0]: value})):
         module.f(10.0), module.g(20.0), module.h(30.0)
     assert seen == {1: 11.0, 2: 12.0, 3: (21.0, 22.0), 4: 33.0, 5: 34.0}
