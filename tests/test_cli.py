@@ -3,10 +3,8 @@ import dataclasses
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -242,29 +240,6 @@ def test_the_statements_on_data_use_the_data(table):
     made = denoising.dsm_is_dae(denoising.Setting(data, "rows of mine.csv", 0.7, 5, 3))
     assert made[0].where == "11 rows of mine.csv, d=3, m=5, sigma=0.7"
     assert all(s.holds for s in made)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child on this system")
-@pytest.mark.parametrize("seconds", [0.8, 1.3, 1.7, 2.2, 3.0])
-def test_a_signal_at_any_moment_leaves_nothing_false(seconds):
-    """The status is 130, or 0 if all was done before the signal."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-c", "import sys; from refsm.cli import main; print('ready', "
-               "flush=True); sys.exit(main(['reproduce', '--hidden', '20']))"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=env, cwd=ROOT) as child:
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(seconds)
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=120)
-    assert child.returncode in (130, 0), err
-    assert "FAIL" not in out
-    assert " NO" not in out
-    assert "Traceback" not in err
-    if child.returncode == 130:
-        assert "interrupted; what is above is done" in err
-        assert "What this shows" not in out
 
 
 def unread():
