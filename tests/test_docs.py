@@ -5,6 +5,9 @@ import importlib.util
 import pathlib
 import pkgutil
 import re
+import runpy
+import sys
+import types
 
 import pytest
 
@@ -85,6 +88,17 @@ def test_every_file_that_the_readme_links_to_exists():
     links = re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT)
     assert links
     assert [link for link in links if not (README.parent / link).exists()] == []
+
+
+def test_the_description_of_the_package_has_no_link_that_only_a_clone_can_follow(monkeypatch):
+    given = {}
+    monkeypatch.setitem(sys.modules, "setuptools", types.SimpleNamespace(setup=given.update))
+    runpy.run_path(str(README.with_name("setup.py")))
+    text = given["long_description"]
+    assert re.findall(r"\]\((?!http|#)", text) == []
+    assert all(block in text for block in BLOCKS)
+    assert "| [" not in text
+    assert "refsm study --open" in text
 
 
 def test_the_prose_of_the_readme_has_at_most_100_columns():
