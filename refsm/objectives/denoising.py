@@ -10,7 +10,7 @@ Symbols
                            (x - x_noisy) / sigma^2
     psi           (n, d)   the model's score at x_noisy; `score` where it is an argument
     weights       (n,)     1/n unless given
-    r             (n, d)   psi - target
+    r             (n, d)   target - psi
     term          (n,)     the loss at one pair (x, x_noisy)
 
 Equations
@@ -125,7 +125,7 @@ class DenoisingScoreMatching(Objective):
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) at x_noisy."""
         psi, weights = score, column(self.weights)
-        r = psi - self.corruption.target(self.x_noisy, self.x)             # (n, d)  (2)
+        r = self.corruption.target(self.x_noisy, self.x) - psi             # (n, d)  (2)
         term = row_dot(r, r) / 2                                           # (n,)  (1)
-        to_psi = weights * r                                               # (n, d)  (3)
+        to_psi = -weights * r                                              # (n, d)  (3)
         return term, {"score": to_psi}

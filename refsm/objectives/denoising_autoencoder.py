@@ -95,7 +95,7 @@ from dataclasses import dataclass, field
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import outer_sum, row_dot, sum_rows
+from refsm.sums import column, outer_sum, row_dot, sum_rows
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingAutoencoderLoss"]
@@ -135,7 +135,7 @@ class DenoisingAutoencoderLoss(Objective):
 
     def local_loss(self, reconstruction: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the reconstruction (n, d)."""
-        error, weights = reconstruction - self.x, self.weights[:, None]
+        error, weights = reconstruction - self.x, column(self.weights)
         term = row_dot(error, error)                                       # (n,)  (4)
         delta = 2 * weights * error                                        # (n, d)  (5)
         return term, {"reconstruction": delta}

@@ -64,7 +64,7 @@ import numpy as np
 
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.rows import release_pages, row_blocks
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["GeneralizedScoreMatching"]
@@ -105,7 +105,7 @@ class GeneralizedScoreMatching(Objective):
 
     def local_loss(self, score: Array, diagonal: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) and the diagonal of its Jacobian (n, d)."""
-        psi, h, h_slope, weights = score, self.h, self.h_slope, self.weights[:, None]
+        psi, h, h_slope, weights = score, self.h, self.h_slope, column(self.weights)
         term = row_dot(h_slope + h * psi / 2, psi) + row_dot(h, diagonal)            # (n,)    (1)
         return term, {"score": weights * (h_slope + h * psi),                        # (n, d)  (2)
                       "diagonal": weights * h}                                       # (n, d)  (3)

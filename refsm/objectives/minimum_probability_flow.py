@@ -52,6 +52,7 @@ import numpy as np
 
 from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
+from refsm.sums import column
 from refsm.typing import Array, Given
 
 __all__ = ["MinimumProbabilityFlow"]
@@ -90,7 +91,7 @@ class MinimumProbabilityFlow(Objective):
         _check_exp(gap)
         flow = np.exp(-gap / 2)                                          # (n, d)  (2)
         term = flow.sum(axis=1)                                          # (n,)    (1)
-        return term, {"gap": -self.weights[:, None] * flow / 2}          # (n, d)  (3)
+        return term, {"gap": -column(self.weights) * flow / 2}           # (n, d)  (3)
 
 
 def _check_exp(gap: Array) -> None:

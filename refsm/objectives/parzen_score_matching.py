@@ -55,7 +55,7 @@ from functools import cached_property
 from refsm import immutable, validation
 from refsm.energies.parzen import Parzen
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["ParzenExplicitScoreMatching", "ParzenImplicitScoreMatching"]
@@ -103,7 +103,7 @@ class ParzenExplicitScoreMatching(Objective):
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) at x_noisy."""
-        psi, weights = score, self.weights[:, None]
+        psi, weights = score, column(self.weights)
         r = psi - self.data_score
         term = row_dot(r, r) / 2                                           # (n,)  (3)
         to_psi = weights * r                                               # (n, d)  (4)
@@ -140,5 +140,5 @@ class ParzenImplicitScoreMatching(Objective):
         """Terms and cotangents from the score (n, d) and its divergence (n,)."""
         psi, weights = score, self.weights
         term = row_dot(psi, psi) / 2 + divergence                          # (n,)  (5)
-        to_psi = weights[:, None] * psi                                    # (n, d)  (6)
+        to_psi = column(weights) * psi                                     # (n, d)  (6)
         return term, {"score": to_psi, "divergence": weights}

@@ -60,7 +60,7 @@ from refsm import predictions
 from refsm.corruption import corruption
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["PredictionLoss"]
@@ -145,7 +145,7 @@ class PredictionLoss(Objective):
         eps = (self.x_noisy - alpha * self.x) / sigma                         # (n, d)  (1)
         target = self.combination(eps, self.x)                                # (n, d)  (5)
         error = prediction - target
-        delta = 2 * self.weights[:, None] * error                             # (n, d)  (7)
+        delta = 2 * column(self.weights) * error                              # (n, d)  (7)
         return row_dot(error, error), {"prediction": delta}                   # (n,)  (6)
 
     def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:

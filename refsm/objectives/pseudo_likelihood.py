@@ -43,6 +43,7 @@ from dataclasses import dataclass, field
 from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid, softplus
+from refsm.sums import column
 from refsm.typing import Array, Given
 
 __all__ = ["PseudoLikelihood"]
@@ -72,7 +73,7 @@ class PseudoLikelihood(Objective):
 
     def local_loss(self, gap: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the gaps (n, d)."""
-        weights = self.weights[:, None]
+        weights = column(self.weights)
         term = softplus(-gap).sum(axis=1)                                  # (n,)  (1)
         to_gap = -weights * sigmoid(-gap)                                  # (n, d)  (2)
         return term, {"gap": to_gap}

@@ -62,6 +62,7 @@ from dataclasses import dataclass, field
 from refsm import validation
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.stable import sigmoid_and_slope
+from refsm.sums import column
 from refsm.typing import Array, Given
 
 __all__ = ["RatioMatching"]
@@ -91,7 +92,7 @@ class RatioMatching(Objective):
 
     def local_loss(self, gap: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the gaps (n, d)."""
-        weights = self.weights[:, None]
+        weights = column(self.weights)
         s, s1 = sigmoid_and_slope(-gap)                                    # (n, d)  (2)
         term = (s * s).sum(axis=1)                                         # (n,)  (1)
         to_gap = -2 * weights * s * s1                                     # (n, d)  (3)

@@ -87,7 +87,7 @@ from typing import Any
 import numpy as np
 
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import row_dot
+from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
 
 __all__ = ["ExplicitSlicedScoreMatching", "SlicedScoreMatching"]
@@ -127,7 +127,7 @@ class SlicedScoreMatching(Objective):
 
     def local_loss(self, score: Array, curvature: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) and the curvature (n, M)."""
-        psi, weights = score, self.weights[:, None]
+        psi, weights = score, column(self.weights)
         directions, M = self.directions, self.directions.shape[1]
         if self.variance_reduced:
             term = curvature.sum(axis=1) / M + row_dot(psi, psi) / 2       # (n,)  (5)
@@ -170,7 +170,7 @@ class ExplicitSlicedScoreMatching(Objective):
 
     def local_loss(self, score: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d)."""
-        psi, weights = score, self.weights[:, None]
+        psi, weights = score, column(self.weights)
         directions, M = self.directions, self.directions.shape[1]
         along = row_dot(directions, (psi - self.data_score)[:, None, :])   # (n, M)  (8)
         term = row_dot(along, along) / 2 / M                               # (n,)  (7)
