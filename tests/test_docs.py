@@ -90,6 +90,16 @@ def test_every_file_that_the_readme_links_to_exists():
     assert [link for link in links if not (README.parent / link).exists()] == []
 
 
+def test_every_source_of_the_map_is_in_the_list_of_sources():
+    listed = TEXT[TEXT.index("\n## Sources\n"):]
+    cited = re.findall(r"\| ([^|]* (?:19|20)\d\d) \|$", TEXT, re.M)
+    works = {work for works in cited for work in works.split(", ")}
+    assert len(works) > 20
+    for work in works:
+        author, year = re.fullmatch(r"(\w+).* (\d{4})", work).groups()
+        assert re.search(rf"{author}[^*\d]*\*[^*]*\*[^*]*{year}", listed), work
+
+
 def test_the_description_of_the_package_has_no_link_that_only_a_clone_can_follow(monkeypatch):
     given = {}
     monkeypatch.setitem(sys.modules, "setuptools", types.SimpleNamespace(setup=given.update))
