@@ -32,6 +32,7 @@ def in_longdouble(name, a):
             "log_cosh": lambda: np.where(
                 abs(a) < 1, np.log1p(2 * np.sinh(np.clip(a / 2, -1, 1)) ** 2),
                 abs(a) - np.log(LD(2)) + np.log1p(e * e)),
+            "log1p_half_square": lambda: np.log1p(a * a / 2),
             "tanh": lambda: np.tanh(a), "tanh_slope": lambda: 4 * e * e / (1 + e * e) ** 2}[name]()
 
 
@@ -40,7 +41,8 @@ def units(got, true):
 
 
 # twice what was measured: libraries differ
-BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8, "log_cosh": 6}
+BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8, "log_cosh": 6,
+         "log1p_half_square": 3}
 
 
 @has_longdouble
@@ -97,6 +99,40 @@ def test_a_complex_step_beyond_cosh_finds_a_slope_of_zero():
 
 
 @has_longdouble
+def test_the_student_function_and_its_slope_are_right_to_a_few_units_in_the_last_place():
+    a = everywhere()
+    h = 2 / (2 + LD(a)**2)
+    s, slope = stable.student_and_slope(a)
+    assert units(s, a * h) < 5
+    assert np.max(abs(slope - (h - (a * h)**2)) / np.spacing(h.astype(float))) < 15
+
+
+@pytest.mark.parametrize("unit", [1, 1j])
+def test_the_student_function_is_right_where_its_squares_overflow(unit):
+    """Against exact rationals; log(1 + a^2 / 2) is 2 log|a| - log 2 to rounding at large a."""
+    a = np.array([0.0, 1e-170, -0.37, 3.7, -6e153, 7e153, 1e155, -1.7e308])
+    s, slope = stable.student_and_slope(a + 1e-300 * (unit - 1))
+    for k, exact in enumerate(map(Fraction, a)):
+        h = 1 / (1 + exact**2 / 2)
+        assert s[k].real == pytest.approx(float(exact * h), rel=1e-15)
+        assert slope[k].real == pytest.approx(float(h - (exact * h)**2), rel=1e-15, abs=1e-323)
+    f = stable.log1p_half_square(a + 1e-300 * (unit - 1))
+    np.testing.assert_allclose(f[4:].real, 2 * np.log(abs(a[4:])) - np.log(2), rtol=1e-15)
+
+
+def test_a_complex_step_through_the_student_function_is_its_slope():
+    a, h = np.concatenate([np.linspace(-9, 9, 31), [3e154, -2e154]]), 1e-200
+    s, slope = stable.student_and_slope(a)
+    f = stable.log1p_half_square(a + 1j * h)
+    assert np.allclose(f[:-2].imag / h, s[:-2], rtol=1e-13, atol=0)
+    moved = stable.log1p_half_square(a[-2:] * (1 + 1e-20j))      # a step that does not underflow
+    assert np.allclose(moved.imag / 1e-20, a[-2:] * s[-2:], rtol=1e-13, atol=0)
+    moved, bent = stable.student_and_slope(a + 1j * h)
+    assert np.allclose(moved.imag / h, slope, rtol=1e-13, atol=1e-17)
+    assert np.allclose(bent.imag / h, -s * (3 * slope + s * s), rtol=1e-13, atol=1e-17)
+
+
+@has_longdouble
 @pytest.mark.parametrize("name", BOUND)
 def test_longdouble_keeps_its_precision(name):
     a = LD([-31.3, -2.7, 0.1, 5.9, 44.4])
@@ -147,7 +183,8 @@ def test_inputs_are_not_modified():
 @pytest.mark.parametrize("name, derivative",
                          [("softplus", stable.sigmoid), ("log_cosh", np.tanh),
                           ("sigmoid", stable.sigmoid_slope),
-                          ("sigmoid_slope", stable.sigmoid_bend)])
+                          ("sigmoid_slope", stable.sigmoid_bend),
+                          ("log1p_half_square", lambda a: stable.student_and_slope(a)[0])])
 @pytest.mark.parametrize("largest, h", [(30, 1e-200), (330, 1e-150), (9e3, 1e-20)])
 def test_a_complex_step_through_each_function_is_its_derivative(name, derivative, largest, h):
     a = np.concatenate([np.linspace(-largest, largest, 31)[[*range(15), *range(16, 31)]],

@@ -15,7 +15,6 @@ Symbols
     v         (n, M, d)   directions
     u         (n, M, m)   their projections on the rows of W
     s1_u      (n, M, m)   s1_j u_rj
-    h         (n, m)      the Student expert's s / a
     Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
@@ -48,9 +47,8 @@ Equations
     (19) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
     (20) s2 = -2 s s1
     the expert "student"
-    (21) f = log(1 + a^2 / 2),     s = a h,        s1 = h - s^2
-    (22) h = 2 / (2 + a^2)
-    (23) s2 = -s (3 s1 + s^2)
+    (21) f = log(1 + a^2 / 2),     s = a h,        s1 = h - s^2,   h = 2 / (2 + a^2)
+    (22) s2 = -s (3 s1 + s^2)
 
 Derivation
     (1) -> (5)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2) and (4).
@@ -76,9 +74,9 @@ Derivation
                   (12), (8), (11) and (16) the third is sum_i T_ji W_ji.
     the experts
     (19) -> (20)  d(cosh^-2)/da = -2 cosh^-3 sinh.
-    (21), (22)    df/da = a / (1 + a^2 / 2) = a h.  dh/da = -4 a / (2 + a^2)^2 = -a h^2, so that
+    (21)          df/da = a / (1 + a^2 / 2) = a h.  dh/da = -4 a / (2 + a^2)^2 = -a h^2, so that
                   d(a h)/da = h - a^2 h^2.
-    (21) -> (23)  dh/da = -s h, so that d(h - s^2)/da = -s h - 2 s s1, where h = s1 + s^2.
+    (21) -> (22)  dh/da = -s h, so that d(h - s^2)/da = -s h - 2 s s1, where h = s1 + s^2.
 
 Conventions
     With m = d and W invertible, p(x) = |det W| prod_j p_j(W_j.x): the components W x are
@@ -106,8 +104,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
 from refsm import immutable, stable, validation
 from refsm.activations import Activation
 from refsm.energies.energy import Energy, EnergyAt
@@ -130,27 +126,16 @@ def _logcosh_third(a: Array, s: Array, s1: Array) -> Array:
     return s2
 
 
-def _student(a: Array) -> Array:
-    return np.log1p(validation.inexact(a) ** 2 / 2)                      # (21)
-
-
-def _student_first_two(a: Array) -> tuple[Array, Array]:
-    h = 2 / (2 + a * a)                                                  # (22)
-    s = a * h                                                            # (21)
-    s1 = h - s * s                                                       # (21)
-    return s, s1
-
-
 def _student_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = -(3 * s1 + s * s) * s                                           # (23)
+    s2 = (-3 * s1 - s * s) * s                                           # (22)
     return s2
 
 
 EXPERTS = {
     "logcosh": Activation("logcosh", f=stable.log_cosh,                  # (19)
                           first_two=stable.tanh_and_slope, third=_logcosh_third),
-    "student": Activation("student", f=_student, first_two=_student_first_two,
-                          third=_student_third),
+    "student": Activation("student", f=stable.log1p_half_square,         # (21)
+                          first_two=stable.student_and_slope, third=_student_third),
 }
 
 
@@ -163,11 +148,10 @@ class ProductOfExperts(Energy):
     (f = log(1 + a^2 / 2)).  ValueError where shapes disagree, an entry is not finite, or the expert
     is another.  Source: Hyvarinen (2005).
 
-    One Student expert of weight 2: psi = -2 x / (1 + x^2 / 2).
+    One Student expert of weight 1: psi = -x / (1 + x^2 / 2).
 
-    >>> model = ProductOfExperts(W=[[1.0]], log_alpha=[np.log(2.0)], expert="student")
-    >>> model.score([[1.0]])
-    array([[-1.33333333]])
+    >>> ProductOfExperts(W=[[1.0]], log_alpha=[0.0], expert="student").score([[1.0]])
+    array([[-0.66666667]])
     """
 
     W: Given
