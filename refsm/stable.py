@@ -229,7 +229,7 @@ def student_and_slope(a: Array) -> tuple[Array, Array]:
         return np.where(beyond, far, s), np.where(beyond, -far * far / 2, slope)
     h = np.asarray(a * a)                # a^2, then 2 + a^2, then h; in place
     h += 2
-    np.divide(2, h, out=h)
+    np.divide(2 if a.dtype != object else Fraction(2), h, out=h)
     s = np.asarray(a * h)
     slope = np.asarray(s * s)
     np.subtract(h, slope, out=slope)

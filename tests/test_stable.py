@@ -107,6 +107,13 @@ def test_the_student_function_and_its_slope_are_right_to_a_few_units_in_the_last
     assert np.max(abs(slope - (h - (a * h)**2)) / np.spacing(h.astype(float))) < 15
 
 
+def test_the_student_function_of_whole_numbers_of_any_size_is_exact():
+    s, slope = stable.student_and_slope(np.array([3, 10**400], dtype=object))
+    assert s[0] == Fraction(6, 11)
+    assert slope[0] == Fraction(2, 11) - Fraction(6, 11)**2
+    assert s[1] == Fraction(2 * 10**400, 2 + 10**800)
+
+
 @pytest.mark.parametrize("unit", [1, 1j])
 def test_the_student_function_is_right_where_its_squares_overflow(unit):
     """Against exact rationals; log(1 + a^2 / 2) is 2 log|a| - log 2 to rounding at large a."""
