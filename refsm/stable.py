@@ -222,8 +222,7 @@ def student_and_slope(a: Array) -> tuple[Array, Array]:
     ([0.6666666666666666, 2e-200], 0.222222222)
     """
     a = _floating(a)
-    beyond = _beyond(a, np.sqrt)
-    if beyond.any():
+    if a.dtype != object and (beyond := _beyond(a, np.sqrt)).any():
         s, slope = student_and_slope(np.where(beyond, 0, a))
         far = 2 / np.where(beyond, a, 1)
         return np.where(beyond, far, s), np.where(beyond, -far * far / 2, slope)
@@ -238,7 +237,7 @@ def student_and_slope(a: Array) -> tuple[Array, Array]:
 
 def _beyond(a: Array, inverse: Callable) -> Array:
     """Where f(|a|) overflows, given the inverse of f; one False where no entry is so large."""
-    if a.size == 0 or a.dtype == object:
+    if a.size == 0:
         return np.zeros((), dtype=bool)
     largest = inverse(np.finfo(a.dtype).max)
     if max(a.real.max(), -a.real.min()) <= largest:
