@@ -83,12 +83,12 @@ def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterabl
     if not callable(map):
         raise TypeError("map must be a function with the meaning of the built-in map, "
                         f"but it is a {type(map).__name__}")
-    task, blocks = _Task(ask, model), iter(blocks)
     if map is builtins.map:                                  # one block at a time
         for block in blocks:
-            yield task(block)
+            yield ask(block.part(), model)
             block.release()
         return
+    task, blocks = _Task(ask, model), iter(blocks)
     last: Iterator[Any] = iter(())
     while group := list(itertools.islice(blocks, GROUP)):
         results = map(task, group)
