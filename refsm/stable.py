@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -228,7 +229,8 @@ def student_and_slope(a: Array) -> tuple[Array, Array]:
         return np.where(beyond, far, s), np.where(beyond, -far * far / 2, slope)
     h = np.asarray(a * a)                # a^2, then 2 + a^2, then h; in place
     h += 2
-    np.divide(2 if a.dtype != object else Fraction(2), h, out=h)
+    two: Any = Fraction(2) if a.dtype == object else 2
+    np.divide(two, h, out=h)
     s = np.asarray(a * h)
     slope = np.asarray(s * s)
     np.subtract(h, slope, out=slope)
