@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from refsm.study.heads import Room
-from study.sensitivity import Scaled, planted, read, scaled, wrong
+from refsm.study.heads import Room, rooms
+from study.sensitivity import Scaled, existing, planted, read, scaled, wrong
 
 SOURCE = '''"""A room.
 
@@ -23,6 +23,10 @@ def f(x):
     y = 2 * x                                # ()  (1)
     return y + 3                             # ()  (2)
 '''
+
+
+NOT_MEASURED = {"fit/minimization (2)", "fit/newton (1)", "fit/scaling (5)", "fit/unbounded (1)",
+                "fit/unbounded (3)"}
 
 
 class Pair(NamedTuple):
@@ -103,6 +107,12 @@ def test_a_fingerprint_is_that_of_the_lines_of_a_number(path):
     after = Room(path, path.parent)
     assert after.fingerprint(1) == before.fingerprint(1)
     assert after.fingerprint(2) != before.fingerprint(2)
+
+
+def test_every_number_that_a_line_computes_has_a_test_that_fails_without_it():
+    known = read()
+    assert {f"{one.name} ({number})" for one in rooms() for line in one.cited
+            for number in line.numbers if not existing(known, one.name, number)} <= NOT_MEASURED
 
 
 def test_the_file_has_tests_by_room_and_number():
