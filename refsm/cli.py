@@ -1,7 +1,8 @@
-"""The `refsm` command: statements, and the verification of other implementations."""
+"""The `refsm` command: the statements, and the way to the other commands."""
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import pathlib
@@ -14,7 +15,20 @@ import refsm
 if TYPE_CHECKING:
     from refsm.theorems import Statement
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "add_options", "main"]
+
+COMMANDS = {                              # name: (the module that has its options, what it does)
+    "reproduce": ("refsm.cli", "evaluate every statement of score matching, on digits or your "
+                               "data"),
+    "verify": ("refsm.verify.command", "verify an implementation, and say what is different"),
+    "export": ("refsm.verify.command", "write cases to files, without answers"),
+    "grade": ("refsm.verify.command", "report on a file of answers"),
+    "template": ("refsm.verify.command", "print a ready adapter to fill in"),
+    "show": ("refsm.verify.command", "lay one case open"),
+    "selftest": ("refsm.verify.command", "verify the verifier"),
+    "study": ("refsm.study.command", "study the rooms: in the terminal, or as a book in the "
+                                     "browser"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace()
     try:
         try:
-            args = _parser().parse_args(argv)
+            words = sys.argv[1:] if argv is None else argv
+            args = _parser(words).parse_args(words)
             return args.func(args)
         finally:
             sys.stdout.flush()
@@ -44,38 +59,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of a command line, with the options of the commands in it: those of the others,
+    and the rooms that these options are about, are not loaded."""
     parser = argparse.ArgumentParser(prog="refsm",
                                      description="The reference implementation of score matching.")
     parser.add_argument("--version", action="version", version=f"refsm {refsm.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    reproduce = commands.add_parser(
-        "reproduce", help="evaluate every statement of score matching, on digits or your data",
-        description="Evaluate every statement about score matching: both sides, their gap, and the "
-                    "bound on it. Exit status 0 if all hold, or all that were evaluated before "
-                    "the reader of the output stopped reading.")
-    reproduce.add_argument("--data", metavar="FILE",
-                           help="your own points as rows: .npy, .npz or .csv, or - for standard "
-                                "input (default: 1,797 handwritten digits)")
-    reproduce.add_argument("--sigma", type=float,
-                           help="standard deviation of the noise (default: 0.05, 0.3 and 1.7)")
-    reproduce.add_argument("--hidden", type=int, default=100,
-                           help="hidden units of the autoencoder (default: 100)")
-    reproduce.add_argument("--seed", type=int, default=0,
-                           help="seed of the noise and of theta (default: 0)")
-    reproduce.add_argument("--exact", action="store_true",
-                           help="add the statements in exact rational numbers, where the gap is "
-                                "the number 0")
-    reproduce.add_argument("--json", action="store_true", help="print the statements as JSON")
-    reproduce.add_argument("--figures", metavar="DIR",
-                           help="draw the statements and the digits into this folder (needs "
-                                "Matplotlib)")
-    reproduce.set_defaults(func=_reproduce)
-    from refsm.verify.command import add_commands
-    add_commands(commands)
-    from refsm.study.command import add_command
-    add_command(commands)
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary)
+        if name in words:
+            importlib.import_module(module).add_options(name, command)
     return parser
+
+
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options of `reproduce` to its parser."""
+    parser.description = ("Evaluate every statement about score matching: both sides, their gap, "
+                          "and the bound on it. Exit status 0 if all hold, or all that were "
+                          "evaluated before the reader of the output stopped reading.")
+    parser.add_argument("--data", metavar="FILE",
+                        help="your own points as rows: .npy, .npz or .csv, or - for standard "
+                             "input (default: 1,797 handwritten digits)")
+    parser.add_argument("--sigma", type=float,
+                        help="standard deviation of the noise (default: 0.05, 0.3 and 1.7)")
+    parser.add_argument("--hidden", type=int, default=100,
+                        help="hidden units of the autoencoder (default: 100)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="seed of the noise and of theta (default: 0)")
+    parser.add_argument("--exact", action="store_true",
+                        help="add the statements in exact rational numbers, where the gap is "
+                             "the number 0")
+    parser.add_argument("--json", action="store_true", help="print the statements as JSON")
+    parser.add_argument("--figures", metavar="DIR",
+                        help="draw the statements and the digits into this folder (needs "
+                             "Matplotlib)")
+    parser.set_defaults(func=_reproduce)
 
 
 def _reproduce(args: argparse.Namespace) -> int:

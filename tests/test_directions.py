@@ -28,6 +28,22 @@ def test_random_directions_have_the_identity_as_their_second_moment(make):
     assert np.abs(many.mean(axis=1)).max() < 5 * 0.005
 
 
+class Nodes(np.random.Generator):
+    """A generator whose normal numbers are the 2^d nodes of a rule: their v v' has the mean I."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def standard_normal(self, size):
+        return directions.all_signs(size[0], D)
+
+
+def test_normal_draws_whose_second_moment_is_the_identity_are_the_directions():
+    v = directions.gaussian(N, 2**D, D, Nodes())
+    assert v.shape == (N, 2**D, D)
+    assert np.array_equal(second_moment(v), np.broadcast_to(np.eye(D), (N, D, D)))
+
+
 def test_each_kind_is_what_its_name_says():
     rng = np.random.default_rng(2)
     assert set(directions.signs(N, M, D, rng).ravel()) == {-1.0, 1.0}

@@ -7,6 +7,7 @@ Equations
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +49,11 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6,
         alone = model.ravel(J.gradient(model))
         parts += [same("value_and_gradient", model.ravel(gradient), alone, EXACT * abs(alone),
                        accuracy)]
-        report = check_gradient(lambda theta: J.value(at_theta(model, theta)), gradient,
-                                model.theta, accuracy=accuracy, rng=rng,
-                                complex_step=complex_step)                              # (N,)  (2)
+
+        def value_at(theta: Any) -> Any:
+            return J.value(at_theta(model, theta))                                      # ()  (2)
+
+        report = check_gradient(value_at, gradient, model.theta, accuracy=accuracy, rng=rng,
+                                complex_step=complex_step)
         parts += [replace(part, subject="gradient with respect to") for part in report.parts]
     return combined(repr(J), parts)

@@ -148,7 +148,7 @@ class PolynomialEnergyAt(EnergyAt):
         return _monomials(self.x, self.exponents)                        # (n, K)  (2)
 
     def score(self) -> Array:
-        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]    # d of (n,)  (3)
+        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]    # (n,) each  (3)
         return np.stack(psi, axis=1)
 
     def derivative(self, *along: int) -> tuple[Array, Array]:
@@ -162,7 +162,7 @@ class PolynomialEnergyAt(EnergyAt):
 
     @cached_property
     def slopes(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i) for i in range(self.d)]               # d of (n, terms)  (4)
+        return [self.derivative(i) for i in range(self.d)]               # (terms,), (n, terms)  (4)
 
     def jacobian(self) -> Array:
         J = self.diagonal()[:, :, None] * np.eye(self.d, dtype=int)
@@ -172,17 +172,17 @@ class PolynomialEnergyAt(EnergyAt):
 
     @cached_property
     def bends(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i, i) for i in range(self.d)]            # d of (n, terms)  (6)
+        return [self.derivative(i, i) for i in range(self.d)]            # (terms,), (n, terms)  (6)
 
     @cached_property
     def twists(self) -> list[tuple[Array, Array]]:
-        return [self.derivative(i, l) for i, l in self.pairs]            # pairs of these   (6)
+        return [self.derivative(i, l) for i, l in self.pairs]            # (terms,), (n, terms)  (6)
 
     def divergence(self) -> Array:
         return self.diagonal().sum(axis=1)                               # (n,)    (7)
 
     def diagonal(self) -> Array:
-        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]  # d of (n,)  (8)
+        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]  # (n,) each  (8)
         return np.stack(J_ii, axis=1)
 
     def curvature(self) -> Array:

@@ -5,9 +5,12 @@ it; the README's and the package's own shorter lists keep its order.
 """
 from __future__ import annotations
 
+import pathlib
 from typing import NamedTuple
 
-__all__ = ["CHAPTERS", "Chapter"]
+__all__ = ["CHAPTERS", "Chapter", "title_of"]
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 class Chapter(NamedTuple):
@@ -98,3 +101,13 @@ on the terms of the reference, and the coefficients say which convention or whic
              "verify/own_noise/hypotheses", "verify/own_noise/replicates",
              "verify/own_noise/moments", "verify/own_gradient"), ("09_verify",)),
 )
+
+
+def title_of(name: str) -> str:
+    """The title of a room, which is the first line of its file.
+
+    >>> title_of("energies/gaussian")
+    'The Gaussian energy: a quadratic, whose score is affine and whose score Jacobian is constant.'
+    """
+    with open(ROOT / f"{name}.py", encoding="utf-8") as file:
+        return file.readline().strip().strip('"')

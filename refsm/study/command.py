@@ -7,29 +7,29 @@ import re
 import sys
 import textwrap
 import webbrowser
-from typing import Any
+from typing import TYPE_CHECKING
 
-from refsm.study.chapters import CHAPTERS
-from refsm.study.worked import record, text_of
-from refsm.study.heads import Room, room, rooms
+from refsm.study.chapters import CHAPTERS, title_of
 
-__all__ = ["add_command", "chapters_text", "room_text"]
+if TYPE_CHECKING:
+    from refsm.study.heads import Room
+
+__all__ = ["add_options", "chapters_text", "room_text"]
 
 
-def add_command(commands: Any) -> None:
-    """Add `study` to the sub-commands of `refsm`."""
-    study = commands.add_parser(
-        "study", help="study the rooms: in the terminal, or as a book in the browser",
-        description="Without arguments, the chapters in the order of study. With a room, its head "
-                    "and code, with the arrays of a worked example behind the tagged lines.")
-    study.add_argument("room", nargs="?", metavar="ROOM",
-                       help="a room, such as autoencoder or objectives/denoising")
-    study.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")
-    study.add_argument("--run-demos", action="store_true",
-                       help="write the book with what every demo prints (some minutes)")
-    study.add_argument("--open", action="store_true", help="open the book in the browser (without "
-                                                           "--html: in ./refsm-book)")
-    study.set_defaults(func=_study)
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options of `study` to its parser."""
+    parser.description = ("Without arguments, the chapters in the order of study. With a room, its "
+                          "head and code, with the arrays of a worked example behind the tagged "
+                          "lines.")
+    parser.add_argument("room", nargs="?", metavar="ROOM",
+                        help="a room, such as autoencoder or objectives/denoising")
+    parser.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")
+    parser.add_argument("--run-demos", action="store_true",
+                        help="write the book with what every demo prints (some minutes)")
+    parser.add_argument("--open", action="store_true", help="open the book in the browser (without "
+                                                            "--html: in ./refsm-book)")
+    parser.set_defaults(func=_study)
 
 
 def _study(args: argparse.Namespace) -> int:
@@ -40,6 +40,7 @@ def _study(args: argparse.Namespace) -> int:
         folder = pathlib.Path(args.html or "refsm-book")
         start = "index.html"
         if args.room:
+            from refsm.study.heads import room
             from refsm.study.rooms import page_name
             start = page_name(room(args.room).name)
         built = build(folder, args.run_demos, lambda line: print(line, file=sys.stderr))
@@ -50,6 +51,7 @@ def _study(args: argparse.Namespace) -> int:
         if args.open:
             webbrowser.open((folder / start).resolve().as_uri())
     elif args.room:
+        from refsm.study.heads import room
         print(room_text(room(args.room)))
     else:
         print(chapters_text())
@@ -58,13 +60,12 @@ def _study(args: argparse.Namespace) -> int:
 
 def chapters_text() -> str:
     """The order of study: each chapter with its rooms and their titles."""
-    titles = {one.name: one.title for one in rooms()}
     out = []
     for k, chapter in enumerate(CHAPTERS, 1):
         out += [f"{k}. {chapter.title}", "",
                 textwrap.fill(chapter.text, 97, initial_indent="   ", subsequent_indent="   "), ""]
         for name in chapter.rooms:
-            out.append(f"   {name:34}{_cut(titles.get(name, ''), 61)}")
+            out.append(f"   {name:34}{_cut(title_of(name), 61)}")
         out.append("")
     out.append("refsm study ROOM shows a room; refsm study --open writes the book and opens it.")
     return "\n".join(out)
@@ -76,6 +77,8 @@ def _cut(text: str, columns: int) -> str:
 
 def room_text(of: Room) -> str:
     """A room for the terminal: its source, and behind each tagged line what it computes."""
+    from refsm.study.worked import record, text_of
+
     recorded, wrong = record(of)
     out = []
     for k, line in enumerate(of.source.splitlines(), 1):

@@ -40,7 +40,7 @@ def tags(source: str, every: bool = False) -> dict[int, Tag]:
     found = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and token.line[:token.start[1]].strip():
-            comment = token.string[1:].strip()
+            comment = token.string.rpartition("#")[2].strip()     # behind a `# type: ignore`
             groups = re.match(r"(?:\([^()]*\)[, ]*(?:each)? *)+", comment)
             if groups:
                 parts = re.findall(r"\(([^()]*)\)", groups[0])

@@ -159,8 +159,8 @@ class RoomPage:
                             if test in self.seen_by[number])
             items.append(f'<li id="t{k}">{_sentence(test)} {seen}</li>')
         said = ("A number behind a test: the test fails when the line of that equation computes "
-                "1.01 times what it should. This is measured." if any(self.seen_by.values())
-                else "")
+                "something else, mostly 1.01 times what it should. This is measured."
+                if any(self.seen_by.values()) else "")
         return (f'<h2 id="tests">Tests</h2><p>The name of a test is what it shows. {said}</p>'
                 f"<ul>{''.join(items)}</ul>")
 

@@ -6,12 +6,14 @@ from typing import Any, Callable
 
 import numpy as np
 
+from refsm.verify.adapters.ask import TIME_LIMIT
 from refsm.verify.api import verify
 from refsm.verify.cases import Answer, cases, gradient, models, per_sample, value
 from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.cases.quantities import Quantities, Unavailable
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.own_noise.replicates import verify_own_noise
 
 __all__ = ["VERIFY_EXAMPLES"]
@@ -40,6 +42,7 @@ def _detached() -> None:
         return Answer(value(case), gradient={**gradient(case), "W": np.sum(by_term, axis=0)})
 
     verify(answer, "ism", gradient=True, cases=cases("ism", "prime")[:6])
+    gradient(cases("ism", "prime", model="tanh")[0])            # no energy of refsm: by (2)
 
 
 def _terms() -> None:
@@ -92,6 +95,14 @@ def _reconstructed(case: Any, rng: np.random.Generator) -> float:
     return float((residual**2).sum(axis=1).mean())
 
 
+def _own_gradient() -> None:
+    """The sine of the canonical loss, which nothing explains, with the gradient of that sine."""
+    some = cases("ism", "prime", model="gaussian")[:1]
+    right = [Answer(np.sin(value(case)), gradient={block: np.cos(value(case)) * part for block, part
+                                                   in gradient(case).items()}) for case in some]
+    against_own_loss(lambda case: float(np.sin(value(case))), some, right, True, TIME_LIMIT)
+
+
 def _replicates() -> None:
     verify_own_noise(_reconstructed, "dae", replicates=120)
     verify_own_noise(_noisy, "dsm", replicates=30)
@@ -99,11 +110,13 @@ def _replicates() -> None:
 
 
 VERIFY_EXAMPLES: dict[str, Callable[[], Any]] = {f"verify/{room}": run for run, rooms in {
-    _wrong_factors: ("cases/derivatives", "cases/reference", "diagnosis/explanation",
-                      "diagnosis/regression", "diagnosis/scaling", "diagnosis/scaling_fit"),
+    _wrong_factors: ("diagnosis/explanation", "diagnosis/regression", "diagnosis/scaling",
+                     "diagnosis/scaling_fit"),
     _own_weights: ("diagnosis/quadratic_form", "report/weights"),
-    _detached: ("diagnosis/gradients",),
+    _detached: ("cases/derivatives", "cases/reference", "diagnosis/gradients"),
     _terms: ("objectives", "denoisers", "cases/models"),
     _mistakes: ("mistakes/levels", "mistakes/weighted", "cases/quantities"),
-    _replicates: ("own_noise/hypotheses", "own_noise/moments", "own_noise/replicates"),
+    _own_gradient: ("own_gradient",),
+    _replicates: ("own_noise/affine", "own_noise/hypotheses", "own_noise/moments",
+                  "own_noise/replicates"),
 }.items() for room in rooms}

@@ -23,29 +23,45 @@ from refsm.verify.cases.families import FAMILIES
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
 
-__all__ = ["add_commands"]
+__all__ = ["add_options"]
 
 STATUS = ("exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, "
           "3 inconclusive")
 ENDING = ("Compiled code that ends the process ends this one too, without a verdict; --cmd runs it "
           "apart, and says so")
 WORST_FIRST = (2, 1, 3, 0)
+NAMES = ", ".join(OBJECTIVES)
 
 
-def add_commands(subparsers: Any) -> None:
-    """Add the commands to an argparse parser's subparsers; each sets `func`, a function of the
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options of one of these commands to its parser, which sets `func`, a function of the
     arguments that returns the exit status."""
-    add = functools.partial(_add, subparsers)
-    names = ", ".join(OBJECTIVES)
+    work, parser.description, options = COMMANDS[name]
+    options(parser)
 
-    parser = add("verify", _verify, "verify an implementation, and say what is different",
-                 f"Verify an implementation. {STATUS}. {ENDING}.")
+    @functools.wraps(work)
+    def run(args: argparse.Namespace) -> int:
+        try:
+            status = work(args)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:                      # the reader has seen enough: no mistake
+            raise
+        except AdapterError as error:
+            return _refused(str(error), error.status)
+        except (ValueError, OSError) as error:
+            return _refused(str(error), 2)
+
+    parser.set_defaults(func=run)
+
+
+def _verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION",
                         help="a function of a case, e.g. mypackage.adapters:dsm")
     parser.add_argument("--cmd", metavar="COMMAND",
                         help="a program instead: JSON Lines on its standard input and output; "
                              "no shell")
-    parser.add_argument("--objective", help=f"one of {names} (default: the function's name)")
+    parser.add_argument("--objective", help=f"one of {NAMES} (default: the function's name)")
     parser.add_argument("--predicts", metavar="KIND",
                         help="what a denoising network returns: score, noise, clean, velocity, "
                              "flow or edm, with a noise level for each point")
@@ -66,16 +82,16 @@ def add_commands(subparsers: Any) -> None:
                         help=f"seconds per call (default: {TIME_LIMIT:g})")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    parser = add("export", _export, "write cases to files, without answers",
-                 "Write the cases of some objectives to files, without answers.")
-    parser.add_argument("objectives", nargs="+", metavar="OBJECTIVE", help=f"{names}, or all")
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("objectives", nargs="+", metavar="OBJECTIVE", help=f"{NAMES}, or all")
     parser.add_argument("--out", required=True, metavar="FOLDER",
                         help="where to write, one file per objective")
     parser.add_argument("--format", default="json", help="json or npz (default: json)")
     _add_choice_of_cases(parser)
 
-    parser = add("grade", _grade, "report on a file of answers",
-                 f"Report on answers to exported cases. {STATUS}.")
+
+def _grade_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="the folder that refsm export wrote")
     parser.add_argument("answers", help="a .json or .npz file of answers")
     parser.add_argument("--gradient", action="store_true", help="compare gradients too")
@@ -85,44 +101,24 @@ def add_commands(subparsers: Any) -> None:
                         help="identifiers of cases that may fail")
     parser.add_argument("--json", action="store_true", help="print the reports as a JSON list")
 
-    parser = add("template", _template, "print a ready adapter to fill in",
-                 "Print an adapter that conforms as it is; one marked line is yours.")
-    parser.add_argument("--lang", required=True, help="numpy, torch, jax, julia or cpp")
-    parser.add_argument("--objective", required=True, nargs="+", help=f"{names}, or all")
 
-    parser = add("show", _show, "lay one case open",
-                 "What is given in a case, and with --steps everything that follows from it.")
+def _template_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lang", required=True, help="numpy, torch, jax, julia or cpp")
+    parser.add_argument("--objective", required=True, nargs="+", help=f"{NAMES}, or all")
+
+
+def _show_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", help="an identifier, e.g. paper/dsm/1")
     parser.add_argument("--steps", action="store_true",
                         help="every intermediate quantity, in the order of computation")
 
-    parser = add("selftest", _selftest, "verify the verifier",
-                 "Plant known mistakes and see that each is named, and that nothing else is.")
+
+def _selftest_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true",
                         help="all of it, which takes some minutes (default: a sample, "
                              "some seconds)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
-
-
-def _add(subparsers: Any, name: str, work: Callable[[argparse.Namespace], int], summary: str,
-         description: str) -> argparse.ArgumentParser:
-    @functools.wraps(work)
-    def run(args: argparse.Namespace) -> int:
-        try:
-            status = work(args)
-            sys.stdout.flush()
-            return status
-        except BrokenPipeError:                      # the reader has seen enough: no mistake
-            raise
-        except AdapterError as error:
-            return _refused(str(error), error.status)
-        except (ValueError, OSError) as error:
-            return _refused(str(error), 2)
-
-    parser = subparsers.add_parser(name, help=summary, description=description)
-    parser.set_defaults(func=run)
-    return parser
 
 
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
@@ -241,6 +237,22 @@ def _selftest(args: argparse.Namespace) -> int:
     counts = {"passed": result.passed, "counts": result.counts, "failures": result.failures}
     print(json.dumps(counts) if args.json else result)
     return 0 if result.passed else 1
+
+
+# name: (its work, its description, its options)
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str,
+                          Callable[[argparse.ArgumentParser], None]]] = {
+    "verify": (_verify, f"Verify an implementation. {STATUS}. {ENDING}.", _verify_options),
+    "export": (_export, "Write the cases of some objectives to files, without answers.",
+               _export_options),
+    "grade": (_grade, f"Report on answers to exported cases. {STATUS}.", _grade_options),
+    "template": (_template, "Print an adapter that conforms as it is; one marked line is yours.",
+                 _template_options),
+    "show": (_show, "What is given in a case, and with --steps everything that follows from it.",
+             _show_options),
+    "selftest": (_selftest, "Plant known mistakes and see that each is named, and that nothing "
+                 "else is.", _selftest_options),
+}
 
 
 # -- printing -------------------------------------------------------------------------------------

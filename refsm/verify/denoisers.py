@@ -90,14 +90,14 @@ def target_of(kind: str, q: Any) -> Array:
     if kind == "noise":
         return case.noise                                                     # (n, d)  (4)
     if kind == "clean":
-        return case.x + 0 * case.noise
+        return case.x + 0 * case.noise                                        # (n, d)  (4)
     if kind == "velocity":
-        return alpha * case.noise - sigma * case.x
+        return alpha * case.noise - sigma * case.x                            # (n, d)  (4)
     if kind == "flow":
-        return case.noise - case.x
-    s = case.data_sd
-    variance = sigma**2 + s**2
-    return (case.x - s**2 / variance * case.x_noisy) * np.sqrt(variance) / (sigma * s)
+        return case.noise - case.x                                            # (n, d)  (4)
+    variance = sigma**2 + case.data_sd**2
+    c_skip, c_out = case.data_sd**2 / variance, sigma * case.data_sd / np.sqrt(variance)
+    return (case.x - c_skip * case.x_noisy) / c_out                           # (n, d)  (4)
 
 
 def total(q: Any, terms: Array) -> Array:
@@ -114,13 +114,18 @@ def own_target(q: Any) -> Array:
 
 def _terms(half: float, roles: tuple[str, str], name: str) -> tuple[Term, Term, Term]:
     """half |output - target|^2 as three terms."""
-    over = " / 2" if half != 1 else ""
-    return (Term(roles[0], f"|{name}|^2{over}",
-                 lambda q: total(q, half * dot(output(q), output(q)))),           # (n,)  (5) (6)
-            Term(roles[1], f"-{'2 ' if half == 1 else ''}{name}.g",
-                 lambda q: total(q, -2 * half * dot(output(q), own_target(q)))),
-            Term("constant", f"|g|^2{over}",
-                 lambda q: total(q, half * dot(own_target(q), own_target(q)))))
+    def norm(q: Any) -> Array:
+        return total(q, half * dot(output(q), output(q)))                     # (n,)  (5) (6)
+
+    def cross(q: Any) -> Array:
+        return total(q, -2 * half * dot(output(q), own_target(q)))            # (n,)  (5) (6)
+
+    def constant(q: Any) -> Array:
+        return total(q, half * dot(own_target(q), own_target(q)))             # (n,)  (5) (6)
+
+    over, twice = ("", "2 ") if half == 1 else (" / 2", "")
+    return (Term(roles[0], f"|{name}|^2{over}", norm),
+            Term(roles[1], f"-{twice}{name}.g", cross), Term("constant", f"|g|^2{over}", constant))
 
 
 class ByLevel:

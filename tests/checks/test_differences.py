@@ -76,6 +76,19 @@ def test_the_error_of_moving_x_by_hand():
     assert found.error[0] <= 1.1 * by_hand
 
 
+def test_the_noise_of_a_constant_with_jagged_rounding_is_thirty_times_its_level_over_the_step():
+    """A constant whose values in the difference table are 1, 1 - 2h, 1, ...: h (-1)^i about their
+    mean, so that Delta^6 = 64 h and sigma = 64 h 6! / sqrt(12!).  Central differences are 0, and
+    the error at the first step is the noise at the next one, t = 1/4.
+    """
+    h = 1e-3
+    table = [1 - 2 * h, 1.0] * 4
+    answers = iter([1.0] * 33 + table)
+    found = differences(lambda x: np.array([next(answers)]), X, U)
+    assert found.value[0] == 0
+    assert np.isclose(found.error[0], 30 * 4 * 64 * h * 720 / np.sqrt(479001600), rtol=1e-12)
+
+
 def test_errors_scale_with_f():
     def cube(x):
         return np.array([(x.astype(np.float32) ** 3).sum().astype(float)])

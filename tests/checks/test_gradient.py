@@ -538,6 +538,16 @@ def test_a_remainder_counts_at_a_hundred_times_the_noise(monkeypatch):
     )
 
 
+def test_the_second_remainder_of_a_cubic_is_its_third_order_term(monkeypatch):
+    seen = []
+    monkeypatch.setattr(taylor, "_order", lambda r, noise: seen.append(r) or 3.0)
+    x, t = points(n=5), 4.0 ** -np.arange(16)
+    u = np.sqrt((x * x).mean()) * np.random.default_rng(3).standard_normal(5)
+    taylor_orders(lambda x: (x**3).sum(), 3 * x**2, x, np.diag(6 * x), rng=np.random.default_rng(3))
+    # rounding of a sum of five cubes of size 30
+    assert np.allclose(seen[1], (u**3).sum() * t**3, rtol=0, atol=1e-13)
+
+
 def test_the_order_by_hand():
     r = 3.0 * 4.0 ** (-2.5 * np.arange(16))
     assert np.isclose(taylor._order(r, np.full(16, 1e-9)), 2.5)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import refsm
-from refsm.study.chapters import CHAPTERS
+from refsm.study.chapters import CHAPTERS, title_of
 from refsm.study.heads import rooms
 
 TREE = pathlib.Path(refsm.__file__).parent.parent
@@ -16,6 +16,10 @@ NUMBERED = {one.name for one in rooms() if one.numbers and not one.name.startswi
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda one: one.title)
 def test_the_rooms_of_a_chapter_exist(chapter):
     assert set(chapter.rooms) <= {one.name for one in rooms()}
+
+
+def test_the_title_of_a_room_is_that_of_its_docstring():
+    assert [title_of(one.name) for one in rooms()] == [one.title for one in rooms()]
 
 
 def test_no_room_is_in_two_chapters():

@@ -7,7 +7,6 @@ from refsm.cli import main
 from refsm.study.chapters import CHAPTERS
 
 
-@pytest.mark.slow
 def test_without_a_room_it_lists_every_chapter_in_at_most_100_columns(capsys):
     assert main(["study"]) == 0
     said = capsys.readouterr().out

@@ -11,7 +11,6 @@ from refsm.study.worked import record, text_of
 NUMBERED = [one for one in rooms() if one.numbers]
 SLOW = "verify/", "checks/", "fit/"
 UNREACHED = {                                # {(room, number): why no example shows its line}
-    ("verify/denoisers", 5): "a function without a name, in a table",
     ("verify/diagnosis/gradients", 2): "needs a loss with a Jacobian whose gradient is detached",
 }
 

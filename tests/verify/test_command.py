@@ -579,11 +579,17 @@ def test_the_pytest_way_says_what_is_missing(folder):
     assert "own_empty has no functions of a case named esm, ism" in out
 
 
-def test_commands_are_added_with_their_functions():
-    import argparse
+@pytest.mark.parametrize("words", ["verify a:b", "export dsm --out x", "grade a b", "show x",
+                                   "template --lang cpp --objective dsm", "selftest"])
+def test_a_command_has_its_options_and_its_function(words):
+    from refsm.cli import _parser
 
-    parser = argparse.ArgumentParser()
-    command.add_commands(parser.add_subparsers(dest="command"))
-    for words in (["verify", "a:b"], ["export", "dsm", "--out", "x"], ["grade", "a", "b"],
-                  ["template", "--lang", "cpp", "--objective", "dsm"], ["show", "x"], ["selftest"]):
-        assert callable(parser.parse_args(words).func)
+    name, *arguments = words.split()
+    assert _parser([name]).parse_args([name, *arguments]).func.__name__ == f"_{name}"
+
+
+def test_every_command_of_the_list_is_one_of_these_or_stands_elsewhere():
+    from refsm.cli import COMMANDS
+
+    here = {name for name, (module, _) in COMMANDS.items() if module == command.__name__}
+    assert here == set(command.COMMANDS)

@@ -56,7 +56,7 @@ def term_gradient(case: Case, term: Term, path: str = "",
         out[block] = np.zeros(case.theta[block].shape)
         for index in np.ndindex(out[block].shape):
             per_sample = term.per_sample(moved(case, block, index, path))
-            out[block][index] = np.imag(per_sample).mean() / STEP             # number  (1)
+            out[block][index] = np.imag(per_sample).mean() / STEP             # ()  (1)
     return symmetric(case, out)
 
 

@@ -68,7 +68,7 @@ def per_sample(case: Case) -> Array:
 
 def value(case: Case) -> float:
     """The loss: the mean over points."""
-    return float(per_sample(case).mean())                                     # number  (1)
+    return float(per_sample(case).mean())                                     # ()  (1)
 
 
 def gradient(case: Case) -> dict[str, Array]:
@@ -85,7 +85,7 @@ def gradient(case: Case) -> dict[str, Array]:
         out[block] = np.zeros(a.shape)
         for index in np.ndindex(a.shape):
             local = _local(moved(case, block, index))
-            out[block][index] = sum((c * np.imag(local[name])).sum() / STEP   # number  (2)
+            out[block][index] = sum((c * np.imag(local[name])).sum() / STEP   # ()  (2)
                                     for name, c in cotangents.items())
     return symmetric(case, out)
 

@@ -109,7 +109,7 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
     read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
     left_out = [level for level, own in zip(sorted(set(per_point(first))), read) if not own]
     c, error, L = c[:, read], error[:, read], int(read.sum())
-    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
+    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
     if not L or (a <= 0).any() or (error[..., 0] > 1e-3 * np.abs(a)).any():
         return None
     A, B, of_noisy = (part[:, read] for part in _maps(table, len(read)))

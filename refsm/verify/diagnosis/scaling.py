@@ -54,7 +54,7 @@ class Scaling:
         out = self.prefactor
         for name, power in self.powers:
             out *= sizes[name]**power
-        return out * extra_factor(self.extra, sizes) if self.extra else out         # number  (1)
+        return out * extra_factor(self.extra, sizes) if self.extra else out         # ()  (1)
 
     def __mul__(self, other: Scaling) -> Scaling:
         powers = dict(self.powers)
@@ -214,7 +214,7 @@ def extra_factor(extra: tuple[str, float, float], sizes: Sizes) -> float:
     name, power, s = extra
     size = sizes.get(name[0]) if name[0] in "ndM" else None
     if size is not None:
-        return (size - 1 if "-" in name else size + 1)**power                 # number  (2)
+        return (size - 1 if "-" in name else size + 1)**power                 # ()  (2)
     if "strength" in name:
         return (1 + 2 * sizes["strength"])**power
     return (1 + sizes["sigma"]**2 / (s**2 if "s^2" in name else 1.0))**power

@@ -172,8 +172,9 @@ def _pairs(objective: str) -> Iterator[Formula]:
                       True)
 
         def of(term: Any, w: Weight = w, words: str = words) -> Term:
-            return Term(term.role, f"{term.name}, mean of {words}",
-                        lambda q: _of_level(q, w).mean() * term.per_sample(q))         # (n,)  (2)
+            def mean_times(q: Any) -> Array:
+                return _of_level(q, w).mean() * term.per_sample(q)            # (n,)  (2)
+            return Term(term.role, f"{term.name}, mean of {words}", mean_times)
 
         yield Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
 

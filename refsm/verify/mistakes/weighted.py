@@ -74,5 +74,8 @@ def _term(role: str, f: Callable[[Any], Array], name: str, chosen: slice = slice
     own = next(term for term in OBJECTIVES["generalized"].terms if term.role == role)
     if name == RIGHT[("norm", "slope", "divergence").index(role)] and not suffix:
         return own
-    return Term(role, f"sum {name} {SYMBOLS[role]}{suffix}",
-                lambda q: dot(weight(q)[:, chosen], f(q)[:, chosen]))         # (n,)  (1)
+
+    def weighted_sum(q: Any) -> Array:
+        return dot(weight(q)[:, chosen], f(q)[:, chosen])                     # (n,)  (1)
+
+    return Term(role, f"sum {name} {SYMBOLS[role]}{suffix}", weighted_sum)

@@ -91,7 +91,7 @@ class Affine:
         a, G = self.residual(**wrong)
         a = a + middle * G.sum(axis=2)
         squares = (a * a).sum(axis=1) + (G * G).sum(axis=(1, 2))
-        return float(self.half * (weight * self.weight * squares).sum() / self.n)     # number  (3)
+        return float(self.half * (weight * self.weight * squares).sum() / self.n)     # ()  (3)
 
     def constant(self, target: tuple[Array, Array]) -> float:
         """The expectation of half the squared target."""

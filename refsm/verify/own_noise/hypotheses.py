@@ -206,7 +206,7 @@ def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
             hidden = sigmoid((point + width * eps) @ theta["W"].T + theta["b"])
             output = hidden @ theta["W"] + theta["c"]
             total += w @ (2 * _half_square(output - clean * point - against * eps))
-        return float(total / len(x))                                                # number  (1)
+        return float(total / len(x))                                                # ()  (1)
 
     yield "", expected(sigma)
     yield "the output is compared with the noisy point", expected(sigma, sigma)
@@ -223,8 +223,8 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
     """(mistake, expectation) for sliced score matching, on any model, equation (2)."""
     x, d = case.x, case.d
     psi, J = case.score(x), case.score_jacobian(x)
-    trace = float(np.einsum("nii->n", J).mean())                         # number  (2) with S = I
-    whole = float(J.sum(axis=(1, 2)).mean())                             # number  (2) with S = 1 1'
+    trace = float(np.einsum("nii->n", J).mean())                         # ()  (2) with S = I
+    whole = float(J.sum(axis=(1, 2)).mean())                             # ()  (2) with S = 1 1'
     square, total = float((psi * psi).sum(axis=1).mean()), float((psi.sum(axis=1)**2).mean())
     uniform, uniform_norm = trace / 12 + whole / 4, square / 12 + total / 4
     yield "", trace + square / 2

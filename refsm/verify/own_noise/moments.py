@@ -97,11 +97,11 @@ def _denoising(case: Case, weight: str) -> list[Law]:
         same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
         D, c = np.tensordot(same, C, 1), same @ b                             # (draws, d, d)
         Dc = np.einsum("kij,kj->ki", D, c)
-        V = (D * D).sum() / 2 + (c * c).sum()                                 # number  (1), (6)
+        V = (D * D).sum() / 2 + (c * c).sum()                                 # ()  (1), (6)
         return Law(words, V, 3 * ((D @ D)**2).sum() + 12 * (Dc * Dc).sum())
 
     right = normal("", np.arange(L * n))
-    signs = right.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # number  (2), (6)
+    signs = right.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
     several = [normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
                normal("the same noise at every level", np.tile(np.arange(n), L))] if L > 1 else []
     return [right, normal(ONE_DRAW, np.zeros(L * n)),

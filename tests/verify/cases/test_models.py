@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from oracles import complex_gradient, complex_jacobian, relative_gap
 
+from refsm.corruption import ScaledCorruption
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.boltzmann_machine import BoltzmannMachine
@@ -37,6 +38,14 @@ def test_scores_jacobians_and_energy_differences_are_those_of_the_energies(model
         v = np.cos(np.arange(case.n * 3 * case.d)).reshape(case.n, 3, case.d)
         assert relative_gap(case.score_curvature(case.x, v), own.score_curvature(case.x, v)) < 1e-12
         assert relative_gap(np.diff(case.energy(case.x)), np.diff(own.energy(case.x))) < 1e-11
+
+
+@pytest.mark.parametrize("model", ["gaussian", "mixture"])
+def test_the_density_of_scaled_points_in_noise_is_that_of_the_energies(model):
+    case = cases("ism", "prime", model=model)[7]
+    own = energy_of(case).corrupted(ScaledCorruption(0.8, 0.37))
+    noisy = models.corrupted(model, case.theta, 0.8, 0.37)
+    assert relative_gap(models.score(model, noisy, case.x), own.score(case.x)) < 1e-12
 
 
 @pytest.mark.parametrize("model", [*models.CONTINUOUS, *models.BINARY])

@@ -4,7 +4,7 @@ import numpy as np
 from refsm.verify import cases
 from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.diagnosis.regression import Table, _fit_all, fit
 from refsm.verify.cases import value
 from refsm.verify.objectives import DIVERGENCE, NORM
 
@@ -47,6 +47,21 @@ def test_coefficients_come_back_within_their_slack():
     assert rough.fits
     assert (np.abs(rough.coefficients - [1, 1, 0]) <= rough.coefficient_error).all()
     assert not fit(TABLE, REFERENCE, Y * (1 + 2.0**-23 * noise), FLOAT64)[0].fits
+
+
+def test_a_straight_line_through_three_values_by_hand():
+    """Y = 2 x + 3 at x = -1, 0, 1, but for one more at 0: the line is 2 x + 10/3, the residuals are
+    -1/3, 2/3, -1/3.  With |x| <= 1 a right answer may be off by h (2 + 10/3); P is (-1, 0, 1) / 2
+    for the slope and 1/3 each for the intercept.
+    """
+    columns = np.array([[[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]])[None, None]       # (F, k, 2, C, T)
+    h = 0.25
+    found, = _fit_all(REFERENCE, columns, np.array([[1.0, 4.0, 5.0]]), lambda size: h * size)
+    tol = h * (2 + 10 / 3)
+    assert np.allclose(found.coefficients, [[2, 10 / 3]], rtol=1e-14)
+    assert np.allclose(found.coefficient_error, [[tol, tol]], rtol=1e-14)
+    assert np.isclose(found.misfit, np.sqrt(2 / 3) / (tol * np.sqrt(3)), rtol=1e-14)
+    assert np.isclose(found.distance, np.sqrt(2 / 3) / np.sqrt(42), rtol=1e-14)
 
 
 def test_a_wrong_formula_misses_by_far():

@@ -141,6 +141,13 @@ def test_absolute_values_of_a_loss_by_hand():
                    for mistake in words(f))
 
 
+def test_weights_of_generalised_terms_by_hand():
+    case, terms = found("generalized", "1 in place of h in the term of psi_i^2 / 2", 7)
+    psi, diagonal = case.score(case.x), case.score_jacobian_diagonal(case.x)
+    expected = (psi**2 / 2 + case.h_slope * psi + case.h * diagonal).sum(axis=1)
+    np.testing.assert_allclose(terms, expected, rtol=1e-12)
+
+
 def test_directions_and_penalties_by_hand():
     case, terms = found("ssm", "only the last direction")
     v = case.directions[:, -1]
