@@ -200,8 +200,7 @@ def paragraphs(lines: list[str]) -> list[list[str]]:
         if not line.strip():
             out.append([])
             continue
-        first = re.match(r"\s*(\S+)", line)
-        word = len(first.group(1)) if first else 0
+        word = len(line.split()[0])
         listed = re.search(r":  |:$", out[-1][-1]) or ":  " in line if out[-1] else False
         if out[-1] and not listed and last + 1 + word > WIDTH - 5:
             out[-1][-1] += " " + line.strip()

@@ -189,7 +189,7 @@ class Expression:
         elif token.kind == "open":
             base, inner = self._group(token.text)
             inner = inner if token.text in "({" else ""
-        elif token.kind == "sign" and token.text in "+-":
+        elif token.text in ("+", "-"):
             return Factor(row([operator(SIGNS[token.text]), self._factor().ml]))
         elif token.kind in ("word", "quote", "code"):
             self.at -= 1
@@ -200,7 +200,7 @@ class Expression:
 
     def _divides_next(self) -> bool:
         """Whether the factor in hand stands behind a slash, where `d x` and `log 4` are one."""
-        return self.at >= 2 and self.left[self.at - 2].kind == "slash"
+        return self.left[self.at - 2].kind == "slash"
 
     def _scripts(self, base: str, sub: str, inner: str, is_d: bool, name: str) -> Factor:
         """Powers, primes, indices in brackets, and arguments, which follow without a space."""
@@ -225,8 +225,6 @@ class Expression:
                 below = self._factor()
                 sub = below.inner or below.ml
                 continue
-            elif token.kind == "name" and token.text.startswith("_"):
-                break
             elif token.kind == "open" and name.endswith("_") and not sub:
                 sub = self._group(self._next().text)[1]
                 continue
@@ -245,8 +243,8 @@ class Expression:
 
     def _is_hat(self, caret: Token) -> bool:
         """Whether a caret is the hat of `theta^ = ...`: no power follows it."""
-        after = self.left[self.at + 1] if self.at + 1 < len(self.left) else None
-        return bool(caret.after) or after is None or after.kind == "close"
+        rest = self.left[self.at + 1:]
+        return bool(caret.after) or not rest or rest[0].kind == "close"
 
     def _argument(self, name: str, opening: str) -> str:
         group, inner = self._group(opening)

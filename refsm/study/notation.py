@@ -48,7 +48,7 @@ class Notation(Expression):
         k = 0
         while k < len(found):
             token = found[k]
-            if out and token.before and (k > 0):
+            if out and token.before:
                 wide = _gap(token) or found[k - 1].text == "," and token.before > 1
                 out.append(Piece("gap" if equation and wide else "text", " "))
             if not is_math[k]:
@@ -95,31 +95,27 @@ def _runs(found: list[Token], equation: bool) -> list[bool]:
     partner = _partners(found)
     out = [False] * len(found)
 
-    def mark(first: int, last: int) -> None:
-        k = first
-        while k < last:
-            token = found[k]
-            end = partner.get(k)
-            if token.kind == "open" and end is not None and end < last:
-                inside = found[k + 1:end]
-                words = any(one.kind in ("word", "possessive", "statement", "code")
-                            for one in inside)
-                glued = (not token.before and k > 0
-                         and found[k - 1].kind in ("name", "caret", "under"))
-                alone = words and any(one.kind == "sign" for one in inside) and not any(
-                    inside[i].kind == inside[i + 1].kind == "word" for i in range(len(inside) - 1))
-                if equation or glued or alone or not words:
-                    out[k:end + 1] = [True] * (end + 1 - k)
-                else:
-                    mark(k + 1, end)
-                k = end + 1
-                continue
+    k = 0
+    while k < len(found):
+        end = partner.get(k)
+        if end is not None and (equation or _is_mathematics(found, k, end)):
+            out[k:end + 1] = [True] * (end + 1 - k)
+            k = end
+        else:
             out[k] = _belongs(found, k)
-            k += 1
-
-    mark(0, len(found))
+        k += 1
     _trim(found, out)
     return out
+
+
+def _is_mathematics(found: list[Token], k: int, end: int) -> bool:
+    """Whether the bracket at k, in a sentence, belongs to the mathematics with all that it holds:
+    it has no words, or stands directly behind a name, or has signs and no two words in a row."""
+    kinds = [one.kind for one in found[k:end]]
+    if not {"word", "possessive", "statement", "code"} & set(kinds):
+        return True
+    glued = not found[k].before and found[k - 1].kind in ("name", "caret", "under")
+    return glued or "sign" in kinds and ("word", "word") not in zip(kinds, kinds[1:])
 
 
 def _belongs(found: list[Token], k: int) -> bool:
@@ -128,8 +124,7 @@ def _belongs(found: list[Token], k: int) -> bool:
                       "dots"):
         return True
     if token.kind in ("prime", "raised"):
-        return not token.before and k > 0 and found[k - 1].kind in ("name", "close", "number",
-                                                                    "prime")
+        return not token.before and found[k - 1].kind in ("name", "close", "number", "prime")
     return token.kind == "dot" and not (token.after and not token.before)
 
 
@@ -142,14 +137,14 @@ def _trim(found: list[Token], out: list[bool]) -> None:
             whole = (k > 0 and k + 1 < len(found) and out[k - 1] and out[k + 1])
             if not whole:
                 out[k] = False
-        if out[k] and kind in ("prime", "raised") and not (k > 0 and out[k - 1]):
+        if kind in ("prime", "raised") and not out[k - 1]:
             out[k] = False
     k = 0
     while k < len(found):
         end = k
         while end < len(found) and out[end]:
             end += 1
-        if end > k and not any(one.kind in operand for one in found[k:end]):
+        if not any(one.kind in operand for one in found[k:end]):
             lone = not any(one.text in KEPT for one in found[k:end])
             out[k:end] = [not lone] * (end - k)
         k = max(end, k + 1)

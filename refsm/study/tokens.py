@@ -141,15 +141,8 @@ def _is_symbol(text: str, following: tuple[str, str], after: int, glued: Token |
 
 
 def _more_bars(found: list[Token], k: int) -> bool:
-    """Whether another bar follows inside of the same bracket."""
-    depth = 0
-    for token in found[k + 1:]:
-        depth += (token.kind == "open") - (token.kind == "close")
-        if depth < 0:
-            return False
-        if depth == 0 and token.kind == "bar":
-            return True
-    return False
+    """Whether another bar follows before a bracket closes."""
+    return next((one.kind for one in found[k + 1:] if one.kind in ("bar", "close")), "") == "bar"
 
 
 def _paired(found: list[Token]) -> list[Token]:
@@ -164,8 +157,8 @@ def _paired(found: list[Token]) -> list[Token]:
             bars.pop()
         elif token.text == "||" and not token.before and bars[-1] \
                 and found[bars[-1][-1]].text == "|":
-            out.append(token._replace(kind="close", text="|", after=0))
-            kind, token = "open", token._replace(text="|", before=0)
+            out.append(token._replace(kind="close", text="|"))
+            kind, token = "open", token._replace(text="|")
             bars[-1][-1] = k
         elif kind == "bar":
             if token.before and token.after:

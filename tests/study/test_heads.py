@@ -3,9 +3,81 @@ import re
 
 import pytest
 
-from refsm.study.heads import Room, paragraphs, room, rooms
+from refsm.study.heads import Cited, Equation, Room, Row, Step, paragraphs, room, rooms
 
 NUMBERED = [one for one in rooms() if one.numbers]
+SOURCE = '''"""A title.
+Directly below it.
+
+Symbols
+    x, y  (n, d)   points,
+                   as rows
+    sigma  number  a width
+    all are finite
+
+Equations
+    In words:
+    (1)  y = ( x
+               + 1 ) / sigma                         [definition]
+         z = 2 y
+    (2)  w = y
+         + z                                         [statement 3]
+
+Derivation
+    (1) -> (2)  by (1)
+                = a displayed line
+    A sentence, which is
+    no step.
+"""
+LIMIT = 3                  # in (2)
+
+
+def f(x, sigma):
+    y = ((x + 1)
+         / sigma)          # (n, d)  (1)
+    return y + 2 * y       # (n, d)  (2)
+'''
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A room with a head of each kind of line."""
+    path = tmp_path / "here.py"
+    path.write_text(SOURCE)
+    return Room(path, tmp_path)
+
+
+def test_a_head_is_its_title_what_is_below_it_and_its_sections(written):
+    assert written.title == "A title."
+    assert written.sections[0] == ("", ["Directly below it.", ""])
+    assert [name for name, _ in written.sections[1:]] == ["Symbols", "Equations", "Derivation"]
+
+
+def test_a_row_goes_on_where_it_is_further_in_and_may_have_no_name(written):
+    assert written.rows == [Row(["x", "y"], "(n, d)", "points, as rows"),
+                            Row(["sigma"], "number", "a width"), Row([], "", "all are finite")]
+    assert written.names == {"x", "y", "sigma", "LIMIT"}
+
+
+def test_an_open_bracket_or_a_sign_goes_on_with_an_equation_and_another_line_is_its_second(written):
+    assert written.equations == [Equation(0, ["    In words:"], ""),
+                                 Equation(1, ["y = ( x + 1 ) / sigma", "z = 2 y"], "definition"),
+                                 Equation(2, ["w = y + z"], "statement 3")]
+
+
+def test_a_step_keeps_the_columns_of_its_lines_and_a_sentence_is_a_step_without_numbers(written):
+    displayed = [" " * 16 + "by (1)", " " * 16 + "= a displayed line"]
+    assert written.steps == [Step([1], [2], displayed),
+                             Step([], [], ["    A sentence, which is", "    no step."])]
+
+
+def test_a_number_is_cited_behind_code_and_leads_to_the_first_line_of_its_statement(written):
+    lines = SOURCE.splitlines()
+    constant, behind = (k for k, line in enumerate(lines, 1)
+                        if line.endswith(("# in (2)", "# (n, d)  (1)")))
+    assert written.cited == [Cited(constant, [2]), Cited(behind, [1]), Cited(behind + 1, [2])]
+    assert written.lines_of(1) == [behind - 1]
+    assert written.lines_of(2) == [constant, behind + 1]
 
 
 def test_the_autoencoder_has_its_sixteen_equations_and_five_headings():
@@ -19,9 +91,17 @@ def test_a_room_can_be_named_by_its_file_its_module_or_its_last_part():
     names = {room(name).name for name in ("autoencoder", "energies/autoencoder",
                                           "refsm.energies.autoencoder", "energies/autoencoder.py")}
     assert names == {"energies/autoencoder"}
+    assert room("directions").name == "directions"            # and not verify/mistakes/directions
 
 
-@pytest.mark.parametrize("name, said", [("nothing", "names 0"), ("denoising", "names 2")])
+def test_a_room_has_the_name_of_its_module_and_a_package_its_own():
+    assert room("autoencoder").module == "refsm.energies.autoencoder"
+    assert room("energies/__init__").module == "refsm.energies"
+
+
+@pytest.mark.parametrize("name, said", [
+    ("nothing", "names 0: `refsm study` lists them"),
+    ("denoising", "names 2: it may be objectives/denoising, theorems/denoising")])
 def test_a_name_of_no_room_or_of_two_is_refused_in_a_sentence(name, said):
     with pytest.raises(ValueError, match=f"ROOM must name one room, but '{name}' {said}"):
         room(name)
@@ -47,8 +127,8 @@ def test_the_steps_of_the_derivation_name_their_sources_and_targets():
 
 
 def test_a_wrapped_line_is_joined_and_a_displayed_one_is_not():
-    long = "    " + "word " * 18
-    assert len(paragraphs([long, "    next"])[0]) == 1
+    long = ("    " + "word " * 18).rstrip()
+    assert paragraphs([long, "    next"]) == [[long + " next"]]
     assert len(paragraphs(["    short:", "    a = b"])[0]) == 2
 
 

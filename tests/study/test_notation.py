@@ -64,6 +64,15 @@ def read(node):
     ("E [psi (1) x]", "E[ψ(1)x]"),
     ("P' (x - mean')", "P^[′](x−mean^[′])"),
     ("F_k,i F_l", "F_[k,i]F_[l]"),
+    ("theta_hat_k", "θ^_[k]"),
+    ("C = L L'", "C=LL^[′]"),
+    ("|W_k - W_{k+1}| + ( |W_k - W_j| - x_j )", "|W_[k]−W_[k+1]|+(|W_[k]−W_[j]|−x_[j])"),
+    ("e^a + x^(4/5)", "e^[a]+x^[{4/5}]"),
+    ("sigma_(L-1)^2", "σ_[L−1]^[2]"),
+    ("x + ..., W", "x+…,W"),
+    ("x / half-width + 1", "{x/half-width}+1"),
+    ("max(x, where x in A)", "max(x,\u00a0where\u00a0x\u00a0∈\u00a0A)"),
+    ("d<x, x> + x'x", "d⟨x,x⟩+x^[′]x"),
 ])
 def test_a_construct_becomes_its_mathml(text, want):
     assert linear(text, ("x", "W", "psi", "order", "step")) == want
@@ -81,6 +90,14 @@ def test_a_name_of_several_letters_and_a_differential_stand_apart(text, spaces):
     assert Notation(["x", "step", "psi"]).math(text).count("<mspace") == spaces
 
 
+def test_a_comma_before_a_bracket_has_no_space_and_a_name_is_applied_to_its_argument():
+    math = Notation(["x"]).math
+    assert 'rspace="0"' in math("(x,)")
+    assert 'rspace="0"' not in math("(x, 2)")
+    assert "&#x2061;" in math("r_1(x)")
+    assert "&#x2061;" not in math("2 (x)")
+
+
 def test_what_cannot_be_parsed_is_text_and_is_noted():
     notation = Notation(["x"])
     shown = notation.line("x = (a ^*) + 2", equation=True)
@@ -94,6 +111,52 @@ def test_a_sentence_keeps_its_words_and_its_numbers_are_references():
     assert kinds[0] == ("text", "a")
     assert ("ref", "3") in kinds
     assert ("text", "(4)") in kinds
+
+
+def pieces(text, equation=False):
+    """A line with its mathematics in square brackets, symbols in angles, and # for a reference."""
+    forms = {"math": lambda ml: f"[{read(tree.fromstring(f'<math>{ml}</math>'))}]", "text": str,
+             "symbol": "<{}>".format, "ref": "#{}".format, "code": "`{}`".format,
+             "gap": lambda space: " | "}
+    line = Notation(["x", "psi", "step", "gap", "s2", "f"], [1, 2]).line(text, equation)
+    return "".join(forms[piece.kind](piece.body) for piece in line).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("text, want", [
+    ("the score psi of x, by (1), not (4)", "the score [ψ] of [x], by #1, not (4)"),
+    ("with step = 2 step_l a step", "with [step=2step_[l]] a <step>"),
+    ("a gap of 3, and s2 is a letter", "a <gap> of 3, and [s2] is a letter"),
+    ("(noise), (x), (no x), (x + no)", "(noise), [(x)], (no [x]), [(x+ no)]"),
+    ("E[x | x_noisy] (statement 25).", "[E[x|x˜]] (statement 25)."),
+    ("P, and (P mean, P)", "[P], and ([P] mean, [P])"),
+    ("f' and f'' are slopes; the score's f", "[f^[′]] and [f^[′′]] are slopes; the score's [f]"),
+    ("p_n = exp(-E(x_n)) / sum of these", "[p_[n]=exp(−E(x_[n]))] / sum of these"),
+    ("with psi+- = psi(x +- sigma eps), is it", "with [ψ^[±]=ψ(x±σε)], is it"),
+    ("a half-open interval [0, 1)", "a half-open interval [[0,1)]"),
+    ("x / y. And so on", "[{x/y}]. And so on"),
+    ("|x| < 3, as in (2)", "[|x|<3], as in #2"),
+    ("for l = 0, ..., L - 1:", "for [l=0], ..., [L−1]:"),
+    ("c @ s", "`c @ s`"),
+    ("`code` of x", "`code` of [x]"),
+    ("2 / 3 of it", "[{2/3}] of it"),
+    ("x .", "[x] ."),
+    ("mean (over x) = 2", "mean (over [x]) [=2]"),
+    ("' x", "' [x]"), ("/ sigma^2, or", "/ [σ^[2]], or"), ("so + ... here", "so [+…] here"),
+    ("objectives.score_matching", "objectives.[score_[matching]]"),
+    ("verify(implementation, objective)", "[verify(implementation, objective)]"),
+    ("of |prediction - target|^2", "of [|prediction − target|^[2]]"),
+    ("of |the prediction - target|^2", "of |the prediction [−] target|^2"),
+    ("(a ^*) + 2 (", "(a ^*) + 2 (")])
+def test_a_sentence_is_cut_into_words_and_mathematics(text, want):
+    assert pieces(text) == want
+
+
+@pytest.mark.parametrize("text, want", [
+    ("f'(x) = 1   x = 2", "[f^[′](x)=1] | [x=2]"), ("x = y,  z = 2", "[x=y], | [z=2]"),
+    ("(x if it is) + 2", "[(x if it is)+2]"), ("x   = 2", "[x=2]"), ("x    / 2", "[{x/2}]"),
+    ("(x    ) = 2", "[(x)=2]")])
+def test_in_an_equation_wide_columns_set_apart_and_words_in_brackets_belong(text, want):
+    assert pieces(text, True) == want
 
 
 def test_the_article_a_is_a_word_and_the_symbol_a_is_not():
@@ -110,9 +173,28 @@ def test_the_article_a_is_a_word_and_the_symbol_a_is_not():
     ("x A", "name name"), ("1.5e-3", "number"), ("half-open", "word"), ("x's y", "name possessive "
      "name"), ("[statement 3]", "statement"), ("(3) x", "ref name"), ("f(3)", "name open number "
      "close"), ("= noise - x", "sign name sign name"), ("= noise x", "sign word name"),
+    ("from 0 to -1", "word number word sign number"), ("the weights / x", "word word slash name"),
+    ("energies.gaussian", "word dot word"), ("a of x", "name word name"), ("a few", "word word"),
+    ("(x - mean)", "open name sign word close"), ("v'Jv", "name prime name"),
+    ("a file.npz", "word word dot word"), ("i<k x", "name sign name name"),
+    ("d<x, x>", "name open name mark name close"), (") |x|", "close open name close"),
+    ("E(x|W) |x|", "name open name given name close open name close"),
 ])
 def test_each_word_of_a_line_is_of_one_kind(line, kinds):
     assert " ".join(one.kind for one in tokens(line, {"x"})) == kinds
+
+
+def test_a_symbol_that_is_an_english_word_is_one_before_another_word():
+    kinds = [one.kind for one in tokens("noise when the noise", {"noise"})]
+    assert kinds == ["word", "word", "word", "name"]
+
+
+def test_two_equations_in_a_line_stand_apart_and_a_list_does_not():
+    def gaps(text):
+        return [piece.kind for piece in Notation(["x"]).line(text, True)].count("gap")
+
+    assert [gaps("x = 1,  y = 2"), gaps("x = 1   y = 2"), gaps("x = 1, y = 2")] == [1, 1, 0]
+    assert gaps("x = 1  y = 2") == 0
 
 
 def test_a_token_has_the_columns_of_space_around_it():
@@ -121,13 +203,15 @@ def test_a_token_has_the_columns_of_space_around_it():
 
 
 @pytest.mark.parametrize("name, behind", [("dx_i", "x_i"), ("dL", "L"), ("dlog_alpha_j",
-                                          "log_alpha_j"), ("delta", ""), ("do", ""), ("data", "")])
+                                          "log_alpha_j"), ("delta", ""), ("do", ""), ("data", ""),
+                                          ("dtheta", "theta"), ("d_i", "")])
 def test_a_differential_is_a_d_before_a_letter(name, behind):
     assert differential(name) == behind
 
 
 def test_a_symbol_carries_the_name_of_its_row():
     assert 'class="y-x_noisy"' in Notation(["x", "x_noisy"]).math("x_noisy_i")
+    assert 'class="y-x"' in Notation(["x", "x_noisy"]).math("x_i")
 
 
 def lines_of(of):

@@ -78,6 +78,7 @@ def test_with_each_the_last_two_arrays_have_the_shape():
     tag = Tag(1, [("n",)], [2], True)
     n, other = np.zeros(5), np.zeros(3)
     assert agrees(tag, (other, n, n), {"n": 5})
+    assert agrees(tag, (n, n), {"n": 5})
     assert not agrees(tag, (n, other, n), {"n": 5})
     assert not agrees(tag, (n,), {"n": 5})
 
