@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pathlib
 import re
+import signal
 import sys
 import textwrap
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Iterator
 
 from refsm.study.chapters import CHAPTERS, title_of
 
@@ -43,7 +45,8 @@ def _study(args: argparse.Namespace) -> int:
             from refsm.study.heads import room
             from refsm.study.rooms import page_name
             start = page_name(room(args.room).name)
-        built = build(folder, args.run_demos, lambda line: print(line, file=sys.stderr))
+        with _ended_by_sigterm():
+            built = build(folder, args.run_demos, lambda line: print(line, file=sys.stderr))
         print(f"{built.pages} pages, {built.equations} equations, {built.size / 1e6:.1f} MB: "
               f"{folder / 'index.html'}")
         for line in built.failed:
@@ -56,6 +59,19 @@ def _study(args: argparse.Namespace) -> int:
     else:
         print(chapters_text())
     return 0
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the process as an exception does: what is half written is removed."""
+    def end(*signalled: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def chapters_text() -> str:

@@ -2,9 +2,11 @@
 import html.parser
 import pathlib
 import re
+import signal
 
 import pytest
 
+from refsm.cli import main
 from refsm.study import book
 from refsm.study.drawing import BOXES, LINES
 from refsm.study.exercises import EXERCISES, seen
@@ -136,6 +138,17 @@ def test_a_build_that_stops_between_the_two_books_leaves_the_earlier_one(earlier
         book.build(earlier)
     assert [path.name for path in earlier.parent.iterdir()] == ["book"]
     assert contents(earlier) == {"book.css": "earlier"}
+
+
+def test_sigterm_leaves_the_earlier_book_and_its_own_status(earlier, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Short, "write", lambda *given: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        main(["study", "--html", str(earlier)])
+    assert ended.value.code == 143
+    assert [path.name for path in earlier.parent.iterdir()] == ["book"]
+    assert contents(earlier) == {"book.css": "earlier"}
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_build_that_stops_leaves_no_folder_where_none_was(tmp_path, monkeypatch):
