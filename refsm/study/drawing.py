@@ -39,10 +39,9 @@ def svg(statements: set[int]) -> str:
     out = ['<svg viewBox="0 0 840 650" width="840" role="img" aria-label="Map of the statements">']
     for number, start, end in LINES:
         (x0, y0), (x1, y1) = _middle(start), _middle(end)
-        shift = 14 if x0 == x1 else 0
         out.append(f'<path d="M{x0} {y0} L{x1} {y1}"/>')
-        x, y = (2 * x0 + x1) // 3 + shift, (2 * y0 + y1) // 3
-        label = f'<text x="{x}" y="{y - 6}">{number}</text>'
+        x, y = (3 * x0 + 2 * x1) // 5, (3 * y0 + 2 * y1) // 5
+        label = f'<text x="{x}" y="{y + 4}">{number}</text>'
         out.append(f'<a href="statements.html#s{number}">{label}</a>'
                    if number in statements else label)
     for left, top, label, room in BOXES.values():

@@ -86,10 +86,11 @@ class Letters:
         return base, self.index(*rest) if rest else "", text == "d"
 
     def index(self, *parts: str) -> str:
-        """Indices below a letter: those of one letter in italics, words upright."""
+        """Indices below a letter: those of one letter in italics, words upright; a comma between
+        them, but not in ESMq_sigma."""
         shown: list[str] = []
         for k, part in enumerate(parts):
-            if k:
+            if k and not (part in GREEK and len(parts[k - 1]) > 1):
                 shown.append(operator(","))
             if "," in part:
                 shown += [operator(",") if one == "," else f"<mi>{one}</mi>" for one in part]

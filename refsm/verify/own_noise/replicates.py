@@ -3,10 +3,11 @@
 Symbols
     mu       (K,)        what a hypothesis expects of K cases
     mean     (K,)        the mean of R replicates of each case;  error its standard error
-    z        (K,)        their distance, standard normal if the hypothesis is true
+    t        (K,)        their distance, as of Student's t with R - 1 degrees of freedom, T
+    z        (K,)        the same as of a standard normal number Z
 
 Equations
-    (1)  t = (mean - mu) / error,  z the normal quantile of Student's t, R - 1 degrees of freedom
+    (1)  t = |mean - mu| / error,   P(Z > z) = P(T > t)
     (2)  p = P( chi^2_K > sum_k z_k^2 )
 
 Derivation
