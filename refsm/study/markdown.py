@@ -4,8 +4,6 @@ from __future__ import annotations
 import html
 import re
 
-from refsm.study.code import highlighted
-
 __all__ = ["inline", "markdown"]
 
 
@@ -29,23 +27,12 @@ def _marked(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Paragraphs, headings, lists, tables and blocks of code.
+    """Paragraphs, headings, lists, tables and indented code.
 
     >>> markdown("# Title")
     '<h1>Title</h1>'
     """
-    out = []
-    pieces = re.split(r"^```(\w*)\n(.*?)^```$", text, flags=re.M | re.S)
-    for k in range(0, len(pieces), 3):
-        out += [_block(block) for block in re.split(r"\n\s*\n", pieces[k]) if block.strip()]
-        if k + 2 < len(pieces):
-            out.append(_code(pieces[k + 2], pieces[k + 1]))
-    return "\n".join(out)
-
-
-def _code(text: str, language: str) -> str:
-    lines = highlighted(text) if language == "python" else html.escape(text).splitlines()
-    return "<pre>" + "\n".join(lines) + "</pre>"
+    return "\n".join(_block(block) for block in re.split(r"\n\s*\n", text) if block.strip())
 
 
 def _block(block: str) -> str:

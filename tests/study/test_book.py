@@ -58,8 +58,12 @@ def test_an_exercise_plants_a_mistake_that_a_checker_sees(exercise):
 
 def test_markdown_has_lists_tables_and_code():
     assert markdown("- a\n- `b`") == "<ul><li>a</li><li><code>b</code></li></ul>"
-    assert "<td>x</td>" in markdown("| x | y |\n|---|---|\n| 1 | 2 |")
-    assert markdown("    x = 1") == "<pre>x = 1</pre>"
+    assert markdown("1. a\n   c\n2. b") == "<ul><li>a c</li><li>b</li></ul>"
+    rows = "<tr><td>x</td><td>y</td></tr><tr><td>1</td><td>2</td></tr>"
+    assert markdown("| x | y |\n|---|---|\n| 1 | 2 |") == (
+        f'<div class="wide"><table>{rows}</table></div>')
+    assert markdown("    x = 1\n      y < 2") == "<pre>x = 1\n  y &lt; 2</pre>"
+    assert markdown("## A\nb\nc\n\nd") == "<h2>A</h2><p>b c</p>\n<p>d</p>"
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path):
