@@ -16,7 +16,7 @@ FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Z
 LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
 TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
-INDEX = re.compile(r"[ijklmnrqst]{1,3}|\d+|[A-Z]|T")
+INDEX = re.compile(r"[ijklmnrqst]{1,3}[A-Z]?|\d+|[A-Z]")
 
 
 def operator(text: str) -> str:

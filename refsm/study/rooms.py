@@ -205,8 +205,10 @@ class RoomPage:
         rules = "".join(
             ",".join(f"body:has(.y-{name}:hover) .t-{row.names[0]}" for name in row.names)
             + "{display:block}" for row in self.room.rows if row.names)
+        example = ("some cases of the verifier" if self.room.name.startswith("verify/") else
+                   "two points, d = 2")
         note = ("<p class='note'>A line with a triangle unfolds to the arrays that it computes in "
-                "the worked example: two points, d = 2.</p>" if recorded else "")
+                f"the worked example: {example}.</p>" if recorded else "")
         code = listing(self.room, recorded, self.notation.letters.symbol)
         body = (f'<main><article>{head}</article><section class="code" '
                 f'style="counter-reset:l {self.room.code_starts - 1}">'

@@ -1,5 +1,6 @@
 """Heads as data: what the parser reads is what the file says."""
 import re
+import zlib
 
 import pytest
 
@@ -78,6 +79,10 @@ def test_a_number_is_cited_behind_code_and_leads_to_the_first_line_of_its_statem
     assert written.cited == [Cited(constant, [2]), Cited(behind, [1]), Cited(behind + 1, [2])]
     assert written.lines_of(1) == [behind - 1]
     assert written.lines_of(2) == [constant, behind + 1]
+
+
+def test_a_fingerprint_is_the_checksum_of_the_lines_that_cite_a_number(written):
+    assert written.fingerprint(1) == f"{zlib.crc32(b'/ sigma)          # (n, d)  (1)'):08x}"
 
 
 def test_the_autoencoder_has_its_sixteen_equations_and_five_headings():

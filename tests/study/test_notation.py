@@ -65,6 +65,7 @@ def read(node):
     ("P' (x - mean')", "P^[′](x−mean^[′])"),
     ("F_k,i F_l", "F_[k,i]F_[l]"),
     ("theta_hat_k", "θ^_[k]"),
+    ("P_kT tol_T", "P_[kT]tol_[T]"),
     ("J_ESMq_sigma + W_i_sigma", "J_[ESMqσ]+W_[i,σ]"),
     ("C = L L'", "C=LL^[′]"),
     ("|W_k - W_{k+1}| + ( |W_k - W_j| - x_j )", "|W_[k]−W_[k+1]|+(|W_[k]−W_[j]|−x_[j])"),
