@@ -21,8 +21,8 @@ ROOT = pathlib.Path(refsm.__file__).parent
 WIDTH = 100                     # columns of a line of prose
 ROW = re.compile(r"((?:[A-Za-z]\w*)(?:, ?[A-Za-z]\w*)*) {2,}(\S.*)")
 ROW_OF_ONE = re.compile(r"((?:[A-Za-z]\w*)(?:, ?[A-Za-z]\w*)*) (\((?:\w+, ?)+\w*\) {2,}\S.*)")
-SHAPE = re.compile(r"((?:\([^()]*\)(?:, )?)+|numbers?|int|functions?|arrays?|bool)(?: +|$)(.*)",
-                   re.S)
+SHAPE = re.compile(r"((?:\([^()]*\)(?:, )?)+|numbers?|int|functions?|arrays?|bool|str|dict|tuple|"
+                   r"scaling)(?: +|$)(.*)", re.S)
 OPENING = re.compile(r"\((\d+)\)\s*(.*)")
 MARKED = re.compile(r"\s*\[(definition|result|(?:statement|theorem)s? [\d, ]+)\]\s*$")
 NUMBERS = r"\(\d+\)(?:(?:, ?|-| and )\(\d+\))*"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any, Collection, Iterable, Mapping
+from typing import Any, Callable, Collection, Iterable, Mapping
 
 from refsm.study.code import listing
 from refsm.study.worked import record
@@ -18,6 +18,7 @@ from refsm.study.notation import Notation, Piece
 
 __all__ = ["RoomPage", "page_name", "rows_of", "shell", "typeset"]
 
+TITLES = re.compile(r"([A-Z−])(\d*)")          # in a source: an article, an initial, a series
 STATEMENTS = re.compile(r"(?:statements?|theorems?) [\d, ]+\d|(?:statements?|theorems?) \d")
 
 
@@ -98,13 +99,23 @@ class RoomPage:
                     if number in self.statements else found.group())
         return re.sub(r"\d+", one, text)
 
-    def prose(self, lines: list[str]) -> str:
+    def prose(self, lines: list[str], pieces: Callable[[str], str] | None = None) -> str:
         """Paragraphs of a head: a displayed line stays a line."""
         out = []
         for paragraph in paragraphs(lines):
-            shown = "<br>".join(self.pieces(line.strip()) for line in paragraph)
+            shown = "<br>".join((pieces or self.pieces)(line.strip()) for line in paragraph)
             out.append(f"<p>{STATEMENTS.sub(lambda found: self._statement(found[0]), shown)}</p>")
         return "\n".join(out)
+
+    def cited(self, text: str) -> str:
+        """A line of the sources, where a single capital letter is no mathematics."""
+        out = []
+        for piece in self.notation.line(text):
+            found = TITLES.fullmatch(re.sub(r"<[^>]*>", "", piece.body))
+            if piece.kind == "math" and found:
+                piece = Piece("text", " ".join(filter(None, found.groups())).replace("−", "–"))
+            out.append(self._piece(piece, False))
+        return "".join(out)
 
     # -- the head ---------------------------------------------------------------------------------
 
@@ -191,7 +202,7 @@ class RoomPage:
             elif heading == "Derivation" and self.room.numbers:
                 out += [self._step(k, step) for k, step in enumerate(self.room.steps)]
             else:
-                out.append(self.prose(lines))
+                out.append(self.prose(lines, self.cited if heading == "Sources" else None))
         out += [self._tests()] if self.tests else []
         return "\n".join(out)
 

@@ -14,6 +14,7 @@ Symbols
     x, y  (n, d)   points,
                    as rows
     sigma  number  a width
+    more   dict    the rest
     all are finite
 
 Equations
@@ -56,8 +57,9 @@ def test_a_head_is_its_title_what_is_below_it_and_its_sections(written):
 
 def test_a_row_goes_on_where_it_is_further_in_and_may_have_no_name(written):
     assert written.rows == [Row(["x", "y"], "(n, d)", "points, as rows"),
-                            Row(["sigma"], "number", "a width"), Row([], "", "all are finite")]
-    assert written.names == {"x", "y", "sigma", "LIMIT"}
+                            Row(["sigma"], "number", "a width"),
+                            Row(["more"], "dict", "the rest"), Row([], "", "all are finite")]
+    assert written.names == {"x", "y", "sigma", "more", "LIMIT"}
 
 
 def test_an_open_bracket_or_a_sign_goes_on_with_an_equation_and_another_line_is_its_second(written):

@@ -25,7 +25,7 @@ Derivation
     (1) -> (2)  a step along (1)
 
 Sources
-    Statement 7 of nobody.
+    Statement 7 of nobody.  A. Author, A square, J. Roy. Soc. A 210 (1911), for (1)-(2) and x^2.
 """
 
 
@@ -52,6 +52,13 @@ def page(room):
 
 def text(page):
     return html.unescape(re.sub(r"<[^>]*>", "", page))
+
+
+def test_a_capital_letter_of_a_source_is_no_mathematics_and_a_formula_is(page):
+    source = page.split("Sources</h2>")[1]
+    assert "A. Author, A square, J. Roy. Soc. A 210 (1911), for" in source
+    assert "(1)–(2) and x2." in text(source)
+    assert source.count("<math>") == 1
 
 
 def between(page, start, end):
