@@ -143,8 +143,6 @@ class Quantities:
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""
-        if self.about.levels == "several" or self.case.network is not None:
-            raise Unavailable
         return self._at("jacobian", point)
 
     def energy(self, point: str | None = None) -> Array:
@@ -156,13 +154,10 @@ class Quantities:
         point = point or self.at
         if self.case.model is None:
             return self._given(name, point)
-        return self.once((name, point), lambda: self._local(name)(self.point(point)))
-
-    def _local(self, name: str) -> Callable[..., Array]:
-        local = models.local_quantities(str(self.case.model), self.theta, self.sigma)
-        if name not in local:
+        local = models.local_quantities(self.case.model, self.theta, self.sigma)
+        if self.about.levels == "several" or self.case.network is not None or name not in local:
             raise Unavailable
-        return local[name]
+        return self.once((name, point), lambda: local[name](self.point(point)))
 
     def diagonal(self) -> Array:
         """d psi_i / d x_i, (n, d)."""

@@ -94,6 +94,14 @@ def test_a_parameter_can_be_left_out():
         case.score(case.x) - case.params["c"] / case.sigma**2)
 
 
+@pytest.mark.parametrize("model", ["gaussian", "mixture"])
+def test_the_density_before_the_noise_has_nothing_to_say_at_several_levels(model):
+    q = Quantities(cases("multi_level", "prime", model=model)[0])
+    for ask in (q.energy, q.J, q.diagonal):
+        with pytest.raises(Unavailable):
+            ask()
+
+
 def test_the_tanh_model_has_no_energy_to_give():
     with pytest.raises(Unavailable):
         Quantities(cases("ism", "prime", model="tanh")[0]).energy()

@@ -105,6 +105,16 @@ def test_array_cases_leave_out_what_they_cannot_say():
     assert all(table.term(term) is not None for f in formulas("dsm", None) for term in f.terms)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_formula_can_be_evaluated_or_left_out_on_every_model(objective):
+    for model in model_names(objective):
+        table = Table(cases(objective, "prime", model=model))
+        terms = {term for f in formulas(objective, model) for term in f.terms}
+        shapes = {values[0].shape for term in terms if (values := table.term(term)) is not None}
+        assert shapes == {table.index.shape}
+
+
 def found(objective, mistake, index=24):
     """A case, and the terms of the formula with this slip alone."""
     case = cases(objective, "prime")[index]
