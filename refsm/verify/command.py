@@ -18,7 +18,8 @@ import threading
 from typing import Any, Callable, Iterator, Sequence
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load
-from refsm.verify.adapters.failures import AdapterError
+from refsm.verify.adapters.failures import AdapterError, cause
+from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import FAMILIES
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
@@ -65,6 +66,10 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predicts", metavar="KIND",
                         help="what a denoising network returns: score, noise, clean, velocity, "
                              "flow or edm, with a noise level for each point")
+    parser.add_argument("--network", metavar="MODULE:FUNCTION",
+                        help="a network of your own in the model's place, of x and theta, or of x, "
+                             "theta and sigma; its module has a function parameters(d, rng) that "
+                             "returns new ones, a dict of arrays")
     parser.add_argument("--gradient", action="store_true", help="compare gradients too")
     parser.add_argument("--convention", metavar="TEXT",
                         help="a difference that is meant, as a report prints it, e.g. "
@@ -147,6 +152,11 @@ def _verify(args: argparse.Namespace) -> int:
         raise ValueError("give either MODULE:FUNCTION or --cmd COMMAND, and not both")
     if args.replicates is not None and not args.own_noise:
         raise ValueError("--replicates is for --own-noise")
+    others = {args.cmd, args.family, args.model} != {None} or args.gradient or args.own_noise
+    if args.network is not None and others:
+        raise ValueError("--network takes no --cmd, --gradient, --own-noise, --family or --model: "
+                         "its cases are those of the family prime, it is called in Python, and its "
+                         "derivatives are not known")
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
@@ -172,6 +182,7 @@ def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
 def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
     from refsm.verify.adapters.program import Program
     from refsm.verify.api import ask_and_judge
+    from refsm.verify.reproduce import command_of
 
     settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
                 "known_failures": args.known_failures, "family": args.family,
@@ -179,11 +190,40 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
                 "predicts": args.predicts}
     if args.cmd is None:
         function = stack.enter_context(_progress(load(args.implementation)))
-        return ask_and_judge(function, objective, shlex.quote(args.implementation), **settings)
+        name = shlex.quote(args.implementation)
+        if args.network is None:
+            return ask_and_judge(function, objective, name, **settings)
+        settings["cases"] = _of_network(args, objective)
+        again = (f"{command_of(name, objective, settings)} --network "
+                 f"{shlex.quote(args.network)}")
+        return dataclasses.replace(ask_and_judge(function, objective, **settings), reproduce=again)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
     function = stack.enter_context(_progress(program))
     return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
                          threading.TIMEOUT_MAX, **settings)            # it has its own time limit
+
+
+def _of_network(args: argparse.Namespace, objective: str) -> list[Case]:
+    """The cases with a network of the user's own, whose module has its parameters too."""
+    from refsm.verify.cases.families import network_cases
+    from refsm.verify.objectives import predicting
+
+    beside = f"{args.network.partition(':')[0]}:parameters"
+    network, parameters = (_in_one_line(name, load(name, "the network"))
+                           for name in (args.network, beside))
+    return network_cases(predicting(objective, args.predicts), network, parameters, args.seed)
+
+
+def _in_one_line(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with what it raises as an AdapterError."""
+    @functools.wraps(function)
+    def called(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except Exception as error:
+            raise AdapterError(f"{name} raised {cause(error)}") from None
+
+    return called
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:

@@ -57,6 +57,18 @@ ADAPTER = """
 
     def right_gradient(case):
         return {"value": value(case), "gradient": gradient(case)}
+
+    def network(x, theta):
+        return x @ theta["A"]
+
+    def forgotten(x, theta):
+        return x @ theta["W"]
+
+    def parameters(d, rng):
+        return {"A": rng.standard_normal((d, d))}
+
+    def reconstruction(case):
+        return ((case.reconstruct(case.x_noisy) - case.x)**2).mean()
 """
 
 
@@ -96,6 +108,35 @@ def refused(run, *words, status=2):
 
 
 # -- verify ----------------------------------------------------------------------------------------
+
+
+def test_a_network_of_ones_own_takes_the_place_of_the_model(run):
+    words = ("verify", "own_adapters:reconstruction", "--objective", "dae", "--network",
+             "own_adapters:network")
+    status, out, _ = run(*words, "--seed", "5")
+    assert status == 1
+    assert out.startswith("CONVENTION  dae: a factor 1 / d")
+    assert "30 cases of your network" in out
+    assert ("refsm verify own_adapters:reconstruction --objective dae --seed 5 --network "
+            "own_adapters:network\n") in out
+    assert run(*words, "--convention", "1 / d")[0] == 0
+    status, out, _ = run(*words[:-1], "own_adapters:forgotten")
+    assert status == 2
+    assert "own_adapters:forgotten raised KeyError: 'W', at own_adapters.py:" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["own_adapters:network", "--gradient"], "--network takes no --cmd, --gradient, --own-noise, "
+     "--family or --model: its cases are those of the family prime, it is called in Python, and "
+     "its derivatives are not known"),
+    (["own_adapters:network", "--model", "tanh"], "--network takes no --cmd, --gradient"),
+    (["own_adapters"], "the network must be given as package.module:function, but it is "
+     "'own_adapters'"),
+    (["json:loads"], "json has no parameters; it defines"),
+    (["own_adapters:unheard"], "own_adapters has no unheard; it defines"),
+    (["own_adapters:network", "--predicts", "banana"], "predicts must be one of score, noise,")])
+def test_a_network_that_cannot_be_taken_is_refused_in_one_sentence(run, words, sentence):
+    assert refused(run, "verify", "own_adapters:dsm", "--network", *words).startswith(sentence)
 
 
 def test_a_right_implementation_passes(run):

@@ -94,17 +94,16 @@ def ask(implementation: Implementation, case: Case, time_limit: float = TIME_LIM
     return first
 
 
-def load(name: str) -> Implementation:
+def load(name: str, what: str = "the implementation") -> Implementation:
     """The function that "package.module:function" names; modules in the current folder are found
-    too.
+    too.  `what` it is, for a sentence.
 
     AdapterError, in one line, where there is no such module or function or the module cannot be
     imported.
     """
     module_name, colon, path = name.partition(":")
     if not (colon and path) or not all(map(str.isidentifier, module_name.split("."))):
-        raise AdapterError("the implementation must be given as package.module:function, "
-                           f"but it is {name!r}")
+        raise AdapterError(f"{what} must be given as package.module:function, but it is {name!r}")
     target: Any = module(module_name)
     for part in path.split("."):
         if not hasattr(target, part):

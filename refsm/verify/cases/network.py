@@ -38,7 +38,10 @@ def new_parameters(parameters: Callable[..., Any], d: int,
     if not isinstance(theta, Mapping):
         raise TypeError("parameters must return a dict of arrays, but it returned "
                         f"an object of type {type(theta).__name__}")
-    return {str(name): np.asarray(a, dtype=float) for name, a in theta.items()}
+    try:
+        return {str(name): np.asarray(a, dtype=float) for name, a in theta.items()}
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"parameters must return a dict of arrays of numbers, but: {error}") from None
 
 
 def output(case: Any, theta: Mapping[str, Array], x: Array, sigma: Any = None) -> Array:

@@ -2,9 +2,9 @@
 
 A formula is what a loss computes, written as terms (functions of local quantities) each with a free
 coefficient, and the mistakes that lead from the reference to it.  The reference has none.  Each
-mistake is one row: `mistake` has the form and the shared tables, `implicit`, `residual`, `targets`,
-`binary`, `levels` and `weighted` the rows, `shared` what any objective may have, `known` what is
-known of coefficients.
+mistake is one row: `mistake` has the form and the shared tables, `implicit` (with `norms`,
+`divergences` and `directions`), `residual` (with `targets`), `binary`, `levels` (with
+`level_weights`) and `weighted` the rows, `shared` what any objective may have.
 
 Coefficients are no rows: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are
 scalings of the right terms (`refsm.verify.diagnosis.scaling`).
@@ -12,7 +12,6 @@ scalings of the right terms (`refsm.verify.diagnosis.scaling`).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Iterable
 
 from refsm.verify.mistakes.binary import binary
 from refsm.verify.mistakes.implicit import implicit
@@ -37,8 +36,6 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
     kind = (binary if about.is_binary else levels if about.levels
             else weighted if objective == "generalized"
             else implicit if about.constant is None else residual)
-    made: Iterable[Formula] = kind(objective, model)
-    reference = Formula((), about.terms, about.constant)
-    return (reference, *(formula for formula in made if formula.mistakes),
-            *left_out(reference, model), *some_points(reference),
-            *extra_terms(reference, objective, model))
+    made = (formula for formula in kind(objective, model) if formula.mistakes)
+    return (Formula((), about.terms, about.constant), *made, *left_out(objective, model),
+            *some_points(objective), *extra_terms(objective, model))

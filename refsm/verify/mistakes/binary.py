@@ -26,6 +26,7 @@ Sources
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any, Callable, Iterator
 
@@ -34,7 +35,7 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases import models
-from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake
+from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, rows
 from refsm.verify.objectives import Term
 
 __all__ = ["binary"]
@@ -48,106 +49,92 @@ EVEN = "the loss is the same for a gap and its negative: it cannot tell the data
 UNIFORM = f"{EVEN}, and is least where all points are equally probable"
 HALF = "half of the energy is learned"
 LINEAR = "the loss is unbounded below: the energy of the data grows without end"
-OTHER_BITS = "the other bits are not constrained, but through the weights that they share with it"
+OTHER_BITS = ("the other bits are not constrained, except through the weights that they share with "
+              "it")
 FLIPS_ONE = ("scikit-learn's BernoulliRBM.score_samples flips one bit (a random one) and "
              "multiplies by the number of features")
 
-Row = tuple[str, str, str, Callable[[Array], Array], str]
-SQUARED: Row = ("", "", "sigmoid(-gap)^2", lambda g: sigmoid(-g)**2, "")
-FLOWS: Row = ("", "", "exp(-gap / 2)", lambda g: np.exp(-g / 2), "")
-LOGARITHM: Row = ("", "", "softplus(-gap)", lambda g: softplus(-g), "")
-BOTH: tuple[Row, ...] = (
-    ("squared-gap", "the squared gap", "gap^2", lambda g: g * g, UNIFORM),
-    ("gap", "the gap itself", "gap", lambda g: g, LINEAR),
-    ("squared-logarithm", "the squared softplus", "softplus(-gap)^2", lambda g: softplus(-g)**2,
-     ""))
-LINKS: dict[str, tuple[Row, ...]] = {
-    "ratio": (
-        SQUARED,
-        ("unsquared", "the square is missing", "sigmoid(-gap)", lambda g: sigmoid(-g), CERTAIN),
-        ("pseudo", "the logarithm of a probability in place of its square", *LOGARITHM[2:4],
-         PSEUDO),
-        ("exp", "exp(-gap) in place of the squared sigmoid", "exp(-gap)", lambda g: np.exp(-g),
-         HALF),
-        ("flow", "exp(-gap / 2) in place of the squared sigmoid, which is minimum probability flow",
-         "exp(-gap / 2)", lambda g: np.exp(-g / 2), FLOW),
-        ("complement", "a probability times its complement in place of its square",
-         "sigmoid(gap) sigmoid(-gap)", lambda g: sigmoid(g) * sigmoid(-g), f"{EVEN}; {CERTAIN}"),
-        ("both-classes", "squared errors of both classes are summed: 1 - 2 p (1 - p) per bit",
-         "sigmoid(-gap)^2 + sigmoid(gap)^2", lambda g: sigmoid(-g)**2 + sigmoid(g)**2, UNIFORM),
-        *BOTH[:2],
-        ("cube", "the cube of the sigmoid", "sigmoid(-gap)^3", lambda g: sigmoid(-g)**3, HALF),
-        BOTH[2],
-        ("tanh", "tanh in place of the sigmoid", "tanh(-gap)^2", lambda g: np.tanh(g)**2, UNIFORM)),
-    "mpf": (
-        FLOWS,
-        ("ratio", "ratio matching's squared sigmoid in place of the exponential", *SQUARED[2:4],
-         RATIO),
-        ("pseudo", "the pseudo-likelihood's softplus in place of the exponential",
-         *LOGARITHM[2:4], PSEUDO),
-        ("unsquared", "a probability in place of the exponential", "sigmoid(-gap)",
-         lambda g: sigmoid(-g), CERTAIN),
-        *BOTH),
-    "pseudo": (
-        LOGARITHM,
-        ("no-logarithm", "the logarithm is missing: probabilities are summed", "sigmoid(-gap)",
-         lambda g: sigmoid(-g), CERTAIN),
-        ("ratio", "ratio matching's squared sigmoid in place of the logarithm", *SQUARED[2:4],
-         RATIO),
-        ("exp", "exp(-gap) in place of the logarithm", "exp(-gap)", lambda g: np.exp(-g), HALF),
-        BOTH[1],
-        ("squared-logarithm", "the squared logarithm", "softplus(-gap)^2",
-         lambda g: softplus(-g)**2, ""),
-        BOTH[0],
-        ("flow", "exp(-gap / 2), which is minimum probability flow", "exp(-gap / 2)",
-         lambda g: np.exp(-g / 2), FLOW),
-        ("hinge", "a hinge in place of the softplus", "max(0, -gap)",
-         lambda g: np.where(g.real < 0, -g, 0),
-         "it is 0 where all points are equally probable, and no loss is smaller"))}
+# (name, symbols, function of the gap, in words, effect)
+FUNCTIONS: tuple[tuple[str, str, Callable[[Array], Array], str, str], ...] = (
+    ("ratio", "sigmoid(-gap)^2", lambda g: sigmoid(-g)**2, "ratio matching's squared sigmoid",
+     RATIO),
+    ("pseudo", "softplus(-gap)", lambda g: softplus(-g), "the pseudo-likelihood's softplus",
+     PSEUDO),
+    ("flow", "exp(-gap / 2)", lambda g: np.exp(-g / 2), "exp(-gap / 2) of minimum probability flow",
+     FLOW),
+    ("unsquared", "sigmoid(-gap)", lambda g: sigmoid(-g), "a probability alone", CERTAIN),
+    ("exp", "exp(-gap)", lambda g: np.exp(-g), "exp(-gap)", HALF),
+    ("complement", "sigmoid(gap) sigmoid(-gap)", lambda g: sigmoid(g) * sigmoid(-g),
+     "a probability times its complement", f"{EVEN}; {CERTAIN}"),
+    ("both-classes", "sigmoid(-gap)^2 + sigmoid(gap)^2",
+     lambda g: sigmoid(-g)**2 + sigmoid(g)**2, "the squared errors of both classes", UNIFORM),
+    ("squared-gap", "gap^2", lambda g: g * g, "the squared gap", UNIFORM),
+    ("gap", "gap", lambda g: g, "the gap itself", LINEAR),
+    ("cube", "sigmoid(-gap)^3", lambda g: sigmoid(-g)**3, "the cube of a sigmoid", HALF),
+    ("squared-logarithm", "softplus(-gap)^2", lambda g: softplus(-g)**2, "the squared softplus",
+     ""),
+    ("tanh", "tanh(-gap)^2", lambda g: np.tanh(g)**2, "a squared tanh", UNIFORM),
+    ("hinge", "max(0, -gap)", lambda g: np.where(g.real < 0, -g, 0), "a hinge",
+     "it is 0 where all points are equally probable, and no loss is smaller"))
+# the name of an objective's own function, and that function in words
+OWN = {"ratio": ("ratio", "the squared sigmoid"), "pseudo": ("pseudo", "the softplus"),
+       "mpf": ("flow", "exp(-gap / 2)")}
+# what is only left out: the identity and the words
+MISSING = {("ratio", "unsquared"): ("link.unsquared", "the square is missing"),
+           ("pseudo", "unsquared"): ("link.no-logarithm",
+                                     "the logarithm is missing: probabilities are summed")}
+
+
+def links(objective: str) -> Iterator[tuple[Mistake, Callable[[Array], Array]]]:
+    """The objective's function of the gap, and every other, each with its row."""
+    own, right = OWN[objective]
+    for name, symbols, f, words, effect in FUNCTIONS:
+        id, said = MISSING.get((objective, name), (f"link.{name}", f"{words} in place of {right}"))
+        if name == own:
+            yield Mistake("", "", symbols, f), f
+        elif (objective, name) != ("mpf", "exp"):    # that is twice the gap
+            same = effect in (RATIO, PSEUDO, FLOW)
+            yield Mistake(id, said, symbols, f, effect, same=same), f
+
 
 # A function that is the same for a gap and its negative cannot show these.
-EVEN_LINKS = {"complement", "squared-gap", "tanh", "both-classes"}
-SIGNS = {"minus", "minus-half", "minus-double", "no-sign", "no-opposite-sign", "absolute",
-         "minus-spins"}
+EVEN_LINKS = {f"link.{name}" for name in ("complement", "squared-gap", "tanh", "both-classes")}
+SIGNS = {f"gap.{name}" for name in ("minus", "minus-half", "minus-double", "no-sign",
+                                    "no-opposite-sign", "absolute", "minus-spins")}
 
 
 def binary(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with at most two mistakes."""
     bits = [("", "", "", slice(None)), *(row[:4] for row in DIMENSIONS)]
-    for gap, link, (name, words, suffix, chosen) in product(_gaps(model), LINKS[objective], bits):
-        f = link[3]
-        wrong = [gap] if gap.id else []
-        if link[0]:
-            wrong.append(Mistake(f"link.{link[0]}", link[1], link[2], f, link[4],
-                                 "a forgotten logarithm" if link[0] == "no-logarithm" else "",
-                                 link[4] in (RATIO, PSEUDO, FLOW)))
+    for gap, (link, f), (name, words, suffix, chosen) in product(
+            list(_gaps(model)), list(links(objective)), bits):
+        wrong = [row for row in (gap, link) if row.id]
         if name:
             one = name in ("first", "last")
             wrong.append(Mistake(f"bits.{name}", words.replace("dimension", "bit"), suffix, f,
                                  OTHER_BITS if one else "the bits that are left out are not "
-                                 "constrained, but through the weights that they share",
+                                 "constrained, except through the weights that they share",
                                  FLIPS_ONE if name == "first" else ""))
-        if len(wrong) <= 2 and not (link[0] in EVEN_LINKS and gap.id.partition(".")[2] in SIGNS):
+        even = link.id in EVEN_LINKS and gap.id in SIGNS
+        if len(wrong) <= 2 and not even:
             yield Formula(tuple(wrong), (Term(
-                "whole", f"sum {link[2]}{suffix}" + (f", gap {gap.name}" if gap.id else ""),
+                "whole", f"sum {link.name}{suffix}" + (f", gap {gap.name}" if gap.id else ""),
                 lambda q, gap=gap, f=f, chosen=chosen: f(gap.formula(q)[:, chosen]).sum(axis=1)),))
-    f = LINKS[objective][0][3]
-    for name, words, symbols, joined in (
+    own = next(f for row, f in links(objective) if not row.id)
+    for row in rows("join", (
             ("product", "the product over bits in place of the sum", "prod",
-             lambda q: np.prod(f(q.gap()), axis=1)),
+             lambda q: np.prod(own(q.gap()), axis=1)),
             ("largest", "the largest bit in place of the sum", "max",
-             lambda q: f(q.gap()).max(axis=1)),
+             lambda q: own(q.gap()).max(axis=1)),
             ("gaps-summed", "the gaps are summed before the function", "f(sum gap)",
-             lambda q: f(q.gap().sum(axis=1))),
+             lambda q: own(q.gap().sum(axis=1))),
             ("gaps-averaged", "the gaps are averaged over the points before the function",
-             "f(mean gap)", lambda q: f(q.gap().mean(axis=0)))):
-        yield Formula((Mistake(f"join.{name}", words, symbols, joined),),
-                      (Term("whole", symbols, joined),))
+             "f(mean gap)", lambda q: own(q.gap().mean(axis=0))))):
+        yield Formula((row,), (Term("whole", row.name, row.formula),))
 
 
 UPSIDE_DOWN = "the energy is learned upside down"
 GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
-    ("", "", "as it is", lambda q: q.gap(), ""),
     ("minus", "the sign of the gap", "negated", lambda q: -q.gap(), UPSIDE_DOWN),
     ("half", "half the gap", "halved", lambda q: q.gap() / 2, "twice the energy is learned"),
     ("double", "twice the gap", "doubled", lambda q: 2 * q.gap(), HALF),
@@ -172,9 +159,9 @@ HALF_SEEN = "spins in {-1, 1} with the couplings of bits, or the other way round
 
 
 def _gaps(model: str | None) -> Iterator[Mistake]:
-    for name, words, symbols, f, effect in GAPS:
-        yield Mistake(name and f"gap.{name}", words, symbols, f, effect,
-                      HALF_SEEN if name == "half" else "")
+    yield Mistake("", "", "as it is", lambda q: q.gap())
+    for row in rows("gap", GAPS):
+        yield replace(row, seen=HALF_SEEN) if row.id == "gap.half" else row
     if model is None:
         return
     for block, words in (("b", "the offsets b"), ("c", "the offsets c"), ("W", "the weights W")):

@@ -1,4 +1,5 @@
 """Directions, and what may be wrong with them in a norm, in a divergence, or in both."""
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from typing import Any, Callable, Iterator
@@ -8,7 +9,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.mistakes.mistake import Mistake
 
-__all__ = ["DIRECTIONS", "SAME", "UNIT_SEEN", "along", "curvature", "dashed", "of_directions"]
+__all__ = ["DIRECTIONS", "SAME", "UNIT_SEEN", "along", "curvature", "dashed", "of_directions",
+           "with_given"]
 
 SAME = "the same loss in expectation, with another variance"
 
@@ -16,7 +18,7 @@ SAME = "the same loss in expectation, with another variance"
 # same loss in expectation
 DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("unit", "directions of unit length",
-     "in expectation it is 1/d of the loss, with the same minimiser; on given directions the "
+     "in expectation it is 1 / d of the loss, with the same minimiser; on given directions the "
      "values differ",
      "in expectation the squared norm alone weighs 1 / d: d times the score is learned",
      "in expectation the divergence alone weighs 1 / d: 1 / d times the score is learned"),
@@ -47,13 +49,26 @@ def curvature(q: Any, v: Array) -> Array:
     return np.einsum("nri,nik,nrk->nr", v, q.J(), v)
 
 
-def of_directions(role: str, name: str, make: Callable[[str], Callable]) -> Iterator[Mistake]:
+# what stands in a norm and in a divergence: symbols, and the term with directions of a kind
+TERMS: dict[str, tuple[str, Callable[[Any, str], Array]]] = {
+    "norm": ("(v.psi)^2 / 2", lambda q, kind: (along(q, kind)**2).mean(axis=1) / 2),
+    "divergence": ("v' J v", lambda q, kind: curvature(q, q.v(kind)).mean(axis=1))}
+
+
+def of_directions(role: str) -> Iterator[Mistake]:
     """A row for each kind of directions, in the norm or in the divergence alone."""
+    symbols, f = TERMS[role]
     for kind, words, effect, on_norm, on_divergence in DIRECTIONS:
         own = on_norm if role == "norm" else on_divergence
         yield Mistake(f"{role}.directions-{dashed(kind)}", f"{role}: {words}",
-                      f"{name}, v {kind}", make(kind), own or effect,
+                      f"{symbols}, v {kind}", lambda q, kind=kind: f(q, kind), own or effect,
                       UNIT_SEEN if kind == "unit" else "", not own)
+
+
+def with_given(role: str, id: str = "", words: str = "") -> Mistake:
+    """The term with the directions as they are given."""
+    symbols, f = TERMS[role]
+    return Mistake(id, words, symbols, lambda q: f(q, "given"), SAME if id else "", "", bool(id))
 
 
 def dashed(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 By equation (1) of `mistake`, a divergence sum_ik B_ik J_ik makes psi = B s the minimiser.
 """
+# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,11 +11,11 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.directions import SAME, along, curvature, of_directions
-from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, root
+from refsm.verify.mistakes.directions import SAME, along, curvature, of_directions, with_given
+from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, root, rows
 from refsm.verify.objectives import OBJECTIVES, dot
 
-__all__ = ["divergences", "trace"]
+__all__ = ["TRACES", "divergences"]
 
 AVERAGES_OUT = "over directions it averages to 0, so " + ZERO
 NOT_NEGATIVE = "it is never negative, so " + ZERO
@@ -92,31 +93,20 @@ ALONG: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
 def divergences(objective: str) -> Iterator[Mistake]:
     """What may stand where the divergence of the score should."""
     exact = OBJECTIVES[objective].random != "directions"
-    rows = [Mistake("", "", "tr J", trace)]
-    for name, words, suffix, chosen, left in DIMENSIONS:
-        rows.append(Mistake(
-            f"divergence.{name}", f"divergence: {words}", f"tr J{suffix}",
-            lambda q, chosen=chosen: q.diagonal()[:, chosen].sum(axis=1),
-            f"the score of {left} is driven to 0"))
-    rows += [Mistake(f"divergence.{name}", f"divergence: {words}", symbols, f, effect)
-             for name, words, symbols, f, effect in TRACES]
-    if exact and OBJECTIVES[objective].terms[-1].role == "penalty":
-        yield from (replace(row, effect=row.effect if ZERO in row.effect or not row.id
-                            else f"{row.effect}, but for the penalty") for row in rows)
-        return
+    yield Mistake("", "", "tr J", trace) if exact else with_given("divergence")
+    wrong = [Mistake(f"divergence.{name}", f"divergence: {words}", f"tr J{suffix}",
+                     lambda q, chosen=chosen: q.diagonal()[:, chosen].sum(axis=1),
+                     f"the score of {left} is driven to 0")
+             for name, words, suffix, chosen, left in DIMENSIONS]
+    wrong += rows("divergence", TRACES, "divergence: ")
     if exact:
-        yield from rows
+        yield from wrong
         return
     yield Mistake("divergence.exact", "divergence: the exact trace in place of v' J v", "tr J",
-                  trace, "the same loss in expectation, without the directions' variance", "", True)
-    for row in rows[1:]:
+                  trace, SAME, "", True)
+    for row in wrong:
         yield replace(row, id=row.id + "-exact", words=row.words + ", without directions")
-
-    def make(kind: str) -> Callable:
-        return lambda q: curvature(q, q.v(kind)).mean(axis=1)
-
-    yield Mistake("", "", "v' J v", make("given"))
-    yield from of_directions("divergence", "v' J v", make)
-    for name, words, symbols, f, effect in ALONG:
-        yield Mistake(f"divergence.{name}", f"divergence: {words}", symbols,
-                      lambda q, f=f: f(q).mean(axis=1), effect, "", effect == SAME)
+    yield from of_directions("divergence")
+    for row in rows("divergence", ALONG, "divergence: "):
+        yield replace(row, formula=lambda q, f=row.formula: f(q).mean(axis=1),
+                      same=row.effect == SAME)

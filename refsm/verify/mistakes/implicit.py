@@ -5,6 +5,7 @@ A loss takes one row from each table, at most two of them wrong.
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any, Callable, Iterator
 
@@ -12,47 +13,50 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.directions import (DIRECTIONS, UNIT_SEEN, along, curvature, dashed,
-                                              of_directions)
-from refsm.verify.mistakes.divergences import divergences, trace
-from refsm.verify.mistakes.mistake import (DIMENSIONS, Formula, Mistake, absolute,
-                                           not_constrained, root)
+from refsm.verify.mistakes.directions import DIRECTIONS, UNIT_SEEN, dashed, of_directions
+from refsm.verify.mistakes.divergences import TRACES, divergences
+from refsm.verify.mistakes.mistake import (DIMENSIONS, UNBOUNDED, ZERO, Formula, Mistake,
+                                           dimensions, root, rows)
 from refsm.verify.mistakes.norms import norms
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["implicit"]
 
+HELD = "only the penalty holds the score back: the minimiser is not the score"
 PENALTY = "it is another penalty: the estimate is smoothed in another way"
 PENALTIES: tuple[tuple[str, str, str, Callable[[Any], Array]], ...] = (
-    ("frobenius-squared", "every entry of the Jacobian, not its diagonal", "|J|_F^2",
-     lambda q: (q.J()**2).sum(axis=(1, 2))),
+    *(row[:4] for row in TRACES if row[0] in ("absolutes", "square", "frobenius-squared",
+                                              "frobenius", "of-square")),
     ("off-diagonal", "off-diagonal entries in place of the diagonal", "sum_i!=k J_ik^2",
      lambda q: (q.J()**2).sum(axis=(1, 2)) - dot(q.diagonal(), q.diagonal())),
-    ("of-square", "the trace of the squared Jacobian", "tr J^2",
-     lambda q: np.einsum("nik,nki->n", q.J(), q.J())),
-    ("square", "the square of the trace", "(tr J)^2", lambda q: trace(q)**2),
-    ("absolutes", "absolute values of the diagonal", "sum |J_ii|",
-     lambda q: absolute(q.diagonal()).sum(axis=1)),
-    ("frobenius", "the Frobenius norm of the Jacobian", "|J|_F",
-     lambda q: root((q.J()**2).sum(axis=(1, 2)))),
     ("length", "the length of the diagonal, not squared", "sqrt(sum J_ii^2)",
      lambda q: root(dot(q.diagonal(), q.diagonal()))),
     ("square-of-mean", "the square of the mean divergence", "(mean tr J)^2",
-     lambda q: trace(q).mean(keepdims=True)**2))
+     lambda q: q.diagonal().sum(axis=1).mean(keepdims=True)**2))
 
 
 def _penalties() -> Iterator[Mistake]:
     """What may stand where the penalty of the regularised form should."""
     yield Mistake("", "", "strength sum_i J_ii^2",
                   lambda q: q.case.strength * dot(q.diagonal(), q.diagonal()))
-    for name, words, suffix, chosen, _ in DIMENSIONS:
-        yield Mistake(
-            f"penalty.{name}", f"penalty: {words}", f"strength sum J_ii{suffix}^2",
-            lambda q, chosen=chosen: q.case.strength * (q.diagonal()[:, chosen]**2).sum(axis=1),
-            PENALTY)
-    for name, words, symbols, f in PENALTIES:
-        yield Mistake(f"penalty.{name}", f"penalty: {words}", f"strength {symbols}",
-                      lambda q, f=f: q.case.strength * f(q), PENALTY)
+    some = ((name, words, f"sum J_ii{suffix}^2",
+             lambda q, chosen=chosen: (q.diagonal()[:, chosen]**2).sum(axis=1))
+            for name, words, suffix, chosen, _ in DIMENSIONS)
+    for row in rows("penalty", (*some, *PENALTIES), "penalty: "):
+        yield replace(row, name=f"strength {row.name}", effect=PENALTY,
+                      formula=lambda q, f=row.formula: q.case.strength * f(q))
+
+
+def _beside_penalty(row: Mistake) -> Mistake:
+    """What a norm leaves free a penalty on the Jacobian bounds in another way."""
+    effect, (role, _, name) = row.effect, row.id.partition(".")
+    if role == "norm" and name in ("norm", "root-mean", "absolute", "product"):
+        effect = ""                                  # nothing simple is proved
+    elif role == "norm" and name in ("of-sum", "of-mean", *(row[0] for row in DIMENSIONS)):
+        effect = HELD
+    elif effect and effect != UNBOUNDED and ZERO not in effect:
+        effect += ", but for the penalty"
+    return replace(row, effect=effect)
 
 
 def implicit(objective: str, model: str | None) -> Iterator[Formula]:
@@ -60,45 +64,33 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
     slots = [list(norms(objective)), list(divergences(objective))]
     roles = [term.role for term in OBJECTIVES[objective].terms]
     if "penalty" in roles:                           # no case tells its square from the penalty
-        slots[1] = [row for row in slots[1] if row.id != "divergence.squares"]
+        slots = [[_beside_penalty(row) for row in slot if row.id != "divergence.squares"]
+                 for slot in slots]
         slots.append(list(_penalties()))
     points = POINTS if OBJECTIVES[objective].at == "x_noisy" and model is not None else ()
     for point in ("x_noisy", *(p for p in points if p != "x_noisy")):
         moved = () if point == "x_noisy" else (Mistake(
             f"point.{point}", f"the score is read at {point}", point, POINTS[point],
             "the score of the density of those points is learned"),)
-        for rows in product(*slots):
-            wrong = (*moved, *(row for row in rows if row.id))
+        for chosen in product(*slots):
+            wrong = (*moved, *(row for row in chosen if row.id))
             if len(wrong) <= 2:
                 yield Formula(wrong, tuple(_term(role, row, point if moved else "")
-                                           for role, row in zip(roles, rows)))
+                                           for role, row in zip(roles, chosen)))
     rows_of = {row.id: row for slot in slots for row in slot}
-    for name, mistake in _in_all_terms():
+    shared = [(row.id.partition(".")[2], row) for row, *_ in dimensions()]
+    if objective == "ssm":
+        shared += [("mean-along", Mistake(
+            "directions.mean", "the directions are averaged first", "mean(v)", _term,
+            "in expectation it is 1 / M of the loss, with the same minimiser", same=True))]
+        shared += [(f"directions-{dashed(kind)}", Mistake(
+            f"directions.{dashed(kind)}", words, kind, of_directions, effect,
+            UNIT_SEEN if kind == "unit" else "", True)) for kind, words, effect, *_ in DIRECTIONS]
+    for name, mistake in shared:
         same = [rows_of.get(f"{role}.{name}") for role in roles]
         if all(same):
             yield Formula((mistake,), tuple(_term(role, row) for role, row in zip(roles, same)
                                             if row is not None))
-    if objective == "ssm":
-        both = zip(of_directions("norm", "(v.psi)^2 / 2", _norm_along), DIRECTIONS)
-        for norm, (kind, words, effect, on_norm, _) in both:
-            shared = Mistake(f"directions.{dashed(kind)}", words, kind, norm.formula, effect,
-                             UNIT_SEEN if kind == "unit" else "", True)
-            divergence = Term("divergence", f"v' J v, v {kind}",
-                              lambda q, kind=kind: curvature(q, q.v(kind)).mean(axis=1))
-            yield Formula((shared,), (_term("norm", norm), divergence))
-
-
-def _in_all_terms() -> Iterator[tuple[str, Mistake]]:
-    """What is one mistake where every term has it: the rows of that name."""
-    for name, words, suffix, _, left in DIMENSIONS:
-        yield name, Mistake(f"dimensions.{name}", words, suffix, _term, not_constrained(left))
-    yield "mean-along", Mistake(
-        "directions.mean", "the directions are averaged first", "mean(v)", _term,
-        "in expectation it is 1 / M of the loss, with the same minimiser", same=True)
-
-
-def _norm_along(kind: str) -> Callable:
-    return lambda q: (along(q, kind)**2).mean(axis=1) / 2
 
 
 def _term(role: str, row: Mistake, point: str = "") -> Term:

@@ -33,12 +33,12 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import level, linear_maps, output, target_of, total
+from refsm.verify.denoisers import level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
-from refsm.verify.mistakes.mistake import (DIMENSIONS, SQUARES, Formula, Mistake,
-                                           names_of_square, not_constrained)
-from refsm.verify.mistakes.targets import AVERAGES_OUT, OTHER_POINTS
-from refsm.verify.objectives import OBJECTIVES, Term, dot
+from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
+                                           of_residual, rows, squared, with_terms)
+from refsm.verify.mistakes.targets import of_other_points
+from refsm.verify.objectives import OBJECTIVES, Term
 
 __all__ = ["levels"]
 
@@ -69,17 +69,22 @@ GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "wherever the other level differs from the right one, another output is learned"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
-# targets of a score that are off by a function of the level: (name, words, of alpha, sigma, q)
-SCORES: tuple[tuple[str, str, Callable[[Any, Array, Array], Array], str], ...] = (
-    ("unscaled", "(x - x_noisy) / sigma^2, without alpha",
-     lambda q, a, s: (q.case.x - q.case.x_noisy) / s**2,
-     "the target of noise without scaling: the score is off where alpha is not 1"),
-    ("over-sigma", "(alpha x - x_noisy) / sigma, for sigma^2",
-     lambda q, a, s: (a * q.case.x - q.case.x_noisy) / s, SCALE),
-    ("difference", "alpha x - x_noisy, without 1 / sigma^2",
-     lambda q, a, s: a * q.case.x - q.case.x_noisy, SCALE),
-    ("minus", "-(alpha x - x_noisy) / sigma^2, of the wrong sign",
-     lambda q, a, s: -(a * q.case.x - q.case.x_noisy) / s**2,
+
+def _scaled(q: Any, alpha: bool = True) -> Array:
+    """alpha x - x_noisy, or x - x_noisy."""
+    return (level(q.case, "alpha") if alpha else 1.0) * q.case.x - q.case.x_noisy
+
+
+# targets of a score that are off by a function of the level
+SCORES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
+    ("unscaled", "(x - x_noisy) / sigma^2, without alpha", "(x - x_noisy) / sigma^2",
+     lambda q: _scaled(q, False) / level(q.case, "sigma")**2,
+     "the target is that of noise without scaling: the score is off where alpha is not 1"),
+    ("over-sigma", "(alpha x - x_noisy) / sigma, for sigma^2", "(alpha x - x_noisy) / sigma",
+     lambda q: _scaled(q) / level(q.case, "sigma"), SCALE),
+    ("difference", "alpha x - x_noisy, without 1 / sigma^2", "alpha x - x_noisy", _scaled, SCALE),
+    ("minus", "-(alpha x - x_noisy) / sigma^2, of the wrong sign", "-(alpha x - x_noisy) / sigma^2",
+     lambda q: -_scaled(q) / level(q.case, "sigma")**2,
      "the energy is learned upside down: the score points away from the data"))
 
 
@@ -87,108 +92,87 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one mistake."""
     about = OBJECTIVES[objective]
     kind = about.predicts
-    for name, words, w in distinct(kind) if about.levels != "scaled" else ():
+    out = Mistake("", "", "f" if kind else "psi", output)
+    right = Mistake("", "", "g", lambda q: target_of(kind, q))
+    weights = distinct(kind) if about.levels != "scaled" else []
+    for name, words, w in weights:
         yield _weighted(objective, name, words, w)
+    for row in (*_of_other_levels(objective), *of_other_points(right), *_kinds(objective)):
+        yield squared(objective, (row,), out, row)
+    for row, *chosen in dimensions():
+        yield squared(objective, (row,), out, right, *chosen)
+    for row in rows("square", (row[:5] for row in SQUARES)):
+        yield of_residual((row,), row, out, right)
+    if about.levels == "several":
+        yield from _of_several(objective)
+    if about.levels == "points":
+        yield every_pair(objective, out, right)
+        yield from _of_pairs(objective, weights)
+        yield from _of_network(objective) if model == "network" else ()
+
+
+def _of_other_levels(objective: str) -> Iterator[Mistake]:
+    """The target of another level, where it has one."""
+    about = OBJECTIVES[objective]
+    kind = about.predicts
+    if about.levels == "scaled" or kind in ("noise", "clean", "flow"):
+        return
     noun = "level" if about.levels == "several" else "point"
     for (name, words, f), (what, taken) in product(LEVELS, TAKEN):
-        if about.levels == "scaled" or kind in ("noise", "clean", "flow"):
-            continue                                            # their targets have no level
         whose = words.format(noun)
         if what == "level" or not kind:
             has = "the target is that of" if what == noun else f"the target has the {what} of"
             one = name if what == "level" else f"{what}-{name}"
-            row = Mistake(f"level.{one}", f"{has} {whose}", f"g, {what} of {whose}", f,
+            yield Mistake(f"level.{one}", f"{has} {whose}", f"g, {what} of {whose}",
+                          lambda q, f=f, taken=taken: target_of(kind, _exchanged(q, **{
+                              a: f(q.case.arrays[a]) for a in taken if a in q.case.arrays})),
                           OTHER_LEVEL)
-            yield _formula(objective, row, lambda q, f=f, taken=taken: target_of(
-                kind, _exchanged(q, **{a: f(q.case.arrays[a]) for a in taken
-                                       if a in q.case.arrays})))
         if what == "sigma" and not kind:
-            row = Mistake(f"sigma.{name}", f"the noise is divided by the sigma of {whose}",
-                          f"-noise / sigma of {whose}", f, OTHER_LEVEL)
-            yield _formula(objective, row, lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")))
-    yield from _of_several(objective) if about.levels == "several" else ()
-    yield from _of_network(objective) if model == "network" and about.levels == "points" else ()
-    for name, words, short, f in OTHER_POINTS:
-        row = Mistake(f"target.{name}", f"compared with {words}", f"g({short})", f, AVERAGES_OUT)
-        yield _formula(objective, row, lambda q, f=f: np.moveaxis(
-            f(np.moveaxis(target_of(kind, q), -2, 0)), 0, -2))
-    yield from _kinds(objective)
-    for name, words, suffix, chosen, left in DIMENSIONS:
-        row = Mistake(f"dimensions.{name}", words, "g", lambda a: a, not_constrained(left))
-        yield _formula(objective, row, lambda q: target_of(kind, q), chosen, suffix)
-    for name, words, symbols, f, effect, _ in SQUARES:
-        row = Mistake(f"square.{name}", words, symbols, f, effect)
-
-        def whole(q: Any, f: Callable[[Array], Array] = f) -> Array:
-            r = output(q) - target_of(kind, q)
-            return f(r) if r.ndim == 2 else total(q, np.array([f(r_l) for r_l in r]))
-        name = f"{symbols}, r = {'f' if kind else 'psi'} - g"
-        yield Formula((row,), (Term("whole", name, whole),))
-    if about.levels == "points":
-        yield from _pairs(objective)
+            yield Mistake(f"sigma.{name}", f"the noise is divided by the sigma of {whose}",
+                          f"-noise / sigma of {whose}",
+                          lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")), OTHER_LEVEL)
 
 
-def _kinds(objective: str) -> Iterator[Formula]:
+def _kinds(objective: str) -> Iterator[Mistake]:
     """The target of another kind of output."""
-    about = OBJECTIVES[objective]
-    kind = about.predicts
-    if not kind:
-        for name, words, f, effect in SCORES:
-            row = Mistake(f"target.{name}", f"target: {words}", words.partition(", ")[0], f, effect)
-            yield _formula(objective, row, lambda q, f=f: f(
-                q, level(q.case, "alpha"), level(q.case, "sigma")))
-    others = [other for other in ("score", "noise", "clean", "velocity", "flow")
-              if other != (kind or "score")]
-    for other in others:
-        for sign, minus in ((1, ""), (-1, "minus ")):
-            row = Mistake(f"kind.{minus.strip()}{other}", f"compared with {minus}the target of a "
-                          f"predicted {other}", f"{minus}g of {other}", lambda a: a,
+    kind = OBJECTIVES[objective].predicts
+    yield from rows("target", SCORES, "target: ") if not kind else ()
+    for other, minus in product(("score", "noise", "clean", "velocity", "flow"), ("", "minus ")):
+        if other != (kind or "score"):
+            yield Mistake(f"kind.{minus.strip()}{other}", f"compared with {minus}the target of a "
+                          f"predicted {KINDS.get(other, other)}", f"{minus}g of {other}",
+                          lambda q, other=other, sign=-1 if minus else 1:
+                          sign * target_of(other, q),
                           f"what is learned is {minus}the {KINDS.get(other, other)}, and it is "
                           f"read as the {KINDS.get(kind, kind) or 'score'}")
-            yield _formula(objective, row,
-                           lambda q, other=other, sign=sign: sign * target_of(other, q))
 
 
-def _pairs(objective: str) -> Iterator[Formula]:
-    """(n, 1) times (n,) is (n, n): every weight with the loss of every point."""
-    reference, half = OBJECTIVES[objective], 1.0 if OBJECTIVES[objective].predicts else 0.5
-    every = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
-                    "output.mean target", target_of,
-                    "1 / n of the right output is learned; the rest is the mean of all targets")
-    first, second = reference.terms
-    yield Formula((every,), (first, Term(second.role, every.name, lambda q: -2 * half * dot(
-        output(q), target_of(reference.predicts, q).mean(axis=0)))), reference.constant)
-    weights = distinct(reference.predicts)
+def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterator[Formula]:
+    """The weight of another point, and every weight with the loss of every point."""
     for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
                                                              (1, "point before"))):
         yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
                         lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
                         "the weight does not depend on the level of its point: where levels are "
-                        "drawn independently, it is the same loss in expectation, without weights")
+                        "drawn independently, it is in expectation the loss without weights, "
+                        "times their mean")
     for name, words, w in weights:
         row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
-                      "every point: (n, n) in place of n", f"mean {words}", w,
+                      "every point: (n, n) in place of n", f", mean of {words}", w,
                       "levels are not weighted against each other, as they were meant to be", "",
                       True)
 
-        def of(term: Any, w: Weight = w, words: str = words) -> Term:
-            def mean_times(q: Any) -> Array:
-                return _of_level(q, w).mean() * term.per_sample(q)            # (n,)  (2)
-            return Term(term.role, f"{term.name}, mean of {words}", mean_times)
+        def mean_times(q: Any, term: Term, w: Weight = w) -> Array:
+            return _of_level(q, w).mean() * term.per_sample(q)                # (n,)  (2)
 
-        yield Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
+        yield with_terms(objective, row, mean_times)
 
 
 def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "weight",
               effect: str = WEIGHTED) -> Formula:
-    about = OBJECTIVES[objective]
-    row = Mistake(f"{role}.{name}", f"each level is weighted by {words}", words, w, effect, "",
-                  True)
-
-    def of(term: Any) -> Term:
-        return Term(term.role, f"{term.name} x {words}", lambda q: _times(q, term, w))
-
-    return Formula((row,), tuple(map(of, about.terms)), of(about.constant))
+    row = Mistake(f"{role}.{name}", f"each level is weighted by {words}", f" x {words}", w,
+                  effect, "", True)
+    return with_terms(objective, row, lambda q, term: _times(q, term, w))
 
 
 def _of_level(q: Any, w: Weight) -> Array:
@@ -207,43 +191,36 @@ def _times(q: Any, term: Term, w: Weight) -> Array:
 def _of_several(objective: str) -> Iterator[Formula]:
     """Other weights of the levels, levels that are left out, and a score of another level."""
     for name, words, w in OWN_WEIGHTS:
-        row = Mistake(f"weight.{name}", f"each level is weighted by {words}", words, w, WEIGHTED,
-                      "", True)
-        yield _changed(objective, row, lambda q, w=w: _exchanged(
-            q, level_weights=w(q.case.level_weights, q.case.sigma)))
+        row = Mistake(f"weight.{name}", f"each level is weighted by {words}", f", {words}", w,
+                      WEIGHTED, "", True)
+        yield with_terms(objective, row, lambda q, term, w=w: term.per_sample(_exchanged(
+            q, level_weights=w(q.case.level_weights, q.case.sigma))))
     for name, words, kept in KEPT:
-        def some(q: Any, kept: slice = kept) -> Any:
+        def some(q: Any, term: Term, kept: slice = kept) -> Array:
             chosen = np.zeros(len(q.case.sigma))
-            chosen[kept] = 1
-            return _exchanged(q, level_weights=q.case.level_weights * chosen)
-        row = Mistake(f"levels.{name}", words, words, some,
+            chosen[kept] = q.case.level_weights[kept]
+            return term.per_sample(_exchanged(q, level_weights=chosen))
+        row = Mistake(f"levels.{name}", words, f", {words}", some,
                       "nothing is learned from the levels that are left out")
-        yield _changed(objective, row, some)
+        yield with_terms(objective, row, some)
     for name, words, f in LEVELS:
         whose = words.format("level")
-        row = Mistake(f"model.{name}", f"the score is that of {whose}", f"psi of {whose}", f,
+        row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,
                       "where two levels differ, the score of one learns the targets of another")
-        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.psi_of_levels(f)))
+        yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
+            _exchanged(q, lambda: q.psi_of_levels(f))))
 
 
 def _of_network(objective: str) -> Iterator[Formula]:
     """A network of the user's own that is given another level."""
-    rows = [(name, "the sigma of " + words.format("point"), f, GIVEN_ANOTHER, False)
-            for name, words, f in LEVELS]
-    rows += [(name, f"{words} in place of sigma", f, GIVEN_AS, True) for name, words, f in FORMS]
-    for name, words, f, effect, same in rows:
-        row = Mistake(f"network.{name}", f"the network is given {words}", f"f({words})", f, effect,
-                      "", same)
-        yield _changed(objective, row, lambda q, f=f: _exchanged(q, lambda: q.of_network(None, f)))
-
-
-def _changed(objective: str, row: Mistake, f: Callable[[Any], Any]) -> Formula:
-    """The reference with the quantities that its terms read exchanged."""
-    reference = OBJECTIVES[objective]
-
-    def of(term: Any) -> Term:
-        return Term(term.role, f"{term.name}, {row.name}", lambda q: term.per_sample(f(q)))
-    return Formula((row,), tuple(map(of, reference.terms)), of(reference.constant))
+    given = [(name, "the sigma of " + words.format("point"), f, GIVEN_ANOTHER, False)
+             for name, words, f in LEVELS]
+    given += [(name, f"{words} in place of sigma", f, GIVEN_AS, True) for name, words, f in FORMS]
+    for name, words, f, effect, same in given:
+        row = Mistake(f"network.{name}", f"the network is given {words}", f", f({words})", f,
+                      effect, "", same)
+        yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
+            _exchanged(q, lambda: q.of_network(None, f))))
 
 
 def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
@@ -256,23 +233,3 @@ def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
     case.arrays, case.hyper = {**q.case.arrays, **arrays}, q.case.hyper
     return SimpleNamespace(case=case, about=q.about, psi=psi or q.psi,
                            prediction=prediction if psi else q.prediction)
-
-
-def _formula(objective: str, row: Mistake, target: Callable[[Any], Array],
-             chosen: slice = slice(None), suffix: str = "") -> Formula:
-    """half |output - target|^2 as its three terms."""
-    roles = [term.role for term in OBJECTIVES[objective].terms]
-    half, symbol = (1.0, "f") if OBJECTIVES[objective].predicts else (0.5, "psi")
-    name = row.name
-    norm, cross, constant = names_of_square(half, symbol + suffix, name + suffix)
-
-    def a(q: Any) -> Array:
-        return output(q)[..., chosen]
-
-    def b(q: Any) -> Array:
-        return q.once(("target", name), lambda: target(q))[..., chosen]
-
-    return Formula((row,), (
-        Term(roles[0], norm, lambda q: total(q, half * dot(a(q), a(q)))),
-        Term(roles[1], cross, lambda q: total(q, -2 * half * dot(a(q), b(q))))),
-        Term("constant", constant, lambda q: total(q, half * dot(b(q), b(q)))))

@@ -1,4 +1,4 @@
-"""A mistake, a formula, and the mistakes that several objectives share: dimensions and squares.
+"""A mistake, a formula, and what several objectives share: residuals, dimensions and squares.
 
 Symbols
     n points, i dimensions (d).
@@ -27,14 +27,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.objectives import Term, dot
+from refsm.verify.denoisers import total
+from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "names_of_square", "not_constrained", "root"]
+__all__ = ["Formula", "Mistake", "absolute", "dimensions", "every_pair", "half_of",
+           "names_of_square", "not_constrained", "of_residual", "root", "rows", "squared", "with_terms"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -82,6 +84,72 @@ class Formula:
     constant: Term | None = None
 
 
+def rows(role: str, table: Iterable[tuple], said: str = "") -> Iterator[Mistake]:
+    """The mistakes of a table of (name, words, symbols, formula, effect), which take the place of
+    one thing; `said` opens their words."""
+    for name, words, *more in table:
+        yield Mistake(f"{role}.{name}", said + words, *more)
+
+
+def half_of(objective: str) -> float:
+    """The factor of the squared residual: 1/2 for a score, 1 for a network's output."""
+    return 0.5 if OBJECTIVES[objective].learned == "score" else 1.0
+
+
+def squared(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mistake,
+            suffix: str = "", chosen: slice = slice(None)) -> Formula:
+    """half |out - to|^2 as its three terms, in the dimensions that are chosen."""
+    half, roles = half_of(objective), [term.role for term in OBJECTIVES[objective].terms]
+    norm, product, constant = names_of_square(half, out.name + suffix, to.name + suffix)
+
+    def of(row: Mistake) -> Callable[[Any], Array]:
+        return lambda q: q.once(("vector", row.name), lambda: row.formula(q))[..., chosen]
+
+    a, b = of(out), of(to)
+    return Formula(wrong, (
+        Term(roles[0], norm, lambda q: total(q, half * dot(a(q), a(q)))),
+        Term(roles[1], product, lambda q: total(q, -2 * half * dot(a(q), b(q))))),
+        Term("constant", constant, lambda q: total(q, half * dot(b(q), b(q)))))
+
+
+def of_residual(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistake,
+                times: Mistake | None = None) -> Formula:
+    """A function of the residual that is no square; the target may be multiplied."""
+    def loss(q: Any) -> Array:
+        r = out.formula(q) - to.formula(q) * (1.0 if times is None else times.formula(q))
+        f = square.formula
+        return f(r) if r.ndim == 2 else total(q, np.array([f(of_level) for of_level in r]))
+
+    own = f"({to.name})" if " " in to.name else to.name
+    name = f"{square.name}, r = {out.name} - {own}{'' if times is None else times.name}"
+    return Formula(wrong, (Term("whole", name, loss),))
+
+
+def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:
+    """Every output with every target: (n, 1) and (n,) are broadcast to (n, n)."""
+    half, about = half_of(objective), OBJECTIVES[objective]
+    name = names_of_square(half, "mean output", "mean target")[1]
+
+    def product(q: Any) -> Array:
+        return -2 * half * dot(out.formula(q), to.formula(q).mean(axis=0))
+
+    row = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
+                  name, product, f"1 / n of the right {about.learned} is learned; the rest is the "
+                  "mean of all targets" + (", which averages to 0" if about.learned == "score" else ""))
+    first, second = about.terms
+    return Formula((row,), (first, Term(second.role, name, product)), about.constant)
+
+
+def with_terms(objective: str, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:
+    """The reference with each term changed in the same way."""
+    def of(term: Term) -> Term:
+        return Term(term.role, f"{term.name}{row.name}", lambda q: f(q, term))
+
+    about = OBJECTIVES[objective]
+    constant = None if about.constant is None else of(about.constant)
+    return Formula((row,), tuple(map(of, about.terms)), constant)
+
+
 def names_of_square(half: float, out: str, to: str) -> tuple[str, str, str]:
     """The three terms of half |out - to|^2 in symbols, as the descriptions of objectives have them.
 
@@ -120,6 +188,15 @@ DIMENSIONS: tuple[tuple[str, str, str, slice, str], ...] = (
     ("not-last", "the last dimension left out", "[:-1]", slice(0, -1), "the last dimension"),
     ("last", "only the last dimension", "[-1:]", slice(-1, None), "the other dimensions"),
     ("not-first", "the first dimension left out", "[1:]", slice(1, None), "the first dimension"))
+
+
+def dimensions() -> Iterator[tuple[Mistake, str, slice]]:
+    """Dimensions that no term reads: a mistake, and in symbols and as a slice those that are
+    read."""
+    for name, words, suffix, chosen, left in DIMENSIONS:
+        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
+        yield row, suffix, chosen
+
 
 # What may stand in the place of a sum of squares of r: (name, words, symbols, function of r, effect
 # on a residual, effect on the norm of the score beside a divergence).

@@ -35,15 +35,15 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.mistake import (DIMENSIONS, SQUARES, Formula, Mistake,
-                                           names_of_square, not_constrained)
+from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
+                                           of_residual, rows, squared)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
-from refsm.verify.objectives import OBJECTIVES, Term, dot, target
+from refsm.verify.objectives import Term, dot
 
 __all__ = ["residual"]
 
-Vector = Callable[[Any], Array]
-
+HARMLESS = "harmless where the noise is symmetric: the same loss in expectation"
+SCORE_AT = "the score of the data with noise of standard deviation"
 SMOOTHED = {          # of the points x + k sigma e: k, |k| sigma and k^2 in words
     "x + sigma^2 noise": ("sigma times", "sigma^2", "sigma^2 times"),
     "x + noise": ("1 / sigma times", "1", "1 / sigma^2 times"),
@@ -65,12 +65,12 @@ def _read_at(objective: str, point: str) -> str:
     if point == "noise":
         return "minus the point over sigma is learned, whatever the data"
     upside = ": the energy is learned upside down" if k == "minus" else ""
-    return f"{k} the score of the density smoothed with {width} is learned{upside}"
+    return f"{k} {SCORE_AT} {width} is learned{upside}"
 
 
 def _outputs(objective: str, model: str | None) -> Iterator[Mistake]:
     """The score, or the reconstruction, and what may stand in its place."""
-    if OBJECTIVES[objective].learned == "reconstruction":
+    if objective == "dae":
         yield from _reconstructions(model)
         return
     yield Mistake("", "", "psi", lambda q: q.psi())
@@ -93,8 +93,7 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
         return
     for point in _points():
         effect = {"x": "the clean point is reconstructed from itself: the identity is learned",
-                  "noise": MEAN_OF_DATA, "x - sigma noise": "harmless where the noise is "
-                  "symmetric: the same loss in expectation"}.get(
+                  "noise": MEAN_OF_DATA, "x - sigma noise": HARMLESS}.get(
             point, f"noise of standard deviation {SMOOTHED.get(point, ('', '', ''))[1]} is removed")
         yield Mistake(f"point.{point}", f"the encoder sees {point}", f"y({point})",
                       lambda q, point=point: q.reconstruction(point), effect,
@@ -128,96 +127,50 @@ SCALES: tuple[tuple[str, str, Callable[[Any], float]], ...] = (
 
 def residual(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with at most two mistakes."""
-    for out, to in product(_outputs(objective, model), targets(objective)):
+    outputs, compared = list(_outputs(objective, model)), list(targets(objective))
+    squares = list(rows("square", (row[:5] for row in SQUARES)))
+    for out, to in product(outputs, compared):
         wrong = tuple(row for row in (out, to) if row.id)
-        yield _expanded(objective, wrong, out, to)
-        for name, words, suffix, chosen, left in DIMENSIONS if len(wrong) < 2 else ():
-            row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
-            yield _expanded(objective, (*wrong, row), out, to, suffix, chosen)
-        for row in _squares() if len(wrong) < 2 else ():
-            yield _whole((*wrong, row), row, out, to)
+        yield squared(objective, wrong, out, to)
+        for row, *chosen in dimensions() if len(wrong) < 2 else ():
+            yield squared(objective, (*wrong, row), out, to, *chosen)
+        for row in squares if len(wrong) < 2 else ():
+            yield of_residual((*wrong, row), row, out, to)
             for name, words, scale in SCALES if not wrong else ():
                 times = Mistake(f"target.{name}", f"the target is multiplied by {words}",
                                 f" x {words}", scale, "what is learned is multiplied as well")
-                yield _whole((row, times), row, out, to, times)
-    yield from _shared(objective, model)
+                yield of_residual((row, times), row, out, to, times)
+    yield every_pair(objective, outputs[0], compared[0])
+    if objective == "dsm" and model is not None:
+        yield from _made_apart(objective)
+    if objective == "dae":
+        yield from _cross_entropies(outputs)
 
 
-def _squares() -> Iterator[Mistake]:
-    for name, words, symbols, f, effect, _ in SQUARES:
-        yield Mistake(f"square.{name}", words, symbols, f, effect)
-
-
-def _half(objective: str) -> float:
-    return 1.0 if OBJECTIVES[objective].learned == "reconstruction" else 0.5
-
-
-def _expanded(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mistake,
-              suffix: str = "", chosen: slice = slice(None)) -> Formula:
-    """half |out - to|^2 as its three terms."""
-    half, roles = _half(objective), [term.role for term in OBJECTIVES[objective].terms]
-    norm, product, constant = names_of_square(half, out.name + suffix, to.name + suffix)
-
-    def of(row: Mistake) -> Vector:
-        return lambda q: q.once(("vector", row.name), lambda: row.formula(q))[:, chosen]
-
-    a, b = of(out), of(to)
-    return Formula(wrong, (
-        Term(roles[0], norm, lambda q: half * dot(a(q), a(q))),
-        Term(roles[1], product, lambda q: -2 * half * dot(a(q), b(q)))),
-        Term("constant", constant, lambda q: half * dot(b(q), b(q))))
-
-
-def _whole(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistake,
-           times: Mistake | None = None) -> Formula:
-    """A function of the residual that is no square."""
-    def loss(q: Any) -> Array:
-        t = to.formula(q) * (1.0 if times is None else times.formula(q))
-        return square.formula(out.formula(q) - t)
-
-    scaled = "" if times is None else times.name
-    own = f"({to.name})" if " " in to.name else to.name
-    name = f"{square.name}, r = {out.name} - {own}{scaled}"
-    return Formula(wrong, (Term("whole", name, loss),))
-
-
-def _shared(objective: str, model: str | None) -> Iterator[Formula]:
-    """What is wrong with the residual as a whole."""
-    about, half = OBJECTIVES[objective], _half(objective)
-
-    def every_pair(q: Any) -> Array:
-        out, to = ((q.psi(), target(q)) if about.learned == "score"
-                   else (q.reconstruction(), q.case.x))
-        return -2 * half * dot(out, to.mean(axis=0))
-
-    pairs = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
-                    f"{names_of_square(half, 'mean output', 'mean target')[1]}", every_pair,
-                    "1 / n of the right score is learned: the targets of other points average to 0"
-                    if about.learned == "score" else
-                    "1 / n of the right reconstruction is learned; the rest is the mean of the "
-                    "data")
-    first, second = about.terms
-    yield Formula((pairs,), (first, Term(second.role, pairs.name, every_pair)), about.constant)
-    for point, (_, width, times) in SMOOTHED.items() if objective == "dsm" and model else ():
-        effect = (f"{times} the score of the density smoothed with {width} is learned" if times
-                  else "harmless where the noise is symmetric: the same loss in expectation")
+def _made_apart(objective: str) -> Iterator[Formula]:
+    """Another noisy point, with the target that belongs to it."""
+    for point, (_, width, times) in SMOOTHED.items():
+        effect = f"{times} {SCORE_AT} {width} is learned" if times else HARMLESS
         row = Mistake(f"noisy.{point}", f"the noisy point is made as {point}", f"psi({point})",
                       lambda q, point=point: q.psi(point), effect, same=not times)
         own = Mistake("", "", f"(x - ({point})) / sigma^2",
                       lambda q, point=point: (q.case.x - q.point(point)) / q.case.sigma**2)
-        yield _expanded(objective, (row,), row, own)
-    for point in ("x_noisy", "x") if about.learned == "reconstruction" else ():
-        if point == "x" and model is None:
+        yield squared(objective, (row,), row, own)
+
+
+def _cross_entropies(outputs: list[Mistake]) -> Iterator[Formula]:
+    """Cross-entropy with the logits y in the place of the square, at the noisy point or at x."""
+    for out in outputs:
+        if out.id not in ("", "point.x"):
             continue
-        entropy = Mistake("square.cross-entropy", "cross-entropy in place of the squared error",
-                          f"sum softplus(y({point}))", softplus,
-                          "sigmoid(y) learns the mean of the clean point, where the data lie in "
-                          "(0, 1)",
-                          "DeepLearningTutorials' dA: masking noise with cross-entropy, which is "
-                          "not Vincent's autoencoder")
-        clean = [row for row in _reconstructions(model) if row.id == f"point.{point}"]
-        yield Formula((entropy, *clean), (
-            Term("output", entropy.name,
-                 lambda q, point=point: softplus(q.reconstruction(point)).sum(axis=1)),
-            Term("product", f"-x.y({point})",
-                 lambda q, point=point: -dot(q.reconstruction(point), q.case.x))))
+        row = Mistake("square.cross-entropy", "cross-entropy in place of the squared error",
+                      f"sum softplus({out.name})",
+                      lambda q, out=out: softplus(out.formula(q)).sum(axis=1),
+                      "sigmoid(y) learns the mean of the clean point, where the data lie in "
+                      "(0, 1)",
+                      "DeepLearningTutorials' dA: masking noise with cross-entropy, which is "
+                      "not Vincent's autoencoder")
+        yield Formula((row, out) if out.id else (row,), (
+            Term("output", row.name, row.formula),
+            Term("product", f"-x.{out.name}",
+                 lambda q, out=out: -dot(out.formula(q), q.case.x))))

@@ -8,7 +8,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
-from refsm.verify.mistakes.mistake import Formula, Mistake, absolute
+from refsm.verify.mistakes.mistake import Formula, Mistake, absolute, with_terms
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["extra_terms", "left_out", "some_points"]
@@ -19,49 +19,36 @@ FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, 
 NEGATIVE = "the loss is driven to 0, where it should go on to negative values"
 
 
-def _changed(reference: Formula, mistake: Mistake, f: Callable[[Term], Term]) -> Formula:
-    """The reference with each term changed in the same way."""
-    constant = None if reference.constant is None else f(reference.constant)
-    return Formula((mistake,), tuple(f(term) for term in reference.terms), constant)
-
-
-def left_out(reference: Formula, model: str | None) -> Iterator[Formula]:
+def left_out(objective: str, model: str | None) -> Iterator[Formula]:
     """A parameter of the model that is not used."""
-    blocks = {"autoencoder": "bc", "tanh": "bc", "gaussian": ("mean",)}.get(model or "", ())
-    for block in blocks:
+    about = OBJECTIVES[objective]
+    for block in {"autoencoder": "bc", "tanh": "bc", "gaussian": ("mean",)}.get(model or "", ()):
         def without(term: Term, block: str = block) -> Term:
             return Term(term.role, f"{term.name} without {block}",
                         lambda q: term.per_sample(q.without(block)))
-        mistake = Mistake(f"model.without-{block}", f"the model's {block} is left out",
-                          f"without {block}", without,
-                          f"{block} gets no gradient: it is not trained")
-        yield Formula((mistake,), tuple(map(without, reference.terms)), reference.constant)
+        row = Mistake(f"model.without-{block}", f"the model's {block} is left out",
+                      f"without {block}", without, f"{block} gets no gradient: it is not trained")
+        yield Formula((row,), tuple(map(without, about.terms)), about.constant)
 
 
-def some_points(reference: Formula) -> Iterator[Formula]:
+def some_points(objective: str) -> Iterator[Formula]:
     """Points that are forgotten, and absolute values of what may be negative."""
-    for name, words, suffix, rows, effect in (
+    about = OBJECTIVES[objective]
+    for name, words, suffix, some, effect in (
             ("not-last", "the last point is left out", "[:-1]", slice(0, -1), ONE_LESS),
             ("not-first", "the first point is left out", "[1:]", slice(1, None), ONE_LESS),
             ("first", "only the first point", "[:1]", slice(0, 1), FIRST_ALONE)):
-        def some(term: Term, suffix: str = suffix, rows: slice = rows) -> Term:
-            return Term(term.role, f"{term.name}, points {suffix}",
-                        lambda q: term.per_sample(q)[rows])
-        yield _changed(reference, Mistake(f"points.{name}", words, suffix, some, effect, same=True),
-                       some)
-
-    def summed(term: Term) -> Term:
-        return Term(term.role, f"{term.name}, sum of points [:-1] / n",
-                    lambda q: term.per_sample(q) * (np.arange(q.case.n) < q.case.n - 1))
-
-    words = "the last point is left out of the sum, which is divided by n"
-    yield _changed(reference, Mistake("points.not-last-of-n", words, "sum of points [:-1] / n",
-                                      summed, ONE_LESS, same=True), summed)
-    if reference.constant is not None or reference.terms[0].role == "whole":
+        row = Mistake(f"points.{name}", words, f", points {suffix}", some_points, effect, same=True)
+        yield with_terms(objective, row, lambda q, term, some=some: term.per_sample(q)[some])
+    row = Mistake("points.not-last-of-n", "the last point is left out of the sum, which is divided "
+                  "by n", ", sum of points [:-1] / n", some_points, ONE_LESS, same=True)
+    yield with_terms(objective, row, lambda q, term: term.per_sample(q) * (
+        np.arange(q.case.n) < q.case.n - 1))
+    if about.constant is not None or about.terms[0].role == "whole":
         return                                       # a loss that cannot be negative
 
     def whole(q: Any) -> Array:
-        return sum((term.per_sample(q) for term in reference.terms), np.zeros(1))
+        return sum((term.per_sample(q) for term in about.terms), np.zeros(1))
 
     for name, words, symbols, f in (
             ("absolute", "the absolute value of the loss", "|loss|",
@@ -72,12 +59,13 @@ def some_points(reference: Formula) -> Iterator[Formula]:
                       (Term("whole", symbols, f),))
 
 
-def extra_terms(reference: Formula, objective: str, model: str | None) -> Iterator[Formula]:
+def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
     """Penalties that code adds to its loss without saying so."""
+    about = OBJECTIVES[objective]
     for name, f in _extras(objective, model):
         row = Mistake(f"extra.{name}", f"a term too many: {name}", name, f,
                       "the minimiser is pulled away by the extra term")
-        yield Formula((row,), (*reference.terms, Term("extra", name, f)), reference.constant)
+        yield Formula((row,), (*about.terms, Term("extra", name, f)), about.constant)
 
 
 def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[Any], Array]]]:

@@ -9,10 +9,10 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.mistake import Mistake
+from refsm.verify.mistakes.mistake import Mistake, rows
 from refsm.verify.objectives import OBJECTIVES, target
 
-__all__ = ["MEAN_OF_DATA", "targets"]
+__all__ = ["MEAN_OF_DATA", "of_other_points", "targets"]
 
 Vector = Callable[[Any], Array]
 
@@ -21,29 +21,23 @@ AVERAGES_OUT = ("the target belongs to another point: what is learned is the mea
 MEAN_OF_DATA = "the mean of the data is learned, whatever the noisy point"
 SAME = "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)"
 
-OTHER_POINTS: tuple[tuple[str, str, str, Callable[[Array], Array]], ...] = (
-    ("next", "the target of the next point", "next", lambda a: np.roll(a, -1, axis=0)),
-    ("before", "the target of the point before", "before", lambda a: np.roll(a, 1, axis=0)),
-    ("reversed", "the targets in reverse order", "reversed", lambda a: a[::-1]))
-
 
 def targets(objective: str) -> Iterator[Mistake]:
     """What the output is compared with.  Multiples of the target are scalings, not mistakes."""
+    right = Mistake("", "", "g", target)
     if OBJECTIVES[objective].learned == "reconstruction":
-        yield from _clean_points()
+        right = Mistake("", "", "x", lambda q: q.case.x)
+    yield right
+    yield from of_other_points(right)
+    if objective == "dae":
+        yield from rows("target", CLEAN_TARGETS, "compared with ")
         return
-    yield Mistake("", "", "g", target)
-    for name, words, short, f in OTHER_POINTS:
-        yield Mistake(f"target.{name}", f"compared with {words}", f"g({short})",
-                      lambda q, f=f: f(target(q)), AVERAGES_OUT)
     if objective == "esm":
         words = "compared with the score of a standard normal density"
         yield Mistake("target.normal", words, "-x", lambda q: -q.case.x,
                       "the score of a standard normal density is learned")
         return
-    for name, words, symbols, f, effect in NOISY_TARGETS:
-        yield Mistake(f"target.{name}", f"target: {words}", symbols,
-                      lambda q, f=f: f(q) / q.case.sigma**2, effect)
+    yield from rows("target", NOISY_TARGETS, "target: ")
     if objective == "dsm":
         words = "target: the score of the Parzen density, not of the corruption"
         yield Mistake("target.parzen", words, "parzen", lambda q: q.parzen(), SAME, same=True)
@@ -51,24 +45,34 @@ def targets(objective: str) -> Iterator[Mistake]:
     yield Mistake("target.corruption", "target: the score of the corruption, not of the Parzen "
                   "density", "(x - x_noisy) / sigma^2",
                   lambda q: (q.case.x - q.case.x_noisy) / q.case.sigma**2, SAME, same=True)
-    for name, words, symbols, f, effect in PARZEN_TARGETS:
-        yield Mistake(f"target.{name}", f"target: {words}", symbols, f, effect)
+    yield from rows("target", PARZEN_TARGETS, "target: ")
     for name, words, bandwidth, effect in EXPONENTS:
         def scaled(q: Any, bandwidth: Any = bandwidth) -> Array:
             b, sigma = bandwidth(q.case.sigma), q.case.sigma
             return q.parzen(bandwidth=b) * (b**2 / sigma**2)
         yield Mistake(f"target.exponent-{name}", f"target: the exponent alone {words}",
-                      f"parzen, exponent {words}", scaled,
-                      f"{effect} is learned")
+                      f"parzen, exponent {words}", scaled, f"{effect} is learned")
+
+
+def of_other_points(right: Mistake) -> Iterator[Mistake]:
+    """The right target, but that of another point."""
+    for name, words, f in (
+            ("next", "the target of the next point", lambda a: np.roll(a, -1, axis=-2)),
+            ("before", "the target of the point before", lambda a: np.roll(a, 1, axis=-2)),
+            ("reversed", "the targets in reverse order", lambda a: a[..., ::-1, :])):
+        yield Mistake(f"target.{name}", f"compared with {words}", f"{right.name}({name})",
+                      lambda q, f=f: f(right.formula(q)), AVERAGES_OUT)
 
 
 NOISY_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
     ("without-clean", "the clean point is left out of it", "-x_noisy / sigma^2",
-     lambda q: -q.case.x_noisy, "minus the point over sigma^2 is learned, whatever the data"),
-    ("without-noisy", "the noisy point is left out of it", "x / sigma^2", lambda q: q.case.x,
+     lambda q: -q.case.x_noisy / q.case.sigma**2,
+     "minus the point over sigma^2 is learned, whatever the data"),
+    ("without-noisy", "the noisy point is left out of it", "x / sigma^2",
+     lambda q: q.case.x / q.case.sigma**2,
      "the denoised point over sigma^2 is learned, which is no score"),
     ("sum", "the sum of the two points", "(x + x_noisy) / sigma^2",
-     lambda q: q.case.x + q.case.x_noisy,
+     lambda q: (q.case.x + q.case.x_noisy) / q.case.sigma**2,
      "the denoised point plus the point, over sigma^2, is learned, which is no score"))
 OTHER_BANDWIDTH = "the score of the Parzen density of that bandwidth is learned"
 PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
@@ -102,30 +106,18 @@ EXPONENTS: tuple[tuple[str, str, Callable[[float], float], str], ...] = (
     ("one", "has 1 for sigma^2", lambda s: 1.0, f"1 / sigma^2 times {OF_BANDWIDTH} 1"),
     ("no-two", "has 4 sigma^2 for 2 sigma^2", lambda s: 2**0.5 * s,
      f"2 times {OF_BANDWIDTH} sqrt(2) sigma"))
-
-
-def _clean_points() -> Iterator[Mistake]:
-    yield Mistake("", "", "x", lambda q: q.case.x)
-    yield Mistake("target.noisy", "compared with the noisy point, not the clean one", "x_noisy",
-                  lambda q: q.case.x_noisy, "the identity is learned: nothing is denoised")
-    yield Mistake("target.noise", "compared with the noise", "noise", lambda q: q.case.noise,
-                  "the noise is learned; the noisy point minus sigma times it is the "
-                  "reconstruction")
-    yield Mistake("target.next", "compared with the next point", "x(next)",
-                  lambda q: np.roll(q.case.x, -1, axis=0), MEAN_OF_DATA)
-    yield Mistake("target.minus-step", "compared with x_noisy - x", "x_noisy - x",
-                  lambda q: q.case.x_noisy - q.case.x,
-                  "the noise as it was added is learned; the noisy point minus it is the "
-                  "reconstruction")
-    yield Mistake("target.step", "compared with x - x_noisy, the denoising step", "x - x_noisy",
-                  lambda q: q.case.x - q.case.x_noisy, "the step from the noisy point to the clean "
-                  "one is learned; the noisy point plus it is the reconstruction")
-    yield Mistake("target.halfway", "the target is halfway between x and x_noisy",
-                  "(x + x_noisy) / 2", lambda q: (q.case.x + q.case.x_noisy) / 2,
-                  "half of the noise stays: the reconstruction goes only half of the way")
-    yield Mistake("target.reversed", "compared with the points in reverse order", "x(reversed)",
-                  lambda q: q.case.x[::-1], MEAN_OF_DATA)
-    yield Mistake("target.before", "compared with the point before", "x(before)",
-                  lambda q: np.roll(q.case.x, 1, axis=0), MEAN_OF_DATA)
-    yield Mistake("target.mean", "compared with the mean of the points", "mean x",
-                  lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape), MEAN_OF_DATA)
+CLEAN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
+    ("noisy", "the noisy point, not the clean one", "x_noisy", lambda q: q.case.x_noisy,
+     "the identity is learned: nothing is denoised"),
+    ("noise", "the noise", "noise", lambda q: q.case.noise,
+     "the noise is learned; the noisy point minus sigma times it is the reconstruction"),
+    ("minus-step", "x_noisy - x", "x_noisy - x", lambda q: q.case.x_noisy - q.case.x,
+     "the noise as it was added is learned; the noisy point minus it is the reconstruction"),
+    ("step", "x - x_noisy, the denoising step", "x - x_noisy", lambda q: q.case.x - q.case.x_noisy,
+     "the step from the noisy point to the clean one is learned; the noisy point plus it is the "
+     "reconstruction"),
+    ("halfway", "the point halfway between x and x_noisy", "(x + x_noisy) / 2",
+     lambda q: (q.case.x + q.case.x_noisy) / 2,
+     "half of the noise stays: the reconstruction goes only half of the way"),
+    ("mean", "the mean of the points", "mean x",
+     lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape), MEAN_OF_DATA))

@@ -26,7 +26,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, not_constrained
+from refsm.verify.mistakes.mistake import Formula, Mistake, dimensions
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["weighted"]
@@ -62,8 +62,7 @@ def weighted(objective: str, model: str | None) -> Iterator[Formula]:
                                   for (role, f), name in zip(OF_ROLE, names)))
     row = Mistake("weights.none", "no weights at all: h = 1", "h = 1", lambda a: a, UNWEIGHTED)
     yield Formula((row,), tuple(_term(role, f, "1") for role, f in OF_ROLE if role != "slope"))
-    for name, words, suffix, chosen, left in DIMENSIONS:
-        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
+    for row, suffix, chosen in dimensions():
         yield Formula((row,), tuple(_term(role, f, right, chosen, suffix)
                                     for (role, f), right in zip(OF_ROLE, RIGHT)))
 

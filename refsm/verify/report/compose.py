@@ -14,7 +14,7 @@ from refsm.verify.diagnosis.precision import COARSE, MIXED
 from refsm.verify.diagnosis.scaling import ONE
 from refsm.verify.objectives import OBJECTIVES, Term
 from refsm.verify.report.effects import consequences
-from refsm.verify.report.known import scaling_in_words, seen
+from refsm.verify.report.known import listed, scaling_in_words, seen
 from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
 from refsm.verify.report.weights import agree
@@ -88,6 +88,7 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
         times = multiplied(e.factor, findings[0].scaling)
         return () if times is None else (
             "the gradient is the reference's: training is the same" if times.is_one else
+            "gradients are minus the reference's: descent goes up" if str(times) == "-1" else
             f"gradients are {scaling_in_words(times)} times the reference's",)
     return (*(f"where the gradient is that of the value: {text}" for text in said), FOLLOWS)
 
@@ -219,10 +220,10 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
              if of_role.get(term.role) == (term.name, e.factor) and e.sign > 0]
     but = "" if e.factor.is_one else ", but for the common factor"
     if gradient_wrong:
-        return (f"the value of {' and '.join(right)}{but}",) if right else ()
+        return (f"the value of {listed(right)}{but}",) if right else ()
     out = []
     if right:
-        out.append(f"{' and '.join(right)}: right in every case{but}")
+        out.append(f"{listed(right)}: right in every case{but}")
     changed = {change.what for change in e.changes}
     if (e.constant == "kept" and own.constant == about.constant
             and not changed & {"target", "constant", "loss"}):
@@ -231,10 +232,10 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
         return tuple(out)                            # of other functions the sums are not proved
     off = {name for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
     off |= {scaling.extra[0][0] for scaling in (*e.scalings, e.factor) if scaling.extra}
-    names = {"d": "dimensions", "n": "points", "M": "directions"}
+    names = {"d": "dimensions", "n": "points", "M": "directions", "L": "levels"}
     sums = [words for name, words in names.items() if name in case.sizes and name not in off]
     if sums:
-        out.append(f"sums and means over {' and '.join(sums)}")
+        out.append(f"sums and means over {listed(sums)}")
     return tuple(out)
 
 

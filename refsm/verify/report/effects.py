@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.known import scaling_in_words
@@ -22,16 +22,17 @@ def consequences(objective: str, factor: Scaling, changes: Sequence[Change],
                  mistakes: Sequence[Mistake], constant: str) -> tuple[str, ...]:
     """What the differences do to training, one sentence each."""
     learned = OBJECTIVES[objective].learned
-    ids, zero = [m.id for m in mistakes], any(change.scaling.is_zero for change in changes)
-    without_cross = [change.what for change in changes] == ["cross"] and zero
+    ids, zero = [m.id for m in mistakes], [c.what for c in changes if c.scaling.is_zero]
+    without_cross = [change.what for change in changes] == zero == ["cross"]
     changes = tuple(change for change in changes if change.what != "extra")
     out: list[str] = []
     if ids == ["extra.tr J"] and without_cross:
         out.append("it is implicit score matching at the same points: the same loss in "
                    "expectation, up to a constant")
     elif any(m.role == "extra" for m in mistakes) and zero:
-        out.append("another term stands in for the one that is missing: what is learned is not "
-                   f"the {learned}")
+        missing = "the one that is" if len(zero) == 1 else "those that are"
+        out.append(f"another term stands in for {missing} missing: what is learned is not the "
+                   f"{learned}")
     else:
         out += _effects(learned, changes, mistakes)
         if all(m.same for m in mistakes):
@@ -78,9 +79,10 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
         return [MAXIMISES]
     if objective == "generalized" and found:
         return ["the loss has other minimisers: what is learned is not the score"]
+    penalized = objective == "regularized" and not found.get("penalty", ONE).is_zero
     square = next((name for name in ("norm", "output") if name in found), None)
     linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
-    if "penalty" in found and (square or linear) and not found["penalty"].is_zero:
+    if "penalty" in found and (square or linear) and penalized:
         del found["penalty"]                         # how strong it is depends on the others
     if square and linear and found[square].prefactor > 0 and not found[linear].is_zero:
         try:
@@ -95,14 +97,14 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
         del found[linear if found[square].prefactor <= 0 else square]
     if not found and changes:
         return [training(objective, changes[0])] if changes[0].what == "constant" else []
-    return [training(objective, Change(name, scaling)) for name, scaling in found.items()]
+    return [training(objective, Change(name, scaling), penalized)
+            for name, scaling in found.items()]
 
 
-def training(objective: str, change: Change) -> str:
-    """What one change does: the minimiser of the changed loss."""
+def training(objective: str, change: Change, penalized: bool = False) -> str:
+    """What one change does: the minimiser of the changed loss, beside a penalty or without one."""
     what, scaling = change.what, change.scaling
     learned = OBJECTIVES[objective].learned
-    learned = "reconstruction" if what in ("output", "product") else learned
     nothing = f"the best {learned} is 0 everywhere: nothing is learned from the data"
     if what == "loss":
         return MAXIMISES
@@ -114,10 +116,12 @@ def training(objective: str, change: Change) -> str:
         if str(scaling) == "-1" and learned == "score":
             return ("the energy is learned upside down: the score points away from the data, and "
                     "samples leave it")
+        if str(scaling) == "-1":
+            return f"the {learned} that is learned is minus the right one"
         return f"the {learned} that is learned is {scaling_in_words(scaling)} times the right one"
     if what == "score":
         return f"the {learned} that is learned is {scaling.inverse()} times the right one"
-    penalty = ", but for the penalty" if objective == "regularized" else ""
+    penalty = ", but for the penalty" if penalized else ""
     if what in ("norm", "output"):
         if scaling.is_zero and penalty:
             return "only the penalty holds the score back: the minimiser is not the score"

@@ -8,7 +8,7 @@ from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "scaling_in_words", "seen"]
+__all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "listed", "scaling_in_words", "seen"]
 
 TERM_NAMES = {
     "norm": "half the squared norm of the score", "cross": "the product of score and target",
@@ -63,8 +63,8 @@ _PIECES = {("d", -1.0): "mean over dimensions in place of their sum",
            ("n", -1.0): "divided by the number of points once more",
            ("M", 1.0): "sum over directions in place of their mean",
            ("M", -1.0): "divided by the number of directions once more",
-           ("d", 1.0): "multiplied by the number of dimensions",
-           ("d", 0.5): "multiplied by sqrt(d)"}
+           ("L", -1.0): "mean over levels in place of their sum",
+           ("d", 1.0): "multiplied by the number of dimensions"}
 
 
 def factor_in_words(objective: str, factor: Scaling) -> str:
@@ -73,20 +73,20 @@ def factor_in_words(objective: str, factor: Scaling) -> str:
     >>> factor_in_words("dsm", Scaling(2.0, (("sigma", 2.0), ("d", -1.0))))
     'without the 1/2, weighted by sigma^2, mean over dimensions in place of their sum'
     """
-    words = []
-    factor, pieces = _unbiased(factor)
-    if factor.prefactor == 2 and OBJECTIVES[objective].learned == "score":
+    words, halved = [], OBJECTIVES[objective].learned == "score"
+    factor, unbiased = _unbiased(factor)
+    if factor.prefactor == 2 and halved:
         words.append("without the 1/2")
-    elif factor.prefactor == 0.5 and objective == "dae":
+    elif factor.prefactor == 0.5 and not halved and not OBJECTIVES[objective].is_binary:
         words.append("with a 1/2")
     elif factor.prefactor != 1:
         words.append(f"multiplied by {Scaling(factor.prefactor)}")
-    for name, power in factor.powers:
-        weight = f"weighted by {Scaling(1.0, ((name, power),))}"
-        words.append(_PIECES.get((name, power)) or weight)
-    if factor.extra:
-        words.append(f"weighted by {scaling_in_words(Scaling(1.0, (), factor.extra))}")
-    return ", ".join([*words, *pieces])
+    weight = Scaling(1.0, tuple(p for p in factor.powers if p[0] not in "dnML"), factor.extra)
+    if not weight.is_one:
+        words.append(f"weighted by {scaling_in_words(weight)}")
+    sizes = [p for p in factor.powers if p[0] in "dnML"]
+    words += [_PIECES.get(p, f"multiplied by {Scaling(1.0, (p,))}") for p in sizes]
+    return ", ".join([*words, *unbiased])
 
 
 def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:
@@ -98,6 +98,11 @@ def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:
         powers = tuple(p for p in factor.powers if p != (size, -power))
         return Scaling(factor.prefactor, powers), [f"divided by {over} in place of {under}"]
     return factor, []
+
+
+def listed(words: Sequence[str]) -> str:
+    """One, two and three as "one, two and three"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def scaling_in_words(scaling: Scaling) -> str:
@@ -150,7 +155,6 @@ def _edm(objective: str, factor: Scaling) -> str:
 # -- a change in words ----------------------------------------------------------------------------
 
 _TARGETS = {
-    "-1": "the sign of the target (equally: of the score)",
     "sigma": "sigma for sigma^2 in the target",
     "sigma^2": "the target is not divided by sigma^2",
     "-sigma": "the noise, as predicted-noise losses have it, in place of the target: its sign, "
@@ -161,20 +165,20 @@ _TARGETS = {
 
 def change_in_words(objective: str, change: Change) -> str:
     """A change as a person would say it."""
-    what, scaling = change.what, change.scaling
-    name, words = TERM_NAMES[what], scaling_in_words(scaling)
+    what, scaling, learned = change.what, change.scaling, OBJECTIVES[objective].learned
+    name, words = TERM_NAMES[what].replace("reconstruction", learned), scaling_in_words(scaling)
     if scaling.is_zero:
         return f"{name} is missing"
     if what == "loss":
         return "the sign of the loss: it is to be maximised"
     if what == "target":
         times = f"the target is multiplied by {words}"
-        if objective == "dae" and str(scaling) == "-1":
-            return "the sign of the target (equally: of the output)"
+        if str(scaling) == "-1":
+            output = "score" if learned == "score" else "output"
+            return f"the sign of the target (equally: of the {output})"
         if words.startswith("sigma^2 / (sigma^2 + "):
             return f"{words[len('sigma^2 / ('):-1]} in place of sigma^2 in the target"
-        known = objective == "dsm" or str(scaling) == "-1"
-        return _TARGETS.get(str(scaling), times) if known else times
+        return _TARGETS.get(str(scaling), times) if objective == "dsm" else times
     if what == "score" and objective == "dsm" and str(scaling) == "sigma^2":
         return ("the score is multiplied by sigma^2: a reconstruction's error in the place of a "
                 "score")
@@ -185,7 +189,7 @@ def change_in_words(objective: str, change: Change) -> str:
     pieces = [_PIECES.get(piece) for piece in scaling.powers]
     if abs(scaling.prefactor) == 1 and scaling.powers and all(pieces) and not scaling.extra:
         sign = ", and the wrong sign" if scaling.prefactor < 0 else ""
-        said = " and ".join(p for p in pieces if p)
-        verb = "is" if said.startswith(("multiplied", "divided")) else "has"
-        return f"{name} alone {verb} {said}{sign}"
+        said = " and ".join(f"is {p}" if p.startswith(("multiplied", "divided")) else f"has the {p}"
+                            for p in pieces if p)
+        return f"{name} alone {said}{sign}"
     return f"{name} is multiplied by {words}"

@@ -82,8 +82,9 @@ def explained(objective: str, e: Explanation) -> str:
     head, weight = "a term too many: ", ""
     extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
     if extra is not None:
+        times = scaling_in_words(extra)
         plain = not extra.powers and extra.extra is None
-        weight = f"{extra.prefactor:.6g} " if plain else f"({scaling_in_words(extra)}) "
+        weight = f"{extra.prefactor:.6g} " if plain else f"({times}) " if " " in times else times + " "
     words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
     minus, replaced = another_function(e.mistakes), {mistake.role for mistake in e.mistakes}
     words += ["the sign of the whole" if minus and change.what == "loss"
@@ -91,8 +92,9 @@ def explained(objective: str, e: Explanation) -> str:
               if change.what in replaced else change_in_words(objective, change)
               for change in e.changes if change.what != "extra"]
     if not e.factor.is_one:
-        words.append(f"{'a factor' if not words else 'and a common factor'} "
-                     f"{scaling_in_words(e.factor)} ({factor_in_words(objective, e.factor)})")
+        factor, said = scaling_in_words(e.factor), factor_in_words(objective, e.factor)
+        more = "" if said == f"multiplied by {factor}" else f" ({said})"
+        words.append(f"{'and a common factor' if words else 'a factor'} {factor}{more}")
     constant = {"dropped": "the constant that does not depend on theta is dropped",
                 "added": f"a constant {e.added} is added",
                 "other": "a constant that does not depend on theta is added"}.get(e.constant)
@@ -192,7 +194,7 @@ def _unexplained(found: Diagnosis) -> str:
                 return (f"{text}; they are right where {name} is {_either(good)} and wrong where "
                         f"it is {_either(bad)}")
     if right.any():
-        text += f"; {int(right.sum())} of {right.size} are right"
+        text += f"; {int(right.sum())} of {right.size} {'are' if right.sum() > 1 else 'is'} right"
     near = next((fit for fit in found.nearest if fit.distance < CLOSE and not any(
         mistake.role == "extra" for mistake in fit.formula.mistakes)), None)
     if near is not None:

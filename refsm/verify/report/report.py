@@ -98,7 +98,8 @@ class Report:
     def _opening(self) -> list[str]:
         lines = []
         if self.cases:
-            what = "given arrays" if self.model is None else f"the {self.model} model"
+            own = {None: "given arrays", "network": "your network"}
+            what = own.get(self.model, f"the {self.model} model")
             precision = self.precision or "float64"
             lines += _wrapped(f"{self.cases} cases of {what}, answers in {precision}", "  ")
         if self.declared is not None:

@@ -123,6 +123,9 @@ def test_what_cannot_be_a_network_is_refused_in_one_sentence():
     with pytest.raises(TypeError, match="parameters must return a dict of arrays, but it returned "
                                         "an object of type list"):
         network_cases("dsm", conditional, lambda d, rng: [])
+    with pytest.raises(TypeError, match="parameters must return a dict of arrays of numbers, but: "
+                                        "could not convert string to float: 'six'"):
+        network_cases("dsm", conditional, lambda d, rng: {"A": "six"})
     case = network_cases("dsm", lambda x, theta: x[:, :2], parameters)[0]
     with pytest.raises(ValueError, match=r"network must return an array of shape \(7, 3\), .* but "
                                          r"its shape is \(7, 2\)"):

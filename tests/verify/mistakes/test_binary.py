@@ -16,25 +16,6 @@ def found(objective, *mistakes):
     return case, formula.terms[0].per_sample(Quantities(case))
 
 
-def test_links_by_hand():
-    case, terms = found("ratio", "the square is missing")
-    g = case.energy_gap(case.x)
-    assert np.allclose(terms, (1 / (1 + np.exp(g))).sum(axis=1))
-    assert np.allclose(
-        found(
-            "ratio",
-            "exp(-gap / 2) in place of the squared sigmoid, which is minimum probability flow")[1],
-        np.exp(-g / 2).sum(axis=1))
-    both = found("ratio", "squared errors of both classes are summed: 1 - 2 p (1 - p) per bit")[1]
-    p = 1 / (1 + np.exp(g))
-    assert np.allclose(both, (1 - 2 * p * (1 - p)).sum(axis=1))
-    assert np.allclose(both, (p**2 + (1 - p)**2).sum(axis=1))
-    assert np.allclose(
-        found("ratio", "tanh in place of the sigmoid")[1], (np.tanh(g)**2).sum(axis=1))
-    case, terms = found("pseudo", "a hinge in place of the softplus")
-    assert np.allclose(terms, np.maximum(0, -case.energy_gap(case.x)).sum(axis=1))
-
-
 def test_gaps_by_hand():
     case, terms = found("pseudo", "the sign of the gap", "only the first bit")
     g, x, p = case.energy_gap(case.x), case.x, case.params

@@ -83,9 +83,9 @@ def test_every_pair_by_hand():
 @pytest.mark.parametrize(
     "mistake, goal",
     [("compared with x - x_noisy, the denoising step", lambda c: c.x - c.x_noisy),
-     ("the target is halfway between x and x_noisy", lambda c: c.x / 2 + c.x_noisy / 2),
-     ("compared with the points in reverse order", lambda c: c.x[::-1]),
-     ("compared with the point before", lambda c: np.roll(c.x, 1, axis=0))])
+     ("compared with the point halfway between x and x_noisy", lambda c: c.x / 2 + c.x_noisy / 2),
+     ("compared with the targets in reverse order", lambda c: c.x[::-1]),
+     ("compared with the target of the point before", lambda c: np.roll(c.x, 1, axis=0))])
 def test_what_a_reconstruction_is_compared_with_by_hand(mistake, goal):
     case, terms = found("dae", mistake)
     assert np.allclose(terms, sq(case.reconstruct(case.x_noisy) - goal(case)))
