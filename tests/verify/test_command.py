@@ -122,7 +122,8 @@ def test_a_network_of_ones_own_takes_the_place_of_the_model(run):
     assert run(*words, "--convention", "1 / d")[0] == 0
     status, out, _ = run(*words[:-1], "own_adapters:forgotten")
     assert status == 2
-    assert "own_adapters:forgotten raised KeyError: 'W', at own_adapters.py:" in " ".join(out.split())
+    out = " ".join(out.split())
+    assert "own_adapters:forgotten raised KeyError: 'W', at own_adapters.py:" in out
 
 
 @pytest.mark.parametrize("words, sentence", [

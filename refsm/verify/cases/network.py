@@ -41,7 +41,8 @@ def new_parameters(parameters: Callable[..., Any], d: int,
     try:
         return {str(name): np.asarray(a, dtype=float) for name, a in theta.items()}
     except (TypeError, ValueError) as error:
-        raise TypeError(f"parameters must return a dict of arrays of numbers, but: {error}") from None
+        raise TypeError("parameters must return a dict of arrays of numbers, but: "
+                        f"{error}") from None
 
 
 def output(case: Any, theta: Mapping[str, Array], x: Array, sigma: Any = None) -> Array:

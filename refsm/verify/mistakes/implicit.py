@@ -9,8 +9,6 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Callable, Iterator
 
-import numpy as np
-
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.directions import DIRECTIONS, UNIT_SEEN, dashed, of_directions

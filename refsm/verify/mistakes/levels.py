@@ -99,8 +99,8 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         yield _weighted(objective, name, words, w)
     for row in (*_of_other_levels(objective), *of_other_points(right), *_kinds(objective)):
         yield squared(objective, (row,), out, row)
-    for row, *chosen in dimensions():
-        yield squared(objective, (row,), out, right, *chosen)
+    for row, suffix, chosen in dimensions():
+        yield squared(objective, (row,), out, right, suffix, chosen)
     for row in rows("square", (row[:5] for row in SQUARES)):
         yield of_residual((row,), row, out, right)
     if about.levels == "several":

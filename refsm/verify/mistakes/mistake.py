@@ -36,7 +36,8 @@ from refsm.verify.denoisers import total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["Formula", "Mistake", "absolute", "dimensions", "every_pair", "half_of",
-           "names_of_square", "not_constrained", "of_residual", "root", "rows", "squared", "with_terms"]
+           "names_of_square", "not_constrained", "of_residual", "root", "rows", "squared",
+           "with_terms"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -133,9 +134,10 @@ def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:
     def product(q: Any) -> Array:
         return -2 * half * dot(out.formula(q), to.formula(q).mean(axis=0))
 
+    rest = ", which averages to 0" if about.learned == "score" else ""
     row = Mistake("pairs.all", "every output is compared with every target: (n, n) in place of n",
                   name, product, f"1 / n of the right {about.learned} is learned; the rest is the "
-                  "mean of all targets" + (", which averages to 0" if about.learned == "score" else ""))
+                  f"mean of all targets{rest}")
     first, second = about.terms
     return Formula((row,), (first, Term(second.role, name, product)), about.constant)
 

@@ -132,8 +132,8 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     for out, to in product(outputs, compared):
         wrong = tuple(row for row in (out, to) if row.id)
         yield squared(objective, wrong, out, to)
-        for row, *chosen in dimensions() if len(wrong) < 2 else ():
-            yield squared(objective, (*wrong, row), out, to, *chosen)
+        for row, suffix, chosen in dimensions() if len(wrong) < 2 else ():
+            yield squared(objective, (*wrong, row), out, to, suffix, chosen)
         for row in squares if len(wrong) < 2 else ():
             yield of_residual((*wrong, row), row, out, to)
             for name, words, scale in SCALES if not wrong else ():

@@ -49,33 +49,6 @@ def words(formula):
     return tuple(mistake.words for mistake in formula.mistakes)
 
 
-def test_a_residual_is_expanded_into_its_square():
-    case = cases("dsm", "prime")[0]
-    q = Quantities(case)
-    moved = next(f for f in formulas("dsm", "autoencoder")
-                 if words(f) == ("the noisy point is made as x + sigma^2 noise",))
-    y = case.x + case.sigma**2 * case.noise
-    r = case.score(y) - (case.x - y) / case.sigma**2
-    assert np.allclose(sum(term.per_sample(q) for term in (*moved.terms, moved.constant)),
-                       (r * r).sum(axis=1) / 2)
-
-
-def test_the_bits_of_a_boltzmann_machine_can_be_read_as_spins():
-    case = cases("ratio", "prime")[0]
-    spins = next(f for f in formulas("ratio", "boltzmann")
-                 if words(f) == ("the bits are read as -1 and 1",))
-    s = 2 * case.x - 1
-    gap = 2 * s * (s @ case.params["W"] + case.params["b"])
-    assert np.allclose(spins.terms[0].per_sample(Quantities(case)),
-                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
-    half = next(
-        f for f in formulas("ratio", "boltzmann")
-        if words(f) == ("the weights are halved: the 1/2 in front of x' W x counts twice",))
-    gap = (2 * case.x - 1) * (case.x @ case.params["W"] / 2 + case.params["b"])
-    assert np.allclose(half.terms[0].per_sample(Quantities(case)),
-                       (1 / (1 + np.exp(gap))**2).sum(axis=1))
-
-
 def test_what_is_not_a_square_by_hand():
     r = np.array([[3.0, -4.0], [0.0, 0.5]])
     by_hand = {
@@ -125,15 +98,6 @@ def found(objective, mistake, index=24):
         for term in (*formula.terms, *([formula.constant] if formula.constant else [])))
 
 
-def test_points_that_are_forgotten_by_hand():
-    case, terms = found("ism", "the last point is left out of the sum, which is divided by n")
-    each = (case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
-    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
-    case, terms = found("dsm", "the last point is left out of the sum, which is divided by n")
-    each = ((case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma**2)**2).sum(axis=1) / 2
-    assert np.isclose(terms.mean(), each[:-1].sum() / case.n)
-
-
 def test_absolute_values_of_a_loss_by_hand():
     some = [(case.score(case.x)**2).sum(axis=1) / 2 + case.score_divergence(case.x)
             for case in cases("ism", "prime")]
@@ -156,15 +120,3 @@ def test_weights_of_generalised_terms_by_hand():
     psi, diagonal = case.score(case.x), case.score_jacobian_diagonal(case.x)
     expected = (psi**2 / 2 + case.h_slope * psi + case.h * diagonal).sum(axis=1)
     np.testing.assert_allclose(terms, expected, rtol=1e-12)
-
-
-def test_directions_and_penalties_by_hand():
-    case, terms = found("ssm", "only the last direction")
-    v = case.directions[:, -1]
-    assert np.allclose(terms, (v * case.score(case.x)).sum(axis=1)**2 / 2
-                       + np.einsum("ni,nik,nk->n", v, case.score_jacobian(case.x), v))
-    case, terms = found("regularized", "penalty: off-diagonal entries in place of the diagonal")
-    J = case.score_jacobian(case.x)
-    off = (J**2).sum(axis=(1, 2)) - (np.einsum("nii->ni", J)**2).sum(axis=1)
-    assert np.allclose(terms, (case.score(case.x)**2).sum(axis=1) / 2 + np.einsum("nii->n", J)
-                       + case.strength * off)

@@ -1,10 +1,14 @@
 """Every mistake has an example by hand: the whole loss, written from its words and not its row."""
 import numpy as np
 import pytest
+from verify.mistakes.test_levels import PLANTED, other
 
 from refsm.verify import cases
+from refsm.verify.cases.families import network_cases
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
+from refsm.verify.mistakes.level_weights import WEIGHTS as LEVEL_WEIGHTS
+from refsm.verify.objectives import OBJECTIVES, model_names
 
 
 def sq(a):
@@ -15,14 +19,18 @@ def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def value(objective, *identities):
+def value(objective, *identities, model=None):
     """A case, and the value of the formula with these mistakes and every coefficient 1."""
-    case = cases(objective, "prime")[6]                          # d = 5, n = 7, sigma = 0.61
-    formula = next(f for f in formulas(objective, case.model)
+    case = cases(objective, "prime", model=model)[6]             # d = 5, n = 7, sigma = 0.61
+    return case, value_of(case, *identities)
+
+
+def value_of(case, *identities):
+    formula = next(f for f in formulas(case.objective, case.model)
                    if sorted(m.id for m in f.mistakes) == sorted(identities))
     terms = (*formula.terms, *([formula.constant] if formula.constant else []))
     q = Quantities(case)
-    return case, float(sum(np.mean(term.per_sample(q)) for term in terms))
+    return float(sum(np.mean(term.per_sample(q)) for term in terms))
 
 
 DIMENSIONS = {"first": [0], "first-two": [0, 1], "not-last": [0, 1, 2, 3], "last": [4],
@@ -266,6 +274,63 @@ def test_a_target_of_a_reconstruction(name):
                       rtol=1e-12)
 
 
+def parzen(c, at=None, kernel=None, over=1, without=None):
+    """The score of the Parzen density; `kernel` is twice the variance in its exponent."""
+    y = c.x_noisy if at is None else at
+    apart = c.x[None] - y[:, None]
+    share = np.exp(-sq(apart) / (2 * c.sigma**2 if kernel is None else kernel))
+    share = share * (1 if without is None else 1 - np.eye(c.n))
+    return np.einsum("nk,nki->ni", share / share.sum(axis=over, keepdims=True), apart)
+
+
+NOISY = {
+    "without-clean": lambda c: -c.x_noisy, "without-noisy": lambda c: c.x,
+    "sum": lambda c: c.x + c.x_noisy, "corruption": lambda c: c.x - c.x_noisy,
+    "at-clean": lambda c: parzen(c, c.x), "without-own": lambda c: parzen(c, without="own"),
+    "other-axis": lambda c: parzen(c, over=0), "equal": lambda c: c.x.mean(axis=0) - c.x_noisy,
+    "nearest": lambda c: c.x[sq(c.x[None] - c.x_noisy[:, None]).argmin(axis=1)] - c.x_noisy,
+    "bandwidth-variance": lambda c: parzen(c, kernel=2 * c.sigma**4) / c.sigma**2,
+    "bandwidth-root": lambda c: parzen(c, kernel=2 * c.sigma) * c.sigma,
+    "bandwidth-one": lambda c: parzen(c, kernel=2) * c.sigma**2,
+    "no-half": lambda c: 2 * parzen(c, kernel=c.sigma**2),
+    "exponent-no-half": lambda c: parzen(c, kernel=c.sigma**2),
+    "exponent-sigma": lambda c: parzen(c, kernel=2 * c.sigma),
+    "exponent-sigma-4": lambda c: parzen(c, kernel=2 * c.sigma**4),
+    "exponent-one": lambda c: parzen(c, kernel=2),
+    "exponent-no-two": lambda c: parzen(c, kernel=4 * c.sigma**2)}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_a_target_of_the_parzen_form(name):
+    case, found = value("parzen_esm", f"target.{name}")
+    r = case.score(case.x_noisy) - NOISY[name](case) / case.sigma**2
+    assert np.isclose(found, sq(r).mean() / 2, rtol=1e-12)
+
+
+def test_targets_of_other_objectives():
+    case, found = value("dsm", "target.parzen")
+    r = case.score(case.x_noisy) - parzen(case) / case.sigma**2
+    assert np.isclose(found, sq(r).mean() / 2, rtol=1e-12)
+    case, found = value("esm", "target.normal")
+    assert np.isclose(found, sq(case.score(case.x) + case.x).mean() / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("objective", ["dsm", "dae"])
+def test_every_output_with_every_target(objective):
+    case, found = value(objective, "pairs.all")
+    r = (case.score(case.x_noisy)[:, None] - right_target("dsm", case)[None] if objective == "dsm"
+         else case.reconstruct(case.x_noisy)[:, None] - case.x[None])
+    assert np.isclose(found, sq(r).mean() * (0.5 if objective == "dsm" else 1), rtol=1e-12)
+
+
+def test_cross_entropy():
+    for identities, at in (([], "x_noisy"), (["point.x"], "x")):
+        case, found = value("dae", "square.cross-entropy", *identities)
+        p = sigmoid(case.reconstruct(getattr(case, at)))
+        entropy = -(case.x * np.log(p) + (1 - case.x) * np.log(1 - p)).sum(axis=1)
+        assert np.isclose(found, entropy.mean(), rtol=1e-12)
+
+
 OUTPUTS = {
     "output.step": lambda c, f: f(sigmoid) - c.x_noisy,
     "output.sigmoid": lambda c, f: sigmoid(f(sigmoid)), "hidden.tanh": lambda c, f: f(np.tanh),
@@ -300,6 +365,26 @@ def test_shared_mistakes():
               "|J|_F^2": (J(case)**2).sum() / 7, "sum_i J_ii^2": (diagonal(case)**2).sum() / 7}
     for name, extra in extras.items():
         assert np.isclose(value("ism", f"extra.{name}")[1], own.mean() + extra, rtol=1e-12), name
+    case, found = value("dsm", "extra.tr J", model="tanh")
+    r = case.score(case.x_noisy) - right_target("dsm", case)
+    divergence = case.score_divergence(case.x_noisy)
+    assert np.isclose(found, (sq(r) / 2 + divergence).mean(), rtol=1e-12)
+    for name in "AB":
+        found = value("dsm", f"extra.|{name}|^2", model="tanh")[1]
+        assert np.isclose(found, sq(r).mean() / 2 + (case.params[name]**2).sum(), rtol=1e-12)
+
+
+def test_parameters_that_are_left_out():
+    case, found = value("dsm", "model.without-b")
+    W, b, c = (case.params[name] for name in "Wbc")
+    y, g = case.x_noisy, right_target("dsm", case)
+    psi = (sigmoid(y @ W.T) @ W + c - y) / case.sigma**2
+    assert np.isclose(found, sq(psi - g).mean() / 2, rtol=1e-12)
+    psi = case.score(y) - c / case.sigma**2
+    assert np.isclose(value("dsm", "model.without-c")[1], sq(psi - g).mean() / 2, rtol=1e-12)
+    case, found = value("ism", "model.without-mean", model="gaussian")
+    P = case.params["precision"]
+    assert np.isclose(found, sq(case.x @ P).mean() / 2 - np.trace(P), rtol=1e-12)
 
 
 # -- binary points --------------------------------------------------------------------------------
@@ -310,30 +395,25 @@ def gap(c):
 
 
 LINKS = {
-    "unsquared": lambda g: sigmoid(-g), "pseudo": lambda g: np.log(1 + np.exp(-g)),
+    "ratio": lambda g: sigmoid(-g)**2, "unsquared": lambda g: sigmoid(-g),
+    "no-logarithm": lambda g: sigmoid(-g), "pseudo": lambda g: np.log(1 + np.exp(-g)),
     "exp": lambda g: np.exp(-g), "flow": lambda g: np.exp(-g / 2),
     "complement": lambda g: sigmoid(-g) * (1 - sigmoid(-g)),
     "both-classes": lambda g: sigmoid(-g)**2 + (1 - sigmoid(-g))**2, "squared-gap": lambda g: g**2,
-    "gap": lambda g: g, "cube": lambda g: sigmoid(-g)**3,
+    "gap": lambda g: g, "cube": lambda g: sigmoid(-g)**3, "hinge": lambda g: np.maximum(-g, 0),
     "squared-logarithm": lambda g: np.log(1 + np.exp(-g))**2, "tanh": lambda g: np.tanh(g)**2}
+OTHER_LINKS = {"ratio": LINKS.keys() - {"ratio", "no-logarithm"},
+               "pseudo": LINKS.keys() - {"pseudo", "unsquared"},
+               "mpf": LINKS.keys() - {"flow", "no-logarithm", "exp"}}
 
 
-@pytest.mark.parametrize("name", LINKS)
-def test_a_function_of_the_gap(name):
-    case, found = value("ratio", f"link.{name}")
-    assert np.isclose(found, LINKS[name](gap(case)).sum() / case.n, rtol=1e-12)
-
-
-def test_other_functions_of_the_gap():
-    for objective, rows in {
-            "pseudo": {"no-logarithm": LINKS["unsquared"], "hinge": lambda g: np.maximum(-g, 0),
-                       "ratio": lambda g: sigmoid(-g)**2, "exp": LINKS["exp"],
-                       "flow": LINKS["flow"], "squared-logarithm": LINKS["squared-logarithm"]},
-            "mpf": {"ratio": lambda g: sigmoid(-g)**2, "pseudo": LINKS["pseudo"],
-                    "unsquared": LINKS["unsquared"]}}.items():
-        for name, f in rows.items():
-            case, found = value(objective, f"link.{name}")
-            assert np.isclose(found, f(gap(case)).sum() / case.n, rtol=1e-12), (objective, name)
+@pytest.mark.parametrize("objective", OTHER_LINKS)
+def test_a_function_of_the_gap(objective):
+    made = {m.id for f in formulas(objective, None) for m in f.mistakes if m.role == "link"}
+    assert made == {f"link.{name}" for name in OTHER_LINKS[objective]}
+    for name in OTHER_LINKS[objective]:
+        case, found = value(objective, f"link.{name}")
+        assert np.isclose(found, LINKS[name](gap(case)).sum() / case.n, rtol=1e-12), name
 
 
 def flipped(c, i):
@@ -371,6 +451,14 @@ def test_a_gap(name):
     assert np.isclose(found, np.log(1 + np.exp(-GAPS[name](case))).sum() / case.n, rtol=1e-12)
 
 
+def test_the_gap_of_a_machine_without_its_visible_offsets():
+    case, found = value("pseudo", "gap.without-c", model="rbm")
+    c = case.params["c"]
+    g = np.stack([case.energy(flipped(case, i)) - case.energy(case.x)
+                  + c[i] * (1 - 2 * case.x[:, i]) for i in range(5)], axis=1)
+    assert np.isclose(found, np.log(1 + np.exp(-g)).sum() / case.n, rtol=1e-12)
+
+
 def test_bits_that_are_joined_or_left_out():
     case, product = value("ratio", "join.product")
     f = sigmoid(-gap(case))**2
@@ -397,13 +485,29 @@ def weighted(c, norm="h", slope="h'", divergence="h"):
     return (a * psi(c)**2 / 2 + b * psi(c) + e * diagonal(c)).sum() / c.n
 
 
-@pytest.mark.parametrize("role, name", [
+WEIGHED = [
     *(("norm", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'")),
     *(("slope", name) for name in ("h", "1", "h^2", "h'^2", "h h'")),
-    *(("divergence", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'"))])
+    *(("divergence", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'"))]
+
+
+@pytest.mark.parametrize("role, name", WEIGHED)
 def test_a_weight_of_the_generalised_form(role, name):
     case, found = value("generalized", f"{role}.{name}")
     assert np.isclose(found, weighted(case, **{role: name}), rtol=1e-12)
+
+
+def test_two_mistakes_at_once():
+    case, found = value("dsm", "point.x", "dimensions.first-two")
+    r = case.score(case.x) - right_target("dsm", case)
+    assert np.isclose(found, sq(r[:, :2]).mean() / 2, rtol=1e-12)
+    case, found = value("pseudo", "gap.minus", "bits.first")
+    assert np.isclose(found, np.log(1 + np.exp(gap(case)[:, 0])).mean(), rtol=1e-12)
+    case, found = value("ratio", "gap.double", "link.flow")
+    assert np.isclose(found, np.exp(-gap(case)).sum() / case.n, rtol=1e-12)
+    case, found = value("parzen_ism", "point.x", "divergence.first")
+    own = sq(psi(case)).mean() / 2 + J(case)[:, 0, 0].mean()
+    assert np.isclose(found, own, rtol=1e-12)
 
 
 def test_other_weights_of_the_generalised_form():
@@ -415,3 +519,114 @@ def test_other_weights_of_the_generalised_form():
     for name, k in DIMENSIONS.items():
         found = value("generalized", f"dimensions.{name}")[1]
         assert np.isclose(found, own[:, k].sum() / case.n, rtol=1e-12), name
+
+
+# -- a level for each point -----------------------------------------------------------------------
+
+
+def at_levels(c, alpha=None, sigma=None):
+    """The target of the score at other levels, (n, d)."""
+    alpha, sigma = (own if a is None else a for a, own in ((alpha, c.alpha), (sigma, c.sigma)))
+    return (alpha[:, None] * c.x - c.x_noisy) / sigma[:, None]**2
+
+
+PER_POINT = {
+    **{f"level.{n}": lambda c, n=n: at_levels(c, other(c.alpha, n), other(c.sigma, n))
+       for n in ("next", "before", "reversed", "first", "last")},
+    **{f"level.sigma-{n}": lambda c, n=n: at_levels(c, sigma=other(c.sigma, n))
+       for n in ("next", "before", "reversed", "first", "last")},
+    **{f"level.alpha-{n}": lambda c, n=n: at_levels(c, other(c.alpha, n))
+       for n in ("next", "before", "reversed", "first", "last")},
+    **{f"sigma.{n}": lambda c, n=n: -c.noise / other(c.sigma, n)[:, None]
+       for n in ("next", "before", "reversed", "first", "last")},
+    "kind.noise": lambda c: c.noise, "kind.clean": lambda c: c.x,
+    "kind.velocity": lambda c: c.alpha[:, None] * c.noise - c.sigma[:, None] * c.x,
+    "kind.flow": lambda c: c.noise - c.x, "kind.minusnoise": lambda c: -c.noise,
+    "kind.minusclean": lambda c: -c.x, "kind.minusflow": lambda c: c.x - c.noise,
+    "kind.minusvelocity": lambda c: c.sigma[:, None] * c.x - c.alpha[:, None] * c.noise,
+    "target.unscaled": lambda c: (c.x - c.x_noisy) / c.sigma[:, None]**2,
+    "target.over-sigma": lambda c: at_levels(c) * c.sigma[:, None],
+    "target.difference": lambda c: c.alpha[:, None] * c.x - c.x_noisy,
+    "target.minus": lambda c: -at_levels(c),
+    "target.next": lambda c: at_levels(c)[[1, 2, 3, 4, 5, 6, 0]],
+    "target.before": lambda c: at_levels(c)[[6, 0, 1, 2, 3, 4, 5]],
+    "target.reversed": lambda c: at_levels(c)[[6, 5, 4, 3, 2, 1, 0]]}
+
+
+@pytest.mark.parametrize("identity", PER_POINT)
+def test_a_target_of_levels(identity):
+    case, found = value("dsm_levels", identity)
+    r = case.score(case.x_noisy) - PER_POINT[identity](case)
+    assert np.isclose(found, sq(r).mean() / 2, rtol=1e-11)     # terms that cancel: sigma is 1/16
+
+
+def test_the_target_of_a_score_for_a_network():
+    case, plus = value("noise_prediction", "kind.score")
+    f, score = case.prediction(case.x_noisy), -case.noise / case.sigma[:, None]
+    assert np.isclose(plus, sq(f - score).mean(), rtol=1e-11)
+    minus = value("noise_prediction", "kind.minusscore")[1]
+    assert np.isclose(minus, sq(f + score).mean(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("objective", ["dsm_levels", "noise_prediction", "edm_prediction"])
+def test_weights_of_levels(objective):
+    case = cases(objective, "prime")[6]
+    loss = (sq(case.score(case.x_noisy) - at_levels(case)) / 2 if objective == "dsm_levels"
+            else sq(case.prediction(case.x_noisy) - case.noise))
+    if objective == "edm_prediction":
+        s, sigma = case.data_sd, case.sigma[:, None]
+        c_out = s * sigma / np.sqrt(s**2 + sigma**2)
+        target = (case.x - s**2 / (s**2 + sigma**2) * case.x_noisy) / c_out
+        loss = sq(case.prediction(case.x_noisy) - target)
+    made = {m.id for f in formulas(objective, "tanh") for m in f.mistakes}
+    alpha = case.arrays.get("alpha", np.ones(7))
+    for name, _, f in LEVEL_WEIGHTS:
+        if f"weight.{name}" not in made:
+            continue
+        w = f(alpha, case.sigma, case.hyper.get("data_sd", 0.5))
+        expected = {f"weight.{name}": (w * loss).mean(), f"pairs.{name}": w.mean() * loss.mean(),
+                    f"shifted.{name}--1": (other(w, "next") * loss).mean(),
+                    f"shifted.{name}-1": (other(w, "before") * loss).mean()}
+        for identity, number in expected.items():
+            assert np.isclose(value_of(case, identity), number, rtol=1e-10), identity
+
+
+GIVEN = {**{n: lambda s, n=n: other(s, n) for n in ("next", "before", "reversed", "first", "last")},
+         "variance": lambda s: s * s, "log": np.log, "inverse": lambda s: 1 / s}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_network_that_is_given_another_level(name):
+    case = network_cases("noise_prediction", lambda x, theta, s: x @ theta["A"] + s[:, None],
+                         lambda d, rng: {"A": rng.standard_normal((d, d))})[6]
+    f = case.x_noisy @ case.params["A"] + GIVEN[name](case.sigma)[:, None]
+    found = value_of(case, f"network.{name}")
+    assert np.isclose(found, sq(f - case.noise).mean(), rtol=1e-10)
+
+
+def test_every_mistake_has_an_example():
+    dimensions = set(DIMENSIONS)
+    by_role = {
+        "norm": {*NORMS, "mean-along", "sliced", *(f"directions-{name}" for name in DIRECTIONS)},
+        "divergence": {*DIVERGENCES, *(f"{name}-exact" for name in DIVERGENCES), "mean-along",
+                       *(f"directions-{name}" for name in DIRECTIONS)},
+        "penalty": set(PENALTIES), "directions": {*DIRECTIONS, "mean"}, "dimensions": dimensions,
+        "bits": dimensions, "square": {*SQUARES, "cross-entropy"}, "noisy": set(POINTS),
+        "point": set(POINTS), "target": {*SCALES, *CLEAN, *NOISY, "parzen", "normal"},
+        "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
+        "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
+        "points": {"not-last-of-n", "not-last", "not-first", "first"}, "pairs": {"all"},
+        "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
+        "extra": {"|theta|^2", "|W|^2", "|A|^2", "|B|^2", "energy", "energy^2", "|J|_F^2", "tr J",
+                  "sum_i J_ii^2"}, "kind": {"score", "minusscore"}}
+    held = {f"{role}.{name}" for role, names in by_role.items() for name in names}
+    held |= {*ALONG, *OUTPUTS, *PLANTED, *PER_POINT, *(f"{role}.{name}" for role, name in WEIGHED)}
+    held |= {f"{role}.{name}{step}" for name, *_ in LEVEL_WEIGHTS
+             for role, step in (("weight", ""), ("pairs", ""), ("shifted", "-1"),
+                                ("shifted", "--1"))}
+    made = set()
+    for objective, about in OBJECTIVES.items():
+        network = [] if about.is_binary else ["network"]
+        for model in (None, *model_names(objective), *network):
+            made |= {m.id for f in formulas(objective, model) for m in f.mistakes}
+    assert made - held == set()

@@ -209,7 +209,8 @@ def test_the_distance_of_the_next_formula_is_a_plain_number():
 EFFECTS = {
     "compared with every target": (
         "dsm", lambda c: (sq(psi(c)[:, None] - target(c)[None]) / 2).mean(),
-        ("1 / n of the right score is learned: the targets of other points average to 0",)),
+        ("1 / n of the right score is learned; the rest is the mean of all targets, which averages "
+         "to 0",)),
     "a target of another point": (
         "clean_prediction", lambda c: sq(c.prediction(c.x_noisy) - np.roll(c.x, 1, axis=0)).mean(),
         ("the target belongs to another point: what is learned is the mean of all targets, "
