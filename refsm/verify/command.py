@@ -17,9 +17,8 @@ import sys
 import threading
 from typing import Any, Callable, Iterator, Sequence
 
-from refsm.verify.adapters.ask import TIME_LIMIT, load
-from refsm.verify.adapters.failures import AdapterError, cause
-from refsm.verify.cases.case import Case
+from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
+from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.families import FAMILIES
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
@@ -70,12 +69,7 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
                         help="a network of your own in the model's place, of x and theta, or of x, "
                              "theta and sigma; its module has a function parameters(d, rng) that "
                              "returns new ones, a dict of arrays")
-    parser.add_argument("--gradient", action="store_true", help="compare gradients too")
-    parser.add_argument("--convention", metavar="TEXT",
-                        help="a difference that is meant, as a report prints it, e.g. "
-                             "'2 sigma^2 / d'")
-    parser.add_argument("--known-failures", metavar="FILE",
-                        help="identifiers of cases that may fail, one per line, * and ? allowed")
+    _add_judgement(parser)
     parser.add_argument("--own-noise", action="store_true",
                         help="the implementation draws its own noise: compare expectations, "
                              "not values")
@@ -85,7 +79,6 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
     _add_choice_of_cases(parser)
     parser.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S",
                         help=f"seconds per call (default: {TIME_LIMIT:g})")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _export_options(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +92,7 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
 def _grade_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="the folder that refsm export wrote")
     parser.add_argument("answers", help="a .json or .npz file of answers")
-    parser.add_argument("--gradient", action="store_true", help="compare gradients too")
-    parser.add_argument("--convention", metavar="TEXT",
-                        help="a difference that is meant, as a report prints it")
-    parser.add_argument("--known-failures", metavar="FILE",
-                        help="identifiers of cases that may fail")
-    parser.add_argument("--json", action="store_true", help="print the reports as a JSON list")
+    _add_judgement(parser)
 
 
 def _template_options(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +112,17 @@ def _selftest_options(parser: argparse.ArgumentParser) -> None:
                              "some seconds)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def _add_judgement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gradient", action="store_true", help="compare gradients too")
+    parser.add_argument("--convention", metavar="TEXT",
+                        help="a difference that is meant, as a report prints it, e.g. "
+                             "'2 sigma^2 / d'")
+    parser.add_argument("--known-failures", metavar="FILE",
+                        help="identifiers of cases that may fail, one per line, * and ? allowed")
+    parser.add_argument("--json", action="store_true",
+                        help="print the report as JSON; of several, a list")
 
 
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +181,8 @@ def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
 def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
     from refsm.verify.adapters.program import Program
     from refsm.verify.api import ask_and_judge
+    from refsm.verify.cases.families import network_cases
+    from refsm.verify.objectives import predicting
     from refsm.verify.reproduce import command_of
 
     settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
@@ -193,37 +194,14 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
         name = shlex.quote(args.implementation)
         if args.network is None:
             return ask_and_judge(function, objective, name, **settings)
-        settings["cases"] = _of_network(args, objective)
-        again = (f"{command_of(name, objective, settings)} --network "
-                 f"{shlex.quote(args.network)}")
+        settings["cases"] = network_cases(predicting(objective, args.predicts),
+                                          *load_network(args.network), args.seed)
+        again = f"{command_of(name, objective, settings)} --network {shlex.quote(args.network)}"
         return dataclasses.replace(ask_and_judge(function, objective, **settings), reproduce=again)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
     function = stack.enter_context(_progress(program))
     return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
                          threading.TIMEOUT_MAX, **settings)            # it has its own time limit
-
-
-def _of_network(args: argparse.Namespace, objective: str) -> list[Case]:
-    """The cases with a network of the user's own, whose module has its parameters too."""
-    from refsm.verify.cases.families import network_cases
-    from refsm.verify.objectives import predicting
-
-    beside = f"{args.network.partition(':')[0]}:parameters"
-    network, parameters = (_in_one_line(name, load(name, "the network"))
-                           for name in (args.network, beside))
-    return network_cases(predicting(objective, args.predicts), network, parameters, args.seed)
-
-
-def _in_one_line(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with what it raises as an AdapterError."""
-    @functools.wraps(function)
-    def called(*args: Any) -> Any:
-        try:
-            return function(*args)
-        except Exception as error:
-            raise AdapterError(f"{name} raised {cause(error)}") from None
-
-    return called
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:

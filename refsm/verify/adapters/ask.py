@@ -34,6 +34,7 @@ import contextlib
 import contextvars
 import ctypes
 import dataclasses
+import functools
 import importlib
 import os
 import sys
@@ -47,7 +48,7 @@ from refsm.verify.adapters.answer import described, plain, same
 from refsm.verify.adapters.failures import AdapterError, cause, staying
 from refsm.verify.cases.case import Answer, Case
 
-__all__ = ["ask", "load", "Broken", "AdapterError", "TIME_LIMIT"]
+__all__ = ["ask", "load", "load_network", "Broken", "AdapterError", "TIME_LIMIT"]
 
 TIME_LIMIT = 60.0        # seconds a call
 
@@ -116,6 +117,24 @@ def load(name: str, what: str = "the implementation") -> Implementation:
     if not callable(target):
         raise AdapterError(f"{name} must be a function of a case, but it is {described(target)}")
     return target
+
+
+def load_network(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The network that "package.module:function" names, and the function `parameters` of its
+    module.  What they raise is an AdapterError, in one line."""
+    def guarded(name: str) -> Callable[..., Any]:
+        function = load(name, "the network")
+
+        @functools.wraps(function)
+        def called(*args: Any) -> Any:
+            try:
+                return function(*args)
+            except Exception as error:
+                raise AdapterError(f"{name} raised {cause(error)}") from None
+
+        return called
+
+    return guarded(name), guarded(f"{name.partition(':')[0]}:parameters")
 
 
 def module(name: str) -> Any:

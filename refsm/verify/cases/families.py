@@ -252,7 +252,7 @@ def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[
     def normal(*shape: int) -> Array:
         return _grid(length * rng.standard_normal(shape))
 
-    if model == "autoencoder":
+    if model in ("autoencoder", "rbm"):
         return {"W": normal(m, d), "b": normal(m), "c": normal(d)}
     if model == "tanh":
         return {"A": normal(d, m), "B": normal(m, d), "b": normal(m), "c": normal(d)}
@@ -264,10 +264,8 @@ def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[
         weights = (1 + np.floor(rng.random(m - 1) * 40)) / 256
         return {"weights": np.append(weights, 1 - weights.sum()), "means": normal(m, d),
                 "scales": (128 + np.floor(rng.random(m) * 192)) / 256}
-    if model == "boltzmann":
-        W = np.triu(normal(d, d), 1)
-        return {"W": W + W.T, "b": normal(d)}
-    return {"W": normal(m, d), "b": normal(m), "c": normal(d)}
+    W = np.triu(normal(d, d), 1)
+    return {"W": W + W.T, "b": normal(d)}
 
 
 def _outputs(objective: str, arrays: dict[str, Array], length: float,

@@ -3,6 +3,7 @@
 Symbols
     n points, i dimensions (d).
     r       (n, d)   a residual, or the score
+    half    number   the factor of a squared residual: 1/2 for a score, 1 for a network's output
     psi, s: the score, and that of the data
 
 Equations

@@ -5,8 +5,7 @@ with, which of its dimensions are read, and the square.
 
 Symbols
     n points, i dimensions (d).
-    half    number   1/2, and 1 for the autoencoder
-    e: noise;  x + k sigma e: where the model is read
+    point   text     where the model is read, such as x + k sigma e with the noise e
     s_k: the score of the data smoothed with noise of standard deviation |k| sigma
 
 Equations

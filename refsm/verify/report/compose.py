@@ -48,25 +48,27 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     elif meant and verdict == "MISMATCH":
         verdict = "CONVENTION"
     conforms = verdict == "PASS" or (meant and not wrong)
-    failing = [] if conforms else _failing(cases, found, bool(wrong))
+    failing = [] if conforms else _failing(found, bool(wrong))
     excused = bool(failing) and all(is_known(case.id, known_failures) for case in failing)
     small = min(failing, key=lambda c: (c.n * c.d, c.id)) if failing and not found.matches else None
     changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
     common = e.factor if e is not None else ONE
+    rows: tuple[Row, ...] = ()
+    summary: dict = {}
     if small is not None:
         reproduce = reproduce.replace(f"show {cases[0].id} ", f"show {small.id} ")
+        answer = float(values[found.table.cases.index(small)])
+        rows, summary = _rows(small, found, answer)
     return Report(
         verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
-        rows=_rows(small, found, _answer(small, cases, values)) if small is not None else (),
-        consequences=_consequences(objective, found, verdict, findings),
+        rows=rows, consequences=_consequences(objective, found, verdict, findings),
         seen=seen(objective, common, changes, mistakes),
         not_the_problem=(_not_the_problem(e, cases[0], bool(wrong))
                          if verdict == "MISMATCH" and e else ()),
         cannot_tell=_cannot_tell(found, cases[0], gradient, verdict),
         gradient=tuple(finding.text for finding in findings),
-        failing=tuple(case.id for case in failing),
-        case=_summary(small, found, _answer(small, cases, values)) if small is not None else {},
-        cases=len(cases), model=cases[0].model, precision=_precision(found),
+        failing=tuple(case.id for case in failing), case=summary, cases=len(cases),
+        model=cases[0].model, precision=_precision(found),
         resolution=found.resolution if e is not None or found.nearest else None,
         runner_up=_runner_up(found), reproduce=reproduce,
         notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
@@ -98,10 +100,6 @@ def is_known(identifier: str, known_failures: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(identifier, pattern) for pattern in known_failures)
 
 
-def _answer(case: Case, cases: Sequence[Case], values: Sequence[float]) -> float:
-    return float(values[[c.id for c in cases].index(case.id)])
-
-
 def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> tuple[str, ...]:
     out = [f"equally simple and equally good: {explained(case.objective, e)}" for e in found.equals]
     if OBJECTIVES[case.objective].random == "directions":
@@ -125,19 +123,18 @@ def _precision(found: Diagnosis) -> str:
     return "whole numbers" if whole else found.tolerance.name
 
 
-def _failing(cases: Sequence[Case], found: Diagnosis, every: bool) -> list[Case]:
-    right = zip(found.table.index.ravel(), found.right.ravel())
-    bad = sorted(int(i) for i, ok in right if not ok)
-    return [cases[i] for i in bad] or (list(cases[:1]) if every else [])
+def _failing(found: Diagnosis, every: bool) -> list[Case]:
+    """The cases with a wrong answer; the first, where something else is wrong with every one."""
+    table = found.table
+    bad = np.sort(table.index[~found.right])
+    return [table.cases[i] for i in bad] or [table.cases[table.index[0, 0]]][:every]
 
 
-def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
-    """The terms of the smallest failing case beside the reference's."""
+def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...], dict]:
+    """The terms of the smallest failing case beside the reference's, and the case in short."""
     table, e = found.table, found.explanation
-    place = np.argwhere(table.index == [c.id for c in table.cases].index(case.id))
-    if not len(place):
-        return ()
-    row, column = place[0]
+    row, column = np.argwhere(table.index == table.cases.index(case))[0]
+    reference = float(table.reference[row, column])
     fit = e.fit if e is not None else found.coefficients
     of_role = {term.role: k for k, term in enumerate(fit.formula.terms)} if fit else {}
 
@@ -171,8 +168,9 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[Row, ...]:
         assert fit is not None
         rows.append(Row(f"yours: {fit.formula.terms[k].name}", None, *yours(k)))
     rows += _constant_row(found, row, value(about.constant) if about.constant else 0.0, case)
-    rows.append(Row("value", float(table.reference[row, column]), answer, ""))
-    return tuple(rows)
+    rows.append(Row("value", reference, answer, ""))
+    return tuple(rows), {"id": case.id, "sizes": case.sizes, "yours": answer,
+                         "reference": reference}
 
 
 def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Case) -> list[Row]:
@@ -203,13 +201,6 @@ def _constant_factor(e: Explanation | None, constant: Term | None) -> str:
     words = {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
              "other": "another constant"}
     return words.get(e.constant, "")
-
-
-def _summary(case: Case, found: Diagnosis, answer: float) -> dict:
-    cases = found.table.cases
-    place = found.table.index == [c.id for c in cases].index(case.id)
-    return {"id": case.id, "sizes": case.sizes, "yours": answer,
-            "reference": float(found.table.reference[place][0])}
 
 
 def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ file to it.
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -91,25 +92,9 @@ def _array(a: Array) -> dict[str, Any]:
 
 
 def written(objective: str) -> str:
-    """The text of the file of an objective: one array on each line."""
+    """The text of the file of an objective: every list of numbers or words on one line."""
     text = json.dumps(vectors(objective), indent=1)
-    return _joined(text) + "\n"
-
-
-def _joined(text: str) -> str:
-    """JSON with every list of numbers on one line."""
-    out: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        stripped = line.strip()
-        if inside:
-            out[-1] += stripped if stripped.startswith("]") else stripped + " "
-            out[-1] = out[-1].replace(" ]", "]")
-            inside = not stripped.startswith("]")
-        else:
-            out.append(line)
-            inside = stripped.endswith("[") and '"cases"' not in line
-    return "\n".join(line.replace(", ]", "]").rstrip() for line in out)
+    return re.sub(r"\[[^][{}]+\]", lambda m: f"[{' '.join(m[0][1:-1].split())}]", text) + "\n"
 
 
 def write(folder: str | Path) -> list[Path]:
