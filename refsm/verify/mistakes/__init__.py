@@ -2,9 +2,9 @@
 
 A formula is what a loss computes, written as terms (functions of local quantities) each with a free
 coefficient, and the mistakes that lead from the reference to it.  The reference has none.  Each
-mistake is one row: `mistake` has the form and the shared tables, `implicit` (with `norms`,
-`divergences` and `directions`), `residual` (with `targets`), `binary`, `levels` (with
-`level_weights`) and `weighted` the rows, `shared` what any objective may have.
+mistake is one row: `mistake` has the form and the shared tables, `implicit` (with `divergences` and
+`directions`), `residual` (with `targets`), `binary`, `levels` (with `level_weights`) and `weighted`
+the rows, `shared` what any objective may have.
 
 Coefficients are no rows: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are
 scalings of the right terms (`refsm.verify.diagnosis.scaling`).

@@ -5,7 +5,7 @@ with, which of its dimensions are read, and the square.
 
 Symbols
     n points, i dimensions (d).
-    point   text     where the model is read, such as x + k sigma e with the noise e
+    point   the name of where the model is read, such as x + k sigma e with the noise e
     s_k: the score of the data smoothed with noise of standard deviation |k| sigma
 
 Equations
