@@ -84,18 +84,15 @@ def weights_of(objective: str, w: Array, sizes: Sequence[Mapping[str, float]],
 
 def _clipped(sigma: Array, u: Array) -> str:
     """The name of a clipped power of sigma, or ""."""
-    for power, least in ((2, True), (0, True), (2, False), (0, False)):
+    for clip, power in product((np.minimum, np.maximum), (2, 0)):
         r = u / sigma**power
-        prefactor = r[-1] if least else r[0]
-        flat = np.abs(r - prefactor) <= SAME * prefactor
-        gammas = r[~flat] / (prefactor * sigma[~flat]**2)                         # (2), (3)
-        if flat.sum() < 2 or not gammas.size or np.ptp(gammas) > SAME * gammas[0]:
+        prefactor = r.max() if clip is np.minimum else r.min()
+        beyond = np.abs(r - prefactor) > SAME * prefactor
+        if not 0 < beyond.sum() < len(r) - 1:
             continue
-        gamma = float(f"{gammas.mean():.2g}")
-        beyond = (gamma * sigma[flat]**2 >= 1 - SAME if least else gamma * sigma[flat]**2 <= 1)
-        if abs(gamma / gammas.mean() - 1) > SAME or not beyond.all():
-            continue
-        return _in_words(prefactor, power, gamma, least)
+        gamma = float(f"{(r / sigma**2)[beyond].mean() / prefactor:.2g}")
+        if np.allclose(r, prefactor * clip(1, gamma * sigma**2), SAME, 0):           # (2), (3)
+            return _in_words(prefactor, power, gamma, clip is np.minimum)
     return ""
 
 

@@ -27,10 +27,32 @@ def found(w, objective="dsm"):
     (1 / 3 * np.minimum(1, 5 * SIGMA**2),
      "0.333333 min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
     (np.log(1 + SIGMA**-2), ""),
+    (np.where(SIGMA == 1.3, 1 + 7e-5, 1) * np.minimum(1, 5 * SIGMA**2),           # rounding
+     "min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (400 * np.where(SIGMA == 1.3, 1 + 7e-5, 1) * np.minimum(1, 5 * SIGMA**2),
+     "400 min(1, 5 sigma^2), the clipping of min-SNR with gamma = 5"),
+    (np.where(SIGMA == 0.61, 1 + 3e-4, 1) * np.minimum(1, 5 * SIGMA**2), ""),
+    (np.minimum(1, 0.8 * SIGMA**2), ""),               # two are clipped, and one is not enough
+    (0.7 * SIGMA**2 * np.maximum(1, 3 * SIGMA**2), ""),
     (SIGMA**2 * np.minimum(1, 5.12 * SIGMA**2), "")])
 def test_a_clipped_power_of_sigma_has_its_name(w, words):
     assert found(w).words == words
     assert found(w, "ism").words == ""                 # no noise, and no SNR
+
+
+def test_one_sigma_is_no_function_of_sigma():
+    one = [{**group, "sigma": 0.61} for group in SIZES]
+    assert weights_of("dsm", D, one, GROUPS) == Weights(Scaling(1.0), dict(zip(GROUPS, D)), "")
+    bare = [{"d": group["d"], "n": group["n"]} for group in SIZES]
+    assert weights_of("ism", D, bare, GROUPS).plain == Scaling(1.0)
+
+
+def test_two_groups_of_one_sigma_agree_to_float32():
+    w = np.log(1 + SIGMA**-2)
+    w[0] *= 1 + 8e-5
+    assert list(found(w).by) == ["0.37", "0.61", "1.3"]
+    w[0] *= 1 + 8e-5
+    assert list(found(w).by) == GROUPS
 
 
 def test_a_weight_of_sigma_is_listed_by_sigma_and_what_is_plain_is_taken_out():
@@ -63,6 +85,8 @@ def test_conventions_agree_in_any_order_and_weights_to_five_digits():
     declared = "2; weight w(c0) = 1.23456, w(c1) = 0.3"
     assert agree(declared, "weight w(c0) = 1.234561, w(c1) = 0.3; 2")
     assert not agree(declared, "weight w(c0) = 1.2346, w(c1) = 0.3; 2")
+    assert not agree("weight w(c0) = 400", "weight w(c0) = 400.003")
+    assert agree("weight w(c0) = 400", "weight w(c0) = 400.0015")
     assert not agree(declared, "weight w(c0) = 1.23456; 2")
     assert not agree(declared, "2")
     assert not agree("target x -1", "target x 1")
