@@ -99,10 +99,10 @@ class Quantities:
 
     def psi(self, point: str | None = None) -> Array:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
-        if self.case.network is not None:
-            return self.once(("psi", point or self.at), lambda: self.of_network(point))
         if self.about.levels == "several" and self.case.model is not None:
             return self.once("psi", self.psi_of_levels)
+        if self.case.network is not None:
+            return self.once(("psi", point or self.at), lambda: self.of_network(point))
         return self._at("score", point)
 
     def psi_of_levels(self, moved: Callable[[Array], Array] = lambda a: a) -> Array:
@@ -122,8 +122,6 @@ class Quantities:
                    moved: Callable[[Array], Array] | None = None) -> Array:
         """The score of a network of the user's own, given its level, or one that is `moved`."""
         case, about, x = self.case, self.about, self.point(point)
-        if about.levels == "several":
-            return self.psi_of_levels(moved or (lambda a: a))
         f = output(case, self.theta, x, None if moved is None else moved(case.sigma))
         if about.predicts:
             A, B = linear_maps(case, about.predicts)

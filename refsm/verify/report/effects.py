@@ -11,7 +11,7 @@ from refsm.verify.diagnosis.explanation import Change
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
-from refsm.verify.report.known import scaling_in_words
+from refsm.verify.report.known import listed, scaling_in_words
 
 __all__ = ["another_function", "consequences", "training"]
 
@@ -59,10 +59,12 @@ def _effects(learned: str, changes: Sequence[Change], mistakes: Sequence[Mistake
 
 def _of_a_factor(factor: Scaling, beside: bool) -> str:
     words, extra = scaling_in_words(factor), (factor.extra or ("",))[0]
-    varies = any(name == "sigma" for name, _ in factor.powers) or "sigma" in extra
+    names = [name for name in ("sigma", "alpha")
+             if name in extra or name in dict(factor.powers)]
     what = (f"apart from that, a common factor {words}:" if beside else
             f"the minimiser is the same; gradients are {words} times the reference's, so")
-    levels = ", and where sigma varies its levels weigh differently" if varies else ""
+    vary = f"{listed(names)} {'varies' if len(names) == 1 else 'vary'}"
+    levels = f", and where {vary} its levels weigh differently" if names else ""
     return f"{what} a learning rate means something else{levels}"
 
 

@@ -73,20 +73,18 @@ def factor_in_words(objective: str, factor: Scaling) -> str:
     >>> factor_in_words("dsm", Scaling(2.0, (("sigma", 2.0), ("d", -1.0))))
     'without the 1/2, weighted by sigma^2, mean over dimensions in place of their sum'
     """
-    words, halved = [], OBJECTIVES[objective].learned == "score"
     factor, unbiased = _unbiased(factor)
-    if factor.prefactor == 2 and halved:
-        words.append("without the 1/2")
-    elif factor.prefactor == 0.5 and not halved and not OBJECTIVES[objective].is_binary:
-        words.append("with a 1/2")
-    elif factor.prefactor != 1:
-        words.append(f"multiplied by {Scaling(factor.prefactor)}")
-    weight = Scaling(1.0, tuple(p for p in factor.powers if p[0] not in "dnML"), factor.extra)
-    if not weight.is_one:
-        words.append(f"weighted by {scaling_in_words(weight)}")
-    sizes = [p for p in factor.powers if p[0] in "dnML"]
-    words += [_PIECES.get(p, f"multiplied by {Scaling(1.0, (p,))}") for p in sizes]
-    return ", ".join([*words, *unbiased])
+    half = {"score": (2, "without the 1/2"), "model": (1, "")}.get(
+        OBJECTIVES[objective].learned, (0.5, "with a 1/2"))
+    known = [_PIECES[power] for power in factor.powers if power in _PIECES]
+    rest = [power for power in factor.powers if power not in _PIECES]
+    weight = Scaling(1.0, tuple(p for p in rest if p[0] not in "dnML"), factor.extra)
+    number = Scaling(1.0 if factor.prefactor == half[0] else factor.prefactor,
+                     tuple(p for p in rest if p[0] in "dnML"))
+    words = [half[1] if factor.prefactor == half[0] else "",
+             "" if number.is_one else f"multiplied by {number}",
+             "" if weight.is_one else f"weighted by {scaling_in_words(weight)}"]
+    return ", ".join(filter(None, [*words, *known, *unbiased]))
 
 
 def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:

@@ -1,7 +1,7 @@
 """The verdict, and its name: what differs, in one line."""
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Iterable
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
+from refsm.verify.diagnosis.regression import Table
 from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.report.effects import another_function
-from refsm.verify.report.known import change_in_words, factor_in_words, scaling_in_words
+from refsm.verify.report.known import change_in_words, factor_in_words, listed, scaling_in_words
 from refsm.verify.report.weights import weights_of
 
 __all__ = ["explained", "verdict_of"]
@@ -106,43 +107,47 @@ def explained(objective: str, e: Explanation) -> str:
 def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
     """A factor that all terms of a group share and that is no scaling: a convention where it is
     positive."""
-    fit, shared = found.coefficients, found.weights
+    fit, shared, table = found.coefficients, found.weights, found.table
     assert shared is not None and fit is not None
-    sizes = found.table.sizes
-    groups = found.table.groups
-    w = weights_of(groups[0].objective, shared, sizes, [case.group for case in groups])
+    objective = table.groups[0].objective
+    by_group = _by_group(shared, fit.coefficient_error.max(axis=1), table, "1")
+    w = weights_of(objective, shared, table.sizes, [case.group for case in table.groups])
     if w is None:
-        listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
         return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
-                            f"is not positive in all: {listed}"), "", "none"
-    mean = "" if w.plain.is_one else f", {factor_in_words(groups[0].objective, w.plain)}"
+                            f"is not positive in all: {by_group}"), "", "none"
+    mean = "" if w.plain.is_one else f", {factor_in_words(objective, w.plain)}"
     if w.words:
         return "CONVENTION", f"weighted by {w.words}{mean}", w.line, "w(sigma)"
-    listed = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
     if next(iter(w.by)).startswith("c"):
-        listed = _by_group(shared, fit.coefficient_error.max(axis=1), sizes)
         return "CONVENTION", ("every term of a group has the same positive factor, which is "
-                              f"{NO_POWER}: {listed}"), w.line, "w(group)"
+                              f"{NO_POWER}: {by_group}"), w.line, "w(group)"
+    by_sigma = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
     return "CONVENTION", (f"every term is weighted by a function of sigma that is no power: "
-                          f"{listed}{mean}"), w.line, "w(sigma)"
+                          f"{by_sigma}{mean}"), w.line, "w(sigma)"
 
 
-def _by_group(values: Array, error: Array, sizes: Sequence[Mapping[str, float]]) -> str:
+def _by_group(values: Array, error: Array, table: Table, one: str = "right") -> str:
     """One number per group in words: by the size that decides it where one does."""
-    shown = [_coefficient(1.0 if abs(v - 1) <= e else float(np.round(v)) + 0.0
-                          if abs(v - np.round(v)) <= e < 0.1 else float(v))
-             for v, e in zip(values, error)]
-    for name in sizes[0]:
-        by_size: dict[float, set[str]] = {}
-        for group, text in zip(sizes, shown):
-            by_size.setdefault(group[name], set()).add(text)
-        if 1 < len(by_size) < len(sizes) and all(len(texts) == 1 for texts in by_size.values()):
-            of: dict[str, list[float]] = {}
-            for size, (text,) in sorted(by_size.items()):
-                of.setdefault(text, []).append(size)
-            return ", ".join(f"{text} where {name} = {' or '.join(f'{v:g}' for v in where)}"
-                             for text, where in of.items())
-    return ", ".join(shown)
+    shown = [one if abs(v - 1) <= e else _coefficient(
+        float(np.round(v)) + 0.0 if abs(v - np.round(v)) <= e < 0.1 else float(v))
+        for v, e in zip(values, error)]
+    for name in table.sizes[0]:
+        of_size = sorted({(group[name], text) for group, text in zip(table.sizes, shown)})
+        if 1 < len({size for size, _ in of_size}) == len(of_size) < len(shown):
+            gathered = _gathered((text, f"{size:g}") for size, text in of_size)
+            return ", ".join(f"{text} where {name} = {' or '.join(sizes)}"
+                             for text, sizes in gathered.items())
+    gathered = _gathered(zip(shown, (case.group for case in table.groups)))
+    return ", ".join(f"{text} in {listed(names)}" for text, names in
+                     sorted(gathered.items(), key=lambda item: len(item[1])))
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The keys of each text."""
+    of: dict[str, list[str]] = {}
+    for text, key in pairs:
+        of.setdefault(text, []).append(key)
+    return of
 
 
 def _coefficient(value: float) -> str:
@@ -162,8 +167,7 @@ def _no_scaling(found: Diagnosis) -> str:
         if (np.abs(c) <= error).all():
             texts.append(f"{term.name} is missing")
         elif (np.abs(c - 1) > error).any():
-            listed = f", {_by_group(c, error, found.table.sizes)}".replace(", 1 ", ", right ")
-            texts.append(f"{term.name} ({listed[2:]})")
+            texts.append(f"{term.name} ({_by_group(c, error, found.table)})")
     return (f"the terms are the right ones, but with coefficients that are {NO_POWER}: "
             f"{'; '.join(texts) or 'the constant'}")
 

@@ -68,6 +68,18 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("dsm", "1", {"extra": "0.01"}, ("a term too many: |W|^2",), ("pulled away",)),
      ("ism", "1", {"divergence": "0", "extra": "1 / sigma^2"}, ("a term too many: |W|^2",),
       ("stands in for the one that is missing",)),
+     ("ism", "1", {"norm": "0", "divergence": "0", "extra": "1"}, ("a term too many: energy",),
+      ("stands in for those that are missing",)),
+     ("regularized", "1", {"norm": "2", "penalty": "0"}, (),
+      ("what is learned is 1 / 2 times the right score", "not smoothed")),
+     ("regularized", "1", {"norm": "0", "penalty": "0"}, (), ("unbounded below", "not smoothed")),
+     ("regularized", "1", {"norm": "0", "penalty": "2"}, (), ("only the penalty holds",)),
+     ("regularized", "1", {"norm": "2"}, (), ("the right score, but for the penalty",)),
+     ("noise_prediction", "1", {"target": "-1"}, (),
+      ("the prediction that is learned is minus the right one",)),
+     ("noise_prediction", "1", {"product": "0"}, (), ("the best prediction is 0 everywhere",)),
+     ("dsm_scaled", "alpha", {}, (), ("where alpha varies its levels weigh differently",)),
+     ("dsm_scaled", "alpha sigma", {}, (), ("where sigma and alpha vary its levels",)),
      ("dsm", "1", {"cross": "0"}, ("a term too many: tr J",), ("implicit score matching",)),
      ("dsm", "1", {"cross": "0", "extra": "2"}, ("a term too many: tr J",),
       ("stands in for the one that is missing",)),
@@ -98,3 +110,5 @@ def test_several_differences_are_told_together(objective, factor, changes, mista
     found = effects.consequences(objective, parse_scaling(factor), changes, rows, "kept")
     assert len(found) == len(texts)
     assert all(text in line for text, line in zip(texts, found))
+    if not any("but for the penalty" in text for text in texts):
+        assert not any("but for the penalty" in line for line in found)

@@ -61,6 +61,15 @@ def test_nothing_is_seen_of_what_is_new():
      "half the squared norm of the score alone has the sum over points in place of their mean, and "
      "the wrong sign"
      ), ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"),
+    ("ism", "norm", "M / d", "half the squared norm of the score alone has the mean over "
+     "dimensions in place of their sum and has the sum over directions in place of their mean"),
+    ("ism", "norm", "d / n", "half the squared norm of the score alone is multiplied by the number "
+     "of dimensions and is divided by the number of points once more"),
+    ("ism", "norm", "2 / d", "half the squared norm of the score is multiplied by 2 / d"),
+    ("noise_prediction", "target", "-1", "the sign of the target (equally: of the output)"),
+    ("noise_prediction", "product", "0", "the product of prediction and target is missing"),
+    ("clean_prediction", "output", "-1", "the sign of the squared prediction"),
+    ("dae", "product", "2", "the product of reconstruction and target is multiplied by 2"),
     ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 0.9"),
     ("dsm", "score", "sigma^2",
      "the score is multiplied by sigma^2: a reconstruction's error in the place of a score")
@@ -73,6 +82,24 @@ def test_changes_in_words(objective, what, scaling, words):
 def test_factors_in_words():
     assert known.factor_in_words("dae", parse_scaling("1 / 2")) == "with a 1/2"
     assert known.factor_in_words("ratio", parse_scaling("2")) == "multiplied by 2"
+    assert known.factor_in_words("ratio", parse_scaling("1 / 2")) == "multiplied by 1 / 2"
+    assert known.factor_in_words("noise_prediction", parse_scaling("1 / 2")) == "with a 1/2"
+    assert known.factor_in_words("noise_prediction", parse_scaling("2 / L")) == (
+        "multiplied by 2, mean over levels in place of their sum")
+    assert known.factor_in_words("ssm", parse_scaling("3 / M^2")) == "multiplied by 3 / M^2"
+    assert known.factor_in_words("dsm_scaled", parse_scaling("2 alpha^2 / sigma^2")) == (
+        "without the 1/2, weighted by alpha^2 / sigma^2")
+    assert known.factor_in_words("ism", parse_scaling("n^0.5 / d")) == (
+        "multiplied by n^0.5, mean over dimensions in place of their sum")
+    assert known.factor_in_words("ssm", parse_scaling("M d")) == (
+        "multiplied by the number of dimensions, sum over directions in place of their mean")
+
+
+def test_words_are_listed_as_people_list_them():
+    assert known.listed(["one"]) == "one"
+    assert known.listed(["one", "two"]) == "one and two"
+    assert known.listed(["one", "two", "three"]) == "one, two and three"
+    assert known.listed([]) == ""
     assert known.factor_in_words(
         "ism", parse_scaling("n / d")
     ) == "mean over dimensions in place of their sum, sum over points in place of their mean"

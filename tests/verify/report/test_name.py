@@ -1,4 +1,6 @@
 """The first line of a report, its factors and its effects, for losses written by hand."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -304,17 +306,21 @@ def test_a_coefficient_near_1_has_the_digits_that_say_so(number, text):
     assert name._coefficient(number) == text
 
 
-SIZES = [{"d": d, "n": n} for d in (3.0, 5.0) for n in (7.0, 13.0)]
+TABLE = SimpleNamespace(
+    sizes=[{"d": d, "n": n} for d in (3.0, 5.0) for n in (7.0, 13.0)],
+    groups=[SimpleNamespace(group=f"c{k}") for k in range(4)])
 
 
 def by_group(*values, error=1e-9):
-    return name._by_group(np.array(values), np.full(4, error), SIZES)
+    return name._by_group(np.array(values), np.full(4, error), TABLE, "1")
 
 
 def test_one_number_for_each_group_is_said_by_the_size_that_decides_it():
     assert by_group(1, 1, 0.25, 0.25) == "1 where d = 3, 0.25 where d = 5"
     assert by_group(1, 0.25, 1, 0.25) == "1 where n = 7, 0.25 where n = 13"
-    assert by_group(1, 0.25, 1, 0.75) == "1, 0.25, 1, 0.75"
+    assert by_group(1, 0.25, 1, 0.75) == "0.25 in c1, 0.75 in c3, 1 in c0 and c2"
+    assert name._by_group(np.array([3, 1, 1, 1]), np.zeros(4), TABLE) == (
+        "3 in c0, right in c1, c2 and c3")
     assert by_group(0.25, 0.25, 0.25, 0.25) == "0.25 where d = 3 or 5"
     assert by_group(1 + 1e-10, 1, 2 + 1e-10, 2 - 1e-10) == "1 where d = 3, 2 where d = 5"
     assert by_group(-1e-10, 1e-10, 2, 2) == "0 where d = 3, 2 where d = 5"
