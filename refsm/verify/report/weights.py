@@ -91,7 +91,8 @@ def _clipped(sigma: Array, u: Array) -> str:
         if not 0 < beyond.sum() < len(r) - 1:
             continue
         gamma = float(f"{(r / sigma**2)[beyond].mean() / prefactor:.2g}")
-        if np.allclose(r, prefactor * clip(1, gamma * sigma**2), SAME, 0):           # (2), (3)
+        clipped = prefactor * clip(1, gamma * sigma**2)                       # (2), (3)
+        if np.allclose(r, clipped, SAME, 0):
             return _in_words(prefactor, power, gamma, clip is np.minimum)
     return ""
 
