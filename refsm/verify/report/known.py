@@ -117,6 +117,7 @@ def scaling_in_words(scaling: Scaling) -> str:
         ratio = f"sigma^2 / (sigma^2 + {s**2:.4g})"
         return ratio if power == -1 else f"({ratio})^{-power:g}"
     weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
+    weight = weight if abs(power) == 1 else f"({weight})^{abs(power):g}"
     return f"{'' if front.is_one else f'{front} times '}{weight} with s = {s:.4g}"
 
 

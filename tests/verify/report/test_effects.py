@@ -26,6 +26,10 @@ def row(objective, words):
                           ("norm", "2", "1 / 2 times the right score"),
                           ("divergence", "2", "2 times the right score"),
                           ("divergence", "-1", "its negative"), ("divergence", "-2", "-2 times it"),
+                          ("norm", "1 / 2", "2 times the right score"),
+                          ("cross", "1 / 2", "1 / 2 times the right score"),
+                          ("penalty", "1 / 2", "1 / 2 times the strength"),
+                          ("penalty", "-1", "rewards what it should punish"),
                           ("norm", "-1", "unbounded below"), ("norm", "0", "unbounded below"),
                           ("cross", "0", "0 everywhere"), ("target", "0", "0 everywhere"),
                           ("target", "-1", "upside down"), ("penalty", "0", "not smoothed"),
@@ -86,6 +90,13 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("ism", "1", {"norm": "2", "divergence": "1 / d"}, (), ("1 / (2 d) times the right score",)),
      ("ism", "1", {"norm": "2", "divergence": "-2"}, (), ("not the score but its negative",)),
      ("ism", "1", {"norm": "-1", "divergence": "2"}, (), ("unbounded below",)),
+     ("ism", "1", {"norm": "0", "divergence": "2"}, (), ("unbounded below",)),
+     ("ism", "1", {"norm": "1 / 2", "divergence": "2"}, (), ("4 times the right score",)),
+     ("dsm", "1", {"constant": "2"}, (), ("a constant has no gradient",)),
+     ("regularized", "1", {"norm": "2", "divergence": "2"}, (), ()),
+     ("dsm", "1", {}, ("the score is read at x", "only the first dimension"),
+      ("the score is read at x, taken alone:", "only the first dimension, taken alone:")),
+     ("dsm", "1", {}, ("the score is read at x",), ("at the clean point",)),
      ("ism", "1", {"norm": "2", "divergence": "0"}, (), ("nothing is learned",)),
      ("dsm", "1", {"target": "-1"}, ("the score is read at x",),
       ("taken alone: at the clean point",)),
@@ -110,5 +121,7 @@ def test_several_differences_are_told_together(objective, factor, changes, mista
     found = effects.consequences(objective, parse_scaling(factor), changes, rows, "kept")
     assert len(found) == len(texts)
     assert all(text in line for text, line in zip(texts, found))
+    assert all(("taken alone" in line) <= ("taken alone" in text)
+               for text, line in zip(texts, found))
     if not any("but for the penalty" in text for text in texts):
         assert not any("but for the penalty" in line for line in found)
