@@ -111,7 +111,7 @@ class Report:
         wide = min(max(len(row.term) for row in self.rows), 44)
         lines = [f"  {'term':{wide}}  {'reference':>13}  {'yours':>13}  factor"]
         for row in self.rows:
-            term, factor = _cut(row.term, wide), _cut(row.factor, WIDTH - wide - 36)
+            term, factor = _cut(row.term, wide), _cut(row.factor, WIDTH - wide - 34)
             numbers = f"{_number(row.reference):>13}  {_number(row.yours):>13}"
             lines.append(f"  {term:{wide}}  {numbers}  {factor}".rstrip())
         return lines
