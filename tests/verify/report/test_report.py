@@ -17,6 +17,7 @@ def test_exit_statuses(verdict, status):
 def test_what_is_meant_conforms_and_a_status_can_be_given():
     assert Report("MISMATCH", "dsm", "", conforms=True).exit_status == 0
     assert Report("BROKEN", "dsm", "", status=3).exit_status == 3
+    assert str(Report("BROKEN", "dsm", "no answers")) == "BROKEN  dsm: no answers"
 
 
 def test_a_report_is_frozen():
@@ -103,6 +104,7 @@ def test_what_passes_says_what_would_have_been_seen_and_no_more():
 
 
 def test_json_has_every_field():
+    assert FULL.to_json().splitlines()[1] == ' "verdict": "MISMATCH",'
     read = json.loads(FULL.to_json())
     assert read["exit_status"] == 1
     assert read["rows"][1] == {"term": "tr J", "reference": -2.25, "yours": 2.25, "factor": "-1"}
