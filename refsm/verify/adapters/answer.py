@@ -38,7 +38,7 @@ def plain(returned: Any, case: Case) -> Answer:
         shape = _numbers(returned, "", FORMS)[0].shape
         if shape not in ((), (case.n,)):
             raise AdapterError(f"the implementation returned an array of shape {shape}; it must "
-                               f"return {FORMS} (here the points are {case.n})")
+                               f"return {FORMS} (here n = {case.n})")
         returned = {"value": returned} if shape == () else {"per_sample": returned}
     unknown = [key for key in returned if key not in KEYS]
     if unknown:

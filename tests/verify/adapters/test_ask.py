@@ -150,7 +150,7 @@ def test_an_array_of_something_else_is_said_with_its_dtype(returned):
 @pytest.mark.parametrize("shape", [(1,), (3,), (0,), (7, 1), (1, 7), (7, 7)])
 def test_a_wrong_shape_is_said(shape):
     assert refused(np.ones(shape)) == (
-        f"the implementation returned an array of shape {shape}; {FORMS} (here the points are 7)",
+        f"the implementation returned an array of shape {shape}; {FORMS} (here n = 7)",
         2)
 
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from refsm.verify.mistakes import formulas
-from refsm.verify.mistakes.mistake import absolute, names_of_square, not_constrained, root
+from refsm.verify.mistakes.mistake import (SQUARES, absolute, names_of_square, not_constrained,
+                                           root)
 from refsm.verify.objectives import OBJECTIVES, model_names
 
 
@@ -19,6 +20,25 @@ def test_a_sum_stands_in_parentheses_in_a_product():
         "|y(x + noise)|^2", "-2 y(x + noise).(x_noisy - x)", "|x_noisy - x|^2")
     assert names_of_square(0.5, "psi", "-x")[1] == "-psi.(-x)"
     assert names_of_square(0.5, "y, tanh", "g(before)")[1] == "-(y, tanh).g(before)"
+
+
+def names(objective, identity):
+    (formula,) = (f for f in formulas(objective, None) if [m.id for m in f.mistakes] == [identity])
+    return [term.name for term in (*formula.terms, formula.constant)]
+
+
+def test_terms_are_named_by_what_stands_in_them():
+    assert names("dsm", "dimensions.first") == ["|psi[:1]|^2 / 2", "-psi[:1].g[:1]",
+                                                "|g[:1]|^2 / 2"]
+    assert names("dae", "pairs.all") == ["|y|^2", "-2 (mean output).(mean target)", "|x|^2"]
+    assert names("noise_prediction", "weight.variance") == [
+        "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
+
+
+def test_a_mean_is_learned_by_another_average_where_the_target_is_symmetric():
+    said = {name: effect for name, _, _, _, effect, _ in SQUARES}
+    for name in ("norm", "absolute", "largest", "fourth", "fourth-powers", "huber"):
+        assert said[name].endswith("where the distribution of the target is symmetric about it")
 
 
 def test_one_dimension_is_and_several_are():
