@@ -37,7 +37,7 @@ from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
                                            of_residual, rows, squared)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
-from refsm.verify.objectives import Term, dot
+from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["residual"]
 
@@ -69,7 +69,7 @@ def _read_at(objective: str, point: str) -> str:
 
 def _outputs(objective: str, model: str | None) -> Iterator[Mistake]:
     """The score, or the reconstruction, and what may stand in its place."""
-    if objective == "dae":
+    if OBJECTIVES[objective].learned == "reconstruction":
         yield from _reconstructions(model)
         return
     yield Mistake("", "", "psi", lambda q: q.psi())
@@ -142,7 +142,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     yield every_pair(objective, outputs[0], compared[0])
     if objective == "dsm" and model is not None:
         yield from _made_apart(objective)
-    if objective == "dae":
+    if OBJECTIVES[objective].learned == "reconstruction":
         yield from _cross_entropies(outputs)
 
 

@@ -24,12 +24,12 @@ SAME = "the same loss in expectation, up to a constant: the minimiser is the sam
 
 def targets(objective: str) -> Iterator[Mistake]:
     """What the output is compared with.  Multiples of the target are scalings, not mistakes."""
-    right = Mistake("", "", "g", target)
-    if OBJECTIVES[objective].learned == "reconstruction":
-        right = Mistake("", "", "x", lambda q: q.case.x)
+    reconstructs = OBJECTIVES[objective].learned == "reconstruction"
+    right = Mistake("", "", "x" if reconstructs else "g",
+                    (lambda q: q.case.x) if reconstructs else target)
     yield right
     yield from of_other_points(right)
-    if objective == "dae":
+    if reconstructs:
         yield from rows("target", CLEAN_TARGETS, "compared with ")
         return
     if objective == "esm":
