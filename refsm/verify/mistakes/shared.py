@@ -74,6 +74,8 @@ def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[
     yield "|theta|^2", lambda q: sum((a * a).sum() for a in q.theta.values()) * np.ones(1)
     for block in {"autoencoder": "W", "tanh": "AB", "boltzmann": "W", "rbm": "W"}.get(model, ""):
         yield f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum() * np.ones(1)
+    if OBJECTIVES[objective].levels == "several":    # the density before the noise is not read
+        return
     if model in WITH_ENERGY:
         yield "energy", lambda q: q.energy()
         yield "energy^2", lambda q: q.energy()**2

@@ -597,11 +597,11 @@ GIVEN = {**{n: lambda s, n=n: other(s, n) for n in ("next", "before", "reversed"
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_a_network_that_is_given_another_level(name):
-    case = network_cases("noise_prediction", lambda x, theta, s: x @ theta["A"] + s[:, None],
+    case = network_cases("clean_prediction", lambda x, theta, s: x @ theta["A"] + s[:, None],
                          lambda d, rng: {"A": rng.standard_normal((d, d))})[6]
     f = case.x_noisy @ case.params["A"] + GIVEN[name](case.sigma)[:, None]
     found = value_of(case, f"network.{name}")
-    assert np.isclose(found, sq(f - case.noise).mean(), rtol=1e-10)
+    assert np.isclose(found, sq(f - case.x).mean(), rtol=1e-10)
 
 
 def test_every_mistake_has_an_example():
