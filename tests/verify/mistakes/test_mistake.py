@@ -41,6 +41,17 @@ def test_a_mean_is_learned_by_another_average_where_the_target_is_symmetric():
         assert said[name].endswith("where the distribution of the target is symmetric about it")
 
 
+def test_a_penalty_bounds_some_norms_and_not_others():
+    said = {m.id: m.effect for f in formulas("regularized", None) for m in f.mistakes}
+    assert said["norm.linear"] == "the loss is unbounded below: the score grows without end"
+    assert said["norm.first"] == said["norm.of-sum"] == (
+        "only the penalty holds the score back: the minimiser is not the score")
+    assert said["norm.norm"] == said["norm.product"] == ""       # nothing simple is proved
+    assert said["norm.huber"].endswith(", but for the penalty")
+    assert said["divergence.whole"].endswith(", but for the penalty")
+    assert said["divergence.absolute"].endswith("nothing is learned from the data")
+
+
 def test_one_dimension_is_and_several_are():
     assert not_constrained("the last dimension") == "the last dimension is not constrained"
     assert not_constrained("the other dimensions") == "the other dimensions are not constrained"
