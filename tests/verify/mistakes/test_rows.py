@@ -501,6 +501,8 @@ def test_two_mistakes_at_once():
     case, found = value("dsm", "point.x", "dimensions.first-two")
     r = case.score(case.x) - right_target("dsm", case)
     assert np.isclose(found, sq(r[:, :2]).mean() / 2, rtol=1e-12)
+    found = value("dsm", "point.x", "square.norm")[1]
+    assert np.isclose(found, np.sqrt(sq(r)).mean(), rtol=1e-12)
     case, found = value("pseudo", "gap.minus", "bits.first")
     assert np.isclose(found, np.log(1 + np.exp(gap(case)[:, 0])).mean(), rtol=1e-12)
     case, found = value("ratio", "gap.double", "link.flow")
