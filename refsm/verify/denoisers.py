@@ -44,7 +44,8 @@ from refsm import predictions
 from refsm.typing import Array
 from refsm.verify.description import Description, Term, dot
 
-__all__ = ["ByLevel", "DENOISERS", "level", "linear_maps", "output", "target_of", "total"]
+__all__ = ["ByLevel", "DENOISERS", "TARGETS", "level", "level_maps", "linear_maps", "output",
+           "per_point", "target_in_noise", "target_of", "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
 
@@ -64,16 +65,19 @@ def per_point(case: Any) -> list[tuple[float, float]]:
 
 
 @lru_cache(maxsize=256)
-def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
-    """A and B of each point, (n, 1) each: a prediction of that kind is A x_noisy + B psi."""
-    maps = [_linear_map(kind, *level, case.hyper.get("data_sd")) for level in per_point(case)]
-    A, B = np.array(maps, dtype=float).T
-    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
+def level_maps(case: Any, kind: str) -> dict[tuple[float, float], tuple[float, float]]:
+    """A and B of each level of a case: a prediction of that kind is A x_noisy + B psi."""
+    data_sd = case.hyper.get("data_sd")
+    return {own: predictions.linear_map(kind, refsm.ScaledCorruption(*own), data_sd)
+            for own in sorted(set(per_point(case)))}
 
 
 @lru_cache(maxsize=256)
-def _linear_map(kind: str, alpha: float, sigma: float, data_sd: float | None) -> tuple[Any, Any]:
-    return predictions.linear_map(kind, refsm.ScaledCorruption(alpha, sigma), data_sd)
+def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
+    """A and B of each point, (n, 1) each."""
+    of_level = level_maps(case, kind)
+    A, B = np.array([of_level[own] for own in per_point(case)], dtype=float).T
+    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
 
 
 def output(q: Any) -> Array:
@@ -81,23 +85,31 @@ def output(q: Any) -> Array:
     return q.prediction() if q.about.predicts else q.psi()
 
 
+def _edm(a: Any, s: Any, t: Any) -> tuple[Any, Any, Any]:
+    root = np.sqrt(s**2 + t**2)
+    return root / (s * t), -t / (s * root), 0.0
+
+
+# of alpha, sigma and data_sd: what x, x_noisy and noise are multiplied by in the target  (2) (4)
+TARGETS: dict[str, Callable[[Any, Any, Any], tuple[Any, Any, Any]]] = {
+    "score": lambda a, s, t: (a / s**2, -1 / s**2, 0.0),
+    "noise": lambda a, s, t: (0.0, 0.0, 1.0), "clean": lambda a, s, t: (1.0, 0.0, 0.0),
+    "velocity": lambda a, s, t: (-s, 0.0, a), "flow": lambda a, s, t: (-1.0, 0.0, 1.0),
+    "edm": _edm}
+
+
 def target_of(kind: str, q: Any) -> Array:
     """What an output of some kind is compared with, of the shape of x_noisy; "" for a score."""
     case = q.case
-    alpha, sigma = level(case, "alpha"), level(case, "sigma")
-    if kind in ("", "score"):
-        return (alpha * case.x - case.x_noisy) / sigma**2                     # (n, d)  (2)
-    if kind == "noise":
-        return case.noise                                                     # (n, d)  (4)
-    if kind == "clean":
-        return case.x + 0 * case.noise                                        # (n, d)  (4)
-    if kind == "velocity":
-        return alpha * case.noise - sigma * case.x                            # (n, d)  (4)
-    if kind == "flow":
-        return case.noise - case.x                                            # (n, d)  (4)
-    variance = sigma**2 + case.data_sd**2
-    c_skip, c_out = case.data_sd**2 / variance, sigma * case.data_sd / np.sqrt(variance)
-    return (case.x - c_skip * case.x_noisy) / c_out                           # (n, d)  (4)
+    of_x, of_noisy, of_noise = TARGETS[kind or "score"](
+        level(case, "alpha"), level(case, "sigma"), case.hyper.get("data_sd"))
+    return of_x * case.x + of_noisy * case.x_noisy + of_noise * case.noise    # (n, d)  (2) (4)
+
+
+def target_in_noise(kind: str, alpha: Any, sigma: Any, data_sd: Any) -> tuple[Any, Any]:
+    """p and r of a target p x + r noise, where x_noisy = alpha x + sigma noise."""
+    of_x, of_noisy, of_noise = TARGETS[kind](alpha, sigma, data_sd)
+    return of_x + alpha * of_noisy, of_noise + sigma * of_noisy
 
 
 def total(q: Any, terms: Array) -> Array:

@@ -93,7 +93,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             return _simplest(tolerance, table, Y, found, fits)
         form = quadratic_form(table, Y, tolerance)
         shared = bool(base) and base[0].fits and cases[0].objective == "dsm"
-        if form is not None and form.factor is not None and not shared:
+        if form is not None and not shared:
             nearest = tuple(sorted(fits, key=lambda f: f.distance)[:2])
             return Diagnosis(tolerance, table, Y, None, (), nearest, form=form)
         nearly = base and (np.abs(base[0].coefficients[:, :-1] - 1) < NEARLY).all()

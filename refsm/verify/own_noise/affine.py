@@ -41,8 +41,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.models import corrupted
-from refsm.verify.denoisers import linear_maps
-from refsm.verify.diagnosis.quadratic_form import KINDS
+from refsm.verify.denoisers import linear_maps, target_in_noise
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["Affine"]
@@ -74,7 +73,7 @@ class Affine:
 
     def target(self, kind: str) -> tuple[Array, Array]:
         """p and r of the target of an output of some kind."""
-        p, r = KINDS[kind](self.alpha, self.sigma, self.data_sd)       # type: ignore[arg-type]
+        p, r = target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
         return p + 0 * self.sigma, r + 0 * self.sigma
 
     def residual(self, scale: Array | None = None, width: Array | None = None,
