@@ -182,8 +182,7 @@ ALL = [(objective, words) for objective, losses in PLANTED.items() for words in 
 @pytest.mark.parametrize("objective, words", ALL)
 def test_what_is_planted_does_not_pass(objective, words):
     report = verify(PLANTED[objective][words], objective)
-    expected = {"CONVENTION"} if words == "weights forgotten" else {"MISMATCH", "UNEXPLAINED"}
-    assert report.verdict in expected, report
+    assert report.verdict in ("MISMATCH", "UNEXPLAINED"), report
     assert report.exit_status != 0
 
 

@@ -61,8 +61,8 @@ POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a)}
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
-ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and this "
-           "is another target")
+ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
+           "this is another target")
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 
 
@@ -126,7 +126,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     C, L = len(maps), len(maps[0])
     c, error = (part[:, :-1].reshape(C, L, 3)
                 for part in (found.coefficients, found.coefficient_error))
-    read = (np.abs(c) > error).any(axis=(0, 2))
+    read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
     left_out = [_level(*own) for own, is_read in zip(maps[0], read) if not is_read]
     c, error = c[:, read], error[:, read]
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
@@ -135,7 +135,8 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     alpha, sigma = np.moveaxis(np.array([list(of) for of in maps])[:, read], -1, 0)
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
     data_sd = np.array([[case.hyper.get("data_sd", 0.5)] for case in groups])
-    w = a / ((1.0 if about.predicts else 0.5) * B**2)                         # (C, l)  (3)
+    half = 1.0 if about.predicts else 0.5
+    w = a / (half * B**2)                                                     # (C, l)  (3)
     u, v = POINTS[point](alpha, sigma)
     pr = np.array([u * A - B * b / (2 * a), v * A - B * e / (2 * a)])         # (2, C, l)  (4)
     bound = np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
@@ -162,7 +163,7 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
         for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
             def column(q: Any, l: int = l, f: Any = f) -> Array:
                 levels = per_point(q.case)
-                chosen = [own == sorted(set(levels))[l] for own in levels]
+                chosen = np.array([own == sorted(set(levels))[l] for own in levels])
                 return chosen * dot(psi(q), f(q))                             # (n,)  (2)
             yield Term("form", f"level {l}: psi({point}).{name}", column)
 
@@ -204,8 +205,8 @@ def _targets(own: str, alpha: Array, sigma: Array,
         yield "the sign of the target" if mine else f"compared with minus the {of}", -p, -r
         yield f"{of}, with alpha and sigma exchanged", *target_in_noise(kind, sigma, alpha, data_sd)
         for step, which in ((-1, "next"), (1, "previous")):
-            moved = (np.roll(a, step, axis=1) for a in (alpha, sigma))
-            yield f"{of}, at the {which} level of noise", *target_in_noise(kind, *moved, data_sd)
+            moved = [np.roll(a, step, axis=1) for a in (alpha, sigma)] + [data_sd]
+            yield f"{of}, at the {which} level of noise", *target_in_noise(kind, *moved)
 
 
 def _combined(p: float, r: float) -> str:
@@ -220,7 +221,9 @@ def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
             groups: Sequence[Case]) -> tuple[str, Scaling] | None:
     """The name of the weight, "" for none, and its common factor; None where it has no name."""
     L, sizes = w.shape[1], [{"d": float(case.d), "n": float(case.n)} for case in groups]
-    known = [("", np.ones(w.shape)), *((f"each level is weighted by {words}", f(*levels))
+    alpha, sigma, data_sd = levels
+    known = [("", np.ones(w.shape)), *((f"each level is weighted by {words}",
+                                        f(alpha, sigma, data_sd))            # type: ignore
                                        for _, words, f in WEIGHTS)]
     for words, of in known:
         each = [size for size in sizes for _ in range(L)]
@@ -229,8 +232,8 @@ def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
             return words, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
         of_level: dict[tuple[float, float], list[float]] = {}
-        for s, a, number in zip(levels[1].ravel(), levels[0].ravel(),
-                                (w / [[common(size)] for size in sizes]).ravel()):
+        rest = w / np.array([[common(size)] for size in sizes])
+        for s, a, number in zip(sigma.ravel(), alpha.ravel(), rest.ravel()):
             of_level.setdefault((s, a), []).append(number)
         if len(of_level) < w.size and all(np.ptp(v) <= 1e-6 * max(v) for v in of_level.values()):
             return _listed((f"{s:g}", np.mean(v)) for (s, _), v in sorted(of_level.items())), common

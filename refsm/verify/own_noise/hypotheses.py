@@ -41,7 +41,7 @@ from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses", "sizes_of", "weight_of"]
+__all__ = ["DRAWING", "Hypothesis", "hypotheses", "reconstruction_errors", "sizes_of", "weight_of"]
 
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
@@ -81,18 +81,14 @@ def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE,
                weight: str = "") -> list[Hypothesis]:
     """Every structure times every factor, what is meant among them, and what is expected."""
     structures = _structures(objective)
-    of_case = [dict(structures(case)) for case in asked]
-    weights = [dict(weighted(case, weight)) for case in asked]
+    of_case = [{**{(name, ""): value for name, value in structures(case)},
+                **{("", name): value for name, value in weighted(case, weight)}} for case in asked]
     sizes = [sizes_of(case) for case in asked]
     factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
                if {name for name, _ in factor.powers} <= set(sizes[0])]
-    out = []
-    for kind, values in (("mistake", of_case), ("weight", weights)):
-        for name, factor in product(values[0], factors):
-            expected = np.array([factor(size) * value[name] for size, value in zip(sizes, values)])
-            own = name if kind == "weight" else ""
-            out.append(Hypothesis("" if own else name, factor, expected, own))
-    return out
+    return [Hypothesis(mistake, factor, np.array([factor(size) * values[mistake, own]
+                                                  for size, values in zip(sizes, of_case)]), own)
+            for (mistake, own), factor in product(of_case[0], factors)]
 
 
 def sizes_of(case: Case) -> dict[str, float]:
@@ -192,21 +188,26 @@ def weight_of(loss: Affine, identity: str) -> Array:
     return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
 
 
-def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for the denoising autoencoder's loss, by Gauss-Hermite."""
-    theta, x, sigma = case.theta, case.x, case.sigma
+def reconstruction_errors(case: Case, width: float, against: float = 0.0,
+                          clean: float = 1.0) -> tuple[Array, Array]:
+    """|output(x + width eps) - (clean x + against eps)|^2, (n, Q), at the nodes of a Gauss-Hermite
+    rule, and their weights."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     eps = np.array(list(product(nodes, repeat=case.d)))
     w = np.prod(list(product(weights / weights.sum(), repeat=case.d)), axis=1)
+    theta = case.theta
+    hidden = [sigmoid((x + width * eps) @ theta["W"].T + theta["b"]) for x in case.x]
+    return np.array([((s @ theta["W"] + theta["c"] - clean * x - against * eps)**2).sum(axis=1)
+                     for s, x in zip(hidden, case.x)]), w
 
-    def expected(width: float, against: float = 0.0, clean: float = 1.0) -> float:
-        """E |output(x + width e) - (clean x + against e)|^2."""
-        total = 0.0
-        for point in x:
-            hidden = sigmoid((point + width * eps) @ theta["W"].T + theta["b"])
-            output = hidden @ theta["W"] + theta["c"]
-            total += w @ (2 * _half_square(output - clean * point - against * eps))
-        return float(total / len(x))                                                # ()  (1)
+
+def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
+    """(mistake, expectation) for the denoising autoencoder's loss, by Gauss-Hermite."""
+    sigma = case.sigma
+
+    def expected(*wrong: float) -> float:
+        q, w = reconstruction_errors(case, *wrong)
+        return float((q @ w).mean())                                                # number  (1)
 
     yield "", expected(sigma)
     yield "the output is compared with the noisy point", expected(sigma, sigma)
@@ -253,6 +254,3 @@ def _structures(objective: str) -> Callable[[Case], Iterator[tuple[str, float]]]
 
 DRAWING = tuple(name for name in OBJECTIVES if name != "parzen_esm")   # whose expectation is known
 
-
-def _half_square(r: Array) -> Array:
-    return (r * r).sum(axis=-1) / 2

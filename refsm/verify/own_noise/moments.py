@@ -35,22 +35,19 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Sequence
 
 import numpy as np
 from scipy import special
 
-from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
-from refsm.verify.own_noise.hypotheses import weight_of
+from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
 
 __all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
 
-NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 LIKELY = 1e-4
 ONE_DRAW = "one draw of noise for the whole batch"
 
@@ -109,12 +106,7 @@ def _denoising(case: Case, weight: str) -> list[Law]:
 
 
 def _autoencoder(case: Case) -> list[Law]:
-    theta, sigma = case.theta, case.sigma
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    eps = np.array(list(product(nodes, repeat=case.d)))
-    w = np.prod(list(product(weights / weights.sum(), repeat=case.d)), axis=1)
-    q = np.stack([((sigmoid((x + sigma * eps) @ theta["W"].T + theta["b"]) @ theta["W"]
-                    + theta["c"] - x)**2).sum(axis=1) for x in case.x])        # (n, nodes)
+    q, w = reconstruction_errors(case, case.sigma)                            # (n, Q)
 
     def cumulants(q: Array) -> tuple[Array, Array]:
         off = q - (q @ w)[:, None]

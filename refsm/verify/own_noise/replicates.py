@@ -154,9 +154,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         return report("INCONCLUSIVE", f"it may be {best}, or {other}: repeat with {4 * R} "
                       "replicates")
     right = [h for h in (best, *equals) if not h.mistake]
-    declares = declared is not None and (
-        any((h.factor, h.weight) == (meant, weight) for h in right)
-        or _is(meant, weight, asked, tried, first))
+    declares = declared is not None and (meant, weight) in {(h.factor, h.weight) for h in right}
     found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
     canonical = Hypothesis("", meant, best.expected, weight)
     if not right and not declares or (right and best.factor.prefactor < 0):
@@ -188,15 +186,6 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     if declared is not None:
         return report("MISMATCH", f"{found}, not {canonical} as declared", factor=factor)
     return report("CONVENTION", found, factor=factor, convention=best.convention)
-
-
-def _is(meant: Scaling, weight: str, asked: list[Case], tried: list[Hypothesis],
-        found: Hypothesis) -> bool:
-    """Whether the canonical loss times what is meant has the expectation that was found."""
-    canonical = next((h.expected for h in tried
-                      if not h.mistake and (h.factor, h.weight) == (ONE, weight)), np.nan)
-    scaled = canonical * np.array([meant(sizes_of(case)) for case in asked])
-    return bool((np.abs(scaled - found.expected) <= SAME * np.abs(found.expected)).all())
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
