@@ -65,86 +65,29 @@ def target(q: Any) -> Array:
     return OBJECTIVES[q.case.objective].target(q)      # type: ignore[misc]
 
 
-def _norm(q: Any) -> Array:
-    return dot(q.psi(), q.psi()) / 2                                          # (n,)  (1)
-
-
-def _sliced_norm(q: Any) -> Array:
-    along = np.einsum("nri,ni->nr", q.v(), q.psi())
-    return (along**2).mean(axis=1) / 2                                        # (n,)  (1)
-
-
-def _cross(q: Any) -> Array:
-    return -dot(q.psi(), target(q))                                           # (n,)  (2)
-
-
-def _matched(q: Any) -> Array:
-    return dot(target(q), target(q)) / 2                                      # (n,)  (3)
-
-
-def _divergence(q: Any) -> Array:
-    return q.diagonal().sum(axis=1)                                           # (n,)  (4)
-
-
-def _curvature(q: Any) -> Array:
-    return np.einsum("nri,nik,nrk->nr", q.v(), q.J(), q.v()).mean(axis=1)     # (n,)  (4)
-
-
-def _penalty(q: Any) -> Array:
-    return q.case.strength * dot(q.diagonal(), q.diagonal())                  # (n,)  (5)
-
-
-def _output(q: Any) -> Array:
-    return dot(q.reconstruction(), q.reconstruction())                        # (n,)  (6)
-
-
-def _product(q: Any) -> Array:
-    return -2 * dot(q.reconstruction(), q.case.x)                             # (n,)  (7)
-
-
-def _data(q: Any) -> Array:
-    return dot(q.case.x, q.case.x)                                            # (n,)  (8)
-
-
-def _ratio(q: Any) -> Array:
-    return (sigmoid(-q.gap())**2).sum(axis=1)                                 # (n,)  (9)
-
-
-def _pseudo(q: Any) -> Array:
-    return softplus(-q.gap()).sum(axis=1)                                     # (n,)  (10)
-
-
-def _flow(q: Any) -> Array:
-    return np.exp(-q.gap() / 2).sum(axis=1)                                   # (n,)  (11)
-
-
-def _h_norm(q: Any) -> Array:
-    return dot(q.case.h, q.psi()**2) / 2                                      # (n,)  (12)
-
-
-def _h_slope(q: Any) -> Array:
-    return dot(q.case.h_slope, q.psi())                                       # (n,)  (13)
-
-
-def _h_divergence(q: Any) -> Array:
-    return dot(q.case.h, q.diagonal())                                        # (n,)  (14)
-
-
-NORM = Term("norm", "|psi|^2 / 2", _norm)
-SLICED_NORM = Term("norm", "(v.psi)^2 / 2", _sliced_norm)
-CROSS = Term("cross", "-psi.g", _cross)
-MATCHED = Term("constant", "|g|^2 / 2", _matched)
-DIVERGENCE = Term("divergence", "tr J", _divergence)
-CURVATURE = Term("divergence", "v' J v", _curvature)
-PENALTY = Term("penalty", "strength sum_i J_ii^2", _penalty)
-OUTPUT, PRODUCT = Term("output", "|y|^2", _output), Term("product", "-2 y.x", _product)
-DATA = Term("constant", "|x|^2", _data)
-RATIO = Term("whole", "sum_i sigmoid(-gap_i)^2", _ratio)
-PSEUDO = Term("whole", "sum_i softplus(-gap_i)", _pseudo)
-FLOW = Term("whole", "sum_i exp(-gap_i / 2)", _flow)
-H_NORM = Term("norm", "sum_i h_i psi_i^2 / 2", _h_norm)
-H_SLOPE = Term("slope", "sum_i h_slope_i psi_i", _h_slope)
-H_DIVERGENCE = Term("divergence", "sum_i h_i J_ii", _h_divergence)
+# each term as `Term(role, name, per_sample)`; per_sample is (n,)
+NORM = Term("norm", "|psi|^2 / 2", lambda q: dot(q.psi(), q.psi()) / 2)                    # (1)
+SLICED_NORM = Term("norm", "(v.psi)^2 / 2", lambda q: (
+    np.einsum("nri,ni->nr", q.v(), q.psi())**2).mean(axis=1) / 2)                          # (1)
+CROSS = Term("cross", "-psi.g", lambda q: -dot(q.psi(), target(q)))                        # (2)
+MATCHED = Term("constant", "|g|^2 / 2", lambda q: dot(target(q), target(q)) / 2)           # (3)
+DIVERGENCE = Term("divergence", "tr J", lambda q: q.diagonal().sum(axis=1))                # (4)
+CURVATURE = Term("divergence", "v' J v", lambda q: np.einsum(
+    "nri,nik,nrk->nr", q.v(), q.J(), q.v()).mean(axis=1))                                  # (4)
+PENALTY = Term("penalty", "strength sum_i J_ii^2",
+               lambda q: q.case.strength * dot(q.diagonal(), q.diagonal()))                # (5)
+OUTPUT = Term("output", "|y|^2", lambda q: dot(q.reconstruction(), q.reconstruction()))    # (6)
+PRODUCT = Term("product", "-2 y.x", lambda q: -2 * dot(q.reconstruction(), q.case.x))      # (7)
+DATA = Term("constant", "|x|^2", lambda q: dot(q.case.x, q.case.x))                        # (8)
+RATIO = Term("whole", "sum_i sigmoid(-gap_i)^2",
+             lambda q: (sigmoid(-q.gap())**2).sum(axis=1))                                 # (9)
+PSEUDO = Term("whole", "sum_i softplus(-gap_i)",
+              lambda q: softplus(-q.gap()).sum(axis=1))                                    # (10)
+FLOW = Term("whole", "sum_i exp(-gap_i / 2)", lambda q: np.exp(-q.gap() / 2).sum(axis=1))  # (11)
+H_NORM = Term("norm", "sum_i h_i psi_i^2 / 2", lambda q: dot(q.case.h, q.psi()**2) / 2)    # (12)
+H_SLOPE = Term("slope", "sum_i h_slope_i psi_i", lambda q: dot(q.case.h_slope, q.psi()))   # (13)
+H_DIVERGENCE = Term("divergence", "sum_i h_i J_ii",
+                    lambda q: dot(q.case.h, q.diagonal()))                                 # (14)
 
 OBJECTIVES: dict[str, Description] = {
     "esm": Description(

@@ -35,7 +35,7 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -147,34 +147,36 @@ class _Block:
 
     def __init__(self, block: str, table: Table, gradients: Sequence[Mapping[str, Array]],
                  terms: Sequence[Term], coefficients: Array, tolerance: Tolerance) -> None:
-        self.block, self.table, self.tolerance = block, table, tolerance
-        self.terms, self.coefficients, cases = terms, coefficients, table.cases
+        self.block, self.table, self.tolerance, cases = block, table, tolerance, table.cases
         self.columns = [(k, path) for k in range(len(terms)) for path in paths(cases[0])[block]]
-        self.X = [[{(k, path): term_gradient(cases[i], terms[k], path, [block])[block]
-                    for k, path in self.columns} for i in group] for group in table.index]
-        self.G = [[symmetric(cases[i], {block: np.asarray(gradients[i][block], dtype=float)})[block]
-                   for i in group] for group in table.index]
-        self.right = [[sum(row[k] * x[(k, path)] for k, path in self.columns) for x in group]
-                      for group, row in zip(self.X, coefficients)]
+        self.terms, self.coefficients = terms, coefficients[:, [k for k, _ in self.columns]]
+        self.X = [np.array([[term_gradient(cases[i], terms[k], path, [block])[block]
+                             for i in group] for k, path in self.columns])
+                  for group in table.index]                                 # (k, T, ...) each
+        self.G = [np.array([symmetric(cases[i], {block: np.asarray(gradients[i][block], float)}
+                                      )[block] for i in group]) for group in table.index]
+        self.right = [np.tensordot(own, X, 1) for own, X in zip(self.coefficients, self.X)]
+
+    def _largest(self, a: Array) -> Array:
+        """The largest absolute entry of each gradient: (..., T, block) gives (..., T)."""
+        return np.abs(a).max(axis=tuple(range(-self.table.cases[0].theta[self.block].ndim, 0)))
 
     def finding(self) -> Finding | None:
         """What is wrong, if anything."""
         good = self._close(self.right)
         if good.all():
             return None
-        scale = max(float(np.abs(r).max()) for group in self.right for r in group)
-        if all(np.abs(g).max() <= self.tolerance(scale) for group in self.G for g in group):
+        scale = max(float(np.abs(r).max()) for r in self.right)
+        if all(np.abs(g).max() <= self.tolerance(scale) for g in self.G):
             return Finding(self.block, "zero", "the gradient for {} is 0: the parameter is not in "
                            "the graph, or was frozen")
-        used = [c for c in self.columns
-                if any(np.abs(x[c]).max() > 0 for group in self.X for x in group)]
+        used = [k for k in range(len(self.columns)) if any(X[k].any() for X in self.X)]
         found = self._coefficients(used)
         if found is not None:
             return self._of_coefficients(used, *found)
-        for words, change in (("transposed", lambda a: a.T),
-                              ("of the opposite order", lambda a: a[::-1])):
-            turned = [[change(r) for r in group] for group in self.right]
-            if self._close(turned).all():
+        for words, change in (("transposed", lambda r: np.swapaxes(r, 1, -1)),
+                              ("of the opposite order", lambda r: r[:, ::-1])):
+            if self._close([change(r) for r in self.right]).all():
                 return Finding(self.block, "transposed",
                                f"the gradient for {{}} is the right one, {words}")
         decay = self._decay()
@@ -186,69 +188,64 @@ class _Block:
             where = f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
             return Finding(self.block, "some", f"the gradient for {{}} is wrong in {len(wrong)} of "
                            f"{good.size} cases ({where}), by no mistake that is known")
-        off = max(float(np.abs(g - r).max()) for ours, theirs in zip(self.right, self.G)
-                  for r, g in zip(ours, theirs)) / scale
+        off = max(float(np.abs(g - r).max()) for g, r in zip(self.G, self.right)) / scale
         return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of "
                        "its largest entry, and no mistake that is known explains it")
 
     def _decay(self) -> float:
         """t, where the gradient is the right one plus t theta; 0 where it is not."""
-        theta = [[np.asarray(self.table.cases[i].theta[self.block], dtype=float) for i in group]
+        theta = [np.array([self.table.cases[i].theta[self.block] for i in group])
                  for group in self.table.index]
-        flat = [(g - r, a) for group in zip(self.G, self.right, theta)
-                for g, r, a in zip(*group) if g.shape == r.shape]
-        t = sum((g * a).sum() for g, a in flat) / sum((a * a).sum() for _, a in flat)
-        near = [[r + t * a for r, a in zip(*group)] for group in zip(self.right, theta)]
-        return float(t) if self._close(near).all() else 0.0
+        t = (sum(((g - r) * a).sum() for g, r, a in zip(self.G, self.right, theta))
+             / sum((a * a).sum() for a in theta))
+        near = self._close([r + t * a for r, a in zip(self.right, theta)])
+        return float(t) if near.all() else 0.0
 
-    def _close(self, expected: Sequence[Sequence[Any]]) -> Array:
+    def _close(self, expected: Sequence[Array]) -> Array:
         """Which gradients are as expected, (C, T)."""
-        def close(g: Array, r: Array, x: Mapping[Column, Array]) -> bool:
-            size = sum(float(np.abs(v).max()) for v in x.values()) + float(np.abs(r).max())
-            return g.shape == r.shape and bool(np.abs(g - r).max() <= self.tolerance(size))
+        def close(g: Array, r: Array, X: Array) -> Array:
+            if g.shape != r.shape:
+                return np.zeros(len(g), dtype=bool)
+            size = self._largest(X).sum(axis=0) + self._largest(r)
+            return self._largest(g - r) <= self.tolerance(size)
 
-        return np.array([[close(*entries) for entries in zip(*group)]
-                         for group in zip(self.G, expected, self.X)])
+        return np.array([close(*group) for group in zip(self.G, expected, self.X)])
 
-    def _of_coefficients(self, used: list[Column], c: Array, error: Array) -> Finding | None:
-        ratios = self._ratios(used, c, error)
-        inside = {k for k, path in used
-                  if path == "decoder" and self.terms[k].role in OF_JACOBIAN}
-        if None not in ratios and (not inside or _by_term_or_path(used, ratios)):
-            return named(self.block, used, ratios, self.terms)             # type: ignore[arg-type]
-        if inside:
-            used, c, error = _into_the_jacobian(used, inside, c, error)
-            ratios = self._ratios(used, c, error)
-            if None not in ratios:
-                return named(self.block, used, ratios, self.terms)         # type: ignore[arg-type]
-        return no_scaling(self.block, used, c, self.terms)
-
-    def _ratios(self, used: list[Column], c: Array, error: Array) -> list[Scaling | None]:
-        """What each coefficient is, relative to the scaling of its term in the value."""
-        sizes, own = self.table.sizes, self.coefficients[:, [k for k, _ in used]]
+    def _of_coefficients(self, used: list[int], c: Array, error: Array) -> Finding | None:
+        """The finding of coefficients, relative to those of the terms in the value."""
+        columns, own = [self.columns[k] for k in used], self.coefficients[:, used]
         own = np.where(own == 0, 1.0, own)
-        ratio, error = c / own, error / np.abs(own)
+        inside = {k for k, path in columns
+                  if path == "decoder" and self.terms[k].role in OF_JACOBIAN}
+        found = self._scalings(c / own, error / np.abs(own))
+        if inside and not (found and _by_term_or_path(columns, found)):
+            columns, c, error = _into_the_jacobian(columns, inside, c, error)
+            found = self._scalings(c / own, error / np.abs(own))
+        if found:
+            return named(self.block, columns, found, self.terms)
+        return no_scaling(self.block, columns, c, self.terms)
+
+    def _scalings(self, ratio: Array, error: Array) -> list[Scaling]:
+        """The scaling of each column of ratios; none where one of them has none."""
+        sizes = self.table.sizes
         best = error.max(axis=0).argmin()            # the column that is known best
         if (np.abs(ratio - ratio[:, [best]]) <= error + error[:, [best]]).all():
-            return [fit_scaling(ratio[:, best], error[:, best], sizes)] * len(used)
-        return [fit_scaling(r, e, sizes) for r, e in zip(ratio.T, error.T)]
+            found = [fit_scaling(ratio[:, best], error[:, best], sizes)] * ratio.shape[1]
+        else:
+            found = [fit_scaling(r, e, sizes) for r, e in zip(ratio.T, error.T)]
+        return [] if None in found else found                              # type: ignore
 
-    def _coefficients(self, used: list[Column]) -> tuple[Array, Array] | None:
+    def _coefficients(self, used: list[int]) -> tuple[Array, Array] | None:
         """c and its error, (C, k) each, or None where some group is not met to rounding."""
         cs, errors = [], []
-        for x_group, g_group in zip(self.X, self.G):
-            A = np.array([np.concatenate([x[column].ravel() for x in x_group])
-                          for column in used]).T
-            g = np.concatenate([a.ravel() for a in g_group])
+        for X, G in zip(self.X, self.G):
+            A, g = X[used].reshape(len(used), -1).T, G.ravel()
             length = np.sqrt((A * A).sum(axis=0))
             if (length == 0).any() or A.shape[0] <= A.shape[1]:
                 return None
             P = np.linalg.pinv(A / length, rcond=1e-9) / length[:, None]
             c = P @ g                                                         # (k,)  (1)
-            tol = self.tolerance(np.concatenate([
-                np.full(a.size, sum(abs(c_k) * np.abs(x[column]).max()
-                                    for c_k, column in zip(c, used)))
-                for x, a in zip(x_group, g_group)]))
+            tol = np.repeat(self.tolerance(np.abs(c) @ self._largest(X[used])), G[0].size)
             rest = g - A @ c
             if np.sqrt(rest @ rest) > np.sqrt(tol @ tol):
                 return None

@@ -189,10 +189,13 @@ def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array
         scaling = fit_scaling(t.ravel(), error.ravel(), sizes)
         if scaling is not None:
             return f"the target is multiplied by {scaling}"
-    shown = {_level(a, s): _combined(p, r) for s, a, p, r in sorted(
-        zip(*(part.ravel() for part in (sigma, alpha, *pr))))}
-    listed = ", ".join(f"{pair} at {where}" for where, pair in shown.items())
-    return f"compared with another combination of clean point and noise: {listed}"
+    shown = [{(s_l, a_l): f"{_combined(*pair)} at {_level(a_l, s_l)}" for s_l, a_l, *pair in
+              sorted(zip(*own_levels))} for own_levels in zip(sigma, alpha, *pr)]
+    every = {key: text for group in shown for key, text in group.items()}
+    differ = any(every[key] != text for group in shown for key, text in group.items())
+    listed = ", ".join(text for _, text in sorted((shown[0] if differ else every).items()))
+    return ("compared with another combination of clean point and noise: "
+            f"{listed}{', and others in the other groups of cases' if differ else ''}")
 
 
 def _targets(own: str, alpha: Array, sigma: Array,
