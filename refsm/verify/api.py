@@ -101,12 +101,9 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     if network is not None or parameters is not None:
         if gradient or own_noise or {None} != {cases, family, model}:
             raise ValueError(NETWORK)
-        return ask_and_judge(implementation, objective, gradient=False, convention=convention,
-                             cases=network_cases(predicting(objective_name(objective), predicts),
-                                                 network, parameters, seed),
-                             family=None, seed=seed, model=None, predicts=predicts,
-                             known_failures=known_failures, time_limit=time_limit)
-    if own_noise:
+        cases = network_cases(predicting(objective_name(objective), predicts), network, parameters,
+                              seed)
+    elif own_noise:
         if gradient or {None} != {cases, family, model, known_failures}:
             raise ValueError(OWN_NOISE)
         return verify_own_noise(implementation, objective, replicates or REPLICATES, seed,
@@ -228,8 +225,6 @@ def _pinned(objective: str, family: str, seed: int,
             model: str | None) -> tuple[list[Case], Table]:
     """The cases of a name, and what is computed for them, kept for the next implementation."""
     asked = cases_of(objective, family, seed, model)
-    if not asked:
-        raise ValueError("cases must not be empty")
     return asked, Table(asked)
 
 

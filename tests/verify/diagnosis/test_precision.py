@@ -10,7 +10,7 @@ V = np.random.default_rng(0).standard_normal(30) * 10.0**np.arange(-15, 15)[::-1
 
 def test_float64_is_tried_before_float32_inside():
     assert tolerances(V) == [FLOAT64, MIXED]
-    assert FLOAT64.relative < 1e-13
+    assert FLOAT64.relative == 50 * 2.0**-53
     assert MIXED.relative == FLOAT32.relative
 
 
@@ -41,12 +41,23 @@ def test_printed_digits_are_counted(form, name):
     printed = np.array([float(form.format(v)) for v in V])
     assert (np.abs(printed - V) <= tolerance(np.abs(V))).all()
     assert (np.abs(printed - V) > tolerance(np.abs(V)) / 100).any()
+    count = int(name.split()[0])
+    relative, absolute = (0, count) if "decimals" in name else (count - 1, np.inf)
+    assert tolerance.relative == FLOAT64.relative + (0.51 * 10.0**-relative if relative else 0)
+    assert tolerance.absolute == 0.51 * 10.0**-absolute
+
+
+@pytest.mark.parametrize("form", ["{:.11g}", "{:.11f}"])
+def test_more_than_ten_digits_are_not_taken_for_printed(form):
+    assert tolerances([float(form.format(v)) for v in V]) == [FLOAT64, MIXED]
 
 
 def test_a_few_answers_or_the_same_ones_say_nothing():
     assert tolerances([1.5, 2.5, 0.5]) == [FLOAT64, MIXED] == tolerances([0.5] * 30) == tolerances(
         [0.0] * 30)
+    assert tolerances([0.0, 0.5, 1.5, 2.5]) == [FLOAT64, MIXED]
     assert tolerances([0.5, 1.5, 2.5, 3.5])[0].name == "bfloat16"
+    assert tolerances(np.array([0.1, 0.2, 0.7, 1 / 3], dtype=np.float32)) == [FLOAT32]
 
 
 def test_large_numbers_do_not_warn():
@@ -73,10 +84,19 @@ def test_what_is_finer_or_coarser_or_no_multiple_is_not_taken_for_rounding():
     wide = R * (1 + 6 * (ROUNDED / R - 1))
     assert half_inside(wide, R, R, SIZES, True) is None
     assert half_inside(wide, R, R, SIZES, False) is not None
+    wider = R * (1 + 11 * (ROUNDED / R - 1))         # between 4 and 5 roundings
+    assert half_inside(wider, R, R, SIZES, False) is None
     assert half_inside(ROUNDED * np.array([[1.0], [2.0], [7.0], [1.0]]), R, R, SIZES, True) is None
     one_off = R.copy()
     one_off[1, 2] *= 1.003                          # one answer alone is no rounding
     assert half_inside(one_off, R, R, SIZES, True) is None
+
+
+def test_the_factor_is_known_as_well_as_the_share_of_the_answer_in_its_terms_allows():
+    shifts = np.array([[1.006], [0.994], [1.006], [0.994]])         # 1.5 roundings
+    factor, _ = half_inside(shifts * ROUNDED, R, 2 * R, SIZES, True)
+    assert factor.is_one
+    assert half_inside(shifts * ROUNDED, R, R, SIZES, True) is None
 
 
 def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed():

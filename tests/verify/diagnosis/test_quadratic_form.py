@@ -80,6 +80,45 @@ def test_a_combination_without_a_name_is_listed_by_level():
                                   "0.5 x + 0.125 noise at alpha = 0.9844, sigma = 0.0625, ")
 
 
+def test_a_combination_that_differs_between_groups_is_that_of_the_first():
+    table = Table(cases("dsm_levels", "prime"))
+    made = [((c.score(c.x_noisy) - 3 * c.d * c.x)**2).sum(axis=1).mean() for c in table.cases]
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.target.startswith("compared with another combination of clean point and noise: 9 x "
+                                  "at alpha = 0.9844, sigma = 0.0625, 9 x at alpha = 0.7969, ")
+    assert form.target.endswith(", and others in the other groups of cases")
+
+
+POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
+          "x_noisy / alpha": lambda c, a, s: c.x_noisy / a,
+          "x + sigma noise, without alpha": lambda c, a, s: c.x + s * c.noise,
+          "sigma x + alpha noise, with alpha and sigma exchanged":
+              lambda c, a, s: s * c.x + a * c.noise}
+
+
+@pytest.mark.parametrize("where", POINTS)
+@pytest.mark.parametrize("objective", ["dsm_scaled", "velocity"])
+def test_the_point_where_the_output_is_read_is_named(objective, where):
+    table, made = TABLES.setdefault(objective, Table(cases(objective, "prime"))), []
+    for c in table.cases:
+        a, s = column(c.alpha * np.ones(c.n)), column(c.sigma * np.ones(c.n))
+        point = POINTS[where](c, a, s)
+        residual = (c.prediction(point) - a * c.noise + s * c.x if objective == "velocity"
+                    else c.score(point) + c.noise / s)
+        made.append(((residual**2).sum(axis=1)).mean() / 2)
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    reads = "output" if objective == "velocity" else "score"
+    assert (form.point, form.target, form.weight) == (f"the {reads} is read at {where}", "", "")
+    assert not form.right
+    assert form.effects == ("what is learned at a point is the mean of the target given that "
+                            "point",)
+
+
+def test_no_other_point_is_asked_of_given_arrays():
+    table = Table(cases("noise", "array"))
+    assert quadratic_form(table, np.sqrt(table.reference), FLOAT64) is None
+
+
 def test_the_level_next_to_the_own_one_is_named():
     table = Table(cases("dsm_levels", "prime"))
     made = []
@@ -108,6 +147,7 @@ def test_a_weight_is_named_with_its_common_factor(w, weight, factor):
 def test_a_level_that_is_left_out_is_named():
     form = found("noise", zero, lambda a, s: 1 + 0 * a, w=lambda a, s: 1.0 * (s < 1))
     assert form.words == "the points at alpha = 0.3125, sigma = 1.297 are left out"
+    assert form.effects == ("nothing is trained at the levels that are left out",)
     assert not form.right
 
 

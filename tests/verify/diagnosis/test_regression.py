@@ -1,4 +1,6 @@
 """Answers regressed on parts: coefficients, their slack, and how badly a formula misses."""
+import dataclasses
+
 import numpy as np
 
 from refsm.verify import cases
@@ -73,6 +75,28 @@ def test_a_wrong_formula_misses_by_far():
     assert min(f.misfit for f in others) > 1e6
     assert min(f.distance for f in others) > 1e-4
     assert len(others) > 300
+
+
+def test_the_misfit_is_measured_by_what_rounding_allows_and_the_distance_by_the_answers():
+    Y = np.random.default_rng(3).standard_normal((6, 5)) * 10.0**np.arange(6)[:, None]
+    (found,) = fit(TABLE, REFERENCE, Y, FLOAT32)
+    terms = [TABLE.term(NORM), TABLE.term(DIVERGENCE)]
+    misfits, distances = [], []
+    for k, y in enumerate(Y):
+        X = np.array([*(mean[k] for mean, _ in terms), np.ones(5)]).T
+        c = np.linalg.lstsq(X, y, rcond=None)[0]
+        tol = FLOAT32.relative * (np.array([size[k] for _, size in terms]).T @ np.abs(c[:2])
+                                  + abs(c[2]))
+        misfits.append(np.linalg.norm(y - X @ c) / np.linalg.norm(tol))
+        distances.append(np.linalg.norm(y - X @ c) / np.linalg.norm(y))
+    assert np.isclose(found.misfit, max(misfits), rtol=1e-9)
+    assert np.isclose(found.distance, max(distances), rtol=1e-9)
+
+
+def test_a_formula_fits_as_far_as_rounding_goes():
+    (found,) = fit(TABLE, REFERENCE, TABLE.reference, FLOAT64)
+    assert dataclasses.replace(found, misfit=1.0).fits
+    assert not dataclasses.replace(found, misfit=1.5).fits
 
 
 def test_parts_that_depend_on_each_other_are_not_fitted():

@@ -122,6 +122,34 @@ def test_noise_with_a_mean_has_the_expectation_of_its_two_moments(objective):
         assert found[f"the noise is uniform in {words} in place of normal"] == pytest.approx(right)
 
 
+def test_the_autoencoder_has_the_expectations_and_moments_of_another_rule():
+    case = replicates._cases("dae")[1]
+    eps, w = nodes(case.d, 11)
+
+    def losses(width, against, clean=1.0):
+        return np.array([((case.reconstruct(x + width * eps) - clean * x - against * eps)**2
+                          ).sum(axis=1) for x in case.x])                      # (n, Q)
+
+    s, found = case.sigma, dict(hypotheses._autoencoder(case))
+    noise = "the noise has standard deviation"
+    for mistake, wrong in {
+            "": (s, 0), "the output is compared with the noisy point": (s, s),
+            "the output is compared with the noise": (s, 1, 0),
+            f"{noise} sigma^2 in place of sigma": (s**2, 0),
+            f"{noise} 1 in place of sigma": (1, 0),
+            f"{noise} sqrt(sigma), the variance for sigma": (s**0.5, 0),
+            "the encoder sees the clean point, the output is compared with the noisy one": (0, s),
+            }.items():
+        assert found.pop(mistake) == pytest.approx((losses(*wrong) @ w).mean(), rel=1e-4)
+    assert not found
+    right, shared = moments.laws("dae", case)
+    for law, q in ((right, losses(s, 0)), (shared, losses(s, 0).mean(axis=0, keepdims=True))):
+        off, n = q - (q @ w)[:, None], len(q)
+        V = off**2 @ w
+        assert law.variance == pytest.approx(V.sum() / n**2, rel=1e-3)
+        assert law.fourth == pytest.approx((off**4 @ w - 3 * V**2).sum() / n**4, rel=1e-2)
+
+
 def hypotheses_name(objective):
     return objective if objective in OBJECTIVES else f"{objective}_prediction"
 
