@@ -85,17 +85,12 @@ def output(q: Any) -> Array:
     return q.prediction() if q.about.predicts else q.psi()
 
 
-def _edm(a: Any, s: Any, t: Any) -> tuple[Any, Any, Any]:
-    root = np.sqrt(s**2 + t**2)
-    return root / (s * t), -t / (s * root), 0.0
-
-
 # of alpha, sigma and data_sd: what x, x_noisy and noise are multiplied by in the target  (2) (4)
 TARGETS: dict[str, Callable[[Any, Any, Any], tuple[Any, Any, Any]]] = {
     "score": lambda a, s, t: (a / s**2, -1 / s**2, 0.0),
     "noise": lambda a, s, t: (0.0, 0.0, 1.0), "clean": lambda a, s, t: (1.0, 0.0, 0.0),
     "velocity": lambda a, s, t: (-s, 0.0, a), "flow": lambda a, s, t: (-1.0, 0.0, 1.0),
-    "edm": _edm}
+    "edm": lambda a, s, t: (np.sqrt(s**2 + t**2) / (s * t), -t / (s * np.sqrt(s**2 + t**2)), 0.0)}
 
 
 def target_of(kind: str, q: Any) -> Array:
@@ -175,12 +170,6 @@ class ByLevel:
         return term, cotangents
 
 
-def _several(case: Any) -> Any:
-    """The judge of several levels at once."""
-    processes = [refsm.ScaledCorruption(a, s) for a, s in zip(case.alpha, case.sigma)]
-    return refsm.MultiLevelDenoising(case.x, case.x_noisy, processes, case.level_weights)
-
-
 def _prediction(kind: str) -> Description:
     """The description of the loss of one kind of prediction, a level for each point."""
     *terms, constant = _terms(1.0, ("output", "product"), "f")
@@ -210,9 +199,12 @@ DENOISERS: dict[str, Description] = {
         lambda case: ByLevel(case, refsm.DenoisingScoreMatching), "noise", ("alpha", "sigma"),
         SCORE_TERMS[2], own_target, OWN, levels="points"),
     "multi_level": Description(
-        "MultiLevelDenoising", ("several_levels",), ("score",), SCORE_TERMS[:2], _several, "noise",
-        ("alpha", "sigma", "level_weights"), SCORE_TERMS[2], own_target, ("gaussian", "mixture"),
-        levels="several"),
+        "MultiLevelDenoising", ("several_levels",), ("score",), SCORE_TERMS[:2],
+        lambda case: refsm.MultiLevelDenoising(
+            case.x, case.x_noisy, [*map(refsm.ScaledCorruption, case.alpha, case.sigma)],
+            case.level_weights),
+        "noise", ("alpha", "sigma", "level_weights"), SCORE_TERMS[2], own_target,
+        ("gaussian", "mixture"), levels="several"),
     **{f"{kind}_prediction": _prediction(kind)
        for kind in predictions.KINDS if kind != "score"},
 }

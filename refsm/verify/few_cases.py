@@ -1,6 +1,7 @@
 """Cases that are too few for a regression: their answers are compared with the reference's."""
 from __future__ import annotations
 
+from collections import Counter
 from typing import Sequence
 
 from refsm.verify.cases import value
@@ -13,11 +14,8 @@ __all__ = ["enough", "few_cases"]
 
 def enough(cases: Sequence[Case]) -> bool:
     """Whether one group at least has more thetas than a loss has terms."""
-    groups: dict[str, int] = {}
-    for case in cases:
-        groups[case.group] = groups.get(case.group, 0) + 1
-    kinds = {(case.model, case.family) for case in cases}
-    return max(groups.values()) >= 5 and len(kinds) == 1
+    groups = Counter(case.group for case in cases)
+    return max(groups.values()) >= 5 and len({(case.model, case.family) for case in cases}) == 1
 
 
 def few_cases(cases: Sequence[Case], values: Sequence[float], dtypes: Sequence[str],

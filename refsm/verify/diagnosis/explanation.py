@@ -174,8 +174,8 @@ def _factorings(scalings: list[Scaling],
                 changes.append(Change(role, rest))
         else:
             if factor.prefactor < 0:
-                positive = Scaling(-factor.prefactor, factor.powers, factor.extra)
-                yield positive, (*changes, Change("loss", Scaling(-1.0)))             # (2)
+                minus = Scaling(-1.0)
+                yield minus * factor, (*changes, Change("loss", minus))               # (2)
             else:
                 yield factor, tuple(changes)                                          # (1)
     if found.formula.constant is None or len(scalings) != 2 or scalings[0].is_zero:
@@ -225,9 +225,9 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
         return made("dropped")
     added = fit_scaling(c_0 - K, error, sizes)
     if added is None and K.all():
-        multiplied = fit_scaling(c_0 / K, error / np.abs(K), sizes)
-        if multiplied is not None:
-            return made("kept", None, Change("constant", multiplied))
+        times_constant = fit_scaling(c_0 / K, error / np.abs(K), sizes)
+        if times_constant is not None:
+            return made("kept", None, Change("constant", times_constant))
     return made("added" if added else "other", added)
 
 

@@ -34,7 +34,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -140,8 +140,8 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     u, v = POINTS[point](alpha, sigma)
     pr = np.array([u * A - B * b / (2 * a), v * A - B * e / (2 * a)])         # (2, C, l)  (4)
     bound = np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
-                         + np.abs([b, e]) * error[..., 0] / a) / (2 * a) + 1e-12
-    weight = _weight(w, (error[..., 0] / a + 1e-12) * w, (alpha, sigma, data_sd), groups)
+                         + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
+    weight = _weight(w, error[..., 0] / a * w, (alpha, sigma, data_sd), groups)
     reads = "" if point == "x_noisy" else (
         f"the {'output' if about.predicts else 'score'} is read at {point}")
     return None if weight is None else QuadraticForm(
@@ -177,20 +177,20 @@ def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array
     """The name of the target; "" if it is the right one."""
     for words, p, r in _targets(own, *levels):
         expected = np.stack(np.broadcast_arrays(p, r, levels[0])[:2])
-        if (np.abs(pr - expected) <= bound + 1e-9 * np.abs(expected)).all():
+        if (np.abs(pr - expected) <= bound).all():
             return words
     alpha, sigma, data_sd = levels
     right = np.stack(np.broadcast_arrays(*target_in_noise(own, *levels), alpha)[:2])
     square = (right * right).sum(axis=0)
     t = (pr * right).sum(axis=0) / square                                     # (C, l)
-    if (np.abs(pr - t * right) <= bound + 1e-9 * np.abs(pr)).all():
+    if (np.abs(pr - t * right) <= bound).all():
         sizes = [{"alpha": a, "sigma": s} for a, s in zip(alpha.ravel(), sigma.ravel())]
-        error = bound.max(axis=0) / np.sqrt(square) + 1e-10 * np.abs(t)
+        error = bound.max(axis=0) / np.sqrt(square)
         scaling = fit_scaling(t.ravel(), error.ravel(), sizes)
         if scaling is not None:
             return f"the target is multiplied by {scaling}"
     shown = [{(s_l, a_l): f"{_combined(*pair)} at {_level(a_l, s_l)}" for s_l, a_l, *pair in
-              sorted(zip(*own_levels))} for own_levels in zip(sigma, alpha, *pr)]
+              sorted(zip(*of_group))} for of_group in zip(sigma, alpha, *pr, *bound)]
     every = {key: text for group in shown for key, text in group.items()}
     differ = any(every[key] != text for group in shown for key, text in group.items())
     listed = ", ".join(text for _, text in sorted((shown[0] if differ else every).items()))
@@ -212,10 +212,10 @@ def _targets(own: str, alpha: Array, sigma: Array,
             yield f"{of}, at the {which} level of noise", *target_in_noise(kind, *moved)
 
 
-def _combined(p: float, r: float) -> str:
+def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:
     """p x + r noise, as one would write it."""
-    small = 1e-9 * (abs(p) + abs(r))
-    parts = [f"{value:.4g} {name}" for value, name in ((p, "x"), (r, "noise"))
+    parts = [f"{value:.4g} {name}"
+             for value, small, name in ((p, p_bound, "x"), (r, r_bound, "noise"))
              if abs(value) > small]
     return " + ".join(parts).replace("+ -", "- ") or "0"
 
@@ -234,20 +234,24 @@ def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
         if factor is not None:
             return words, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
-        of_level: dict[tuple[float, float], list[float]] = {}
-        rest = w / np.array([[common(size)] for size in sizes])
-        for s, a, number in zip(sigma.ravel(), alpha.ravel(), rest.ravel()):
-            of_level.setdefault((s, a), []).append(number)
-        if len(of_level) < w.size and all(np.ptp(v) <= 1e-6 * max(v) for v in of_level.values()):
-            return _listed((f"{s:g}", np.mean(v)) for (s, _), v in sorted(of_level.items())), common
+        times = np.array([[common(size)] for size in sizes]) * np.ones(w.shape)
+        of_level = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
+        u = [_common((w / times)[here], (error / times)[here]) for here in of_level.values()]
+        if len(u) < w.size and None not in u:
+            return _listed(sorted((s, a, number) for (s, a), number in zip(of_level, u))), common
     for words, of in known if L > 1 else ():
-        rest = w / of
-        if (np.ptp(rest, axis=1) <= 1e-6 * rest[:, 0]).all():
-            return _joined(words, _listed(zip((case.group for case in groups),
-                                              rest.mean(axis=1)))), ONE
+        u = [_common(*own) for own in zip(w / of, error / of)]
+        if None not in u:
+            return _joined(words, _listed(zip((case.group for case in groups), u))), ONE
     return None
 
 
-def _listed(weights: Any) -> str:
-    """A weight for each level or group, as `convention=` takes it."""
-    return "weight " + ", ".join(f"w({of}) = {number:.6g}" for of, number in weights)
+def _common(w: Array, error: Array) -> float | None:
+    """The number that all of w are, each within its error; None where there is none."""
+    return float(w.mean()) if (w - error).max() <= (w + error).min() else None
+
+
+def _listed(weights: Iterable[tuple]) -> str:
+    """A weight for each level (sigma, alpha, w) or group (name, w), as `convention=` takes it."""
+    return "weight " + ", ".join(f"w({of if isinstance(of, str) else f'{of:g}'}) = {w:.6g}"
+                                 for of, *_, w in weights)

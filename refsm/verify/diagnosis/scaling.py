@@ -71,9 +71,7 @@ class Scaling:
 
     def inverse(self) -> Scaling:
         """1 / scaling."""
-        extra = (self.extra[0], -self.extra[1], self.extra[2]) if self.extra else None
-        powers = tuple((name, -power) for name, power in self.powers)
-        return Scaling(rounded(1 / self.prefactor), powers, extra)
+        return self.to_the(-1.0)
 
     def to_the(self, power: float) -> Scaling:
         """A power of the scaling."""
