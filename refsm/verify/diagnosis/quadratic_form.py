@@ -59,6 +59,7 @@ POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "alpha x": lambda a, s: (a, 0.0), "x_noisy / alpha": lambda a, s: (1.0, s / a),
     "x + sigma noise, without alpha": lambda a, s: (1.0, s),
     "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a)}
+CLEAR = 1e-3               # a weight that is known to no better than this is not read
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
@@ -130,7 +131,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     left_out = [_level(*own) for own, is_read in zip(maps[0], read) if not is_read]
     c, error = c[:, read], error[:, read]
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
-    if not read.any() or (a <= 0).any() or (error[..., 0] > 1e-3 * np.abs(a)).any():
+    if not read.any() or (a <= 0).any() or (error[..., 0] > CLEAR * np.abs(a)).any():
         return None
     alpha, sigma = np.moveaxis(np.array([list(of) for of in maps])[:, read], -1, 0)
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)

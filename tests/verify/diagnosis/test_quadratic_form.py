@@ -5,7 +5,7 @@ import pytest
 from refsm.verify import cases, verify
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.denoisers import TARGETS, output, target_in_noise
-from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.quadratic_form import quadratic_form
 from refsm.verify.diagnosis.regression import Table
 
@@ -137,6 +137,8 @@ def test_the_level_next_to_the_own_one_is_named():
     (lambda a, s: 3 * s**2, "each level is weighted by sigma^2", "3"),
     (lambda a, s: np.minimum(a**2 / s**2, 5), "each level is weighted by min(snr, 5): min-SNR with "
                                               "gamma = 5", "1"),
+    (lambda a, s: 4 * s**2 + 1, "each level is weighted by (sigma^2 + data_sd^2) / data_sd^2: "
+                                "EDM's weight on the noise", "1"),
     (lambda a, s: 1 + 0 * a, "", "1")])
 def test_a_weight_is_named_with_its_common_factor(w, weight, factor):
     form = found("noise", zero, lambda a, s: 1 + 0 * a, w=w)
@@ -171,6 +173,12 @@ def test_a_weight_of_its_own_can_be_declared():
                                 "w(1.29688) = 0.273385"
     declared = verify(loss, "dsm", predicts="noise", convention=report.convention)
     assert declared.exit_status == 0
+
+
+def test_a_weight_that_single_precision_hardly_shows_is_not_read():
+    table = Table(cases("velocity", "prime"))
+    assert quadratic_form(table, 3 * table.reference, FLOAT64).right
+    assert quadratic_form(table, 3 * table.reference, FLOAT32) is None
 
 
 def test_random_answers_are_no_quadratic_form():

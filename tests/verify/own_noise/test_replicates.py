@@ -325,31 +325,10 @@ def test_more_draws_at_every_point_are_right():
     assert any("the variance is that of about 1 directions" in text for text in single.cannot_tell)
 
 
-@pytest.mark.parametrize("t", [0.3, 1.7, 5.0])
-def test_the_probability_of_a_distance_is_that_of_students_t(t):
-    """Of one case with three replicates: P(|t_2| > t) = 1 - t / sqrt(2 + t^2)."""
-    p = replicates._p(np.array([3.0 + 0.5 * t]), np.array([0.5]), np.array([[3.0]]), 3)
-    assert p == pytest.approx([1 - t / np.sqrt(2 + t * t)], rel=1e-12)
-
-
-def test_the_probability_of_distances_is_that_of_their_sum_of_squares():
-    """Of two cases with a p of 2 phi(-1) each: P(chi^2_2 > 2) = 1 / e."""
-    t = np.array([special.stdtrit(6, special.ndtr(1.0))] * 2)
-    p = replicates._p(t, np.ones(2), np.zeros((1, 2)), 7)
-    assert p == pytest.approx([np.exp(-1)], rel=1e-12)
-
-
-@pytest.mark.parametrize("k4, nu", [(0.0, 6.0), (7 / 3, 3.0), (7 / 6, 4.0)])
-def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of_freedom(k4, nu):
-    """Of seven replicates of variance 1: the cube root is normal by hand, and off by 5e-3 at most
-    from the law of chi^2_nu."""
-    for s2 in (0.5, 1.9):
-        p = moments._p(np.array([s2]), np.ones(1), np.array([k4]), 7)
-        h = 2 / (9 * nu)
-        z = (s2 ** (1 / 3) - 1 + h) / np.sqrt(h)
-        assert p == pytest.approx(2 * special.ndtr(-abs(z)), rel=1e-12)
-        tail = special.chdtrc(nu, nu * s2) if s2 > 1 else special.chdtr(nu, nu * s2)
-        assert p / 2 == pytest.approx(tail, abs=5e-3)
+def cumulants(q, w):
+    """The second and the fourth cumulant of q (n, nodes) with weights."""
+    off = q - (q @ w)[:, None]
+    return off**2 @ w, off**4 @ w - 3 * (off**2 @ w)**2
 
 
 def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
@@ -362,10 +341,6 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
     def losses(eps):
         return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
                          for x in case.x])                              # (n, nodes)
-
-    def cumulants(q, w):
-        off = q - (q @ w)[:, None]
-        return off**2 @ w, off**4 @ w - 3 * (off**2 @ w)**2
 
     normal, shared_, by_signs = moments.laws("dsm", case)
     V, k4 = cumulants(losses(nodes), weights)
@@ -391,21 +366,18 @@ def test_the_variances_of_directions_by_quadrature_and_enumeration(objective):
         norm = np.einsum("qi,ni->nq", v, psi)**2 / 2 if objective == "ssm" else 0
         return np.einsum("qi,nik,qk->nq", v, J, v) + norm
 
-    def variance(q, w):
-        return ((q - (q @ w)[:, None])**2) @ w
-
     normal, by_signs, sphere, alone, *_ = moments.laws(objective, case)
-    V = variance(q(nodes), weights)
+    V, k4 = cumulants(q(nodes), weights)
     assert normal.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
-    assert alone.variance == pytest.approx(
-        variance(q(nodes).mean(axis=0, keepdims=True), weights)[0] / M, rel=1e-10)
-    V = variance(q(signs), np.full(8, 1 / 8))
+    assert normal.fourth == pytest.approx(k4.sum() / (case.n**4 * M**3), rel=1e-9)
+    V, k4 = cumulants(q(nodes).mean(axis=0, keepdims=True), weights)
+    assert alone.variance == pytest.approx(V[0] / M, rel=1e-10)
+    assert alone.fourth == pytest.approx(k4[0] / M**3, rel=1e-9)
+    V, _ = cumulants(q(signs), np.full(8, 1 / 8))
     assert by_signs.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
     # |v|^4 has the mean d (d + 2), and v / |v| is independent of |v|: E over the sphere from nodes
-    second = (q(nodes)**2 @ weights) * 3 / 5 if objective == "ssm_vr" else None
-    if second is not None:
-        mean = q(nodes) @ weights
-        assert sphere.variance == pytest.approx((second - mean**2).sum() / (case.n**2 * M))
+    second, mean = (q(nodes)**2 @ weights) * 3 / 5, q(nodes) @ weights
+    assert sphere.variance == pytest.approx((second - mean**2).sum() / (case.n**2 * M))
 
 
 # -- every objective whose expectation is known ----------------------------------------------------
