@@ -114,6 +114,20 @@ def test_the_point_where_the_output_is_read_is_named(objective, where):
                             "point",)
 
 
+@pytest.mark.parametrize("u, v", [(1.0, 0.0), (0.3, 0.0), (1.0, 0.7), (0.7, 0.3)])
+def test_the_minimiser_elsewhere_is_the_mean_of_the_target_given_that_point(u, v):
+    """Points N(5, 3^2), alpha = 0.3, sigma = 0.7: least squares over affine scores, by quadrature;
+    the mean of a Gaussian given another is its regression, by their covariance."""
+    nodes, w = np.polynomial.hermite_e.hermegauss(5)
+    x, eps = (a.ravel() for a in np.meshgrid(5 + 3 * nodes, nodes))
+    root = np.sqrt(np.outer(w, w).ravel())
+    point, target = u * x + v * eps, -eps / 0.7
+    basis = np.array([np.ones(point.size), point]).T
+    learned = np.linalg.lstsq(root[:, None] * basis, root * target, rcond=None)[0]
+    slope = -v / 0.7 / (9 * u**2 + v**2)
+    assert learned == pytest.approx([-slope * 5 * u, slope], abs=1e-12)
+
+
 def test_no_other_point_is_asked_of_given_arrays():
     table = Table(cases("noise", "array"))
     assert quadratic_form(table, np.sqrt(table.reference), FLOAT64) is None
