@@ -198,8 +198,8 @@ def test_what_is_planted_does_not_pass(objective, words):
     ("dsm_levels", "sigma clipped below", "compared with another combination of clean point and "
      "noise: -10 noise at alpha = 0.9844, sigma = 0.0625, -1.641 noise at"),
     ("noise", "weight of another point", "each level is weighted by sigma of the point before"),
-    ("velocity", "alpha and sigma exchanged", "target of a predicted velocity, with alpha and "
-     "sigma exchanged"),
+    ("velocity", "alpha and sigma exchanged",
+     "compared with the target of a predicted velocity, with alpha and sigma exchanged"),
     ("dsm_scaled", "the variance for sigma", "the target is multiplied by 1 / sigma"),
     ("dsm_levels", "alpha forgotten", "target: (x - x_noisy) / sigma^2, without alpha"),
     ("generalized", "the slope forgotten", "the term of the slope h' is missing"),

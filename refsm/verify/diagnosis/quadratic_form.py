@@ -34,6 +34,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -202,15 +203,19 @@ def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array
 def _targets(own: str, alpha: Array, sigma: Array,
              data_sd: Array) -> Iterator[tuple[str, Array, Array]]:
     """Every target that has a name, with p and r: the right one first."""
-    for kind in sorted(TARGETS, key=lambda kind: kind != own):
-        p, r = target_in_noise(kind, alpha, sigma, data_sd)
-        of, mine = f"target of a predicted {kind}", kind == own
-        yield "" if mine else f"compared with the {of}", p, r
-        yield "the sign of the target" if mine else f"compared with minus the {of}", -p, -r
-        yield f"{of}, with alpha and sigma exchanged", *target_in_noise(kind, sigma, alpha, data_sd)
-        for step, which in ((-1, "next"), (1, "previous")):
-            moved = [np.roll(a, step, axis=1) for a in (alpha, sigma)] + [data_sd]
-            yield f"{of}, at the {which} level of noise", *target_in_noise(kind, *moved)
+    taken = {"": (alpha, sigma), ", with alpha and sigma exchanged": (sigma, alpha)}
+    for step, which in ((-1, "next"), (1, "previous")):
+        level = np.roll(alpha, step, axis=1), np.roll(sigma, step, axis=1)
+        taken[f", at the {which} level of noise"] = level
+    kinds = sorted(TARGETS, key=lambda kind: kind != own)
+    for kind, (words, level) in product(kinds, taken.items()):
+        of_x, of_noisy, of_noise = TARGETS[kind](*level, data_sd)
+        for u, v in ((alpha, sigma), level):       # x_noisy as it is, or as that level has it
+            p, r = of_x + u * of_noisy, of_noise + v * of_noisy
+            target = f"the target of a predicted {kind}{words}"
+            right = kind == own and not words
+            yield "" if right else f"compared with {target}", p, r
+            yield "the sign of the target" if right else f"compared with minus {target}", -p, -r
 
 
 def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:

@@ -8,6 +8,7 @@ from refsm.verify.cases import derivatives
 from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
+from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.cases import value
 from refsm.verify.objectives import OBJECTIVES
@@ -221,6 +222,9 @@ def test_what_a_symmetric_matrix_hides_is_said():
         some, [{"W": np.triu(g["W"])} for g in right]) == not_compared(some, [{}]) == (hidden,)
     odd = [{**g, "W": g["W"] + S[:c.d, :c.d] - S[:c.d, :c.d].T} for c, g in zip(some, right)]
     assert not_compared(some, odd) == (hidden + ", and yours is not symmetric",)
+    for share, words in ((0.3, ", and yours is not symmetric"), (1e-4, "")):
+        near = [{"W": 9 * np.ones((c.d, c.d)) + 9 * share * np.tri(c.d, k=-1)} for c in some]
+        assert not_compared(some, near) == (hidden + words,)
     assert not_compared(
         cases("esm", "prime", model="gaussian"),
         [{}]) == ("precision is symmetric: only (G + G') / 2 of its gradient G is compared",)
@@ -235,11 +239,25 @@ def test_a_framework_that_does_not_know_of_the_symmetry_is_right_too():
 
 
 def test_nonsense_is_unexplained():
-    rng = np.random.default_rng(0)
-    (finding,) = found(
-        "dsm", lambda c: {**gradient(c), "W": gradient(c)["W"] * rng.standard_normal((6, c.d))})
+    rng, right = np.random.default_rng(0), {c.id: gradient(c) for c in cases("dsm", "prime")}
+    wrong = {k: g["W"] * rng.standard_normal(g["W"].shape) for k, g in right.items()}
+    (finding,) = found("dsm", lambda c: {**right[c.id], "W": wrong[c.id]})
     assert finding.kind == "unexplained"
-    assert "no mistake that is known explains it" in finding.text
+    off = (max(np.abs(wrong[k] - g["W"]).max() for k, g in right.items())
+           / max(np.abs(g["W"]).max() for g in right.values()))
+    assert finding.text == (f"the gradient for W is off by {off:.2g} of its largest entry, and no "
+                            "mistake that is known explains it")
+
+
+def test_the_allowance_for_coefficients_of_no_scaling_does_not_grow_with_them():
+    some, table = cases("ism", "prime"), TABLES.setdefault(("ism", None),
+                                                           Table(cases("ism", "prime")))
+    w = {c.id: 1000 * (2 + np.sin(9 * c.sigma * c.n)) for c in some}
+    fit = diagnose(some, [w[c.id] * value(c) for c in some], table=table).coefficients
+    for error, count in ((0, 0), (1e-7, 1)):
+        given = [{b: w[c.id] * g * (1 + error * (b == "c")) for b, g in gradient(c).items()}
+                 for c in some]
+        assert len(diagnose_gradients(table, some, given, fit, FLOAT64)) == count
 
 
 def test_a_block_that_is_not_returned_is_missing():

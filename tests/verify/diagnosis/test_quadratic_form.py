@@ -63,8 +63,8 @@ def test_the_target_of_the_edm_network_is_found():
     (lambda a, s: s, lambda a, s: -a, "compared with minus the target of a predicted velocity"),
     (lambda a, s: 1 + 0 * a, zero, "compared with the target of a predicted clean"),
     (zero, lambda a, s: -1 + 0 * a, "the sign of the target"),
-    (lambda a, s: -a, lambda a, s: s, "target of a predicted velocity, with alpha and sigma "
-                                      "exchanged"),
+    (lambda a, s: -a, lambda a, s: s,
+     "compared with the target of a predicted velocity, with alpha and sigma exchanged"),
     (zero, lambda a, s: s, "the target is multiplied by sigma")])
 def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
     form = found("noise", p, r, w=lambda a, s: np.exp(-s))
@@ -78,6 +78,20 @@ def test_a_combination_without_a_name_is_listed_by_level():
     form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 2 * s)
     assert form.target.startswith("compared with another combination of clean point and noise: "
                                   "0.5 x + 0.125 noise at alpha = 0.9844, sigma = 0.0625, ")
+
+
+@pytest.mark.parametrize("target", [lambda c, a, s: (s * c.x - c.x_noisy) / a**2,
+                                    lambda c, a, s: -c.noise / a])
+@pytest.mark.parametrize("sign, minus", [(1, ""), (-1, "minus ")])
+def test_alpha_and_sigma_are_exchanged_in_a_target_with_noisy_points_as_they_are(target, sign,
+                                                                                 minus):
+    table, made = TABLES.setdefault("dsm_levels", Table(cases("dsm_levels", "prime"))), []
+    for c in table.cases:
+        against = target(c, column(c.alpha), column(c.sigma))
+        made.append(((c.score(c.x_noisy) - sign * against)**2).sum(axis=1).mean() / 2)
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.words == (f"compared with {minus}the target of a predicted score, with alpha and "
+                          "sigma exchanged")
 
 
 def test_a_combination_that_differs_between_groups_is_that_of_the_first():
@@ -144,7 +158,8 @@ def test_the_level_next_to_the_own_one_is_named():
         r = -1 / np.array([before[s] for s in c.sigma])
         made.append(((c.score(c.x_noisy) - column(r) * c.noise)**2).sum(axis=1).mean())
     form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    assert form.target == "target of a predicted score, at the next level of noise"
+    assert form.target == ("compared with the target of a predicted score, at the next level of "
+                           "noise")
 
 
 @pytest.mark.parametrize("w, weight, factor", [
