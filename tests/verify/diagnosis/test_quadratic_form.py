@@ -6,8 +6,9 @@ from refsm.verify import cases, verify
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.denoisers import TARGETS, output, target_in_noise
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.quadratic_form import quadratic_form
+from refsm.verify.diagnosis.quadratic_form import _common, quadratic_form
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.scaling import ONE
 
 TABLES = {}
 
@@ -173,6 +174,41 @@ def test_a_weight_is_named_with_its_common_factor(w, weight, factor):
     form = found("noise", zero, lambda a, s: 1 + 0 * a, w=w)
     assert form.right
     assert (form.weight, str(form.factor)) == (weight, factor)
+
+
+def weighted(objective, w):
+    """The quadratic form of the reference, each case times w."""
+    table = TABLES.setdefault(objective, Table(cases(objective, "prime")))
+    of_group = np.array([[w(case)] for case in table.groups])
+    return quadratic_form(table, of_group * table.reference, FLOAT64), table.groups
+
+
+@pytest.mark.parametrize("times, factor", [(lambda c: 1 / c.d, "1 / d"), (lambda c: c.n, "n")])
+def test_a_mean_or_a_sum_is_taken_out_of_a_weight_without_a_name(times, factor):
+    table, made = TABLES.setdefault("noise", Table(cases("noise", "prime"))), []
+    for c in table.cases:
+        squares = ((c.prediction(c.x_noisy) - c.noise)**2).sum(axis=1)
+        made.append(times(c) * (np.exp(-c.sigma) * squares).mean())
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.weight == "weight w(0.0625) = 0.939413, w(0.609375) = 0.543691, w(1.29688) = " \
+                          "0.273385"
+    assert str(form.factor) == factor
+
+
+def test_a_weight_of_each_group_is_listed_where_groups_have_levels():
+    def w(case):
+        return 3 + np.sin(7 * case.d * case.n + int(case.group[1]))
+
+    form, groups = weighted("velocity", w)
+    assert form.weight == "weight " + ", ".join(f"w({g.group}) = {w(g):.6g}" for g in groups)
+    assert form.factor == ONE
+    assert weighted("dsm_scaled", w)[0] is None
+
+
+def test_numbers_are_one_where_their_errors_overlap():
+    assert _common(np.array([1.0, 1.1]), np.array([0.06, 0.06])) == pytest.approx(1.05)
+    assert _common(np.array([1.0, 1.1]), np.array([0.06, 0.03])) is None
+    assert _common(np.array([1.0, 1.1]), np.array([0.03, 0.06])) is None
 
 
 def test_a_level_that_is_left_out_is_named():
