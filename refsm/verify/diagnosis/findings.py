@@ -48,15 +48,16 @@ def no_scaling(block: str, used: list[Column], numbers: Array, terms: Sequence[T
                    f"({_listed(used, texts, terms)})")
 
 
-def named(block: str, used: list[Column], ratios: Sequence[Scaling],
-          terms: Sequence[Term]) -> Finding | None:
-    """The finding of coefficients relative to their scalings in the value."""
+def named(block: str, used: list[Column], ratios: Sequence[Scaling], terms: Sequence[Term],
+          count: int) -> Finding | None:
+    """The finding of coefficients relative to their scalings in the value, which has so many
+    terms."""
     by_term: dict[int, set[Scaling]] = {}
     by_path: dict[str, set[Scaling]] = {}
     for (k, path), ratio in zip(used, ratios):
         by_term.setdefault(k, set()).add(ratio)
         by_path.setdefault(path, set()).add(ratio)
-    first, every = ratios[0], len(by_term) == len(terms)
+    first, every = ratios[0], len(by_term) == count
     if len(set(ratios)) == 1 and (every or first.is_one):
         words = f"the gradient for {{}} is {first} times that of the value"
         return None if first.is_one else Finding(block, "multiple", words, first)

@@ -35,6 +35,7 @@ Sources
 """
 from __future__ import annotations
 
+from itertools import compress
 from typing import Mapping, Sequence
 
 import numpy as np
@@ -213,8 +214,15 @@ class _Block:
 
     def _of_coefficients(self, used: list[int], c: Array, error: Array) -> Finding | None:
         """The finding of coefficients, relative to those of the terms in the value."""
-        columns, own = [self.columns[k] for k in used], self.coefficients[:, used]
-        own = np.where(own == 0, 1.0, own)
+        in_value = np.abs(self.coefficients[:, used]).max(axis=0) > 0
+        added = ~in_value & ((np.abs(c) - error).max(axis=0) > 0)
+        if added.any():
+            names = dict.fromkeys(self.terms[self.columns[k][0]].name
+                                  for k in compress(used, added))
+            return Finding(self.block, "added", f"the gradient for {{}} has {' and '.join(names)} "
+                           "in it, which the value does not have")
+        c, error, own = c[:, in_value], error[:, in_value], self.coefficients[:, used][:, in_value]
+        columns = [self.columns[k] for k in compress(used, in_value)]
         inside = {k for k, path in columns
                   if path == "decoder" and self.terms[k].role in OF_JACOBIAN}
         found = self._scalings(c / own, error / np.abs(own))
@@ -222,7 +230,9 @@ class _Block:
             columns, c, error = _into_the_jacobian(columns, inside, c, error)
             found = self._scalings(c / own, error / np.abs(own))
         if found:
-            return named(self.block, columns, found, self.terms)
+            there = np.abs(self.coefficients).max(axis=0) > 0
+            in_all = {k for k, _ in compress(self.columns, there)}
+            return named(self.block, columns, found, self.terms, len(in_all))
         return no_scaling(self.block, columns, c, self.terms)
 
     def _scalings(self, ratio: Array, error: Array) -> list[Scaling]:
@@ -240,14 +250,13 @@ class _Block:
         cs, errors = [], []
         for X, G in zip(self.X, self.G):
             A, g = X[used].reshape(len(used), -1).T, G.ravel()
-            length = np.sqrt((A * A).sum(axis=0))
+            length = np.linalg.norm(A, axis=0)
             if (length == 0).any() or A.shape[0] <= A.shape[1]:
                 return None
             P = np.linalg.pinv(A / length, rcond=1e-9) / length[:, None]
             c = P @ g                                                         # (k,)  (1)
             tol = np.repeat(self.tolerance(np.abs(c) @ self._largest(X[used])), G[0].size)
-            rest = g - A @ c
-            if np.sqrt(rest @ rest) > np.sqrt(tol @ tol):
+            if np.linalg.norm(g - A @ c) > np.linalg.norm(tol):
                 return None
             cs.append(c)
             errors.append(np.abs(P) @ tol)

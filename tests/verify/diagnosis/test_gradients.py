@@ -1,5 +1,7 @@
 """Gradients that are not those of their values: what was detached, untied, frozen or scaled is
 named."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,11 @@ from refsm.verify import cases
 from refsm.verify.cases import derivatives
 from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.gradients import diagnose_gradients, not_compared
+from refsm.verify.diagnosis.findings import Finding, named, together
+from refsm.verify.diagnosis.gradients import _Block, diagnose_gradients, not_compared
 from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.scaling import parse_scaling
 from refsm.verify.cases import value
 from refsm.verify.objectives import OBJECTIVES
 
@@ -247,6 +251,47 @@ def test_nonsense_is_unexplained():
            / max(np.abs(g["W"]).max() for g in right.values()))
     assert finding.text == (f"the gradient for W is off by {off:.2g} of its largest entry, and no "
                             "mistake that is known explains it")
+
+
+@pytest.mark.parametrize("norm, divergence, text", [
+    (1, 0, None), (1, 1, "the gradient for W, b has tr J in it, which the value does not have"),
+    (1, 3, "the gradient for W, b has tr J in it, which the value does not have"),
+    (2, 0, "the whole gradient is 2 times that of the value")])
+def test_a_term_that_the_value_does_not_have_is_no_part_of_its_gradient(norm, divergence, text):
+    findings = found("ism", of_terms(norm, divergence),
+                     loss=lambda c: (c.score(c.x)**2).sum(axis=1).mean() / 2)
+    assert [f.text for f in findings] == ([] if text is None else [text])
+
+
+def test_blocks_with_one_factor_are_one_finding():
+    two, three = parse_scaling("2"), parse_scaling("3")
+    W, b = Finding("W", "multiple", "all 2", two), Finding("b", "multiple", "all 2", two)
+    c = Finding("c", "term", "a term 2", two)               # the only term that reads c
+    assert [(f.block, f.kind) for f in together([W, b, c], ["W", "b", "c"])] == [
+        ("W, b, c", "whole")]
+    assert [(f.block, f.kind) for f in together([W, b], ["W", "b"])] == [("W, b", "whole")]
+    assert together([W], ["W"]) == [W]
+    assert [f.block for f in together([W, b], ["W", "b", "c"])] == ["W, b"]
+    for other in (Finding("c", "path", "a term 2", two), Finding("c", "term", "a term 3", three)):
+        assert together([W, other], ["W", "c"]) == [W, other]
+
+
+def test_a_factor_of_all_terms_of_a_block_is_kept_with_its_finding():
+    two, three = parse_scaling("2"), parse_scaling("3")
+    terms = OBJECTIVES["ism"].terms
+    assert named("c", [(0, "")], [two], terms, 2).scaling == two
+    assert named("c", [(0, "")], [two], terms, 1).kind == "multiple"
+    assert named("W", [(0, ""), (1, "")], [two, three], terms, 2).scaling is None
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_columns_that_agree_have_the_scaling_of_the_one_that_is_known_best(known):
+    table = SimpleNamespace(sizes=[{"d": 3}, {"d": 5}])
+    ratio, error = np.array([[2.0, 2.3], [2.0, 1.8]]), np.array([[1e-9, 0.4], [1e-9, 0.4]])
+    if known:
+        ratio, error = ratio[:, ::-1], error[:, ::-1]
+    assert list(map(str, _Block._scalings(SimpleNamespace(table=table), ratio, error))) == ["2"] * 2
+    assert _Block._scalings(SimpleNamespace(table=table), 2 * ratio - 2, error) == []
 
 
 def test_the_allowance_for_coefficients_of_no_scaling_does_not_grow_with_them():
