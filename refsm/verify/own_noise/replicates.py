@@ -157,7 +157,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     declares = declared is not None and (meant, weight) in {(h.factor, h.weight) for h in right}
     found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
     canonical = Hypothesis("", meant, best.expected, weight)
-    if not right and not declares or (right and best.factor.prefactor < 0):
+    if not right or best.factor.prefactor < 0:
         found += f", not {canonical} as declared" if declared else ""
         return report("MISMATCH", found, factor=factor)
     scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
@@ -197,22 +197,18 @@ def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
 
 def _cases(objective: str) -> list[Case]:
     """Two thetas of every group, or six where points have levels, without their noise."""
-    noise = OBJECTIVES[objective].random == "noise"
-    known = cases(objective, "prime",
-                  model="gaussian" if noise and objective != "dae" else None)
-    thetas = tuple(f"/t{k}" for k in range(6 if OBJECTIVES[objective].levels == "points" else 2))
-    chosen = [case for case in known
-              if case.id.endswith(thetas) and (objective != "dae" or case.d == 3)]
-    about = OBJECTIVES[objective]
-    hyper = [{"n_directions": case.M} if about.random == "directions" else {} for case in chosen]
-    given = {"x", *about.given}
-    made = []
-    for case, more in zip(chosen, hyper):
-        arrays = {name: a for name, a in case.arrays.items() if name in given}
+    about, made = OBJECTIVES[objective], []
+    model = "gaussian" if about.random == "noise" and objective != "dae" else None
+    thetas = tuple(f"/t{k}" for k in range(6 if about.levels == "points" else 2))
+    for case in cases(objective, "prime", model=model):
+        if not case.id.endswith(thetas) or (objective == "dae" and case.d != 3):
+            continue
+        arrays = {name: a for name, a in case.arrays.items() if name in ("x", *about.given)}
         for k, name in enumerate(("alpha", "sigma")):            # no level outweighs the others
             if name in arrays:
                 arrays[name] = LEVELS[np.arange(len(arrays[name])) % len(LEVELS), k]
-        made.append(dataclasses.replace(case, arrays=arrays, hyper={**case.hyper, **more}))
+        drawn = {"n_directions": case.M} if about.random == "directions" else {}
+        made.append(dataclasses.replace(case, arrays=arrays, hyper={**case.hyper, **drawn}))
     return made
 
 

@@ -81,6 +81,8 @@ def test_a_multiple_is_found_under_the_rounding_of_bfloat16(text, f):
 
 def test_what_is_finer_or_coarser_or_no_multiple_is_not_taken_for_rounding():
     assert half_inside(R * (1 + 1e-6 * (ROUNDED / R - 1)), R, R, SIZES, True) is None
+    assert half_inside(R * (1 + (ROUNDED / R - 1) / 8), R, R, SIZES, True) is not None
+    assert half_inside(R * (1 + (ROUNDED / R - 1) / 32), R, R, SIZES, True) is None
     wide = R * (1 + 6 * (ROUNDED / R - 1))
     assert half_inside(wide, R, R, SIZES, True) is None
     assert half_inside(wide, R, R, SIZES, False) is not None
