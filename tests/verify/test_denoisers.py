@@ -7,6 +7,7 @@ from refsm import predictions
 from refsm.verify import cases, verify
 from refsm.verify.cases import gradient, per_sample, value
 from refsm.verify.cases.quantities import Quantities
+from refsm.verify.denoisers import target_in_noise, target_of
 from refsm.verify.objectives import OBJECTIVES, predicting
 
 KINDS = [kind for kind in predictions.KINDS if kind != "score"]
@@ -59,22 +60,15 @@ def test_the_loss_of_a_training_script_passes_and_its_mean_over_dimensions_is_na
     assert (report.verdict, report.convention) == ("CONVENTION", "1 / d")
 
 
-@pytest.mark.parametrize("objective", ["dsm_scaled", "dsm_levels", "multi_level", *KINDS])
-def test_the_terms_add_up_to_the_squared_residual(objective):
-    """|output - target|^2 written out, of each level with its weight."""
-    case = cases(objective, "prime")[13]
-    q, about = Quantities(case), OBJECTIVES[case.objective]
-    terms = sum(term.per_sample(q) for term in (*about.terms, about.constant))
-    if about.predicts:
-        expected = squares(residual(case))
-    elif objective == "multi_level":
-        expected = sum(weight / 2 * squares(case.score(y, k) + case.noise[k] / sigma) for
-                       k, (y, sigma, weight) in enumerate(zip(case.x_noisy, case.sigma,
-                                                              case.level_weights)))
-    else:
-        expected = squares(case.score(case.x_noisy) + case.noise / np.reshape(case.sigma, (-1, 1))
-                           ) / 2
-    assert np.allclose(terms, expected, rtol=1e-11)
+@pytest.mark.parametrize("kind", [*KINDS, "score"])
+def test_the_target_is_what_a_training_script_compares_with(kind):
+    c = cases("dsm_levels" if kind == "score" else kind, "prime")[13]
+    expected = (c.score(c.x_noisy) - score_residual(c) if kind == "score" else
+                c.prediction(c.x_noisy) - residual(c))
+    assert np.allclose(target_of(kind, Quantities(c)), expected, rtol=1e-11, atol=1e-11)
+    alpha = column(c.alpha) if kind != "edm" else 1.0
+    p, r = target_in_noise(kind, alpha, column(c.sigma), c.hyper.get("data_sd"))
+    assert np.allclose(p * c.x + r * c.noise, expected, rtol=1e-11, atol=1e-11)
 
 
 def test_a_score_is_predicted_too():
