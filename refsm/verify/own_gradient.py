@@ -59,15 +59,15 @@ def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequen
             G = np.asarray(answer.gradient.get(block, np.zeros(case.theta[block].shape)))
             G = symmetric(case, {block: G})[block]
             u = symmetric(case, {block: rng.standard_normal(G.shape)})[block]
-            wide, near = (_slope(implementation, case, block, u, step, time_limit)
-                          for step in (h, h / 2))
-            if np.isnan(wide + near):
+            slopes = [_slope(implementation, case, block, u, step, time_limit)
+                      for step in (h, h / 2)]
+            if None in slopes:
                 return [], NOT_JUDGED
-            D = (4 * near - wide) / 3                                             # number  (2)
+            D = (4 * slopes[1] - slopes[0]) / 3      # type: ignore[operator]     # number  (2)
             along = float((G * u).sum())                                          # number  (3)
             moved = moved or D != 0
             size = abs(D) + float(np.sqrt((G * G).sum()))
-            if abs(along - D) > allowed * size + abs(near - wide):
+            if abs(along - D) > allowed * size + abs(slopes[1] - slopes[0]):   # type: ignore
                 findings[block] = Finding(
                     block, "own", "the gradient for {} is not the derivative of your own loss: "
                     f"along a random direction it is {along:.4g}, and the loss has the slope "
@@ -78,13 +78,13 @@ def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequen
 
 
 def _slope(implementation: Callable[[Case], Any], case: Case, block: str, u: Array, h: float,
-           time_limit: float) -> float:
-    """(1); nan where the implementation does not answer."""
+           time_limit: float) -> float | None:
+    """(1), or None where the implementation does not answer."""
     values = []
     for sign in (1.0, -1.0):
         theta = {**case.theta, block: case.theta[block] + sign * h * u}
         answer = ask(implementation, dataclasses.replace(case, theta=theta), time_limit, False)
         if isinstance(answer, Broken):
-            return float("nan")
+            return None
         values.append(answer.value)
     return float(values[0] - values[1]) / (2 * h)                             # ()  (1)
