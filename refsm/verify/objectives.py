@@ -65,29 +65,35 @@ def target(q: Any) -> Array:
     return OBJECTIVES[q.case.objective].target(q)      # type: ignore[misc]
 
 
-# each term as `Term(role, name, per_sample)`; per_sample is (n,)
-NORM = Term("norm", "|psi|^2 / 2", lambda q: dot(q.psi(), q.psi()) / 2)                    # (1)
-SLICED_NORM = Term("norm", "(v.psi)^2 / 2", lambda q: (
-    np.einsum("nri,ni->nr", q.v(), q.psi())**2).mean(axis=1) / 2)                          # (1)
-CROSS = Term("cross", "-psi.g", lambda q: -dot(q.psi(), target(q)))                        # (2)
-MATCHED = Term("constant", "|g|^2 / 2", lambda q: dot(target(q), target(q)) / 2)           # (3)
-DIVERGENCE = Term("divergence", "tr J", lambda q: q.diagonal().sum(axis=1))                # (4)
-CURVATURE = Term("divergence", "v' J v", lambda q: np.einsum(
-    "nri,nik,nrk->nr", q.v(), q.J(), q.v()).mean(axis=1))                                  # (4)
+# each term: its role, its name, and the term at each point, (n,)
+NORM = Term("norm", "|psi|^2 / 2", per_sample=lambda q: dot(q.psi(), q.psi()) / 2)       # (1)
+SLICED_NORM = Term("norm", "(v.psi)^2 / 2", per_sample=lambda q: (
+    np.einsum("nri,ni->nr", q.v(), q.psi())**2).mean(axis=1) / 2)                        # (1)
+CROSS = Term("cross", "-psi.g", per_sample=lambda q: -dot(q.psi(), target(q)))           # (2)
+MATCHED = Term("constant", "|g|^2 / 2",
+               per_sample=lambda q: dot(target(q), target(q)) / 2)                       # (3)
+DIVERGENCE = Term("divergence", "tr J", per_sample=lambda q: q.diagonal().sum(axis=1))   # (4)
+CURVATURE = Term("divergence", "v' J v", per_sample=lambda q: np.einsum(
+    "nri,nik,nrk->nr", q.v(), q.J(), q.v()).mean(axis=1))                                # (4)
 PENALTY = Term("penalty", "strength sum_i J_ii^2",
-               lambda q: q.case.strength * dot(q.diagonal(), q.diagonal()))                # (5)
-OUTPUT = Term("output", "|y|^2", lambda q: dot(q.reconstruction(), q.reconstruction()))    # (6)
-PRODUCT = Term("product", "-2 y.x", lambda q: -2 * dot(q.reconstruction(), q.case.x))      # (7)
-DATA = Term("constant", "|x|^2", lambda q: dot(q.case.x, q.case.x))                        # (8)
+               per_sample=lambda q: q.case.strength * dot(q.diagonal(), q.diagonal()))   # (5)
+OUTPUT = Term("output", "|y|^2",
+              per_sample=lambda q: dot(q.reconstruction(), q.reconstruction()))          # (6)
+PRODUCT = Term("product", "-2 y.x",
+               per_sample=lambda q: -2 * dot(q.reconstruction(), q.case.x))              # (7)
+DATA = Term("constant", "|x|^2", per_sample=lambda q: dot(q.case.x, q.case.x))           # (8)
 RATIO = Term("whole", "sum_i sigmoid(-gap_i)^2",
-             lambda q: (sigmoid(-q.gap())**2).sum(axis=1))                                 # (9)
+             per_sample=lambda q: (sigmoid(-q.gap())**2).sum(axis=1))                    # (9)
 PSEUDO = Term("whole", "sum_i softplus(-gap_i)",
-              lambda q: softplus(-q.gap()).sum(axis=1))                                    # (10)
-FLOW = Term("whole", "sum_i exp(-gap_i / 2)", lambda q: np.exp(-q.gap() / 2).sum(axis=1))  # (11)
-H_NORM = Term("norm", "sum_i h_i psi_i^2 / 2", lambda q: dot(q.case.h, q.psi()**2) / 2)    # (12)
-H_SLOPE = Term("slope", "sum_i h_slope_i psi_i", lambda q: dot(q.case.h_slope, q.psi()))   # (13)
+              per_sample=lambda q: softplus(-q.gap()).sum(axis=1))                       # (10)
+FLOW = Term("whole", "sum_i exp(-gap_i / 2)",
+            per_sample=lambda q: np.exp(-q.gap() / 2).sum(axis=1))                       # (11)
+H_NORM = Term("norm", "sum_i h_i psi_i^2 / 2",
+              per_sample=lambda q: dot(q.case.h, q.psi()**2) / 2)                        # (12)
+H_SLOPE = Term("slope", "sum_i h_slope_i psi_i",
+               per_sample=lambda q: dot(q.case.h_slope, q.psi()))                        # (13)
 H_DIVERGENCE = Term("divergence", "sum_i h_i J_ii",
-                    lambda q: dot(q.case.h, q.diagonal()))                                 # (14)
+                    per_sample=lambda q: dot(q.case.h, q.diagonal()))                    # (14)
 
 OBJECTIVES: dict[str, Description] = {
     "esm": Description(
