@@ -32,7 +32,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.regression import Fit, Table
+from refsm.verify.diagnosis.regression import Fit, Table, column
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
@@ -231,28 +231,21 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
     return made("added" if added else "other", added)
 
 
-def predicted(table: Table, explanation: Explanation) -> Array:
-    """The answers that an explanation predicts, (C, T)."""
-    e, sizes, formula = explanation, table.sizes, explanation.fit.formula
-    out = np.zeros(table.index.shape)
-    for term, scaling in zip(formula.terms, e.scalings):
-        values = table.term(term)
-        out = out + _column(scaling, sizes) * (values[0] if values is not None else 0)
-    if e.constant == "other":
-        return out + e.fit.coefficients[:, -1:]
+def predicted(table: Table, explanation: Explanation) -> tuple[Array, Array]:
+    """The answers that an explanation predicts, and the size of their terms, (C, T) each; nan where
+    the cases cannot say."""
+    e, formula, sizes = explanation, explanation.fit.formula, table.sizes
+    terms, scalings = formula.terms, e.scalings
+    intercept = e.fit.coefficients[:, -1:] if e.constant == "other" else np.zeros((1, 1))
+    out, size = table.combined(terms, scalings) or (np.full(table.index.shape, np.nan),) * 2
     if formula.constant is not None and e.constant in ("kept", "added"):
-        scale = e.sign * _column(e.factor, sizes)
+        scale = e.sign * column(e.factor, sizes)
         for change in e.changes:
             power = {"target": 2, "constant": 1}.get(change.what, 0)
-            scale = scale * _column(change.scaling, sizes)**power
-        values = table.term(formula.constant)
-        out = out + scale * (values[0] if values is not None else 0)
-    return out if e.added is None else out + _column(e.added, sizes)
-
-
-def _column(scaling: Scaling, sizes: Sequence[Sizes]) -> Array:
-    """A scaling in every group, (C, 1)."""
-    return np.array([[scaling(group)] for group in sizes])
+            scale = scale * column(change.scaling, sizes)**power
+        K, _ = table.combined([formula.constant], [ONE]) or (np.nan, np.nan)
+        out = out + scale * K
+    return out + intercept + (0 if e.added is None else column(e.added, sizes)), size
 
 
 def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Sizes],
@@ -268,9 +261,6 @@ def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Size
 
 def _predicts(table: Table, explanation: Explanation, Y: Array, tolerance: Tolerance) -> bool:
     """Whether every answer is met to rounding."""
-    scale = np.abs(Y) + np.abs(explanation.fit.coefficients[:, -1:])
-    for term, scaling in zip(explanation.fit.formula.terms, explanation.scalings):
-        values = table.term(term)
-        if values is not None:
-            scale = scale + np.abs(_column(scaling, table.sizes)) * values[1]
-    return bool((np.abs(Y - predicted(table, explanation)) <= 3 * tolerance(scale)).all())
+    out, size = predicted(table, explanation)
+    scale = np.abs(Y) + np.abs(explanation.fit.coefficients[:, -1:]) + size
+    return bool((np.abs(Y - out) <= 3 * tolerance(scale)).all())

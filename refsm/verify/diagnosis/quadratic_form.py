@@ -45,7 +45,7 @@ from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import (TARGETS, level, level_maps, output, per_point,
                                     target_in_noise)
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.regression import Fit, Table, fit
+from refsm.verify.diagnosis.regression import Fit, Table, column, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Formula
@@ -163,11 +163,11 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
 
     for l in range(len(set(per_point(first)))):
         for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
-            def column(q: Any, l: int = l, f: Any = f) -> Array:
+            def of_level(q: Any, l: int = l, f: Any = f) -> Array:
                 levels = per_point(q.case)
                 chosen = np.array([own == sorted(set(levels))[l] for own in levels])
                 return chosen * dot(psi(q), f(q))                             # (n,)  (2)
-            yield Term("form", f"level {l}: psi({point}).{name}", column)
+            yield Term("form", f"level {l}: psi({point}).{name}", of_level)
 
 
 def _level(alpha: float, sigma: float) -> str:
@@ -240,7 +240,7 @@ def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
         if factor is not None:
             return words, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
-        times = np.array([[common(size)] for size in sizes]) * np.ones(w.shape)
+        times = column(common, sizes) * np.ones(w.shape)
         of_level = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
         u = [_common((w / times)[here], (error / times)[here]) for here in of_level.values()]
         if len(u) < w.size and None not in u:

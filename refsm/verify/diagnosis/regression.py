@@ -42,10 +42,11 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities, Unavailable
 from refsm.verify.cases.reference import terms_add_up
 from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.diagnosis.scaling import Scaling, Sizes
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["Fit", "Table", "fit"]
+__all__ = ["Fit", "Table", "column", "fit"]
 
 # |R_ii| below which columns are taken for dependent: that of 19,000 formulas is < 1e-14 or > 1e-5
 CONDITION = 1e-7
@@ -89,12 +90,31 @@ class Table:
                 self._kept[term.name] = None
         return self._kept[term.name]
 
+    def combined(self, terms: Sequence[Term],
+                 scalings: Sequence[Scaling]) -> tuple[Array, Array] | None:
+        """The sum of terms times scalings, and that of their sizes, (C, T) each.
+
+        None where the cases cannot say.
+        """
+        total = np.zeros((2, *self.index.shape))
+        for term, scaling in zip(terms, scalings):
+            given, times = self.term(term), column(scaling, self.sizes)
+            if given is None:
+                return None
+            total = total + [times * given[0], np.abs(times) * given[1]]
+        return total[0], total[1]
+
     def _of_cases(self, term: Term) -> Array:
         """(cases, 2)."""
         rows = [np.ravel(term.per_sample(q)) for q in self._quantities]
         flat, lengths = np.concatenate(rows), np.array([len(row) for row in rows])
         starts = np.cumsum(lengths) - lengths
         return np.stack([np.add.reduceat(a, starts) / lengths for a in (flat, np.abs(flat))], 1)
+
+
+def column(scaling: Scaling, sizes: Sequence[Sizes]) -> Array:
+    """A scaling in every group, (C, 1)."""
+    return np.array([[scaling(group)] for group in sizes])
 
 
 @dataclass(frozen=True, eq=False)

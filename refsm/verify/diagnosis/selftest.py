@@ -141,7 +141,7 @@ def _agrees(found: Diagnosis, other: Table, truth: Array) -> bool:
     """Whether a diagnosis predicts the answers to other cases, up to a constant of theta where that
     is what it says."""
     assert found.explanation is not None
-    off = predicted(other, found.explanation) - truth
+    off = predicted(other, found.explanation)[0] - truth
     if found.explanation.constant == "other":
         off = off - found.explanation.fit.coefficients[:, -1:]
         off = off - off.mean(axis=1, keepdims=True)

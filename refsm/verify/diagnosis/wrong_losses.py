@@ -29,16 +29,11 @@ class WrongLoss:
 
     def values(self, table: Table) -> Array | None:
         """Its answers, (C, T); None where the cases cannot say."""
-        out = np.zeros(table.index.shape)
-        terms = list(zip(self.formula.terms, self.scalings))
+        terms, scalings = self.formula.terms, self.scalings
         if self.formula.constant is not None:
-            terms.append((self.formula.constant, self.constant))
-        for term, scaling in terms:
-            given = table.term(term)
-            if given is None:
-                return None
-            out = out + np.array([[scaling(group)] for group in table.sizes]) * given[0]
-        return out
+            terms, scalings = (*terms, self.formula.constant), (*scalings, self.constant)
+        both = table.combined(terms, scalings)
+        return None if both is None else both[0]
 
     def answers(self, table: Table) -> Array:
         """Its answers to all cases, in their order."""

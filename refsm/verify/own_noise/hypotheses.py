@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -102,8 +102,12 @@ def _as_it_is(case: Case) -> Iterator[tuple[str, float]]:
     """(mistake, expectation) for an objective that has no randomness: of a random choice of points,
     bits or directions that is unbiased, its value is the expectation."""
     q = Quantities(case)
-    means = {term.name: float(np.mean(term.per_sample(q)))
-             for term in OBJECTIVES[case.objective].all_terms}
+    yield from _wrong_terms({term.name: float(np.mean(term.per_sample(q)))
+                             for term in OBJECTIVES[case.objective].all_terms})
+
+
+def _wrong_terms(means: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """(mistake, expectation) for a sum of terms with these expectations."""
     value = sum(means.values())
     yield "", value
     for name, mean in means.items() if len(means) > 1 else ():
@@ -120,10 +124,7 @@ def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
     def norm(width: Array) -> float:
         return loss.expected(width=width, target=(zero, zero))
 
-    yield "", norm(sigma) + trace
-    yield "the divergence is left out", norm(sigma)
-    yield "the divergence has the opposite sign", norm(sigma) - trace
-    yield "the norm has lost its 1/2", 2 * norm(sigma) + trace
+    yield from _wrong_terms({"the norm": norm(sigma), "the divergence": trace})
     yield "no noise is added", norm(zero) + trace
     yield "the noise has standard deviation sigma^2 in place of sigma", norm(sigma**2) + trace
     yield "the noise has standard deviation 1 in place of sigma", norm(zero + 1) + trace
@@ -228,14 +229,8 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
     whole = float(J.sum(axis=(1, 2)).mean())                             # ()  (2) with S = 1 1'
     square, total = float((psi * psi).sum(axis=1).mean()), float((psi.sum(axis=1)**2).mean())
     uniform, uniform_norm = trace / 12 + whole / 4, square / 12 + total / 4
-    yield "", trace + square / 2
-    yield "v' J v has the opposite sign", -trace + square / 2
-    yield "v' J v is left out", square / 2
-    yield ("v' J v is halved, or the norm has lost its 1/2 and all is halved",
-           trace / 2 + square / 2)
-    yield "the norm has lost its 1/2", trace + square
-    yield "the norm is left out", trace
-    yield "the norm has the opposite sign", trace - square / 2
+    yield from _wrong_terms({"v' J v": trace, "the norm": square / 2})
+    yield ("v' J v is halved, or the norm is doubled and all is halved", trace / 2 + square / 2)
     yield "directions of unit length", (trace + square / 2) / d
     yield "directions of unit length, and |psi|^2 as it is", trace / d + square / 2
     yield "directions uniform in [0, 1]", uniform + uniform_norm / 2

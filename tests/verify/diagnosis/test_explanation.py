@@ -35,7 +35,7 @@ def read(table, *args, **kwargs):
     Y = answers(table, *args, **kwargs)
     (found,) = fit(table, formulas(table.groups[0].objective, "autoencoder")[:1], Y, FLOAT64)
     made = explanations(table, found, Y, FLOAT64)
-    assert all(np.allclose(predicted(table, r), Y, rtol=1e-7) for r in made)
+    assert all(np.allclose(predicted(table, r)[0], Y, rtol=1e-7) for r in made)
     return made
 
 

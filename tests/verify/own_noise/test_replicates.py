@@ -462,8 +462,9 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
     right = {
         "": curvature + norm, "v' J v has the opposite sign": -curvature + norm,
         "v' J v is left out": norm,
-        "v' J v is halved, or the norm has lost its 1/2 and all is halved": curvature / 2 + norm,
-        "the norm has lost its 1/2": curvature + 2 * norm, "the norm is left out": curvature,
+        "v' J v is halved, or the norm is doubled and all is halved": curvature / 2 + norm,
+        "v' J v is doubled": 2 * curvature + norm,
+        "the norm is doubled": curvature + 2 * norm, "the norm is left out": curvature,
         "the norm has the opposite sign": curvature - norm, "directions of unit length": unit_c
         + unit_n, "directions of unit length, and |psi|^2 as it is": unit_c + norm,
         "directions uniform in [0, 1]": low_c + low_n,
