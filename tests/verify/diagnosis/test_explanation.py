@@ -9,6 +9,7 @@ from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.explanation import (Change, multiple, predicted, explanations,
                                                 the_reference)
 from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.objectives import DIVERGENCE, NORM
 
 DSM, ISM = Table(cases("dsm", "prime")), Table(cases("ism", "prime"))
 
@@ -129,3 +130,22 @@ def test_arrays_that_are_multiples_follow_a_law():
                  FLOAT64)) == "n / d"
     assert multiple([m[::-1] for m in mine], mine, ISM.sizes, FLOAT64) is None
     assert multiple(mine, mine, ISM.sizes, FLOAT64) == ONE
+
+
+def test_an_answer_is_measured_by_its_terms_where_these_cancel():
+    (norm, norm_size), (trace, trace_size) = (ISM.term(term) for term in (NORM, DIVERGENCE))
+    b = -norm[0, 0] / trace[0, 0]
+    Y = norm + b * trace
+    Y[0, 0] += 40 * 2.0**-53 * (norm_size[0, 0] + abs(b) * trace_size[0, 0])
+    (found,) = fit(ISM, formulas("ism", "autoencoder")[:1], Y, FLOAT64)
+    assert explanations(ISM, found, Y, FLOAT64)[0].convention.startswith("divergence x ")
+    Y[0, 0] += 1e-11 * norm_size[0, 0]
+    assert explanations(ISM, found, Y, FLOAT64) == []
+
+
+def test_a_multiple_may_be_off_by_the_rounding_of_its_largest_entry():
+    rng, sizes = np.random.default_rng(5), [{"d": 3}, {"d": 5}]
+    mine = [1e6 * rng.standard_normal(7), 1e-6 * rng.standard_normal(11)]
+    for off, text in ((1e-14, "3 / d"), (1e-11, "None")):
+        yours = [3 / size["d"] * m + off * np.abs(m).max() for m, size in zip(mine, sizes)]
+        assert str(multiple(yours, mine, sizes, FLOAT64)) == text
