@@ -63,6 +63,9 @@ def test_laws_multiply_and_invert():
     edm = parse_scaling("2 (1 + sigma^2 / 0.25) / d")
     assert edm * edm.inverse() == ONE
     assert edm({"sigma": 0.5, "d": 2}) == pytest.approx(2.0)
+    squared = parse_scaling("(n - 1)") * parse_scaling("(n - 1)")
+    assert squared({"n": 7}) == 36
+    assert squared * squared.inverse() == ONE
     with pytest.raises(ValueError, match="two extra factors"):
         edm * parse_scaling("n / (n - 1)")
 
@@ -74,6 +77,8 @@ def test_plain_laws_are_simpler_than_strange_ones():
     assert costs[0] == 0
     assert len(set(costs)) == len(costs)
     assert ZERO.complexity == 1
+    halves = [parse_scaling(text).complexity for text in ("2", "1 / 2", "-2", "4", "1 / 4", "3")]
+    assert halves == [1.05, 1.05, 1.05, 1.1, 1.1, 1.5]
     assert parse_scaling("sigma^0.5").complexity > parse_scaling("sigma").complexity
 
 
