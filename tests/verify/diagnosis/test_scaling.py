@@ -6,7 +6,7 @@ import pytest
 
 from refsm.verify.cases.families import GROUPS
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling
-from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.diagnosis.scaling_fit import _plain, fit_scaling
 
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
 
@@ -53,6 +53,26 @@ def test_zero_sign_changes_and_what_is_not_known_well_enough():
     assert fit_scaling(np.ones(1), np.full(1, 1e-9), SIZES[:1]) == ONE    # one cell: a number alone
     assert fit_scaling(np.ones(2), np.full(2, 1e-9),
                        SIZES[:2]) is None    # too few cells for the sizes that vary
+
+
+def test_a_coefficient_that_is_hardly_known_follows_no_scaling():
+    c = np.full(len(SIZES), 2.0)
+    assert fit_scaling(c, np.full(len(SIZES), 0.19), SIZES) == Scaling(2.0)
+    assert fit_scaling(c, np.append(np.full(len(SIZES) - 1, 0.1), 0.3), SIZES) is None
+    assert fit_scaling(c, np.full(len(SIZES), 2.1), SIZES) == ZERO
+
+
+@pytest.mark.parametrize("text, accepted", [
+    ("(n - 1)", True), ("2 (n - 1)", True), ("(n - 1) / 2", True), ("3 (n - 1)", False),
+    ("1.5 (n - 1)", False), ("n / (n - 1)", True), ("n^2 / (n - 1)", False),
+    ("sigma^4 (n - 1)", True), ("sigma^5 (n - 1)", False), ("sigma^2 d^2 (n - 1)", True),
+    ("sigma^3 d^2 (n - 1)", False), ("sigma^0.5 (n - 1)", False), ("sigma^1.5 (n - 1)", False),
+    ("(d - 1) / 2", False),                                        # 1 where d = 3
+    ("3 sigma^7 (1 + sigma^2)", True), ("strength (1 + 2 strength)", True),
+    ("strength^2 (1 + 2 strength)", False)])
+def test_a_factor_that_is_no_power_is_accepted_where_the_rest_is_plain(text, accepted):
+    sizes = [{**size, "strength": strength} for size in SIZES for strength in (0.3, 0.7)]
+    assert _plain(parse_scaling(text), sizes) == accepted
 
 
 def test_laws_multiply_and_invert():
