@@ -59,15 +59,15 @@ def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequen
             G = np.asarray(answer.gradient.get(block, np.zeros(case.theta[block].shape)))
             G = symmetric(case, {block: G})[block]
             u = symmetric(case, {block: rng.standard_normal(G.shape)})[block]
-            slopes = [_slope(implementation, case, block, u, step, time_limit)
-                      for step in (h, h / 2)]
-            if None in slopes:
+            whole, half = (_slope(implementation, case, block, u, step, time_limit)
+                           for step in (h, h / 2))
+            if whole is None or half is None:
                 return [], NOT_JUDGED
-            D = (4 * slopes[1] - slopes[0]) / 3      # type: ignore[operator]     # number  (2)
-            along = float((G * u).sum())                                          # number  (3)
+            D = (4 * half - whole) / 3                                        # ()  (2)
+            along = float((G * u).sum())                                      # ()  (3)
             moved = moved or D != 0
             size = abs(D) + float(np.sqrt((G * G).sum()))
-            if abs(along - D) > allowed * size + abs(slopes[1] - slopes[0]):   # type: ignore
+            if abs(along - D) > allowed * size + abs(half - whole):
                 findings[block] = Finding(
                     block, "own", "the gradient for {} is not the derivative of your own loss: "
                     f"along a random direction it is {along:.4g}, and the loss has the slope "

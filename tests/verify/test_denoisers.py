@@ -60,6 +60,24 @@ def test_the_loss_of_a_training_script_passes_and_its_mean_over_dimensions_is_na
     assert (report.verdict, report.convention) == ("CONVENTION", "1 / d")
 
 
+@pytest.mark.parametrize("objective", ["dsm_scaled", "dsm_levels", "multi_level", *KINDS])
+def test_the_terms_add_up_to_the_squared_residual(objective):
+    """|output - target|^2 written out, of each level with its weight."""
+    case = cases(objective, "prime")[13]
+    q, about = Quantities(case), OBJECTIVES[case.objective]
+    terms = sum(term.per_sample(q) for term in (*about.terms, about.constant))
+    if about.predicts:
+        expected = squares(residual(case))
+    elif objective == "multi_level":
+        expected = sum(weight / 2 * squares(case.score(y, k) + case.noise[k] / sigma) for
+                       k, (y, sigma, weight) in enumerate(zip(case.x_noisy, case.sigma,
+                                                              case.level_weights)))
+    else:
+        expected = squares(case.score(case.x_noisy) + case.noise / np.reshape(case.sigma, (-1, 1))
+                           ) / 2
+    assert np.allclose(terms, expected, rtol=1e-11)
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "score"])
 def test_the_target_is_what_a_training_script_compares_with(kind):
     c = cases("dsm_levels" if kind == "score" else kind, "prime")[13]

@@ -208,7 +208,7 @@ def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
 
     def expected(*wrong: float) -> float:
         q, w = reconstruction_errors(case, *wrong)
-        return float((q @ w).mean())                                                # number  (1)
+        return float((q @ w).mean())                                                # ()  (1)
 
     yield "", expected(sigma)
     yield "the output is compared with the noisy point", expected(sigma, sigma)

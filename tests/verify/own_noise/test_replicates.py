@@ -325,6 +325,33 @@ def test_more_draws_at_every_point_are_right():
     assert any("the variance is that of about 1 directions" in text for text in single.cannot_tell)
 
 
+@pytest.mark.parametrize("t", [0.3, 1.7, 5.0])
+def test_the_probability_of_a_distance_is_that_of_students_t(t):
+    """Of one case with three replicates: P(|t_2| > t) = 1 - t / sqrt(2 + t^2)."""
+    p = replicates._p(np.array([3.0 + 0.5 * t]), np.array([0.5]), np.array([[3.0]]), 3)
+    assert p == pytest.approx([1 - t / np.sqrt(2 + t * t)], rel=1e-12)
+
+
+def test_the_probability_of_distances_is_that_of_their_sum_of_squares():
+    """Of two cases with a p of 2 phi(-1) each: P(chi^2_2 > 2) = 1 / e."""
+    t = np.array([special.stdtrit(6, special.ndtr(1.0))] * 2)
+    p = replicates._p(t, np.ones(2), np.zeros((1, 2)), 7)
+    assert p == pytest.approx([np.exp(-1)], rel=1e-12)
+
+
+@pytest.mark.parametrize("k4, nu", [(0.0, 6.0), (7 / 3, 3.0), (7 / 6, 4.0)])
+def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of_freedom(k4, nu):
+    """Of seven replicates of variance 1: the cube root is normal by hand, and off by 5e-3 at most
+    from the law of chi^2_nu."""
+    for s2 in (0.5, 1.9):
+        p = moments._p(np.array([s2]), np.ones(1), np.array([k4]), 7)
+        h = 2 / (9 * nu)
+        z = (s2 ** (1 / 3) - 1 + h) / np.sqrt(h)
+        assert p == pytest.approx(2 * special.ndtr(-abs(z)), rel=1e-12)
+        tail = special.chdtrc(nu, nu * s2) if s2 > 1 else special.chdtr(nu, nu * s2)
+        assert p / 2 == pytest.approx(tail, abs=5e-3)
+
+
 def cumulants(q, w):
     """The second and the fourth cumulant of q (n, nodes) with weights."""
     off = q - (q @ w)[:, None]
