@@ -85,7 +85,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         if same is not None:
             return Diagnosis(tolerance, table, Y, same)
         simple = [e for f in base if f.fits for e in explanations(table, f, Y, tolerance)[:1]]
-        if simple and simple[0].is_convention and simple[0].complexity < 2.0:
+        if simple and simple[0].is_convention and simple[0].complexity < 2.0:    # of a mistake
             return Diagnosis(tolerance, table, Y, simple[0])
         fits = fit(table, known, Y, tolerance)
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
@@ -107,10 +107,12 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
 def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanation],
               fits: list[Fit]) -> Diagnosis:
     """The simplest explanation, those as simple, and the nearest formula that does not fit."""
+    def cost(e: Explanation) -> float:
+        return round(e.complexity, 6)
+
     order = {id(f.formula): k for k, f in enumerate(fits)}
-    found.sort(key=lambda e: (round(e.complexity, 6), order[id(e.fit.formula)]))
-    best = found[0]
-    equals = [e for e in found[1:] if e.complexity <= best.complexity + 1e-9
+    best, *rest = sorted(found, key=lambda e: (cost(e), order[id(e.fit.formula)]))
+    equals = [e for e in rest if cost(e) == cost(best)
               and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
     own = {term.name for term, scaling in zip(best.fit.formula.terms, best.scalings)
            if not scaling.is_zero}

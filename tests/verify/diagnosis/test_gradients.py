@@ -297,7 +297,7 @@ def test_columns_that_agree_have_the_scaling_of_the_one_that_is_known_best(known
 def test_the_allowance_for_coefficients_of_no_scaling_does_not_grow_with_them():
     some, table = cases("ism", "prime"), TABLES.setdefault(("ism", None),
                                                            Table(cases("ism", "prime")))
-    w = {c.id: 1000 * (2 + np.sin(9 * c.sigma * c.n)) for c in some}
+    w = {c.id: 1e6 * (2 + np.sin(9 * c.sigma * c.n)) for c in some}
     fit = diagnose(some, [w[c.id] * value(c) for c in some], table=table).coefficients
     for error, count in ((0, 0), (1e-7, 1)):
         given = [{b: w[c.id] * g * (1 + error * (b == "c")) for b, g in gradient(c).items()}
