@@ -55,6 +55,11 @@ def test_zero_sign_changes_and_what_is_not_known_well_enough():
                        SIZES[:2]) is None    # too few cells for the sizes that vary
 
 
+def test_a_fraction_is_one_to_the_rounding_of_its_size():
+    assert str(Scaling(1e6 / 3)) == "1000000 / 3"
+    assert str(Scaling(1 / 3 + 1e-9)) != "1 / 3"
+
+
 def test_a_coefficient_that_is_hardly_known_follows_no_scaling():
     c = np.full(len(SIZES), 2.0)
     assert fit_scaling(c, np.full(len(SIZES), 0.19), SIZES) == Scaling(2.0)
