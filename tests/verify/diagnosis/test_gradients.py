@@ -263,6 +263,12 @@ def test_a_term_that_the_value_does_not_have_is_no_part_of_its_gradient(norm, di
     assert [f.text for f in findings] == ([] if text is None else [text])
 
 
+def test_gradients_are_compared_with_the_loss_as_it_is_scaled():
+    detached = found("ism", of_terms(3, 0), loss=lambda c: 3 * value(c))
+    assert [f.text for f in detached] == ["the term tr J is detached: its gradient for W, b is 0"]
+    assert found("ism", of_terms(3, 3), loss=lambda c: 3 * value(c)) == []
+
+
 def test_blocks_with_one_factor_are_one_finding():
     two, three = parse_scaling("2"), parse_scaling("3")
     W, b = Finding("W", "multiple", "all 2", two), Finding("b", "multiple", "all 2", two)
