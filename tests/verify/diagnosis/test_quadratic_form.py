@@ -241,7 +241,7 @@ def test_a_weight_of_its_own_can_be_declared():
 
 
 def test_a_weight_that_single_precision_hardly_shows_is_not_read():
-    table = Table(cases("velocity", "prime"))
+    table = Table(cases("noise", "prime"))
     assert quadratic_form(table, 3 * table.reference, FLOAT64).right
     assert quadratic_form(table, 3 * table.reference, FLOAT32) is None
 
