@@ -45,6 +45,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 from refsm import predictions, validation
 from refsm.corruption import Corruption, GaussianCorruption
@@ -96,8 +97,6 @@ def probability_flow(model: Any, levels: Sequence[Corruption | float], x: ArrayL
 
 def _carried(model: Any, s: Array, y: Array, rtol: float, atol: float) -> tuple[Array, Array]:
     """The points at each level, (L, n, d), and the change of their log density, (L, n)."""
-    from scipy.integrate import solve_ivp     # here, because it takes long to import
-
     n, d = y.shape
 
     def velocity(s: float, state: Array) -> Array:

@@ -158,12 +158,10 @@ def test_bad_input_is_one_sentence(call, error, sentence):
 
 
 def test_a_solver_that_gives_up_is_reported(monkeypatch):
-    import scipy.integrate
-
     class Failed:
         success, message = False, "step size becomes too small"
 
-    monkeypatch.setattr(scipy.integrate, "solve_ivp", lambda *_, **__: Failed())
+    monkeypatch.setattr(flow, "solve_ivp", lambda *_, **__: Failed())
     with pytest.raises(
         RuntimeError,
         match="^the flow from noise 0.0 to 0.5 must be .* gave up: step size becomes too small$",

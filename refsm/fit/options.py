@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 
 from refsm.typing import Array
 
@@ -40,8 +41,6 @@ def box_of(bounds: Any, N: int) -> tuple[Array, Array]:
 def checked_options(method: Any, options: Any, more: dict[str, Any],
                     bounded: bool) -> dict[str, Any]:
     """The method's options, tried on the function v^2, because SciPy judges them in a fit only."""
-    from scipy import optimize
-
     if not isinstance(method, str):
         raise TypeError("method must be the name of a method of scipy.optimize.minimize, "
                         f"but it is a {type(method).__name__}")

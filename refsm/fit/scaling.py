@@ -13,14 +13,14 @@ Symbols
     size   number    the length of q
     g      (N,)      gradient of J,  H (N, N) its Hessian
     h      number    mean curvature of J along the scaled parameters
-    t      number    a step of differences
+    t      number    a step of differences;  length (number) is |u / D| / size
 
 Equations
     (1)  D_k        = ( sum_ni |w_n| (d q_ni / d theta_k)^2 )^(-1/2)
                     = ( mean over z of pullback(q = sqrt|w| z)_k^2 )^(-1/2)
     (2)  size       = ( sum_ni |w_n| q_ni^2 )^(1/2)
     (3)  h          = mean over z of (D z)'H (D z) / N
-    (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t |u / D| = eps^(1/3) size
+    (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t = eps^(1/3) / length
     (5)  |g|_scaled = |D g| / (h size)
 
 Derivation
@@ -34,8 +34,8 @@ Derivation
 
 Conventions
     Within a leaf no scale is more than WIDEST times the least: the parameters of a hidden unit that
-    is off move no score now, and would take steps that leave it off for good.  Where the objective
-    has no points or the model no pullback, q is theta and D is 1.
+    is off move no score now, and would take steps that leave it off for good.  In D_wide the ratio
+    is WIDE.  Where the objective has no points or the model no pullback, q is theta and D is 1.
     SCALE_PROBES random signs give (1) to some 20 %, which is enough: a scale changes the path of a
     fit, not its minima; of several it may find another.
 
@@ -52,28 +52,34 @@ import numpy as np
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 
-__all__ = ["Scaling", "parameter_scales", "hessian_along", "power_of_2"]
+__all__ = ["Scaling", "parameter_scales", "leaves", "hessian_along", "power_of_2"]
 
 SCALE_PROBES = 12
 CURVATURE_PROBES = 3
-WIDEST = 100             # ratio of two scales of one leaf
+WIDEST, WIDE = 100, 1e6  # ratios of two scales of one leaf
 EPS = float(np.finfo(float).eps)
 
 
-def parameter_scales(J: Any, model: Any, widest: float = WIDEST) -> tuple[Array, float]:
-    """D (N,) and size, equations (1) and (2).
+def leaves(model: Any) -> list[slice]:
+    """Which part of theta (N,) each leaf is."""
+    ends = np.cumsum([0, *map(np.size, model.theta)])
+    return [slice(*pair) for pair in zip(ends[:-1], ends[1:])]
+
+
+def parameter_scales(J: Any, model: Any) -> tuple[Array, Array, float]:
+    """D (N,) and D_wide (N,), equation (1), and size, equation (2).
 
     The scale of a Gaussian's mean is 1 / P: a change by it moves the score P (mean - x) by 1.
 
     >>> from refsm import Gaussian, ImplicitScoreMatching
     >>> J = ImplicitScoreMatching([[3.0]])
-    >>> parameter_scales(J, Gaussian([1.0], [[4.0]]))      # and that of P is 1 / |mean - x|
+    >>> parameter_scales(J, Gaussian([1.0], [[4.0]]))[::2]     # and that of P is 1 / |mean - x|
     (array([0.25, 0.5 ]), 8.0)
     """
     theta = model.ravel()
     name = next((name for name in ("score", "gap") if name in getattr(model, "quantities", ())), "")
     if not name or getattr(J, "points", None) is None or getattr(J, "weights", None) is None:
-        return np.ones(theta.shape), float(np.linalg.norm(theta))
+        return np.ones(theta.shape), np.ones(theta.shape), float(np.linalg.norm(theta))
     rng, x = np.random.default_rng(0), J.points
     root_w = np.sqrt(abs(np.asarray(J.weights, dtype=float)))[:, None]
     squares = np.zeros(theta.shape)
@@ -81,27 +87,25 @@ def parameter_scales(J: Any, model: Any, widest: float = WIDEST) -> tuple[Array,
         z = rng.choice([-1.0, 1.0], size=x.shape)
         squares += model.ravel(model.pullback(x, **{name: root_w * z})) ** 2 / SCALE_PROBES
     norm = np.sqrt(np.where(np.isfinite(squares), squares, 0.0))
-    D, start = np.empty(theta.shape), 0
-    for leaf in model.theta:
-        part = slice(start, start + np.size(leaf))
-        start = part.stop
-        least = norm[part].max() / widest or norm.max() or 1.0
-        D[part] = 1 / np.maximum(norm[part], least)                                   # (k,)  (1)
+    D = np.empty((2, theta.size))
+    for part in leaves(model):
+        least = [norm[part].max() / widest or norm.max() or 1.0 for widest in (WIDEST, WIDE)]
+        D[:, part] = 1 / np.maximum(norm[part], np.c_[least])                       # (2, k)  (1)
     q = getattr(model, QUANTITIES[name].method)(x)
-    return D, float(np.linalg.norm(root_w * q))                                       # ()  (2)
+    return D[0], D[1], float(np.linalg.norm(root_w * q))                              # ()  (2)
 
 
-def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, t: float) -> Array:
-    """H u (N,), equation (4)."""
+def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, length: float) -> Array:
+    """H u (N,), equation (4), for a direction with |u / D| = length size."""
+    t = EPS ** (1 / 3) / length                                                       # ()  (4)
     return (g(theta + t * u) - g(theta - t * u)) / (2 * t)                            # (N,)  (4)
 
 
 class Scaling:
     """Scales, size and curvature at one model."""
 
-    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array],
-                 widest: float = WIDEST) -> None:
-        self.D, size = parameter_scales(J, model, widest)
+    def __init__(self, J: Any, model: Any, gradient: Callable[[Array], Array]) -> None:
+        self.D, self.D_wide, size = parameter_scales(J, model)
         self.size = size or 1.0
         self.h = self._curvature(gradient, model.ravel())
 
@@ -111,15 +115,11 @@ class Scaling:
         for _ in range(CURVATURE_PROBES):
             z = rng.choice([-1.0, 1.0], size=theta.shape)
             try:
-                Hz = hessian_along(gradient, theta, D * z, self.step(np.sqrt(len(z))))
+                Hz = hessian_along(gradient, theta, D * z, np.sqrt(len(z)) / self.size)
             except (ValueError, ArithmeticError, np.linalg.LinAlgError):              # refused
                 continue
             h += (D * z) @ Hz / len(z) / CURVATURE_PROBES                             # ()  (3)
         return abs(h) if np.isfinite(h) and h != 0 else 1.0
-
-    def step(self, length: float) -> float:
-        """t of (4) for a direction of this scaled length."""
-        return EPS ** (1 / 3) * self.size / length
 
     def gradient_size(self, g: Array) -> float:
         """The scaled gradient, equation (5)."""

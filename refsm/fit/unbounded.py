@@ -26,9 +26,10 @@ from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 
+from refsm.fit.state import FitState
 from refsm.typing import Array
 
-__all__ = ["fall", "collapse", "downhill"]
+__all__ = ["endless", "fall", "collapse", "downhill"]
 
 DOUBLINGS = 60
 HALVINGS = 40
@@ -37,6 +38,14 @@ FEW = 20                 # one point in 20
 SHARE = 0.99
 STEEPEST = 3             # parameters along which a fall is looked for
 GROWTH = 1e4             # times the contributions at the start
+
+
+def endless(fit: FitState, edges: bool) -> str:
+    """A sentence on how the value falls without end, else empty; at `edges` of the domain too."""
+    now, at_start = (_contributions(fit.J, point.model) for point in (fit.here, fit.start))
+    theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
+    directions = downhill(theta, theta - fit.before, g, fit.scaling.D)
+    return collapse(now, at_start) or fall(fit.value_at, theta, directions, edges)
 
 
 def fall(J: Callable[[Array], float], theta: Array, directions: Iterable[Array],
@@ -73,6 +82,13 @@ def collapse(contributions: Array, at_start: Array) -> str:
         return ""
     return (f"unbounded below, as far as can be seen: the energy collapses onto {m} or fewer "
             f"of the {n} points, which have {min(share, 1):.0%} of the value {value:.3g}")
+
+
+def _contributions(J: Any, model: Any) -> Array:
+    """c (n,); none where the objective has no points."""
+    if getattr(J, "weights", None) is None or not hasattr(J, "per_sample"):
+        return np.zeros(0)
+    return np.asarray(J.weights * J.per_sample(model), dtype=float)
 
 
 def downhill(theta: Array, step: Array, g: Array, D: Array) -> Iterator[Array]:

@@ -78,7 +78,7 @@ and what their networks predict (noise, a clean point, a velocity) is a linear m
 A value with its gradient can be minimised, and a score can be followed. Energies that are linear in
 their parameters have their minimum in closed form; the others are descended. Langevin steps, the
 probability flow and Gibbs sweeps go from the score or the gaps to samples.""",
-            ("closed_forms", "fit/descent", "fit/minimization", "fit/scaling", "fit/barrier",
+            ("closed_forms", "fit/descent", "fit/scaling", "fit/barrier", "fit/rounds",
              "fit/newton", "fit/unbounded", "sampling", "annealed", "flow", "gibbs_sampling"),
             ("08_langevin", "11_dask")),
     Chapter("Proof", """\

@@ -304,7 +304,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "annealed": _annealed,
     "gibbs_sampling": _gibbs,
     "flow": _flow,
-    "fit/minimization": _minimized,
+    "fit/rounds": _minimized,
     "fit/barrier": _barrier,
     "fit/scaling": _minimized,
     "fit/newton": _minimized,

@@ -7,7 +7,7 @@ from scipy.linalg import solve_sylvester
 
 import refsm
 from refsm import data
-from refsm.fit import minimization
+from refsm.fit import rounds
 from refsm.fit.descent import DescentError, DescentInterrupted
 from refsm.fit.minimization import minimize
 
@@ -99,14 +99,14 @@ def narrow_and_far(d=5):
 
 
 def test_leaves_one_after_the_other_get_through_the_valley_of_a_mean_and_a_precision(monkeypatch):
-    monkeypatch.setattr(minimization, "ROUND", 50)
+    monkeypatch.setattr(rounds, "ROUND", 50)
     x = narrow_and_far()
     J, start = refsm.ImplicitScoreMatching(x), refsm.Gaussian(np.zeros(5), np.eye(5))
     found = minimize(J, start)
     assert found.converged
     np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=1e-8)
     np.testing.assert_allclose(found.model.covariance, np.cov(x.T, bias=True), rtol=1e-8)
-    monkeypatch.setattr(minimization, "LITTLE", -1.0)
+    monkeypatch.setattr(rounds, "LITTLE", -1.0)
     assert not minimize(J, start, maxiter=2 * found.steps).converged
 
 
