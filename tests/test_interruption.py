@@ -21,7 +21,6 @@ FITS = """
     import signal, sys
     signal.signal(signal.SIGINT, signal.default_int_handler)
     import numpy as np, refsm
-    from scipy import optimize                             # Ctrl-C in an import is an ImportError
     from refsm import data
     x = data.penguins()
     x_noisy = x + np.random.default_rng(0).standard_normal(x.shape)
