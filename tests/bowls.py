@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from refsm.fit.run_record import Progress, RunRecord
+from refsm.fit.state import FitState
+
 
 class Theta(NamedTuple):
     p: np.ndarray
@@ -70,3 +73,10 @@ def ctrl_c_after_two_steps(models):
             raise KeyboardInterrupt
 
     return callback
+
+
+def state_of(J, model, box=None, callback=None):
+    """A fit at its start."""
+    N = model.ravel().size
+    box = (np.full(N, -np.inf), np.full(N, np.inf)) if box is None else box
+    return FitState(J, RunRecord(model, callback), box, Progress(None, False))

@@ -7,7 +7,6 @@ from scipy.linalg import solve_sylvester
 
 import refsm
 from refsm import data
-from refsm.fit import rounds
 from refsm.fit.descent import DescentError, DescentInterrupted
 from refsm.fit.minimization import minimize
 
@@ -89,25 +88,6 @@ def test_a_gaussian_of_digits_is_maximum_likelihood(far, close):
     size = np.sqrt(np.diag(expected))
     np.testing.assert_allclose(found.model.precision / np.outer(size, size),
                                expected / np.outer(size, size), rtol=0, atol=1e-8)
-
-
-def narrow_and_far(d=5):
-    """Points far from 0, of standard deviations from 1 to 0.03."""
-    rng = np.random.default_rng(5)
-    x = rng.standard_normal((60, d)) @ rng.standard_normal((d, d)) + 3
-    return x * np.geomspace(1, 0.03, d)
-
-
-def test_leaves_one_after_the_other_get_through_the_valley_of_a_mean_and_a_precision(monkeypatch):
-    monkeypatch.setattr(rounds, "ROUND", 50)
-    x = narrow_and_far()
-    J, start = refsm.ImplicitScoreMatching(x), refsm.Gaussian(np.zeros(5), np.eye(5))
-    found = minimize(J, start)
-    assert found.converged
-    np.testing.assert_allclose(found.model.mean, x.mean(axis=0), rtol=1e-8)
-    np.testing.assert_allclose(found.model.covariance, np.cov(x.T, bias=True), rtol=1e-8)
-    monkeypatch.setattr(rounds, "LITTLE", -1.0)
-    assert not minimize(J, start, maxiter=2 * found.steps).converged
 
 
 def test_one_component_of_a_mixture_is_the_gaussian():
@@ -259,28 +239,6 @@ def test_a_gradient_descent_can_be_finished_by_minimize():
     found = minimize(J, rough)
     assert found.converged
     assert np.array_equal(found.history.value[:4], rough.history.value)
-
-
-@pytest.mark.parametrize("method", ["L-BFGS-B", "BFGS", "CG"])
-def test_a_line_search_turns_back_at_refused_parameters(method):
-    J, start = float_bowl(edge=1.5)               # the minimum, at 1, lies before it
-    J.curvature[1][:] = 40.0
-    found = minimize(J, start, method=method)
-    assert found.converged
-    np.testing.assert_allclose(found.model.ravel(), [1, -2, 5], rtol=1e-9)
-
-
-def test_a_value_that_is_not_finite_is_a_wall_too():
-    class Hole(Bowl):
-        def value_and_gradient(self, model):
-            value, g = super().value_and_gradient(model)
-            return (np.nan if model.theta.p[0] > 1.5 else value), g
-
-    J, start = float_bowl()
-    J.curvature[1][:] = 40.0
-    found = minimize(Hole(J.curvature, J.centre), start)
-    assert found.converged
-    np.testing.assert_allclose(found.model.ravel(), [1, -2, 5], rtol=1e-9)
 
 
 # -- early ends -------------------------------------------------------------------------------

@@ -76,6 +76,9 @@ def test_products_with_a_hessian_of_a_quadratic_are_exact():
                                np.concatenate(J.curvature) * u, rtol=1e-10)
     there = Scaling(J, model, gradient)
     assert there.h == pytest.approx((3.0 + 0.5 + 0.7) / 3, rel=1e-8)
+    there.D = np.array([2.0, 0.3, 5.0])
+    assert there.gradient_size(u) == pytest.approx(
+        np.linalg.norm(there.D * u) / (there.h * np.linalg.norm(model.ravel())), rel=1e-14)
 
 
 def test_where_differences_leave_the_domain_the_curvature_is_one():

@@ -56,6 +56,12 @@ def test_overflow_is_an_end_of_the_path():
     assert fall(lambda x: -x[0] ** 9 if x[0] < 1e30 else -np.inf, START, ALONG)
 
 
+def test_a_path_doubles_its_steps():
+    seen = []
+    fall(lambda x: seen.append(x[0]) or -x[0], START, [np.array([3.0])], edges=False)
+    assert seen == [1.0, *(1.0 + 3 * 2.0**k for k in range(60))]
+
+
 def test_directions_that_lead_nowhere_are_left_out():
     nowhere = [np.zeros(1), np.array([np.nan])]
     assert fall(lambda x: -x[0], START, nowhere) == ""
@@ -72,3 +78,10 @@ def test_few_points_with_the_whole_of_a_large_negative_value():
     assert collapse(np.full(60, -1e6), at_start) == ""             # all points alike
     assert collapse(-contributions, at_start) == ""                # a large positive value
     assert collapse(contributions / 1e3, at_start) == ""           # not large
+
+
+@pytest.mark.parametrize("share, found", [(0.985, False), (0.995, True)])
+def test_few_points_are_those_with_99_percent_of_the_value(share, found):
+    contributions = np.full(40, -1e6 * (1 - share) / 38)
+    contributions[[7, 30]] = -1e6 * share / 2
+    assert bool(collapse(contributions, np.full(40, -0.1))) == found
