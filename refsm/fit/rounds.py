@@ -9,13 +9,14 @@ Symbols
 
 Equations
     (1)  theta = s phi,   s = size D
-    (2)  f = J / unit,    unit = h size^2,   with the gradient s g / unit
+    (2)  f = J / unit,    with the gradient s g / unit
+    (3)  unit = h size^2
 
 Derivation
-    (1), (2)  A change of phi by 1 moves the model's score by as much as there is of it, and f has
-              a mean curvature of 1: a tolerance of SciPy's means the same for every energy and in
-              all units, and the gradient of f has the length of the scaled gradient.  s and unit
-              are powers of 2, so that (1) and (2) are exact.
+    A change of phi by 1 moves the model's score by as much as there is of it, and f has a mean
+    curvature of 1: a tolerance of SciPy's means the same for every energy and in all units, and the
+    gradient of f has the length of the scaled gradient.  s and unit are powers of 2, the next
+    below, so that (1) and (2) are exact.
 
 Method
     Beyond the parameters that the energy takes a method meets a barrier (`refsm.fit.barrier`).
@@ -82,7 +83,7 @@ def search(fit: FitState, method: str, options: dict[str, Any], tol: float) -> s
 def _run(fit: FitState, method: str, options: dict[str, Any], tol: float) -> str:
     """One run of SciPy's; what it says."""
     s = power_of_2(fit.scaling.size * fit.scaling.D)                                # (N,)  (1)
-    unit = power_of_2(fit.scaling.h * fit.scaling.size ** 2)                        # ()  (2)
+    unit = power_of_2(fit.scaling.h * fit.scaling.size ** 2)                        # ()  (3)
 
     def f(phi: Array) -> tuple[float, Array]:
         value, g = fit.barrier(s * phi)                                             # (N,)  (1)
