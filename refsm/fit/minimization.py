@@ -6,8 +6,9 @@ The order of a fit:
     search    the method, in scaled parameters and in rounds         refsm.fit.rounds
     end       Newton steps, where values agree to rounding           refsm.fit.newton
     verdict   here: a fit has converged where the scaled gradient is at most `tol`, the last Newton
-              step was short (a long one says that the minimum is far, perhaps at infinity), and no
-              path is found on which J falls without end (`refsm.fit.unbounded`)
+              step was short (a long one says that the minimum is far, perhaps at infinity), no path
+              is found on which J falls without end (`refsm.fit.unbounded`), and no direction of
+              negative curvature (`refsm.fit.scaling`)
 """
 from __future__ import annotations
 
@@ -19,11 +20,12 @@ import numpy as np
 from refsm import validation
 from refsm.blocks import mapped
 from refsm.energies.parameters import Parametric
-from refsm.fit.descent import Differentiable, check_pair
+from refsm.fit.descent import REFUSALS, Differentiable, check_pair
 from refsm.fit.newton import finish
 from refsm.fit.options import box_of, checked_options
 from refsm.fit.rounds import search
 from refsm.fit.run_record import Callback, Descent, Ended, Progress, RunRecord
+from refsm.fit.scaling import least_curvature
 from refsm.fit.state import FitState
 from refsm.fit.unbounded import endless
 from refsm.typing import Map
@@ -37,6 +39,8 @@ GOAL = 1e-13             # where Newton steps end, unless a tolerance is given
 FAR = 1e-3               # a Newton step that is longer, relative to the size, is no last step
 TOO_FAR = "a Newton step is still long: the minimum is far, perhaps at infinity"
 NO_STEP = "no step makes the value smaller"
+SADDLE = "a saddle: along some direction the curvature is negative"
+NEGATIVE = 1e-3          # a curvature below minus this, relative to h, is no error of differences
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,10 +67,9 @@ def minimize(J: Differentiable, model: Model | Descent[Model], method: str = "L-
     map       evaluates the blocks of J: `pool.map`, for threads or processes; the same bits
 
     The result has `.converged` and, in words, `.message`: the scaled gradient that was reached, or
-    why there is no minimum.  At a saddle the gradient vanishes too: a fit that starts on the way to
-    one ends there as converged.  DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and
-    DescentError where the value or gradient at `model` is not finite; both with the last good model
-    in `.result`.
+    why there is no minimum; an energy that starts with W = 0, say, may end at a saddle.
+    DescentInterrupted, a KeyboardInterrupt, at Ctrl-C, and DescentError where the value or gradient
+    at `model` is not finite; both with the last good model in `.result`.
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> from refsm.objectives.score_matching import ImplicitScoreMatching
@@ -100,7 +103,20 @@ def _judged(fit: FitState, tol: float, reason: str, search: bool = True) -> Mini
     size = fit.size()
     small, far = size <= tol, fit.reach > FAR
     found = endless(fit, edges=not small) if search else ""
+    if small and not found and not far and _at_a_saddle(fit):
+        found = SADDLE
     why = found or reason or (TOO_FAR if far else "" if small else NO_STEP)
     reached = f"the scaled gradient is {size:.1e}, {'at most' if small else 'above'} {tol:.0e}"
     return fit.record.result(f"{why}; {reached}" if why else reached, Minimum,
                              converged=small and not found and not far, scaled_gradient=size)
+
+
+def _at_a_saddle(fit: FitState) -> bool:
+    """Whether a curvature is negative, also where the gradient vanishes, which is near then."""
+    theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
+    try:
+        least = least_curvature(fit.barrier.gradient, theta, fit.scaling.D * fit.free(theta, g),
+                                fit.scaling.size)
+    except REFUSALS:
+        return False
+    return least < -fit.scaling.h * max(NEGATIVE, fit.size() / FAR)

@@ -13,6 +13,7 @@ Symbols
     size   number    the length of q
     g      (N,)      gradient of J,  H (N, N) its Hessian
     h      number    mean curvature of J along the scaled parameters
+    Q      (m, N)    directions in scaled parameters, q (N,) one of them;  T (m, m) curvatures
     t      number    a step of differences;  length (number) is |u / D| / size
 
 Equations
@@ -22,6 +23,8 @@ Equations
     (3)  h          = mean over z of (D z)'H (D z) / N
     (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t = eps^(1/3) / length
     (5)  |g|_scaled = |D g| / (h size)
+    (6)  q_next     = D H D q - Q'Q (D H D) q,  q the last row of Q, of length 1
+    (7)  T          = Q (D H D) Q'
 
 Derivation
     (1)  pullback(c)_k = sum_ni c_ni d q_ni / d theta_k.  Signs have E[z_ni z_mj] = 1 where the two
@@ -31,6 +34,8 @@ Derivation
     (5)  D g / h is the step, in scaled parameters, to the minimum of a quadratic with the curvature
          h in every direction: (5) is the change of q by it, relative to q.  It does not change with
          the units of x, of theta or of J.
+    (7)  The rows of Q are orthonormal, so y'T y is a curvature of J for every y of length 1: the
+         least eigenvalue is one, and by (6) soon near the least of all (Lanczos).
 
 Conventions
     Within a leaf no scale is more than WIDEST times the least: the parameters of a hidden unit that
@@ -42,6 +47,7 @@ Conventions
 Sources
     Hutchinson, A stochastic estimator of the trace of the influence matrix, Commun. Stat. Simul.
     19 (1990): (3).  Bekas, Kokiopoulou & Saad, Appl. Numer. Math. 57 (2007): diagonals.
+    Lanczos, J. Res. NBS 45 (1950): (6), (7).
 """
 from __future__ import annotations
 
@@ -52,10 +58,12 @@ import numpy as np
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 
-__all__ = ["Scaling", "parameter_scales", "leaves", "hessian_along", "power_of_2"]
+__all__ = ["Scaling", "parameter_scales", "leaves", "hessian_along", "least_curvature",
+           "power_of_2"]
 
 SCALE_PROBES = 12
 CURVATURE_PROBES = 3
+LANCZOS_STEPS = 10
 WIDEST, WIDE = 100, 1e6  # ratios of two scales of one leaf
 EPS = float(np.finfo(float).eps)
 
@@ -99,6 +107,19 @@ def hessian_along(g: Callable[[Array], Array], theta: Array, u: Array, length: f
     """H u (N,), equation (4), for a direction with |u / D| = length size."""
     t = EPS ** (1 / 3) / length                                                       # ()  (4)
     return (g(theta + t * u) - g(theta - t * u)) / (2 * t)                            # (N,)  (4)
+
+
+def least_curvature(g: Callable[[Array], Array], theta: Array, D: Array, size: float) -> float:
+    """The least eigenvalue of T, equation (7): negative at a saddle."""
+    p = q = np.random.default_rng(0).standard_normal(theta.shape) * (D > 0)
+    Q, products = np.zeros((0, len(D))), np.zeros((0, len(D)))
+    while len(Q) < LANCZOS_STEPS and np.linalg.norm(q) > 1e-6 * np.linalg.norm(p):
+        Q = np.vstack([Q, q / np.linalg.norm(q)])
+        p = D * hessian_along(g, theta, D * Q[-1], 1 / size)
+        products = np.vstack([products, p])
+        q = p - Q.T @ (Q @ p)                                                         # (N,)  (6)
+    T = Q @ products.T                                                                # (m, m)  (7)
+    return float(min(np.linalg.eigvalsh((T + T.T) / 2), default=0.0))
 
 
 class Scaling:

@@ -175,6 +175,17 @@ def test_a_valley_that_leads_to_infinity_is_not_taken_for_a_minimum():
     assert "the minimum is far, perhaps at infinity" in found.message
 
 
+def test_a_start_without_weights_ends_at_a_saddle():
+    """With W = 0 and b = 0 the gradient of W and b vanishes, and J falls along some W."""
+    x = clean()
+    J = refsm.DenoisingScoreMatching(x, noisy(x, 0.6), 0.6)
+    found = minimize(J, refsm.GaussianBernoulliRBM(np.zeros((5, 3)), np.zeros(5), np.zeros(3),
+                                                   np.zeros(3)))
+    assert found.scaled_gradient < 1e-10
+    assert not found.converged
+    assert found.message.startswith("a saddle: along some direction the curvature is negative; the")
+
+
 def test_an_iteration_limit_is_the_reason_that_is_given():
     found = minimize(*float_bowl(), maxiter=2)
     assert found.steps == 2

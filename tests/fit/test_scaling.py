@@ -5,7 +5,7 @@ from bowls import float_bowl
 
 import refsm
 from refsm.fit import scaling
-from refsm.fit.scaling import Scaling, hessian_along, parameter_scales
+from refsm.fit.scaling import Scaling, hessian_along, least_curvature, parameter_scales
 
 N, D = 7, 3
 
@@ -94,3 +94,27 @@ def test_parameters_that_move_no_score_have_the_scale_one():
     *D, size = parameter_scales(J, refsm.Gaussian([1.0, 2.0], np.eye(2)))
     np.testing.assert_array_equal(D, np.ones((2, 6)))
     assert size == 0
+
+
+@pytest.mark.parametrize("curvatures", [(3.0, 0.5, -0.7, 4.0, 2.0), (3.0, 0.5, 0.7, 4.0, 2.0),
+                                        (-1.0, -2.0, -7.0, -3.0, -0.1)])
+def test_the_least_curvature_of_a_quadratic_is_the_least_eigenvalue_of_its_hessian(curvatures):
+    rotation, _ = np.linalg.qr(np.random.default_rng(3).standard_normal((5, 5)))
+    D = np.array([0.5, 2.0, 1.0, 0.3, 0.7])
+    H = rotation @ np.diag(curvatures) @ rotation.T / np.outer(D, D)
+    found = least_curvature(lambda theta: H @ theta, np.arange(5.0), D, size=1.7)
+    assert found == pytest.approx(min(curvatures), rel=1e-8)     # differences: eps^(2/3)
+
+
+def test_ten_products_are_enough_for_one_negative_curvature_among_many():
+    H = np.linspace(0.1, 5.0, 300)
+    H[217] = -0.8
+    found = least_curvature(lambda theta: H * theta, np.ones(300), np.ones(300), size=3.0)
+    assert -0.8 * (1 + 1e-9) < found < -0.4
+
+
+def test_parameters_of_scale_zero_are_left_out_of_the_least_curvature():
+    H, D = np.array([-5.0, 0.5, 3.0]), np.array([0.0, 1.0, 1.0])
+    found = least_curvature(lambda theta: H * theta, np.ones(3), D, size=3.0)
+    assert found == pytest.approx(0.5, rel=1e-8)
+    assert least_curvature(lambda theta: H * theta, np.ones(3), 0 * D, size=3.0) == 0
