@@ -22,8 +22,8 @@ Method
     Beyond the parameters that the energy takes a method meets a barrier (`refsm.fit.barrier`).
     L-BFGS-B runs in rounds of ROUND iterations; the scales are measured anew after each, because
     they change with theta (that of a mean is 1 / precision).  After a round that gains little the
-    leaves take a Newton step each, one after the other, which goes on as long as it pays.  Other
-    methods, and L-BFGS-B with tolerances of the user's, run once.
+    leaves take a Newton step each, one after the other, which goes on as long as these gain more.
+    Other methods, and L-BFGS-B with tolerances of the user's, run once.
 """
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ __all__ = ["search"]
 ROUND = 200              # iterations of L-BFGS-B between two measurements of the scales
 MAXITER = 15000          # of L-BFGS-B, in all rounds
 LITTLE = 1e-5            # the fall in a round, relative to the value, after which leaves are tried
-PAYS = 10                # rounds whose fall a step of each leaf should make
 LIMITS = {"maxiter", "maxfun", "maxfev"}
-LIMIT = re.compile(r"limit|maximum|max\. number|exceed", re.IGNORECASE)
 L_BFGS_B = {"ftol": 0.0, "maxcor": 20, "maxls": 40}
+LIMIT = re.compile(r"limit|maximum|max\. number|exceed", re.IGNORECASE)
 
 
 class _Reached(Exception):
@@ -75,7 +74,7 @@ def search(fit: FitState, method: str, options: dict[str, Any], tol: float) -> s
         if fall <= LEVEL * abs(value):
             return ""
         if pays and fall <= LITTLE * abs(value):
-            pays = leaf_by_leaf(fit) >= PAYS * fall
+            pays = leaf_by_leaf(fit) > fall
             if fit.size() <= tol:
                 return ""
 

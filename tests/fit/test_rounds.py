@@ -36,6 +36,32 @@ def test_scipy_sees_the_objective_in_scaled_parameters_to_the_last_bit(monkeypat
     assert "bounds" not in arguments
 
 
+@pytest.mark.parametrize("options, kept", [
+    ({}, {"ftol": 0.0, "maxcor": 20, "maxls": 40, "maxiter": 200}),
+    ({"maxiter": 70, "maxcor": 5}, {"ftol": 0.0, "maxcor": 5, "maxls": 40, "maxiter": 70}),
+    ({"gtol": 1e-3}, {"ftol": 0.0, "maxcor": 20, "maxls": 40, "gtol": 1e-3}),
+])
+def test_a_round_keeps_the_options_of_the_user(monkeypatch, options, kept):
+    calls = []
+    monkeypatch.setattr(optimize, "minimize", lambda f, phi, **more: calls.append(more) or
+                        optimize.OptimizeResult(x=phi, message="done"))
+    rounds.search(state_of(*penguins()), "L-BFGS-B", options, tol=1e-7)
+    assert calls[0]["options"] == kept
+    assert ("tol" in calls[0]) == ("gtol" not in options)
+
+
+def test_a_limit_of_iterations_is_one_of_all_rounds(monkeypatch):
+    monkeypatch.setattr(rounds, "ROUND", 3)
+    J, start = penguins(precision=1e2)
+    found = minimize(J, start, maxiter=11)
+    assert found.steps == 11
+    assert "LIMIT" in found.message
+    monkeypatch.setattr(rounds, "MAXITER", 7)
+    fit = state_of(J, start)
+    assert rounds.search(fit, "L-BFGS-B", {}, tol=1e-10) == ""
+    assert fit.record.length == 7
+
+
 def narrow_and_far(d=5):
     """Points far from 0, of standard deviations from 1 to 0.03."""
     rng = np.random.default_rng(5)
