@@ -103,20 +103,20 @@ def _judged(fit: FitState, tol: float, reason: str, search: bool = True) -> Mini
     size = fit.size()
     small, far = size <= tol, fit.reach > FAR
     found = endless(fit, edges=not small) if search else ""
-    if small and not found and not far and _at_a_saddle(fit):
-        found = SADDLE
+    if search and small and not far:
+        found = found or _saddle(fit)
     why = found or reason or (TOO_FAR if far else "" if small else NO_STEP)
     reached = f"the scaled gradient is {size:.1e}, {'at most' if small else 'above'} {tol:.0e}"
     return fit.record.result(f"{why}; {reached}" if why else reached, Minimum,
                              converged=small and not found and not far, scaled_gradient=size)
 
 
-def _at_a_saddle(fit: FitState) -> bool:
-    """Whether a curvature is negative, also where the gradient vanishes, which is near then."""
+def _saddle(fit: FitState) -> str:
+    """A sentence where a curvature is negative, and the place where the gradient is 0 near."""
     theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
     try:
         least = least_curvature(fit.barrier.gradient, theta, fit.scaling.D * fit.free(theta, g),
                                 fit.scaling.size)
     except REFUSALS:
-        return False
-    return least < -fit.scaling.h * max(NEGATIVE, fit.size() / FAR)
+        return ""
+    return SADDLE if least < -fit.scaling.h * max(NEGATIVE, fit.size() / FAR) else ""

@@ -109,7 +109,6 @@ def finish(fit: FitState, goal: float) -> None:
             point = max(point, _after(fit, fit.scaling.D), key=fit.fall)
         if point is None or fit.fall(point) < 2:
             return
-        fit.before = fit.here.theta
         fit.move(point)
         fit.rescale()
 

@@ -60,7 +60,7 @@ def search(fit: FitState, method: str, options: dict[str, Any], tol: float) -> s
     options = {**L_BFGS_B, **options} if method == "L-BFGS-B" else options
     left, pays = options.get("maxiter", MAXITER), rounds
     while True:
-        k, value, fit.before = fit.record.length, fit.here.value, fit.here.theta
+        k, value = fit.record.length, fit.here.value
         said = _run(fit, method, {**options, "maxiter": min(left, ROUND)} if rounds else options,
                     tol)
         fit.rescale()

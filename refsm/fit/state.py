@@ -21,10 +21,7 @@ LEVEL = 1e-13            # values that differ by less, relatively, agree to roun
 
 
 class FitState:
-    """A fit: `here`, at the parameters `before`, and the `reach` of the last Newton step.
-
-    The reach is the length of the step in scaled parameters, relative to the size.
-    """
+    """A fit `here`, and the `reach` of its last Newton step: its scaled length, in sizes."""
 
     def __init__(self, J: Any, record: RunRecord, box: tuple[Array, Array],
                  line: Progress) -> None:
@@ -38,7 +35,7 @@ class FitState:
             raise record.error(NOT_FINITE)
         self.barrier = Barrier(J, model, value, gradient)
         self.start = self.here = self.barrier.last
-        self.before, self.reach = theta, 0.0
+        self.reach = 0.0
         self.rescale()
 
     def move(self, point: Point) -> None:

@@ -2,7 +2,7 @@
 
 Symbols
     J       the objective, as a function of theta (N,), NaN where it refuses theta
-    p (N,)  a direction
+    p (N,)  a direction: of the parameter along which J is steepest
     t       numbers, how far along p
     c (n,)  the contributions w_n term_n of the points to the value
 
@@ -22,52 +22,47 @@ Method
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 
 from refsm.fit.state import FitState
 from refsm.typing import Array
 
-__all__ = ["endless", "fall", "collapse", "downhill"]
+__all__ = ["endless", "fall", "collapse"]
 
 DOUBLINGS = 60
 HALVINGS = 40
 SHRINKS = 0.95           # a fall that is smaller than this times the last one levels off
 FEW = 20                 # one point in 20
 SHARE = 0.99
-STEEPEST = 3             # parameters along which a fall is looked for
 GROWTH = 1e4             # times the contributions at the start
 
 
 def endless(fit: FitState, edges: bool) -> str:
     """A sentence on how the value falls without end, else empty; at `edges` of the domain too."""
-    now, at_start = (_contributions(fit.J, point.model) for point in (fit.here, fit.start))
     theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
-    directions = downhill(theta, theta - fit.before, g, fit.scaling.D)
-    return collapse(now, at_start) or fall(fit.value_at, theta, directions, edges)
+    far = np.maximum(fit.scaling.D, abs(theta))
+    k = np.argmax(abs(g) * far)
+    p = np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
+    now, at_start = (_contributions(fit.J, point.model) for point in (fit.here, fit.start))
+    return collapse(now, at_start) or fall(fit.value_at, theta, p, edges)
 
 
-def fall(J: Callable[[Array], float], theta: Array, directions: Iterable[Array],
-         edges: bool = True) -> str:
-    """A sentence on how J falls from theta along one of the directions, empty where it does not.
+def fall(J: Callable[[Array], float], theta: Array, p: Array, edges: bool = True) -> str:
+    """A sentence on how J falls from theta along p without end, empty where it does not.
 
-    >>> fall(lambda theta: -theta[0], np.array([1.0]), [np.array([1.0])])
+    >>> fall(lambda theta: -theta[0], np.array([1.0]), np.array([1.0]))
     'unbounded below: along a line the value falls from -1 to -5.8e+17'
-    >>> fall(lambda theta: theta[0] ** 2, np.array([1.0]), [np.array([-1.0])])
+    >>> fall(lambda theta: theta[0] ** 2, np.array([1.0]), np.array([-1.0]))
     ''
     """
     here = J(theta)
-    for p in directions:
-        if not np.any(p) or not np.isfinite(p).all():
-            continue
-        paths = [2.0 ** np.arange(DOUBLINGS)]                                           # (60,)  (1)
-        paths += [_to_the_edge(J, theta, p)] if edges else []
-        for t in paths:
-            last = _last_of_endless(J, theta, p, t, here)
-            if last < here:
-                return ("unbounded below: along a line the value falls "
-                        f"from {here:.3g} to {last:.2g}")
+    paths = [2.0 ** np.arange(DOUBLINGS)]                                               # (60,)  (1)
+    for t in paths + [_to_the_edge(J, theta, p)] if edges else paths:
+        last = _last_of_endless(J, theta, p, t, here)
+        if last < here:
+            return f"unbounded below: along a line the value falls from {here:.3g} to {last:.2g}"
     return ""
 
 
@@ -89,18 +84,6 @@ def _contributions(J: Any, model: Any) -> Array:
     if getattr(J, "weights", None) is None or not hasattr(J, "per_sample"):
         return np.zeros(0)
     return np.asarray(J.weights * J.per_sample(model), dtype=float)
-
-
-def downhill(theta: Array, step: Array, g: Array, D: Array) -> Iterator[Array]:
-    """Directions in which the value may fall without end: of the last step, of the scaled gradient,
-    and of the parameters in which that is steepest."""
-    yield step
-    with np.errstate(over="ignore", invalid="ignore"):
-        steepest = -D ** 2 * g
-    yield steepest
-    far = np.maximum(D, abs(theta))
-    for k in np.argsort(abs(g) * far)[-STEEPEST:]:
-        yield np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
 
 
 def _to_the_edge(J: Callable[[Array], float], theta: Array, p: Array) -> Array:

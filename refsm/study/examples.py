@@ -195,8 +195,8 @@ def _minimized() -> None:
 
 
 def _unbounded() -> None:
-    unbounded.fall(lambda theta: -theta[0], C, [C])
-    unbounded.fall(lambda theta: np.log(1 - theta[0]), C, [C])    # defined up to theta = 1
+    unbounded.fall(lambda theta: -theta[0], C, C)
+    unbounded.fall(lambda theta: np.log(1 - theta[0]), C, C)    # defined up to theta = 1
     unbounded.collapse(np.array([-1e9, -1.0, 2.0]), np.ones(3))
 
 

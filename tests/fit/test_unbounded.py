@@ -1,11 +1,12 @@
 """Functions that fall without end, and functions that look so for a while."""
 import numpy as np
 import pytest
+from bowls import float_bowl, state_of
 
 from refsm.fit import unbounded
 from refsm.fit.unbounded import collapse, fall
 
-START, ALONG = np.array([1.0]), [np.array([1.0])]
+START, ALONG = np.array([1.0]), np.array([1.0])
 
 
 @pytest.mark.parametrize("J", [
@@ -40,8 +41,8 @@ def test_the_edge_is_found_at_any_distance(p):
     def J(x):
         return -1 / (3 - x[0]) if x[0] < 3 else np.nan
 
-    along = [np.array([p])]
-    t = unbounded._to_the_edge(J, START, along[0])
+    along = np.array([p])
+    t = unbounded._to_the_edge(J, START, along)
     np.testing.assert_allclose(t, 2 / p * (1 - 0.5 ** np.arange(1, 41)), rtol=1e-12)
     assert fall(J, START, along).endswith("from -0.5 to -5.5e+11")
 
@@ -58,14 +59,24 @@ def test_overflow_is_an_end_of_the_path():
 
 def test_a_path_doubles_its_steps():
     seen = []
-    fall(lambda x: seen.append(x[0]) or -x[0], START, [np.array([3.0])], edges=False)
+    fall(lambda x: seen.append(x[0]) or -x[0], START, np.array([3.0]), edges=False)
     assert seen == [1.0, *(1.0 + 3 * 2.0**k for k in range(60))]
 
 
-def test_directions_that_lead_nowhere_are_left_out():
-    nowhere = [np.zeros(1), np.array([np.nan])]
-    assert fall(lambda x: -x[0], START, nowhere) == ""
-    assert fall(lambda x: -x[0], START, nowhere + ALONG)
+def test_a_direction_that_leads_nowhere_is_no_fall():
+    for nowhere in (0.0, np.nan):
+        assert fall(lambda x: -x[0], START, np.array([nowhere])) == ""
+
+
+def test_the_direction_is_that_of_the_steepest_parameter(monkeypatch):
+    """Downhill by its scale, 1 here, or by its size: g is (-9, 2.5, -4.2), theta (-2, 3, -1)."""
+    seen = []
+    monkeypatch.setattr(unbounded, "fall", lambda J, theta, p, edges: seen.append(p) or "")
+    fit = state_of(*float_bowl())
+    assert unbounded.endless(fit, edges=True) == ""
+    fit.scaling.D = np.array([0.1, 9.0, 1.0])
+    unbounded.endless(fit, edges=True)
+    np.testing.assert_array_equal(seen, [[2, 0, 0], [0, -9, 0]])
 
 
 def test_few_points_with_the_whole_of_a_large_negative_value():
