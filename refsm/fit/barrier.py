@@ -32,40 +32,40 @@ class Point(NamedTuple):
     theta: Array
     model: Any
     value: float
-    gradient: Any
+    g: Array
 
 
 class Barrier:
     """J on parameter vectors: value and gradient where these are finite, else the barrier (2)."""
 
     def __init__(self, J: Any, model: Any, value: float, gradient: Any) -> None:
-        self.J, self.last, self.highest = J, Point(model.ravel(), model, value, gradient), value
+        self.J, self.highest = J, value
+        self.last = Point(model.ravel(), model, value, model.ravel(gradient))
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         try:
             point = self.at(theta)
         except REFUSALS:
             return self.beyond(theta)
-        if not finite(point.value, point.gradient):
+        if not finite(point.value, point.g):
             return self.beyond(theta)
         self.last, self.highest = point, max(self.highest, point.value)
-        return point.value, point.model.ravel(point.gradient)
+        return point.value, point.g
 
     def at(self, theta: Array) -> Point:
         """All at theta; the last point is at hand."""
         if np.array_equal(theta, self.last.theta):
             return self.last
         model = self.last.model.unravel(theta)
-        return Point(theta.copy(), model, *evaluated(self.J, model))
+        value, gradient = evaluated(self.J, model)
+        return Point(theta.copy(), model, value, model.ravel(gradient))
 
     def gradient(self, theta: Array) -> Array:
         """The gradient alone; not entered as the last point."""
-        point = self.at(theta)
-        return point.model.ravel(point.gradient)
+        return self.at(theta).g
 
     def beyond(self, theta: Array) -> tuple[float, Array]:
         """The barrier (2)."""
-        theta_last, model, _, gradient = self.last
-        g = model.ravel(gradient)
+        theta_last, _, _, g = self.last
         rise = g @ (theta - theta_last)                                                 # ()  (1)
         return self.highest + abs(rise), np.copysign(1, rise) * g                       # ()  (2)

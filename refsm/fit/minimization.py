@@ -113,10 +113,9 @@ def _judged(fit: FitState, tol: float, reason: str, search: bool = True) -> Mini
 
 def _saddle(fit: FitState) -> str:
     """A sentence where a curvature is negative, and the place where the gradient is 0 near."""
-    theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
+    D = fit.scaling.D * fit.free(fit.here)
     try:
-        least = least_curvature(fit.barrier.gradient, theta, fit.scaling.D * fit.free(theta, g),
-                                fit.scaling.size)
+        least = least_curvature(fit.barrier.gradient, fit.here.theta, D, fit.scaling.size)
     except REFUSALS:
         return ""
     return SADDLE if least < -fit.scaling.h * max(NEGATIVE, fit.size() / FAR) else ""

@@ -115,12 +115,12 @@ def finish(fit: FitState, goal: float) -> None:
 
 def _after(fit: FitState, D: Array) -> Point | None:
     """The point after a step, None where J is not finite there."""
-    theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
+    theta, _, _, g = fit.here
+    D = D * fit.free(fit.here)
     try:
-        step = newton_step(fit.barrier.gradient, theta, g, D * fit.free(theta, g),
-                           fit.scaling.size)
+        step = newton_step(fit.barrier.gradient, theta, g, D, fit.scaling.size)
         fit.reach = float(np.linalg.norm(step / fit.scaling.D)) / fit.scaling.size
         point = fit.barrier.at(np.clip(theta + step, *fit.box))
     except REFUSALS:
         return None
-    return point if finite(point.value, point.gradient) else None
+    return point if finite(point.value, point.g) else None

@@ -41,23 +41,22 @@ class FitState:
     def move(self, point: Point) -> None:
         """One iteration is done."""
         self.here = point
-        self.record.add(point.model, point.value, point.gradient)
+        self.record.add(point.model, point.value, [point.g])
         self.line.show(self.record.length - 1, point.value, f"scaled gradient {self.size():.1e}")
 
     def rescale(self) -> None:
         """The scales at this point."""
         self.scaling = Scaling(self.J, self.here.model, self.barrier.gradient)
 
-    def free(self, theta: Array, g: Array) -> Array:
+    def free(self, point: Point) -> Array:
         """Whether each parameter may move downhill (N,): it may not where it meets a bound."""
-        least, greatest = self.box
+        (theta, _, _, g), (least, greatest) = point, self.box
         return ~(((theta <= least) & (g > 0)) | ((theta >= greatest) & (g < 0)))
 
     def size(self, point: Point | None = None) -> float:
         """The scaled gradient of the free parameters."""
         point = self.here if point is None else point
-        g = point.model.ravel(point.gradient)
-        return self.scaling.gradient_size(g * self.free(point.theta, g))
+        return self.scaling.gradient_size(point.g * self.free(point))
 
     def fall(self, point: Point | None) -> float:
         """The scaled gradient here relative to that at a point; 0 where the value is larger."""

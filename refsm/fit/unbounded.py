@@ -2,7 +2,7 @@
 
 Symbols
     J       the objective, as a function of theta (N,), NaN where it refuses theta
-    p (N,)  a direction: of the parameter along which J is steepest
+    p (N,)  a direction
     t       numbers, how far along p
     c (n,)  the contributions w_n term_n of the points to the value
 
@@ -12,6 +12,7 @@ Equations
     (3)  share = ( sum of the m least c_n ) / sum_n c_n,  m = n / 20
 
 Method
+    p is downhill in one parameter, the one in which J is steepest.
     Along (1) and (2) J falls without end, as far as can be seen, if it falls at the first steps,
     more than half of all, and no fall is smaller than the one before (by 5 % or more): so falls a
     power of t or a logarithm, and so does a function with a pole at the edge T of what the energy
@@ -41,10 +42,10 @@ GROWTH = 1e4             # times the contributions at the start
 
 def endless(fit: FitState, edges: bool) -> str:
     """A sentence on how the value falls without end, else empty; at `edges` of the domain too."""
-    theta, g = fit.here.theta, fit.here.model.ravel(fit.here.gradient)
+    theta, _, _, g = fit.here
     far = np.maximum(fit.scaling.D, abs(theta))
-    k = np.argmax(abs(g) * far)
-    p = np.eye(1, len(g), k)[0] * far[k] * -np.sign(g[k])
+    k, p = np.argmax(abs(g) * far), np.zeros_like(g)
+    p[k] = -far[k] * np.sign(g[k])
     now, at_start = (_contributions(fit.J, point.model) for point in (fit.here, fit.start))
     return collapse(now, at_start) or fall(fit.value_at, theta, p, edges)
 

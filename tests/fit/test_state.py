@@ -13,7 +13,7 @@ def test_a_parameter_that_meets_a_bound_is_free_to_leave_it():
     g = np.array([0.3, 0.0, -0.3, 0.3, 0.0, -0.3, 0.3])
     fit = state_of(*float_bowl())
     fit.box = least, greatest
-    np.testing.assert_array_equal(fit.free(np.zeros(7), g), [0, 1, 1, 1, 1, 0, 1])
+    np.testing.assert_array_equal(fit.free(Point(np.zeros(7), None, 0.0, g)), [0, 1, 1, 1, 1, 0, 1])
 
 
 def test_each_iteration_is_shown_with_its_number_and_its_scaled_gradient():
@@ -33,17 +33,16 @@ def test_a_point_is_better_by_its_scaled_gradient_if_values_agree_to_rounding():
     """Values to 1e-13 of |value| + h size^2, which is there where the value is 0."""
     fit = state_of(*float_bowl())
     value, unit = fit.here.value, fit.scaling.h * fit.scaling.size**2
-    g = fit.here.model.unravel(fit.here.model.ravel(fit.here.gradient) / 3).theta
     rounding = 1e-13 * (value + unit)
 
-    def at(value, g=g):
-        return Point(fit.here.theta, fit.here.model, value, g)
+    def at(value, factor=1 / 3):
+        return fit.here._replace(value=value, g=factor * fit.here.g)
 
     assert fit.fall(at(value)) == pytest.approx(3)
     assert fit.fall(at(value + 0.99 * rounding)) == pytest.approx(3)
     assert fit.fall(at(value + 1.02 * rounding)) == 0
     assert fit.fall(None) == 0
-    assert fit.fall(at(value, fit.here.model.unravel(np.zeros(3)).theta)) == np.inf
+    assert fit.fall(at(value, 0)) == np.inf
 
 
 def test_beyond_the_bounds_and_at_refused_parameters_there_is_no_value():
