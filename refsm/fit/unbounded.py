@@ -45,7 +45,7 @@ def endless(fit: FitState, edges: bool) -> str:
     theta, _, _, g = fit.here
     far = np.maximum(fit.scaling.D, abs(theta))
     k, p = np.argmax(abs(g) * far), np.zeros_like(g)
-    p[k] = -far[k] * np.sign(g[k])
+    p[k] = -np.copysign(far[k], g[k])
     now, at_start = (_contributions(fit.J, point.model) for point in (fit.here, fit.start))
     return collapse(now, at_start) or fall(fit.value_at, theta, p, edges)
 

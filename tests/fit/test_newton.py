@@ -1,8 +1,8 @@
 """Newton steps against linear algebra."""
 import numpy as np
-from bowls import float_bowl
+from bowls import Bowl, float_bowl, state_of
 
-from refsm.fit.newton import newton_step
+from refsm.fit.newton import NEWTON_STEPS, finish, newton_step
 
 RNG = np.random.default_rng(6)
 A = RNG.standard_normal((3, 3))
@@ -42,3 +42,20 @@ def test_a_direction_of_negative_curvature_ends_the_search():
 def test_at_a_minimum_there_is_no_step():
     _, there = step(lambda theta: 0 * theta)
     assert np.array_equal(there, np.zeros(3))
+
+
+class Tail(Bowl):
+    """J = sum exp(-theta): each Newton step adds 1, and the minimum is at infinity."""
+
+    def value_and_gradient(self, model):
+        parts = [np.exp(-leaf) for leaf in model.theta]
+        return sum(part.sum() for part in parts), type(model.theta)(*(-part for part in parts))
+
+
+def test_newton_steps_end_where_the_minimum_is_at_infinity():
+    J, start = float_bowl()
+    fit = state_of(Tail(J.curvature, J.centre), start)
+    finish(fit, goal=1e-13)
+    assert fit.record.length == NEWTON_STEPS
+    np.testing.assert_allclose(fit.here.theta, start.ravel() + NEWTON_STEPS, rtol=1e-3)
+    assert fit.reach > 0.05

@@ -53,12 +53,35 @@ def test_a_round_keeps_the_options_of_the_user(monkeypatch, options, kept):
 def test_a_limit_of_iterations_is_one_of_all_rounds(monkeypatch):
     monkeypatch.setattr(rounds, "ROUND", 3)
     J, start = penguins(precision=1e2)
-    found = minimize(J, start, maxiter=11)
-    assert found.steps == 11
+    found = minimize(J, start, maxiter=10)
+    assert found.steps == 10
     assert "LIMIT" in found.message
     monkeypatch.setattr(rounds, "MAXITER", 7)
     fit = state_of(J, start)
     assert rounds.search(fit, "L-BFGS-B", {}, tol=1e-10) == ""
+    assert fit.record.length == 7
+
+
+def test_leaves_are_tried_after_a_round_of_little_gain_as_long_as_they_gain_more(monkeypatch):
+    """Little is 1e-5 of the value, and a gain of 1e-13 is none."""
+    fit = state_of(*float_bowl())
+    falls = iter([3.0, 1.1e-5, 0.9e-5, 5e-6, 4e-6, 2e-13, 0.5e-13, 1.0])
+    gains, tried = iter([2e-5, 4e-6]), []
+
+    def step(fit, *_):
+        value = fit.here.value
+        fit.move(fit.here._replace(value=value - next(falls) * abs(value)))
+        return "a limit"
+
+    def leaves(fit):
+        tried.append(fit.record.length)
+        return next(gains) * abs(fit.here.value)
+
+    monkeypatch.setattr(rounds, "_run", step)
+    monkeypatch.setattr(rounds, "leaf_by_leaf", leaves)
+    monkeypatch.setattr(rounds, "endless", lambda *_, **__: "")
+    assert rounds.search(fit, "L-BFGS-B", {}, tol=1e-10) == ""
+    assert tried == [3, 4]
     assert fit.record.length == 7
 
 

@@ -37,6 +37,14 @@ def test_a_scale_is_the_change_that_moves_the_score_by_one(monkeypatch):
     assert size == pytest.approx(np.sqrt((model.score(x) ** 2).sum() / N), rel=1e-14)
 
 
+def test_scales_of_a_leaf_differ_by_at_most_100_and_in_a_wide_scaling_by_1e6():
+    x, model = gaussian()
+    J = refsm.ImplicitScoreMatching(x * np.array([1e-9, 1.0, 1.0]) + model.mean)
+    narrow, wide, _ = parameter_scales(J, model)
+    for scales, ratio in ((narrow, 100), (wide, 1e6)):
+        assert scales[D:].max() / scales[D:].min() == pytest.approx(ratio, rel=1e-12)
+
+
 def test_a_binary_energy_is_scaled_by_its_gaps():
     rng = np.random.default_rng(4)
     x = (rng.random((N, D)) < 0.5).astype(float)

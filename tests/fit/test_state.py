@@ -16,6 +16,13 @@ def test_a_parameter_that_meets_a_bound_is_free_to_leave_it():
     np.testing.assert_array_equal(fit.free(Point(np.zeros(7), None, 0.0, g)), [0, 1, 1, 1, 1, 0, 1])
 
 
+def test_the_scaled_gradient_is_that_of_the_free_parameters():
+    J, start = float_bowl()                               # g is (-9, 2.5, -4.2) at (-2, 3, -1)
+    fit = state_of(J, start, box=(np.array([-9.0, 3.0, -9.0]), np.full(3, 9.0)))
+    assert fit.size() == pytest.approx(fit.scaling.gradient_size(np.array([-9.0, 0.0, -4.2])))
+    assert fit.reach == 0
+
+
 def test_each_iteration_is_shown_with_its_number_and_its_scaled_gradient():
     J, start = float_bowl()
     fit, shown = state_of(J, start), []

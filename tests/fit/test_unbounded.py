@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from bowls import float_bowl, state_of
 
+import refsm
 from refsm.fit import unbounded
 from refsm.fit.unbounded import collapse, fall
 
@@ -47,10 +48,13 @@ def test_the_edge_is_found_at_any_distance(p):
     assert fall(J, START, along).endswith("from -0.5 to -5.5e+11")
 
 
-def test_a_fall_that_is_slower_from_the_third_step_on_is_one_that_levels_off():
-    steps = iter([0.0, -1.0, -1.5, -1.9, -2.2, -2.4])
-
-    assert fall(lambda x: next(steps), START, ALONG, edges=False) == ""
+@pytest.mark.parametrize("falls, found", [
+    ([1.0, 0.5, *2.0 ** np.arange(58)], True), ([1.0, 0.5, 0.4, *2.0 ** np.arange(57)], False),
+    (np.append(np.ones(31), np.zeros(29)), True), (np.append(np.ones(30), np.zeros(30)), False),
+])
+def test_a_fall_does_not_shrink_from_the_third_step_on_for_more_than_half_of_the_path(falls, found):
+    values = iter(-np.cumsum([0.0, *falls]))
+    assert bool(fall(lambda x: next(values), START, ALONG, edges=False)) == found
 
 
 def test_overflow_is_an_end_of_the_path():
@@ -77,6 +81,28 @@ def test_the_direction_is_that_of_the_steepest_parameter(monkeypatch):
     fit.scaling.D = np.array([0.1, 9.0, 1.0])
     unbounded.endless(fit, edges=True)
     np.testing.assert_array_equal(seen, [[2, 0, 0], [0, -9, 0]])
+
+
+def test_each_point_contributes_its_weight_times_its_term(monkeypatch):
+    seen = []
+    monkeypatch.setattr(unbounded, "collapse", lambda *given: seen.extend(given) or "found")
+    weights = np.array([0.5, 0.2, 0.7])
+    J = refsm.ImplicitScoreMatching([[1.0], [3.0], [-2.0]], weights=weights)
+    model = refsm.Gaussian([0.5], [[2.0]])
+    fit = state_of(J, model)
+    assert unbounded.endless(fit, edges=True) == "found"
+    for contributions in seen:
+        np.testing.assert_array_equal(contributions, weights * J.per_sample(model))
+
+
+@pytest.mark.parametrize("value, found", [(-2.9e4, False), (-3.1e4, True)])
+def test_a_collapse_has_a_value_of_1e4_times_that_at_the_start(value, found):
+    assert bool(collapse(np.array([value, 0.0, 0.0]), np.array([-1.0, -1.0, -1.0]))) == found
+
+
+def test_one_of_less_than_forty_points_is_few():
+    assert collapse(np.array([-1e9, 0.0, 1.0]), np.ones(3))
+    assert not collapse(np.array([-1e9, -1e9, 1.0]), np.ones(3))
 
 
 def test_few_points_with_the_whole_of_a_large_negative_value():
