@@ -47,7 +47,7 @@ __all__ = ["newton_step", "leaf_by_leaf", "finish"]
 NEWTON_STEPS = 6
 FAST = 100               # a step that makes the scaled gradient less smaller is no good one
 FORCING = 1e-5           # residual of (1), relative to its right-hand side
-PRODUCTS = 500           # products with H in one step
+PRODUCTS = 2000          # products with H in one step
 
 
 def newton_step(gradient: Callable[[Array], Array], theta: Array, g: Array, D: Array,
