@@ -1,8 +1,10 @@
 """Newton steps against linear algebra."""
 import numpy as np
+import pytest
 from bowls import Bowl, float_bowl, state_of
 
-from refsm.fit.newton import NEWTON_STEPS, finish, newton_step
+from refsm.fit import newton
+from refsm.fit.newton import NEWTON_STEPS, finish, leaf_by_leaf, newton_step
 
 RNG = np.random.default_rng(6)
 A = RNG.standard_normal((3, 3))
@@ -42,6 +44,61 @@ def test_a_direction_of_negative_curvature_ends_the_search():
 def test_at_a_minimum_there_is_no_step():
     _, there = step(lambda theta: 0 * theta)
     assert np.array_equal(there, np.zeros(3))
+
+
+def test_the_residual_is_measured_in_scaled_parameters_and_differences_in_sizes():
+    """A cubic of derivative theta + theta^3 / size^2: t^2 of its differences is no error at all."""
+    for size in (1e-3, 1e4):
+        theta = np.array([0.7, -0.2, 0.4]) * size
+        there = newton_step(lambda v: v + v**3 / size**2, theta, theta + theta**3 / size**2,
+                            np.full(3, 5.0), size)
+        exact = -(theta + theta**3 / size**2) / (1 + 3 * theta**2 / size**2)
+        np.testing.assert_allclose(there, exact, rtol=3e-5)               # FORCING
+
+
+def test_each_leaf_takes_its_step_and_the_fall_is_that_of_all():
+    fit = state_of(*float_bowl())
+    value, fit.reach = fit.here.value, 0.7
+    assert leaf_by_leaf(fit) == value - fit.here.value
+    assert fit.here.value < 1e-9 * value
+    assert fit.record.length == 2                                         # p, then q
+    np.testing.assert_allclose(fit.here.theta, CENTRE, rtol=1e-5)
+    assert fit.reach == 0
+
+
+def test_a_step_stays_within_the_bounds_and_its_reach_is_in_sizes():
+    J, start = float_bowl()
+    fit = state_of(J, start, box=(np.full(3, -2.0), np.array([9.0, 9.0, 3.0])))
+    fit.scaling.D = np.array([2.0, 0.5, 0.3])
+    point = newton._after(fit, np.ones(3))
+    np.testing.assert_allclose(point.theta, [1.0, -2.0, 3.0], rtol=1e-5)
+    step = CENTRE - start.ravel()
+    assert fit.reach == pytest.approx(np.linalg.norm(step / fit.scaling.D) / fit.scaling.size,
+                                      rel=1e-5)
+    fit.box = np.array([-2.0, -9.0, -9.0]), np.array([-2.0, 9.0, 9.0])     # p[0] is held
+    np.testing.assert_allclose(newton._after(fit, np.ones(3)).theta, [-2.0, -2.0, 5.0], rtol=1e-5)
+    assert fit.reach == pytest.approx(np.linalg.norm((step / fit.scaling.D)[1:]) / fit.scaling.size,
+                                      rel=1e-5)
+
+
+@pytest.mark.parametrize("falls, tried, steps", [
+    ([101, 101, 101, 1, 1], "WWWWN", 3), ([99, 2.1, 1.9, 1.9], "WNWN", 1),
+    ([1.5, 2.1, 3, 1, 1.9, 1.9], "WNWNWN", 2), ([101] * 6, "WWWWWW", 6),
+])
+def test_steps_in_narrower_scales_are_tried_where_those_in_wide_ones_lead_to_little(
+        monkeypatch, falls, tried, steps):
+    fit, left, scales = state_of(*float_bowl()), iter(falls), []
+    fit.scaling.D_wide = 2 * fit.scaling.D
+    monkeypatch.setattr(fit, "rescale", lambda: None)
+
+    def after(fit, D):
+        scales.append("W" if D is fit.scaling.D_wide else "N")
+        return fit.here._replace(g=fit.here.g / next(left))
+
+    monkeypatch.setattr(newton, "_after", after)
+    finish(fit, goal=1e-20)
+    assert "".join(scales) == tried
+    assert fit.record.length == steps
 
 
 class Tail(Bowl):
