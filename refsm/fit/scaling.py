@@ -23,7 +23,7 @@ Equations
     (3)  h          = mean over z of (D z)'H (D z) / N
     (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t = eps^(1/3) / length
     (5)  |g|_scaled = |D g| / (h size)
-    (6)  q_next     = D H D q - Q'Q (D H D) q,  q the last row of Q, of length 1
+    (6)  Q_next     = Q and one more row, D H D q - Q'Q (D H D) q scaled to length 1, q the last one
     (7)  T          = Q (D H D) Q'
 
 Derivation
@@ -114,7 +114,7 @@ def least_curvature(g: Callable[[Array], Array], theta: Array, D: Array, size: f
     p = q = np.random.default_rng(0).standard_normal(theta.shape) * (D > 0)
     Q, products = np.zeros((0, len(D))), np.zeros((0, len(D)))
     while len(Q) < LANCZOS_STEPS and np.linalg.norm(q) > 1e-6 * np.linalg.norm(p):
-        Q = np.vstack([Q, q / np.linalg.norm(q)])
+        Q = np.vstack([Q, q / np.linalg.norm(q)])                                     # (m, N)  (6)
         p = D * hessian_along(g, theta, D * Q[-1], 1 / size)
         products = np.vstack([products, p])
         q = p - Q.T @ (Q @ p)                                                         # (N,)  (6)
