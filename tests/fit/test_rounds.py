@@ -36,6 +36,20 @@ def test_scipy_sees_the_objective_in_scaled_parameters_to_the_last_bit(monkeypat
     assert "bounds" not in arguments
 
 
+def test_bounds_are_those_of_the_scaled_parameters(monkeypatch):
+    calls = []
+    monkeypatch.setattr(optimize, "minimize", lambda f, phi, **more: calls.append((phi, more)) or
+                        optimize.OptimizeResult(x=phi, message="done"))
+    J, start = float_bowl()                                                   # s is 2
+    box = np.array([-9.0, -np.inf, -3.0]), np.array([9.0, 7.0, np.inf])
+    rounds.search(state_of(J, start, box=box), "L-BFGS-B", {}, tol=1e-7)
+    phi, arguments = calls[0]
+    s = start.ravel() / phi
+    np.testing.assert_array_equal(s, [2, 2, 2])
+    np.testing.assert_array_equal(arguments["bounds"].lb * s, box[0])
+    np.testing.assert_array_equal(arguments["bounds"].ub * s, box[1])
+
+
 @pytest.mark.parametrize("options, kept", [
     ({}, {"ftol": 0.0, "maxcor": 20, "maxls": 40, "maxiter": 200}),
     ({"maxiter": 70, "maxcor": 5}, {"ftol": 0.0, "maxcor": 5, "maxls": 40, "maxiter": 70}),
