@@ -17,7 +17,7 @@ from refsm.objectives.objective import Objective
 
 FOLDER = pathlib.Path(demos.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
-QUICK = {"01_energy", "10_sample"}
+QUICK = {"01_energy"}
 WITH_PROGRESS = ["02_objectives", "06_slices", "07_binary", "08_langevin", "09_verify", "10_sample",
                  "13_levels", "14_positive", "15_sources"]
 WITH_DESCENT = ["03_autoencoder", "04_penguins", "05_digits", "12_diffusion", "13_levels",
@@ -77,7 +77,7 @@ def test_the_claim_holds_and_the_picture_is_drawn(run, tmp_path, name):
         assert "pip install refsm[plot]" in out
 
 
-@pytest.mark.parametrize("name", marked(NAMES, {"10_sample"}))
+@pytest.mark.parametrize("name", marked(NAMES))
 def test_without_matplotlib_a_sentence_says_how_to_get_it(run, monkeypatch, tmp_path, name):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = "No picture: Matplotlib is not installed (pip install refsm[plot] brings it)."

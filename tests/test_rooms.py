@@ -33,7 +33,8 @@ def head(path):
     return ast.get_docstring(tree_of(path), clean=False) or ""
 
 
-WITH_EQUATIONS = [path for path in ALL_ROOMS if re.search(r"^ {4}\(1\) ", head(path), re.M)]
+WITH_EQUATIONS = [path for path in ALL_ROOMS
+                  if re.search(r"^ {4}\(1\) ", source_of(path).partition("\nfrom ")[0], re.M)]
 CALLERS = ("checks/", "fit/descent", "fit/scaling", "fit/unbounded", "sampling")
 GLOSSARIES = [path for path in WITH_EQUATIONS           # those others speak of their caller's names
               if not path.relative_to(ROOT).as_posix().startswith(CALLERS)]
