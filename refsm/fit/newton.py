@@ -45,7 +45,7 @@ from refsm.typing import Array
 __all__ = ["newton_step", "leaf_by_leaf", "finish"]
 
 NEWTON_STEPS = 6
-FAST = 100               # a step that makes the scaled gradient less smaller is no good one
+FAST = 100               # a step that divides the scaled gradient by less is not a good one
 FORCING = 1e-5           # residual of (1), relative to its right-hand side
 PRODUCTS = 2000          # products with H in one step
 

@@ -146,7 +146,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
             hint = "" if case.model is not None else (" (an array case has no model and no "
                                                       f"functions; its arrays are "
                                                       f"{', '.join(case.arrays)})")
-            if answer.status == 3 and objective in DRAWING:
+            if answer.status == 3 and objective in DRAWING and not given:
                 hint += "; or verify it with --own-noise"
             reason = replace(answer, reason=f"{answer.reason}{hint}")
             return broken(reason, case, "INCONCLUSIVE" if answer.status == 3 else "BROKEN")

@@ -7,7 +7,7 @@ and the distance of the next formula says how sure that is.  If nothing fits, th
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
@@ -38,7 +38,6 @@ class Diagnosis:
     weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
     coefficients: Fit | None = None            # the right terms with coefficients of no scaling
     form: QuadraticForm | None = None          # weight and target of a denoising loss, if such
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def matches(self) -> bool:

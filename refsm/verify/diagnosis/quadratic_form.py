@@ -212,7 +212,7 @@ def _targets(own: str, alpha: Array, sigma: Array,
         of_x, of_noisy, of_noise = TARGETS[kind](*level, data_sd)
         for u, v in ((alpha, sigma), level):       # x_noisy as it is, or as that level has it
             p, r = of_x + u * of_noisy, of_noise + v * of_noisy
-            target = f"the target of a predicted {kind}{words}"
+            target = f"the target of {kind} prediction{words}"
             right = kind == own and not words
             yield "" if right else f"compared with {target}", p, r
             yield "the sign of the target" if right else f"compared with minus {target}", -p, -r

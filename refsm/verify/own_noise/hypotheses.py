@@ -160,8 +160,8 @@ def _denoising(case: Case) -> Iterator[tuple[str, float]]:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
             if other != about.predicts:
-                yield (f"compared with {'minus ' if sign < 0 else ''}the target of a predicted "
-                       f"{other}", loss.expected(target=(sign * p, sign * r)))
+                yield (f"compared with {'minus ' if sign < 0 else ''}the target of "
+                       f"{other} prediction", loss.expected(target=(sign * p, sign * r)))
         return
     if about.levels:
         yield ("the target is (x - x_noisy) / sigma^2, without alpha",

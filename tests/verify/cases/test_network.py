@@ -109,6 +109,14 @@ def test_the_network_of_another_level_is_seen_among_several():
     assert report.name == "the score is that of the next level"
 
 
+def test_own_noise_is_not_offered_beside_a_network_which_it_does_not_take():
+    def random(c):
+        return squares(c.score(c.x_noisy)) * np.random.default_rng().random()
+
+    assert "or verify it with --own-noise" in verify(random, "dsm").name
+    assert "own-noise" not in asked(random, "dsm", untied).name
+
+
 def test_what_cannot_be_a_network_is_refused_in_one_sentence():
     assert predicting("dsm", "score") == "dsm_levels"
     for wrong, missing in (({"network": conditional}, "parameters"),
