@@ -25,7 +25,7 @@ from refsm.verify.report.report import Report
 
 __all__ = ["add_options"]
 
-STATUS = ("exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, "
+STATUS = ("Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, "
           "3 inconclusive")
 ENDING = ("Compiled code that ends the process ends this one too, without a verdict; --cmd runs it "
           "apart, and says so")

@@ -518,7 +518,7 @@ def test_a_missing_word_is_argparses_sentence(run):
 
 def test_each_command_has_help_with_its_exit_statuses(run):
     for name in ("verify", "grade"):
-        assert "exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
+        assert "Exit status: 0 conforms, 1 mismatch, 2" in " ".join(run(name, "--help")[1].split())
     text = " ".join(run("verify", "--help")[1].split())
     assert "seconds per call (default: 60)" in text
     assert "fixed in advance (with --own-noise; default: 200)" in text
