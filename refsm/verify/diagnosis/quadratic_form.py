@@ -61,6 +61,7 @@ POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "x + sigma noise, without alpha": lambda a, s: (1.0, s),
     "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a)}
 CLEAR = 1e-3               # a weight that is known to no better than this is not read
+COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
@@ -141,8 +142,8 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     w = a / (half * B**2)                                                     # (C, l)  (3)
     u, v = POINTS[point](alpha, sigma)
     pr = np.array([u * A - B * b / (2 * a), v * A - B * e / (2 * a)])         # (2, C, l)  (4)
-    bound = np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
-                         + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
+    bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
+                                   + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     weight = _weight(w, error[..., 0] / a * w, (alpha, sigma, data_sd), groups)
     reads = "" if point == "x_noisy" else (
         f"the {'output' if about.predicts else 'score'} is read at {point}")
