@@ -239,12 +239,12 @@ def symmetric(a: Array, name: str) -> Array:
 
 
 def symmetric_part(a: Array) -> Array:
-    """(a + a') / 2, for one matrix or several.
+    """a / 2 + a' / 2, for one matrix or several: a sum of large entries could overflow.
 
     >>> symmetric_part(np.array([[2.0, 1.0], [3.0, 5.0]])).tolist()
     [[2.0, 2.0], [2.0, 5.0]]
     """
-    return (a + np.swapaxes(a, -1, -2)) / 2
+    return a / 2 + np.swapaxes(a, -1, -2) / 2
 
 
 def _check_shape(a: Array, name: str, shape: Sequence[int | str]) -> None:

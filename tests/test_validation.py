@@ -353,6 +353,11 @@ def test_symmetric_matrices_of_rationals_stay_exact():
         validation.symmetric(a, "P")
 
 
+def test_the_symmetric_part_of_the_largest_numbers_is_finite():
+    a = np.array([[1.7e308, 1.5e308], [1.1e308, -1.7e308]])
+    assert validation.symmetric_part(a).tolist() == [[1.7e308, 1.3e308], [1.3e308, -1.7e308]]
+
+
 def test_a_matrix_of_zeros_is_symmetric():
     assert not validation.symmetric(np.zeros((3, 3)), "P").any()
 
