@@ -87,7 +87,7 @@ def probability_flow(model: Any, levels: Sequence[Corruption | float], x: ArrayL
     scales = [_scales(level) for level in levels]
     x = validation.points(x, "x", model.d)
     alpha, s = np.array([a for a, _ in scales]), np.array([sd / a for a, sd in scales])       # (1)
-    rtol, atol = validation.positive(rtol, "rtol"), validation.positive(atol, "atol")
+    rtol, atol = _tolerance(rtol, "rtol", 1e-13, 1), _tolerance(atol, "atol", 1e-100, 1e100)
     y, change = _carried(model, s, x / alpha[0], rtol, atol)             # (L, n, d), (L, n)
     noisiest = int(s.argmax())
     log_q = _density(model, s[noisiest]).log_density(y[noisiest])        # (n,)
@@ -120,6 +120,14 @@ def _carried(model: Any, s: Array, y: Array, rtol: float, atol: float) -> tuple[
         states.append(found.y[:, -1])
     every = np.array(states)
     return every[:, :n * d].reshape(-1, n, d), every[:, n * d:]
+
+
+def _tolerance(value: object, name: str, least: float, most: float) -> float:
+    """A tolerance that the solver takes as it is."""
+    number = validation.positive(value, name)
+    if not least <= number <= most:
+        raise ValueError(f"{name} must be between {least:g} and {most:g}, but it is {number}")
+    return number
 
 
 def _density(model: Any, s: float) -> Any:

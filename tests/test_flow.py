@@ -146,6 +146,16 @@ def test_the_first_level_is_where_the_points_are():
             "^rtol must be finite and > 0",
         ),
         (
+            lambda: refsm.probability_flow(gaussian(), [0.0, 0.5], start(), rtol=1.5),
+            ValueError,
+            "^rtol must be between 1e-13 and 1, but it is 1.5",
+        ),
+        (
+            lambda: refsm.probability_flow(gaussian(), [0.0, 0.5], start(), atol=1e-101),
+            ValueError,
+            r"^atol must be between 1e-100 and 1e\+100, but it is 1e-101",
+        ),
+        (
             lambda: refsm.probability_flow(gaussian(), [0.0, 0.5], start(), atol=-1.0),
             ValueError,
             "^atol must be finite and > 0",

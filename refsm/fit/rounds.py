@@ -64,7 +64,7 @@ def search(fit: FitState, method: str, options: dict[str, Any], tol: float) -> s
         said = _run(fit, method, {**options, "maxiter": min(left, ROUND)} if rounds else options,
                     tol)
         fit.rescale()
-        left -= fit.record.length - k
+        left = left - (fit.record.length - k)
         found = endless(fit, edges=False)
         if found or fit.size() <= tol:
             return found

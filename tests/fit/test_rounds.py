@@ -138,3 +138,10 @@ def test_a_value_that_is_not_finite_is_a_wall_too():
     found = minimize(Hole(J.curvature, J.centre), start)
     assert found.converged
     np.testing.assert_allclose(found.model.ravel(), [1, -2, 5], rtol=1e-9)
+
+
+def test_an_option_that_is_an_array_is_not_changed():
+    J, start = float_bowl()
+    maxiter = np.array([-0.7])
+    minimize(J, start, options={"maxiter": maxiter})
+    assert maxiter.tolist() == [-0.7]
