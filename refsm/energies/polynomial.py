@@ -67,6 +67,8 @@ from refsm.zero import ZERO
 
 __all__ = ["PolynomialEnergy", "PolynomialTheta"]
 
+GREATEST = 10 ** 6       # of the exponents: a product of three of them is exact
+
 
 class PolynomialTheta(NamedTuple):
     """The learnable array of `PolynomialEnergy`."""
@@ -79,9 +81,9 @@ class PolynomialEnergy(Energy):
     """E(x) = -sum_k theta_k prod_i x_i^exponents_ki, equation (1).
 
     theta (K,) is learnable: an array, or the tuple that the attribute `theta` is; exponents (K, d)
-    are whole numbers >= 0.  Everything is exact where theta and x are `fractions.Fraction`.
-    ValueError where shapes disagree, an entry of theta is not finite, or an exponent is not a whole
-    number >= 0.  Source: Hyvarinen (2007).
+    are whole numbers from 0 to 10^6.  Everything is exact where theta and x are
+    `fractions.Fraction`.  ValueError where shapes disagree, an entry of theta is not finite, or an
+    exponent is another number.  Source: Hyvarinen (2007).
 
     E = -(3 x_1 - x_1 x_2^2) at x = (2, 1):
 
@@ -253,8 +255,9 @@ def _monomials(x: Array, exponents: Array) -> Array:
 
 
 def _check_exponents(exponents: Array) -> None:
-    wrong = (exponents.real % 1 != 0) | (exponents.real < 0) | (exponents.imag != 0)
+    wrong = ((exponents.real % 1 != 0) | (exponents.real < 0) | (exponents.real > GREATEST)
+             | (exponents.imag != 0))
     if wrong.any():
         k, i = np.argwhere(wrong)[0]
-        raise ValueError("exponents must be whole numbers >= 0, "
+        raise ValueError(f"exponents must be whole numbers from 0 to {GREATEST}, "
                          f"but entry ({k}, {i}) is {exponents[k, i]}")

@@ -171,9 +171,10 @@ def test_many_points_are_taken_in_blocks():
     ([[1.0]], [[1, 0]], r"theta must have shape \(K,\), but its shape is \(1, 1\)"),
     ([], [], r"theta must have shape \(K,\), but its shape is \(0,\) \(empty\)"),
     ([np.nan], [[1, 0]], r"theta must be finite, but it has nan at \(0,\)"),
-    ([1.0], [[1, -1]], r"exponents must be whole numbers >= 0, but entry \(0, 1\) is -1"),
-    ([1.0], [[0.5, 1]], r"exponents must be whole numbers >= 0, but entry \(0, 0\) is 0.5"),
-    ([1.0], [[1, 1j]], r"exponents must be whole numbers >= 0, but entry \(0, 1\) is 1j"),
+    ([1.0], [[1, -1]], r"whole numbers from 0 to 1000000, but entry \(0, 1\) is -1"),
+    ([1.0], [[0.5, 1]], r"whole numbers from 0 to 1000000, but entry \(0, 0\) is 0.5"),
+    ([1.0], [[1, 1j]], r"whole numbers from 0 to 1000000, but entry \(0, 1\) is 1j"),
+    ([1.0], [[1000001, 2]], r"from 0 to 1000000, but entry \(0, 0\) is 1000001"),
     ([1.0], [[1, np.inf]], r"exponents must be finite, but it has inf at \(0, 1\)"),
 ])
 def test_wrong_parameters_are_refused_by_name(theta, exponents, sentence):
@@ -185,3 +186,8 @@ def test_theta_of_another_kind_is_refused():
     sentence = "theta must be a tuple of coefficients, but it is 2 of them"
     with pytest.raises(ValueError, match=sentence):
         polynomial().with_theta((np.ones(K), np.ones(K)))
+
+
+def test_the_greatest_exponent_is_taken():
+    model = PolynomialEnergy([3.0], [[10**6, 1]])
+    assert model.score([[1.0, 1.0]]).tolist() == [[3e6, 3.0]]
