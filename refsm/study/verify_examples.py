@@ -28,8 +28,9 @@ def _wrong_factors() -> None:
 
 
 def _own_weights() -> None:
-    """A weight that is no power of sigma, so that the loss is read as a quadratic form."""
+    """Weights that are no power of sigma, so that the loss is read as a quadratic form."""
     verify(lambda case: (1 + case.sigma) * value(case), "dsm")
+    verify(lambda case: min(1, 5 * case.sigma**2) * value(case), "dsm")
     verify(lambda case: float(np.mean((1 + case.sigma) * per_sample(case))), "dsm_levels",
            model="gaussian", cases=cases("dsm_levels", "prime", model="gaussian")[:30])
 

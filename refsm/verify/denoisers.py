@@ -44,8 +44,8 @@ from refsm import predictions
 from refsm.typing import Array
 from refsm.verify.description import Description, Term, dot
 
-__all__ = ["ByLevel", "DENOISERS", "TARGETS", "level", "level_maps", "linear_maps", "output",
-           "per_point", "target_in_noise", "target_of", "total"]
+__all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "linear_maps",
+           "output", "per_point", "target_in_noise", "target_of", "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
 
@@ -84,6 +84,9 @@ def output(q: Any) -> Array:
     """psi, or the prediction; of the shape of x_noisy."""
     return q.prediction() if q.about.predicts else q.psi()
 
+
+# a kind of output in words, where they are others
+KINDS = {"clean": "clean point", "edm": "output of EDM's network"}
 
 # of alpha, sigma and data_sd: what x, x_noisy and noise are multiplied by in the target  (2) (4)
 TARGETS: dict[str, Callable[[Any, Any, Any], tuple[Any, Any, Any]]] = {

@@ -201,7 +201,7 @@ def test_what_is_planted_does_not_pass(objective, words):
 @pytest.mark.slow
 @pytest.mark.parametrize("objective, words, name", [
     ("dsm_levels", "squeeze forgotten", "the weight sigma^2 of every point multiplies the loss"),
-    ("noise", "noise for velocity", "compared with the target of velocity prediction"),
+    ("noise", "noise for velocity", "compared with the target of a predicted velocity"),
     ("noise", "the sign", "the sign of the target"),
     ("flow", "the other direction of time", "the sign of the target"),
     ("dsm_levels", "the next point's level", "the noise is divided by the sigma of the next point"),
@@ -211,7 +211,7 @@ def test_what_is_planted_does_not_pass(objective, words):
      "noise: -10 noise at alpha = 0.9844, sigma = 0.0625, -1.641 noise at"),
     ("noise", "weight of another point", "each level is weighted by sigma of the point before"),
     ("velocity", "alpha and sigma exchanged",
-     "compared with the target of velocity prediction, with alpha and sigma exchanged"),
+     "compared with the target of a predicted velocity, with alpha and sigma exchanged"),
     ("dsm_scaled", "the variance for sigma", "the target is multiplied by 1 / sigma"),
     ("dsm_levels", "alpha forgotten", "target: (x - x_noisy) / sigma^2, without alpha"),
     ("generalized", "the slope forgotten", "the term of the slope h' is missing"),

@@ -42,7 +42,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
-from refsm.verify.denoisers import (TARGETS, level, level_maps, output, per_point,
+from refsm.verify.denoisers import (KINDS, TARGETS, level, level_maps, output, per_point,
                                     target_in_noise)
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, column, fit
@@ -213,7 +213,7 @@ def _targets(own: str, alpha: Array, sigma: Array,
         of_x, of_noisy, of_noise = TARGETS[kind](*level, data_sd)
         for u, v in ((alpha, sigma), level):       # x_noisy as it is, or as that level has it
             p, r = of_x + u * of_noisy, of_noise + v * of_noisy
-            target = f"the target of {kind} prediction{words}"
+            target = f"the target of a predicted {KINDS.get(kind, kind)}{words}"
             right = kind == own and not words
             yield "" if right else f"compared with {target}", p, r
             yield "the sign of the target" if right else f"compared with minus {target}", -p, -r

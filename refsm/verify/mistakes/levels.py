@@ -33,7 +33,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import level, linear_maps, output, target_of
+from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
                                            of_residual, rows, squared, with_terms)
@@ -61,7 +61,6 @@ KEPT: tuple[tuple[str, str, slice], ...] = (
     ("last", "only the last level", slice(-1, None)),
     ("not-first", "the first level is left out", slice(1, None)),
     ("not-last", "the last level is left out", slice(0, -1)))
-KINDS = {"clean": "clean point", "edm": "output of EDM's network"}
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
                  "output for each level")

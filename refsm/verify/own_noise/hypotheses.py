@@ -36,6 +36,7 @@ from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
+from refsm.verify.denoisers import KINDS
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
@@ -160,8 +161,8 @@ def _denoising(case: Case) -> Iterator[tuple[str, float]]:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
             if other != about.predicts:
-                yield (f"compared with {'minus ' if sign < 0 else ''}the target of "
-                       f"{other} prediction", loss.expected(target=(sign * p, sign * r)))
+                yield (f"compared with {'minus ' if sign < 0 else ''}the target of a predicted "
+                       f"{KINDS.get(other, other)}", loss.expected(target=(sign * p, sign * r)))
         return
     if about.levels:
         yield ("the target is (x - x_noisy) / sigma^2, without alpha",

@@ -60,12 +60,12 @@ def test_the_target_of_the_edm_network_is_found():
 
 
 @pytest.mark.parametrize("p, r, words", [
-    (lambda a, s: -s, lambda a, s: a, "compared with the target of velocity prediction"),
-    (lambda a, s: s, lambda a, s: -a, "compared with minus the target of velocity prediction"),
-    (lambda a, s: 1 + 0 * a, zero, "compared with the target of clean prediction"),
+    (lambda a, s: -s, lambda a, s: a, "compared with the target of a predicted velocity"),
+    (lambda a, s: s, lambda a, s: -a, "compared with minus the target of a predicted velocity"),
+    (lambda a, s: 1 + 0 * a, zero, "compared with the target of a predicted clean point"),
     (zero, lambda a, s: -1 + 0 * a, "the sign of the target"),
     (lambda a, s: -a, lambda a, s: s,
-     "compared with the target of velocity prediction, with alpha and sigma exchanged"),
+     "compared with the target of a predicted velocity, with alpha and sigma exchanged"),
     (zero, lambda a, s: s, "the target is multiplied by sigma")])
 def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
     form = found("noise", p, r, w=lambda a, s: np.exp(-s))
@@ -91,7 +91,7 @@ def test_alpha_and_sigma_are_exchanged_in_a_target_with_noisy_points_as_they_are
         against = target(c, column(c.alpha), column(c.sigma))
         made.append(((c.score(c.x_noisy) - sign * against)**2).sum(axis=1).mean() / 2)
     form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    assert form.words == (f"compared with {minus}the target of score prediction, with alpha and "
+    assert form.words == (f"compared with {minus}the target of a predicted score, with alpha and "
                           "sigma exchanged")
 
 
@@ -159,7 +159,7 @@ def test_the_level_next_to_the_own_one_is_named():
         r = -1 / np.array([before[s] for s in c.sigma])
         made.append(((c.score(c.x_noisy) - column(r) * c.noise)**2).sum(axis=1).mean())
     form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    assert form.target == ("compared with the target of score prediction, at the next level of "
+    assert form.target == ("compared with the target of a predicted score, at the next level of "
                            "noise")
 
 
