@@ -204,7 +204,7 @@ def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
             c = c + flat @ at_zero[name].reshape(-1)                     # (K,)    (2)
             slopes = np.stack([(cotangent[name] - at_zero[name]) / step for cotangent in far])
             A = A + slopes.reshape(flat.shape) @ flat.T                  # (K, K)  (3)
-    return (A + A.T) / 2, c
+    return validation.symmetric_part(A), c
 
 
 def _moments(J: Objective, model: Any) -> tuple[Array, Array, Any]:
@@ -227,7 +227,7 @@ def _moments(J: Objective, model: Any) -> tuple[Array, Array, Any]:
 def _sandwich(A: Array, middle: Array) -> Array:
     """A^-1 middle A^-1, for symmetric matrices."""
     out = _solve(A, _solve(A, middle).T)
-    return (out + out.T) / 2
+    return validation.symmetric_part(out)
 
 
 def _solve(A: Array, right: Array) -> Array:

@@ -57,6 +57,7 @@ import numpy as np
 
 from refsm.quantities import QUANTITIES
 from refsm.typing import Array
+from refsm.validation import symmetric_part
 
 __all__ = ["Scaling", "parameter_scales", "leaves", "hessian_along", "least_curvature",
            "power_of_2"]
@@ -119,7 +120,7 @@ def least_curvature(g: Callable[[Array], Array], theta: Array, D: Array, size: f
         products = np.vstack([products, p])
         q = p - Q.T @ (Q @ p)                                                         # (N,)  (6)
     T = Q @ products.T                                                                # (m, m)  (7)
-    return float(min(np.linalg.eigvalsh((T + T.T) / 2), default=0.0))
+    return float(min(np.linalg.eigvalsh(symmetric_part(T)), default=0.0))
 
 
 class Scaling:
