@@ -21,7 +21,8 @@ Equations
     (8)  z = ( (s2 / V)^(1/3) - 1 + 2 / (9 nu) ) / sqrt(2 / (9 nu))
 
 Derivation
-    (1)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).
+    (1)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).  The
+         mean of the values at eps and -eps, an antithetic pair, is that with b = 0.
     (2)  E eps_i^4 is 1 in place of 3; odd moments are 0, so the two parts are uncorrelated.
     (5)  E (v' K v)^2 = d / (d + 2) (2 tr K^2 + (tr K)^2) for a uniform v of length sqrt(d).
     (7)  Var s2 = k4 / R + 2 V^2 / (R - 1), that of V chi^2_nu / nu; (8) makes chi^2_nu normal.
@@ -49,6 +50,8 @@ from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
 __all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
 
 LIKELY = 1e-4
+PAIRS = "antithetic pairs"                       # eps and -eps at every point
+RIGHT = ("", PAIRS)                              # the words of the laws that are no mistake
 ONE_DRAW = "one draw of noise for the whole batch"
 
 
@@ -64,11 +67,11 @@ class Law:
 @dataclass(frozen=True)
 class Variance:
     """How probable the variances of replicates are under independent draws, and where they are
-    not: which number of draws per point, or which other laws, they are like."""
+    not: the mean of which draws at a point ("" if of none), or which other laws, they are like."""
 
     p: float
     ratio: float
-    draws: int
+    mean_of: str
     others: tuple[str, ...]
 
 
@@ -89,7 +92,7 @@ def _denoising(case: Case, weight: str) -> list[Law]:
     C, b = loss.quadratic(weight_of(loss, weight) if weight else 1.0, **none)
     L = len(C) // n                                                           # C (K, d, d)
 
-    def normal(words: str, draw: Array) -> Law:
+    def normal(words: str, draw: Array, b: Array = b) -> Law:
         """With the same noise where `draw` (K,) is the same."""
         same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
         D, c = np.tensordot(same, C, 1), same @ b                             # (draws, d, d)
@@ -101,7 +104,7 @@ def _denoising(case: Case, weight: str) -> list[Law]:
     signs = right.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
     several = [normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
                normal("the same noise at every level", np.tile(np.arange(n), L))] if L > 1 else []
-    return [right, normal(ONE_DRAW, np.zeros(L * n)),
+    return [right, normal(PAIRS, np.arange(L * n), 0 * b), normal(ONE_DRAW, np.zeros(L * n)),
             Law("signs in place of normal noise", signs, right.fourth), *several]
 
 
@@ -113,11 +116,13 @@ def _autoencoder(case: Case) -> list[Law]:
         V = off**2 @ w
         return V, off**4 @ w - 3 * V**2
 
-    V, k4 = cumulants(q)
-    shared, its_k4 = cumulants(q.mean(axis=0, keepdims=True))
-    n = case.n
-    return [Law("", V.sum() / n**2, k4.sum() / n**4),                          # (6)
-            Law(ONE_DRAW, float(shared[0]), float(its_k4[0]))]
+    def mean(words: str, q: Array) -> Law:
+        V, k4 = cumulants(q)
+        n = len(q)
+        return Law(words, V.sum() / n**2, k4.sum() / n**4)                     # (6)
+
+    pairs = (q + q[:, ::-1]) / 2                             # the nodes lie symmetrically about 0
+    return [mean("", q), mean(PAIRS, pairs), mean(ONE_DRAW, q.mean(axis=0, keepdims=True))]
 
 
 def _sliced(objective: str, case: Case) -> list[Law]:
@@ -152,17 +157,20 @@ def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array
     tried = [(of[0].words, np.array([law.variance for law in of]),
               np.array([law.fourth for law in of])) for of in zip(*of_case)]
     p = [_p(s2, V, k4, R) for _, V, k4 in tried]
-    right = [k for k, (words, *_) in enumerate(tried) if not words]
-    best = max(right, key=lambda k: p[k])
+    best = max((k for k, (words, *_) in enumerate(tried) if not words), key=lambda k: p[k])
+    about = OBJECTIVES[objective]
     drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
-    draws = 0
-    for _, V, k4 in [tried[k] for k in right]:       # another number of draws at every point
+    mean_of = ""
+    for words, V, k4 in tried:                       # another number of draws at every point
         count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))
-        if count and _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > LIKELY:
-            draws = count
-    others = tuple(words for (words, *_), probable in zip(tried, p) if words and probable > LIKELY)
+        probable = _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) if count else 0.0
+        if words in RIGHT and probable > LIKELY and not mean_of:
+            counted = words or ("directions" if about.random == "directions" else "draws")
+            mean_of = f"{count} {counted if count > 1 else counted[:-1]}"
+    others = tuple(words for (words, *_), probable in zip(tried, p)
+                   if words not in RIGHT and probable > LIKELY)
     ratio = float(np.exp(np.mean(np.log(s2 / tried[best][1]))))
-    return Variance(p[best], ratio, draws, tuple(dict.fromkeys(others)))
+    return Variance(p[best], ratio, mean_of, tuple(dict.fromkeys(others)))
 
 
 def resolution(K: int, R: int) -> float:

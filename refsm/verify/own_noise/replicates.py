@@ -142,8 +142,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     def report(verdict: str, name: str, **more: Any) -> Report:
         return Report(verdict, objective, name, cases=len(asked), model=asked[0].model,
                       precision=f"{R} replicates each", declared=declared, notes=(note,),
-                      runner_up=f"next: p = {next_p:.2g} for {other}", cannot_tell=cannot_tell,
-                      reproduce=reproduce, **more)
+                      runner_up=f"next: p = {next_p:.2g} for {other}" if p > BAD else "",
+                      cannot_tell=cannot_tell, reproduce=reproduce, **more)
 
     if p <= BAD:
         return report("UNEXPLAINED", "no hypothesis of the list has the expectations of its values")
@@ -162,12 +162,12 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         return report("MISMATCH", found, factor=factor)
     scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
     variance = compared(objective, asked, scale, values, weight if declares else best.weight)
-    if variance is not None and variance.p < LIKELY and not variance.draws:
+    if variance is not None and variance.p < LIKELY and not variance.mean_of:
         if variance.p > BAD:
             return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                           f"repeat with {4 * R} replicates and another seed")
-        like = " or ".join(variance.others) or ("another law of the noise, or draws that the "
-                                                "points share")
+        like = " or ".join(variance.others) or ("another law of the noise, draws that points "
+                                                "share, or points chosen at random")
         return report("MISMATCH", f"{found}, but its variance is {variance.ratio:.3g} times that "
                       f"of independent draws: {like}", factor=factor)
     if variance is None:
@@ -177,9 +177,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        f"draws, that change the variance by less than {unseen}")
     if variance is not None and variance.p < LIKELY:
-        counted = "directions" if OBJECTIVES[objective].random == "directions" else "draws"
-        cannot_tell = (*cannot_tell, f"the variance is that of about {variance.draws} {counted} at "
-                       "every point, whose mean is taken")
+        cannot_tell = (*cannot_tell, f"the variance is that of the mean of about "
+                       f"{variance.mean_of} at every point")
     if declares or (declared is None and best.factor == ONE and not best.weight):
         reference = meant == ONE and not weight
         return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)

@@ -318,11 +318,23 @@ def test_more_draws_at_every_point_are_right():
     report = verify_own_noise(lambda case, rng: np.mean([dsm(case, rng) for _ in range(4)]), "dsm",
                               60)
     assert report.verdict == "PASS"
-    assert any("the variance is that of about 5 draws" in text for text in report.cannot_tell)
+    assert "the variance is that of the mean of about 5 draws at every point" in report.cannot_tell
     single = verify_own_noise(lambda case, rng: ssm(
         case, rng, lambda rng, shape: gaussian(rng, (shape[0], 1, shape[2]))), "ssm", 60)
     assert single.verdict == "PASS"
-    assert any("the variance is that of about 1 directions" in text for text in single.cannot_tell)
+    assert ("the variance is that of the mean of about 1 direction at every point"
+            in single.cannot_tell)
+
+
+def test_antithetic_pairs_are_right():
+    def pair(case, rng):
+        eps = rng.standard_normal(case.x.shape)
+        return np.mean([dsm(case, rng, noise=lambda *_: sign * eps) for sign in (1, -1)])
+
+    report = verify_own_noise(pair, "dsm", 60)
+    assert report.verdict == "PASS"
+    assert ("the variance is that of the mean of about 1 antithetic pair at every point"
+            in report.cannot_tell)
 
 
 @pytest.mark.parametrize("t", [0.3, 1.7, 5.0])
@@ -369,10 +381,13 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
         return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
                          for x in case.x])                              # (n, nodes)
 
-    normal, shared_, by_signs = moments.laws("dsm", case)
+    normal, pairs, shared_, by_signs = moments.laws("dsm", case)
     V, k4 = cumulants(losses(nodes), weights)
     assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
+    V, k4 = cumulants((losses(nodes) + losses(-nodes)) / 2, weights)
+    assert pairs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+    assert pairs.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
     V, k4 = cumulants(losses(nodes).mean(axis=0, keepdims=True), weights)
     assert shared_.variance == pytest.approx(V[0], rel=1e-10)
     assert shared_.fourth == pytest.approx(k4[0], rel=1e-9)
