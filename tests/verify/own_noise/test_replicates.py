@@ -247,6 +247,7 @@ def test_unit_directions_are_told_with_the_mean_over_dimensions():
 def test_what_nothing_explains_is_not_explained(change):
     report = verify_own_noise(lambda case, rng: change(dsm(case, rng), case, rng), "dsm", R["dsm"])
     assert (report.verdict, report.exit_status) == ("UNEXPLAINED", 1)
+    assert report.runner_up == ""
 
 
 def test_replicates_that_are_too_few_are_inconclusive():
