@@ -64,7 +64,7 @@ BELOW = {"denoising": 0.0, "autoencoder / 2 sigma^4": 0.0,
 #
 # Train an autoencoder energy with five hidden units on the denoising objective (on a coarse grid
 # first). Then scale its weights: `W(t) = t W`, nothing else changes. At t = 1 every one of the six
-# must have its minimum, although five of them were not asked.
+# must have its minimum, although only one of them was minimised.
 
 # %%
 rng = np.random.default_rng(2)

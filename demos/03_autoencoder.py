@@ -36,8 +36,8 @@ FIGURE = figure_file("03_autoencoder",
 # `psi = (reconstruction - x_noisy) / sigma^2`, and the target is `(x - x_noisy) / sigma^2`. In the
 # difference x_noisy cancels: `(reconstruction - x) / sigma^2` is left, half of whose square is the
 # autoencoder's error over `2 sigma^4`. Below, `refsm.objectives.denoising` differentiates an energy
-# and `refsm.objectives.denoising_autoencoder` backpropagates through an autoencoder. They share the
-# sigmoid and its slope, and nothing else.
+# and `refsm.objectives.denoising_autoencoder` backpropagates through an autoencoder. Of the
+# formulas they share the sigmoid and its slope, and nothing else.
 
 # %%
 rng = np.random.default_rng(3)
@@ -167,7 +167,8 @@ table(["loss", "loss / J_DSM", "of its gradient, left over"],
 # - **sigma inside the sigmoid** is J_DSM of another energy, the Gaussian-Bernoulli RBM with hidden
 #   offsets `b / sigma^2`.
 # - **Cross-entropy** is another loss with the same optimum, the posterior mean (statement 25).
-# - **Masking noise** has a best reconstruction that is not a score plus the input (statement 33).
+# - **Masking noise** has a best reconstruction that is not x_noisy plus a multiple of a score
+#   (statement 33).
 # - **sigma for sigma^2** in psi, and not in the target, is a mistake.
 
 # %%

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A score field on penguins
 #
-# **Claim.** Denoising score matching never sees `q_sigma`, the density of the noisy data, and yet
+# **Claim.** Denoising score matching does not use `q_sigma`, the density of the noisy data, and yet
 # it learns its score:
 #
 #     J_DSM = E 1/2 |psi(x_noisy) - (x - x_noisy)/sigma^2|^2
@@ -9,7 +9,7 @@
 #
 # For n penguins and their noise, `q_sigma` is known: it is the Parzen density with a Gaussian of
 # standard deviation sigma on each bird. So the score of a trained energy and the Parzen field can
-# be laid side by side, and J_DSM - C is their mean squared distance, half of it.
+# be laid side by side, and J_DSM - C is half their mean squared distance.
 #
 # It takes 3 seconds.
 
@@ -155,8 +155,8 @@ if plt := pyplot():
 #
 # All along the way `J_DSM - C` and the distance of the fields agree within four standard errors of
 # the sample's noise, and at the end the energy's field explains more than four fifths of the
-# Parzen field. The rest is mostly birds that stand alone: each is a bump of the Parzen density,
-# and an energy with 24 hidden units has none to spare for it.
+# Parzen field. That field is the score of a sum of 342 bumps, one on each bird, which an energy
+# with 24 hidden units does not have in full.
 
 # %%
 stop_if(run.interrupted)

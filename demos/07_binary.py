@@ -98,7 +98,8 @@ table(["fitted by", "J_RM", "J_PL", "J_MPF", "J_ML", "J_ML, held out"],
 #
 # Now let the last of these machines, p, be the truth, and draw n pictures from it (exactly: all
 # probabilities are known). The error of a fit p' is the Kullback-Leibler divergence, sum p
-# log(p/p'). For exact likelihood it is half a chi-square variable of 78 degrees of freedom over n.
+# log(p/p'). For exact likelihood and large n it is half a chi-square variable of 78 degrees of
+# freedom over n.
 # The last column has all 4,096 pictures with their probabilities for weights: the minimum of each
 # measure in expectation. (Fits to samples start at the truth, which saves some time; those to all
 # pictures start from nothing.)

@@ -6,9 +6,9 @@
 #     J_DSM = E 1/2 |psi|^2 - E psi.g + E 1/2 |g|^2
 #
 # An implementation that multiplies the whole by a positive factor has the same minimisers: a
-# convention. One that changes a term has others: a mistake. A single number cannot tell which it
-# is. The answers to thirty cases, in which d, n, M, sigma and theta differ, can: they show which
-# term it is, and by which factor. `refsm.verify` names the mistake from the answers alone.
+# convention. One that changes a term in psi has others: a mistake. A single number cannot tell
+# which it is. The answers to thirty cases, in which d, n, M, sigma and theta differ, can: they show
+# which term it is, and by which factor. `refsm.verify` names the mistake from the answers alone.
 #
 # It takes 5 seconds.
 
@@ -32,7 +32,7 @@ FIGURE = figure_file("09_verify", "Verify your own loss: planted mistakes and th
 #
 # An implementation is a function of a case, which holds data, noise, directions and parameters as
 # arrays, and returns a number. Here are sixteen: one is right, three follow another convention,
-# twelve are wrong, each in a way that has been seen in public code.
+# twelve are something else.
 
 # %%
 def half(r):

@@ -101,7 +101,8 @@ table(["sigma", "spread", "mean log density", "largest gap"], rows)
 # %% [markdown]
 # ## The flow, backwards: birds from noise
 #
-# 342 points of pure noise, N(0, 10^2 I), follow the flow down to no noise at all.
+# 342 points of pure noise, N(0, 10^2 I), nearly the density of the last level, follow the flow down
+# to no noise at all.
 
 # %%
 noise = sigma[-1] * rng.standard_normal((n, d))

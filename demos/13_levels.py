@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Digits from noise: a tied autoencoder at each of eight noise levels
 #
-# **Claim.** A denoising autoencoder trained at noise sigma is, divided by `sigma^2`, the score of
-# an energy: `psi = (reconstruction - x) / sigma^2`. With one at each of several levels, chains that
+# **Claim.** A tied denoising autoencoder trained at noise sigma gives the score of an energy,
+# `psi = (reconstruction - x) / sigma^2`. With one at each of several levels, chains that
 # follow the scores from the noisiest level to the least,
 #
 #     x <- x + step_l psi_l(x) + sqrt(2 step_l) xi,    step_l proportional to sigma_l^2
 #
-# turn noise into digits; and the energy, which no loss ever reads, orders images: clean digits
+# turn noise into digits; and the energy, which is in no loss, orders images: clean digits
 # below noisy ones, noisy ones below digits whose pixels are scrambled.
 #
 # It takes 10 seconds.

@@ -5,10 +5,10 @@
 #
 #     E(x) = 2 sum_j log cosh(W_j.x)
 #
-# is the density of x if `W` is the unmixing matrix and each `W_j.x` has the density of its expert.
+# has the density of x if `W` is the unmixing matrix and each `W_j.x` has the density of its expert.
 # Score matching fits W without the density's constant, which holds log |det W|. The experts need
-# not be the sources' densities: heavy tails are enough to find the sources, up to their order, sign
-# and scale. Decorrelation alone finds a rotation of them.
+# not be the sources' densities: heavy tails are enough here to find the sources, up to their order,
+# sign and scale. Decorrelation alone finds a rotation of them.
 #
 # It takes 10 seconds.
 

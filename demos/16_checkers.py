@@ -5,8 +5,8 @@
 # where `psi = -grad E` and `J = d psi/dx`.
 #
 # - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do better than
-#   some `eps^(2/3)`, 1e-10 or so, at a step near `eps^(1/3)`. The complex step `-Im E(x + i h v) /
-#   h` subtracts nothing and is right to rounding for every small h.
+#   some `eps^(2/3)`, 1e-10 or so, at a step near `eps^(1/3)`. The complex step
+#   `Im E(x + i h v) / h` subtracts nothing and is right to rounding for every small h.
 # - A derivative checker sees when a score does not belong to its energy. A mistake made in both it
 #   cannot see: the energy is then a right implementation of something else. Only a second way to
 #   the same number sees it: here, the sum over all hidden states.

@@ -157,7 +157,7 @@ table(["checked", "verdict", "parts", "that fail"],
 # ## At work
 #
 # Points of a double well, sampled by Langevin steps from one with known parameters, and fitted by
-# implicit score matching, an objective that has never seen this energy.
+# implicit score matching, an objective that was written without this energy.
 
 # %%
 truth = DoubleWell(np.array([2.0]), np.array([2.0]))

@@ -1,7 +1,7 @@
 """refsm: the reference implementation of score matching, every gradient and Hessian by hand.
 
 Score matching fits a density p(x; theta) = exp(-E(x; theta)) / Z(theta) without its constant Z:
-it makes the model's score psi = grad_x log p = -grad_x E equal to the score of the data.
+it fits the model's score psi = grad_x log p = -grad_x E to the score of the data.
 
 In the order of study (`refsm study` has all chapters, `python -m pydoc refsm.ROOM` shows a head):
 
@@ -11,7 +11,7 @@ In the order of study (`refsm study` has all chapters, `python -m pydoc refsm.RO
     objectives.denoising               denoising score matching: the optimum is its score
     denoiser                           Tweedie's formula: a score is a denoiser
     objectives.denoising_autoencoder   the squared error of an autoencoder, backpropagated
-    energies.autoencoder               the energy for which the two losses are one
+    energies.autoencoder               the energy for which the two losses differ by a factor
     energies.energy                    cotangents and pullbacks: (10) to (14) of the autoencoder
     objectives.sliced                  directions in the place of a trace
     energies.boltzmann_machine         binary points: energy gaps in the place of a score

@@ -35,12 +35,12 @@ Derivation
     (7) -> (8)  du/da = -sign(a) u^2, hence d(u^2 / 2)/da = u du/da.
 
 Conventions
-    The stand-in rises from 0 to 1 like the sigmoid (it is half of "1 + softsign") but maps rational
-    numbers to rational numbers, so that an identity which must hold for every activation can be
-    evaluated in `fractions.Fraction` without rounding.  With it an energy is no longer the free
-    energy of a machine with binary hidden units; the algebra of scores and their gradients is the
-    same.  It is twice continuously differentiable and no more: s2 jumps from 1 to -1 at 0, where
-    (8) gives 0, and a complex step does not pass through |a|.
+    The slope (6) of the stand-in rises from 0 to 1 like the sigmoid (it is half of "1 + softsign"),
+    but (6) to (8) map rational numbers to rational numbers, so that an equality of scores or
+    gradients which holds for every activation can be evaluated in `fractions.Fraction` without
+    rounding; (5) has a logarithm.  With it an energy is no longer the free energy of a machine with
+    binary hidden units.  It is twice continuously differentiable and no more: s2 jumps from 1 to -1
+    at 0, where (8) gives 0, and a complex step does not pass through |a|.
     The error of (4) is a few roundings of s1, not of s2: near a = 0 it keeps few digits of a number
     that is then small beside s1.  `refsm.stable.sigmoid_bend`, the same number through tanh, keeps
     all of them and takes longer.

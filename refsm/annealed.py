@@ -15,7 +15,7 @@ Equations
 
 Derivation
     (1)  each level starts where the one before has ended, at points of nearly the right density;
-         the noisy levels join the modes that the last one has apart.
+         at the noisy levels modes that are apart at the last one overlap.
     (2)  the score at level l is of the size of 1 / sigma_l.  With a step proportional to sigma_l^2
          drift and noise of a step are the same fraction of sigma_l at every level.
 

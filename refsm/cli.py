@@ -24,7 +24,7 @@ COMMANDS = {                              # name: (the module that has its optio
     "export": ("refsm.verify.command", "write cases to files, without answers"),
     "grade": ("refsm.verify.command", "report on a file of answers"),
     "template": ("refsm.verify.command", "print a ready adapter to fill in"),
-    "show": ("refsm.verify.command", "lay one case open"),
+    "show": ("refsm.verify.command", "show one case in full"),
     "selftest": ("refsm.verify.command", "verify the verifier"),
     "study": ("refsm.study.command", "study the rooms: in the terminal, or as a book in the "
                                      "browser"),

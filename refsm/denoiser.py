@@ -44,7 +44,7 @@ Sources
     Robbins, An empirical Bayes approach to statistics, Third Berkeley Symposium (1956), where the
     formula is credited to Tweedie.
     Miyasawa, An empirical Bayes estimator of the mean of a normal population, Bulletin of the
-    International Statistical Institute 38 (1961): the mean for several dimensions.
+    International Statistical Institute 38 (1961): the mean.
     Efron, Tweedie's formula and selection bias, JASA 106 (2011): (5), mean and variance.
 """
 from __future__ import annotations

@@ -46,9 +46,9 @@ Derivation
 Conventions
     Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and a sliced loss comes out as 1/d of
     ours.  Signs are also called Rademacher vectors.
-    Of (7) to (9) Gaussian vectors vary most.  Signs do not vary for a diagonal A, the sphere does
-    not for a multiple of I; which of the two varies less depends on A.  (4), (5) and (6) do not
-    vary.  A matrix that is not symmetric enters by its symmetric part, (A + A')/2.
+    (8) and (9) are at most (7).  Signs do not vary for a diagonal A, the sphere does not for a
+    multiple of I; which of the two varies less depends on A.  The means over (4), (5) and (6) do
+    not vary.  A matrix that is not symmetric enters by its symmetric part, (A + A')/2.
     In exact rationals (`rational`) signs are integers, and (6) is rational where d is a perfect
     square; (1), (3) and (4) become rationals that are exact copies of rounded numbers, so that
     E[v v'] = I holds to rounding only.

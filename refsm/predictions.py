@@ -1,4 +1,4 @@
-"""What a network may predict in the place of a score: each prediction is a linear map of it.
+"""What a network may predict in the place of a score: linear in the score and the noisy point.
 
 Symbols
     n points of d dimensions: clean points x and standard normal noise eps, (n, d) each.
@@ -82,7 +82,7 @@ class LinearMap(NamedTuple):
 
 def convert(value: ArrayLike, x_noisy: ArrayLike, corruption: Corruption | float, *, source: str,
             target: str, data_sd: float | None = None) -> Array:
-    """The prediction of kind `target` that says what `value` (n, d) says as kind `source`.
+    """The prediction of kind `target` of the score that `value` (n, d) is as kind `source`.
 
     Kinds are "score", "noise", "clean", "velocity", "flow" and "edm"; corruption: a number sigma, a
     GaussianCorruption or a ScaledCorruption; data_sd > 0 for "edm" only.  ValueError or TypeError,

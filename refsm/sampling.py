@@ -19,7 +19,7 @@ Equations
 Derivation
     (1)  one Euler-Maruyama step for dX = grad log p(X) dt + sqrt(2) dB with dt = step.  The density
          rho of X obeys the Fokker-Planck equation
-         d rho / dt = -div( rho grad log p ) + laplace rho,
+         d rho / dt = -div( rho grad log p ) + div grad rho,
          which is 0 at rho = p because p grad log p = grad p.
     -> (3)  psi = -p x, so x <- (1 - step p) x + sqrt(2 step) xi, whose variance is
             V <- (1 - step p)^2 V + 2 step.  Fixed point:

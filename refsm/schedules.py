@@ -24,9 +24,9 @@ Derivation
 
 Conventions
     Level 0 has the least noise.  Song & Ermon (2019) count the other way.  Up to the scaling
-    x_noisy / alpha, the schedules differ only in the order in which they visit sigma / alpha; so a
-    model of the clean points gives every level of each (`model.corrupted`).  t = 1 of the linear
-    flow is noise alone, alpha = 0, and no corruption of a point.
+    x_noisy / alpha, the schedules differ only in the values of sigma / alpha that they have; so a
+    model of the clean points gives every level of each (`model.corrupted`).  At t = 1 of the linear
+    flow alpha is 0, and the noisy point is noise alone.
 
 Sources
     Song et al., Score-based generative modeling through stochastic differential equations, ICLR

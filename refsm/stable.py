@@ -1,9 +1,8 @@
 """Functions of one number whose textbook form loses digits, in a form that keeps them.
 
-Every float trick of the project stands here and nothing else does.  Each function states its
-textbook form, where that form fails, the equality used instead, and its measured error.  Errors are
-relative: the largest measured against longdouble over |a| <= 1e4, in units in the last place of the
-result, however small the result is (subnormal results included).
+Each function states its textbook form, where that form fails, the equality used instead, and its
+measured error.  Errors are relative: the largest measured against longdouble over |a| <= 1e4, in
+units in the last place of the result, however small the result is (subnormal results included).
 
 All functions take arrays of real or complex numbers; integers and numbers narrower than float64 are
 widened.  The complex forms are analytic continuations along the real axis (no `abs` of a complex
@@ -175,8 +174,9 @@ def tanh_and_slope(a: Array) -> tuple[Array, Array]:
     """tanh(a) and its derivative 1 / cosh(a)^2, elementwise.
 
     Textbook forms of the slope: 1 - tanh(a)^2 is exactly 0 for |a| > 19, where the value is
-    4 exp(-2 |a|); 1 / cosh(a)^2 overflows for |a| > 355.  Here: (1 / cosh(a))^2, which is 0 from
-    |a| = 373 on, and so where cosh overflows.  Errors: 1 and 4.3 units.
+    4 exp(-2 |a|); in 1 / cosh(a)^2 the square overflows for |a| > 355.6.  Here: (1 / cosh(a))^2,
+    which is rounded to 0 from |a| = 373.3 on, and so where cosh overflows.  Errors: 1 and 4.3
+    units.
 
     >>> s, slope = tanh_and_slope(np.array([0.0, 40.0]))
     >>> float(s[0]), float(slope[0]), bool(0 < slope[1] < 1e-34)

@@ -46,7 +46,7 @@ EXACT = 1e-12            # relative to the sum of sizes: two sums of the same te
 def check_model(model: Energy, x: ArrayLike, *, accuracy: float = 1e-6,
                 rng: np.random.Generator | None = None, complex_step: bool | None = None,
                 scale: float | None = None) -> Report:
-    """Whether all that an energy gives at the points x (n, d) belongs together, (1) to (4).
+    """Whether all that an energy gives at the points x (n, d) is consistent, (1) to (4).
 
     Arguments as in `refsm.check_gradient`.  The report has one part for each quantity that follows
     from another, and one for each pullback to each leaf of theta.  ValueError, with the quantity

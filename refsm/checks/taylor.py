@@ -15,8 +15,8 @@ Equations
 
 Derivation
     (1), (2)  Taylor's formula.  A wrong gradient leaves t (g' - g).u in (1): order 1.
-    (3)       of the smallest steps at which the remainder stands above the noise of f.  A remainder
-              that never does (a linear f, a quadratic one with its Hessian) has no order; it is
+    (3)       is taken at the smallest steps at which the remainder is above the noise of f.  One
+              that never is (a linear f, a quadratic one with its Hessian) has no order; it is
               reported as infinite.
 """
 from __future__ import annotations

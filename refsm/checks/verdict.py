@@ -30,9 +30,9 @@ Derivation
     (4)  the least squares a of |claimed - a value|^2.
 
 Conventions
-    `scipy.optimize.check_grad` returns the norm of the difference, an absolute error: 0.66 for a
-    right gradient, 3e-6 for a halved one, according to the scale of f.  Checkers with an absolute
-    tolerance pass any small gradient, 0 included.
+    `scipy.optimize.check_grad` returns the norm of the difference, an absolute error, which has the
+    scale of f: a right gradient can have a larger one than a halved gradient of a smaller f.
+    Checkers with an absolute tolerance pass any small gradient, 0 included.
 """
 from __future__ import annotations
 

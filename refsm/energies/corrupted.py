@@ -36,9 +36,9 @@ Derivation
     (5) -> (8)   slopes alpha and alpha^2.
 
 Conventions
-    Learnable are the base's own parameters, so that one theta serves all noise levels.  The energy
-    of a noisy Gaussian is again 1/2 (x_noisy - mean_noisy)' P_noisy (x_noisy - mean_noisy), without
-    a constant; that of a noisy mixture is normalised.
+    The learnable parameters are the base's own: one theta serves all noise levels.  The energy of a
+    noisy Gaussian is again 1/2 (x_noisy - mean_noisy)' P_noisy (x_noisy - mean_noisy), without a
+    constant; that of a noisy mixture is normalised.
 
 Sources
     Elementary.  As the family of densities along a diffusion: Song et al., Score-based generative

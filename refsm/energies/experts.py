@@ -81,15 +81,17 @@ Derivation
 Conventions
     With m = d and W invertible, p(x) = |det W| prod_j p_j(W_j.x): the components W x are
     independent, and W is the unmixing matrix of independent component analysis.  p_j is then
-    proportional to cosh^-alpha_j, or is Student's t with 2 alpha_j - 1 degrees of freedom, scaled.
+    proportional to cosh^-alpha_j, or is Student's t with 2 alpha_j - 1 degrees of freedom, scaled,
+    if that is > 0.
     The length of a row of W is the inverse scale of its component: it is not fixed here, and
     neither are the order and the signs of the rows, which E does not show.  Hyvarinen (2005) uses
     f = 2 log cosh(pi a / (2 sqrt 3)), the logistic density of variance 1; others fix |W_j| = 1 and
     learn alpha.  The Student expert's f'' is 0 at a^2 = 2 and negative beyond, where f''' is not 0:
     no ratio f'''/f'' exists, and the code uses f''' itself.
-    On a finite sample the implicit loss of these energies has no minimum over W and alpha together:
-    with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that point falls like
-    -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, or use a loss that bounds J.
+    On a finite sample with d > 1 the implicit loss of these energies is unbounded below over W and
+    alpha together: with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that
+    point falls like -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, to many more
+    points than dimensions, or penalise J.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the
@@ -143,10 +145,9 @@ EXPERTS = {
 class ProductOfExperts(Energy):
     """E(x) = sum_j exp(log_alpha_j) f(W_j.x), equation (1).
 
-    W (m, d) in the units of 1 / x and log_alpha (m,) are learnable; `expert` is "logcosh" (f = log
-    cosh) or "student"
-    (f = log(1 + a^2 / 2)).  ValueError where shapes disagree, an entry is not finite, or the expert
-    is another.  Source: Hyvarinen (2005).
+    W (m, d) in the units of 1 / x and log_alpha (m,) are learnable; `expert` is "logcosh" or
+    "student" (f = log(1 + a^2 / 2)).  ValueError where shapes disagree, an entry is not finite, or
+    the expert is another.  Source: Hyvarinen (2005).
 
     One Student expert of weight 1: psi = -x / (1 + x^2 / 2).
 

@@ -86,17 +86,17 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
     that is not finite and at parameters that the energy refuses.  Both have the last good model in
     `.result`.  ValueError or TypeError for bad arguments.
 
-    J = 1/2 (x - mean)^2 for a Gaussian of precision 1 at x = 3, from mean 1: each step of rate 1/2
-    halves the distance.
+    The energy -theta x has the score theta, so J = 1/2 (theta - 2)^2: each step of rate 1/2 halves
+    the distance from 2.
 
-    >>> from refsm.energies.gaussian import Gaussian
+    >>> from refsm.energies.polynomial import PolynomialEnergy
     >>> from refsm.objectives.score_matching import ExplicitScoreMatching
-    >>> J = ExplicitScoreMatching([[3.0]], data_score=[[0.0]])
-    >>> result = gradient_descent(J, Gaussian([1.0], [[1.0]]), steps=1, rate=0.5)
-    >>> float(result.history.value[0]), result.model.mean
-    (2.0, array([2.]))
-    >>> gradient_descent(J, result, steps=1, rate=0.5).model.mean
-    array([2.5])
+    >>> J = ExplicitScoreMatching([[3.0]], data_score=[[2.0]])
+    >>> result = gradient_descent(J, PolynomialEnergy([0.0], [[1]]), steps=1, rate=0.5)
+    >>> float(result.history.value[0]), result.model.theta.coefficients
+    (2.0, array([1.]))
+    >>> gradient_descent(J, result, steps=1, rate=0.5).model.theta.coefficients
+    array([1.5])
     """
     record = RunRecord(model, callback)
     first, at, v = record.first, record.model, record.velocity

@@ -45,7 +45,7 @@ NEGATIVE = 1e-3          # a curvature below minus this, relative to h, is no er
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Minimum(Descent[Model]):
-    """A `Descent` by `minimize`; `converged` where `scaled_gradient` is at most the tolerance."""
+    """A `Descent` by `minimize`, with the scaled gradient at its end."""
 
     scaled_gradient: float = np.nan
 

@@ -18,7 +18,8 @@ Equations
 Derivation
     (1)       J(theta + D s) = J + g.(D s) + s'D H D s / 2 + ... is least there.
     (2), (3)  Conjugate gradients from s = 0, r = p = -D g: each p is conjugate to those before.
-              They end at a direction of no positive curvature: what s is by then goes downhill.
+              They end at a direction of no positive curvature: s, where it is not still 0, is a
+              direction in which J falls.
 
 Method
     A fit ends with Newton steps as long as each halves the scaled gradient, in scales that may

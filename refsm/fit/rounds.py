@@ -5,7 +5,7 @@ Symbols
     g      (N,)      its gradient
     D      (N,)      scales of the parameters;  size, h numbers: `refsm.fit.scaling`
     s      (N,)      units of the parameters;  unit (number) that of the value
-    f                the value that SciPy sees, at phi (N,), and its gradient
+    f                what SciPy minimises, a function of phi (N,), with its gradient
 
 Equations
     (1)  theta = s phi,   s = size D
@@ -13,7 +13,7 @@ Equations
     (3)  unit = h size^2
 
 Derivation
-    A change of phi by 1 moves the model's score by as much as there is of it, and f has a mean
+    A change of phi by 1 moves the model's score by about its own length, and f has a mean
     curvature of 1: a tolerance of SciPy's means the same for every energy and in all units, and the
     gradient of f has the length of the scaled gradient.  s and unit are powers of 2, the next
     below, so that (1) and (2) are exact.

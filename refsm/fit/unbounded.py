@@ -16,7 +16,7 @@ Method
     Along (1) and (2) J falls without end, as far as can be seen, if it falls at the first steps,
     more than half of all, and no fall is smaller than the one before (by 5 % or more): so falls a
     power of t or a logarithm, and so does a function with a pole at the edge T of what the energy
-    takes, but no function that levels off: the falls of t^-a shrink by 2^-a.
+    takes, but no function that levels off like t^-a with a > 0.08: its falls shrink by 2^-a.
     (3) is for densities that collapse onto points or lines of the data.  There implicit score
     matching tends to minus infinity on a curved path, on which means and covariances move together;
     rounding ends it at some large negative value, nearly all of it the contributions of few points.

@@ -59,13 +59,13 @@ Derivation
         1/2 |psi + eps / sigma|^2 = 1/2 |psi|^2 + psi.eps / sigma + |eps|^2 / (2 sigma^2),
     and the last part alone has the variance d / (2 sigma^4)                         [statement 20].
     It does not depend on the model, and psi(x).eps / sigma has mean 0: the loss minus both keeps
-    its expectation, apart from d / (2 sigma^2), and has a bounded variance.
+    its expectation, apart from d / (2 sigma^2), and has a bounded variance if psi is smooth.
 
 Conventions
     The factor 1/2, the sum over dimensions, the mean over pairs; no weighting by sigma^2.  Code for
     diffusion models multiplies (1) by sigma^2, so that the part of the target, |eps|^2 / 2, has the
-    mean d / 2 at every level.  The levels do not weigh the same thereby: the floor becomes
-    d / 2 - (sigma^2 / 2) E |s_sigma|^2, which falls from d / 2 at small noise to 0 at large noise.
+    mean d / 2 at every level.  The floors still differ: d / 2 - (sigma^2 / 2) E |s_sigma|^2 tends
+    to d / 2 at small noise, if the data have a density, and to 0 at large noise.
     Other code drops the 1/2 or takes the mean over dimensions.  The target points from the noisy
     point BACK to the clean one; its opposite, (x_noisy - x) / sigma^2, learns the energy upside
     down.  Any corruption has its own s_sigma; the name keeps Vincent's sigma.

@@ -53,9 +53,9 @@ Derivation
     (10) -> (11) no property of the reconstruction was used.  An autoencoder with a decoder V of its
                  own keeps (10).  What it loses is that psi is a score: the Jacobian of psi is
                  (V' diag(h1) W - I) / sigma^2, symmetric at every point if every row of V is a
-                 multiple of that row of W, V_j = lambda_j W_j, and only then if the slopes h1_j are
-                 linearly independent functions of x_noisy.  Without symmetry psi is the gradient of
-                 no function, and there is no energy.  Tying is lambda_j = 1.
+                 multiple of that row of W, V_j = lambda_j W_j, and only then if no W_j is 0 and the
+                 slopes h1_j are linearly independent functions of x_noisy.  Without symmetry psi is
+                 the gradient of no function, and there is no energy.  Tying is lambda_j = 1.
     -> (12)      the minimiser of a squared error is the conditional mean, and what it leaves is the
                  conditional variance.  Tweedie's formula gives this mean from the score of the
                  noisy density: `refsm.denoiser`, statement 12.

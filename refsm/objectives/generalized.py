@@ -30,24 +30,24 @@ Derivation
                 -integral h_i psi_i d_i q dx_i = -[ h_i psi_i q ] + integral q d_i (h_i psi_i) dx_i,
                 and d_i (h_i psi_i) = h_slope_i psi_i + h_i diagonal_i by the product rule: its mean
                 under q, with 1/2 h_i psi_i^2, is (1).
-    (4), (5)    The boundary term depends on theta.  Only where it is 0 do the two sides differ by
-                a constant, and have (1) and the weighted distance one minimiser: h_i psi_i q must
-                vanish at both ends of x_i.  On x > 0, h_i(x) = x_i (or x_i^2, log(1 + x_i),
-                min(x_i, 1)) does that wherever psi q is bounded at 0.  With h = 1 the loss is the
-                implicit one, and the term stays unless q itself vanishes at the boundary: for
-                q = lambda exp(-lambda x) and psi = -theta it is
+    (4), (5)    The boundary term may depend on theta.  Where it is 0 the two sides differ by a
+                constant, and (1) and the weighted distance have one minimiser: h_i psi_i q has to
+                vanish at both ends of x_i.  On x > 0, with h_i(x) = x_i (or x_i^2, log(1 + x_i),
+                min(x_i, 1)), it vanishes at 0 wherever psi_i q is bounded there.  With h = 1 the
+                loss is the implicit one, and the term stays unless psi_i q itself vanishes at the
+                boundary: for q = lambda exp(-lambda x) and psi = -theta it is
                 [ -theta lambda exp(-lambda x) ] from 0 to inf = lambda theta.
-                Besides this, h_i psi_i must be absolutely continuous along x_i (kinks are allowed,
-                as that of min(x_i, 1): the slope there is either one-sided value), and the
+                Besides this, q and h_i psi_i must be absolutely continuous along x_i (kinks are
+                allowed, as that of min(x_i, 1): the slope there is either one-sided value), and the
                 expectations must be finite.
     -> (2), (3) elementwise derivatives of the term, times weights_n.
 
 Conventions
     h and h_slope come in as arrays, the values at x: any function of x will do, also one of all
     coordinates, as long as h_slope_i is its derivative along x_i.  h >= 0 is required, since a
-    negative weight would reward a distance; h = 0 is allowed anywhere.  The domain is where h > 0:
-    a point outside it shows as a negative h (h = x at x < 0) and is refused.  With h = 1 and
-    h_slope = 0, (1) is implicit score matching.  Hyvarinen (2007) has h_i = x_i^2 for positive
+    negative weight would reward a distance; h = 0 is allowed anywhere.  A point outside the domain
+    is refused where h is negative at it (h = x at x < 0), and not otherwise (h = x^2).  With h = 1
+    and h_slope = 0, (1) is implicit score matching.  Hyvarinen (2007) has h_i = x_i^2 for positive
     data.  Yu, Drton & Shojaie write (1) with 1/2 before the square, as here, and choose h bounded,
     min(log(1 + x), c), say.
 

@@ -128,7 +128,7 @@ class MultiLevelDenoising(Objective):
                                    self.level_weights, weights=part.weights)
 
     def check_model(self, model: Any) -> None:
-        """TypeError or ValueError, in one sentence, if the model is none for these levels."""
+        """TypeError or ValueError, in one sentence, for a model that these levels cannot take."""
         for level, energy in zip(self.levels, self.models(model)):
             level.check_model(energy)
 

@@ -33,9 +33,8 @@ Derivation
     N data points stand for the unknown density, but nothing here is an approximation: q_sigma is a
     density, the model is matched to it, and (7) and the link to the denoising loss (statement 4:
     J_DSM = J_ESMq_sigma + a constant) hold for the finite sample x, in expectation over the noise.
-    Therefore the minimum of (3) over all densities is 0, at q_sigma itself.  A model rich enough to
-    be q_sigma learns the sample, smoothed by sigma; what it says of the unknown density is what its
-    form, or sigma, adds to the sample.
+    Therefore the minimum of (3) over all densities is 0, at q_sigma itself: a model rich enough to
+    be q_sigma learns the sample, smoothed by sigma.
 
 Conventions
     The factor 1/2, the sum over dimensions, the mean over noisy points.  There may be any number of

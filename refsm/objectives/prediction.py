@@ -8,8 +8,8 @@ Symbols
     alpha, sigma   numbers  of the corruption
     c_skip, c_out  numbers  of the preconditioning "edm"
     psi            (n, d)   the model's score at x_noisy
-    eps_hat        (n, d)   the noise that the model sees in x_noisy
-    x_hat          (n, d)   the clean point that the model sees in it
+    eps_hat        (n, d)   the model's estimate of eps
+    x_hat          (n, d)   its estimate of x
     prediction     (n, d)   what is compared
     target         (n, d)   what it is compared with
     weights        (n,)     w_n, 1/n unless given

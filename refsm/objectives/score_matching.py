@@ -163,8 +163,8 @@ class ImplicitScoreMatching(Objective):
 class RegularizedScoreMatching(Objective):
     """sum_n weights_n ( 1/2 |psi|^2 + sum_i d_i psi_i + strength sum_i (d_i psi_i)^2 ), (5).
 
-    x (n, d); strength >= 0.  The penalty smooths the estimate where data are few, and bounds the
-    loss from below, by -d / (4 strength).  With strength = sigma^2 / 2 it is, under conditions that
+    x (n, d); strength >= 0.  The penalty smooths the estimate where data are few, and bounds every
+    term from below, by -d / (4 strength).  With strength = sigma^2 / 2 it is, under conditions that
     statement 14 names, the next term of denoising score matching in sigma.  The value is in the
     units of 1 / x^2, strength in those of x^2.  ValueError for a negative strength.
     Source: Kingma & LeCun (2010).

@@ -61,7 +61,7 @@ Derivation
     plain form wins for d = 1, both are equal for d = 2, and (5) wins from d = 3 on.
 
 Conventions
-    "Variance-reduced" is the name of (5) in the literature; (12) says when it is true.
+    "Variance-reduced" is the name of (5) in the literature; by (12) it is not true of every model.
     E[v v'] = I is a normalisation.  In general, with E[v v'] = S, E_v (1) = tr(S J) +
     1/2 psi'S psi, and E_q of it is E_q 1/2 (psi - grad log q)'S (psi - grad log q) + a constant:
     the dimensions have other weights, and the minimiser is the same if S > 0 and the model contains

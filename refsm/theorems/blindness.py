@@ -14,8 +14,8 @@ Statements
             E_{p_w} 1/2 (psi_w - psi_w')^2 = a exp(-a^2 / 2) / sqrt(2 pi) K(a),
             K(a) = integral exp(-y^2 / (8 a^2)) (w e^{y/2} + (1 - w) e^{-y/2}) (r_w - r_w')^2 dy,
             r_w(y) = sigmoid(y + log(w / (1 - w))), and K(a) <= K(infinity), which is finite
-        (c) while KL(p_w, p_w') -> w log(w / w') + (1 - w) log((1 - w) / (1 - w')): far modes
-            can have any weights, at almost no cost
+        (c) while, as a grows, KL(p_w, p_w') -> w log(w / w') + (1 - w) log((1 - w) / (1 - w')):
+            far modes can have any weights, at almost no cost
     28  for a Parzen density of distinct points, its implicit loss on these points, J_ISM(h), has
         h^2 J_ISM(h) -> -d as h -> 0: it falls without bound, as -d / h^2
 
@@ -34,10 +34,10 @@ Derivation
         0 <= J_ISM + d / h^2 <= 3 rho D^2 / (2 h^4).
 
 Conditions
-    27 is why a sample of J_ESM near 0 does not show that two densities agree; noise of the size of
-    a makes the components overlap, which is one reason for several noise levels.
+    27 is why a J_ESM near 0 does not show that two densities agree; noise of the size of a makes
+    the components overlap, which is one reason for several noise levels.
     28: on a finite sample implicit score matching needs a model with a bound on div psi from below,
-    a penalty, or noise (denoising score matching has the floor of 17).
+    a penalty, or noise (the denoising loss is never negative).
 
 Sources
     Wenliang & Kanagawa, Blindness of score-based methods to isolated components and mixing

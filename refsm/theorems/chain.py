@@ -16,7 +16,7 @@ Statements
 
 Derivation
     2, 3  `refsm.objectives.score_matching`, (7): E psi.s = -E div psi, by parts.
-    4     `refsm.objectives.denoising`, (5): E psi.target = E psi.s_sigma, because s_sigma is the
+    4     `refsm.objectives.denoising`, (6): E psi.target = E psi.s_sigma, because s_sigma is the
           mean of the targets at x_noisy (16).
     5     3 and 4: the two terms 1/2 E |s_sigma|^2 cancel.
     Each constant is the same for every model, so minimisers and gradients agree: three energies,
@@ -24,8 +24,8 @@ Derivation
 
 Conditions
     2 and 3: q psi vanishes at infinity, the expectations are finite, psi is absolutely continuous
-    along lines (26 and 30 show what happens otherwise).  4 and 5 hold for any distribution of the
-    clean points, one on a few points included: q_sigma is smooth.
+    along lines (26 and 30 show what happens otherwise).  4 holds for any distribution of the clean
+    points, one on a few points included, if the expectations are finite; 5 where 3 does too.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005): 2.

@@ -33,7 +33,7 @@ Conditions
 Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23
     (2011): 1, its main result.  The bound is the running error analysis of
-                                 `refsm.theorems.rounding`.
+    `refsm.theorems.rounding`.
 """
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ Derivation
 Conventions
     The error of a limit is the change that the last column makes, plus noise times 2^L, which
     bounds the sum of the weights of (2) that the last values enter with.  It is an estimate, and
-    only for whole powers as in (1): with sqrt(h) in the series it is far too small.  Where a
-    statement has a limit, (3) has the first power.
+    only for whole powers as in (1): with sqrt(h) in the series it is far too small.  (3) shows the
+    leading power of a series.
 
 Sources
     Press, Teukolsky, Vetterling & Flannery, Numerical Recipes (2007): Neville's algorithm.

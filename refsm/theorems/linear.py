@@ -1,9 +1,9 @@
 """Energies that are linear in their parameters: statement 46, in closed form and by quadrature.
 
-    46  theta^ = -A^-1 c, A = E grad F grad F', c = E Laplacian F, minimises J_ISM; n Cov(theta^) is
-        the sandwich V = A^-1 B A^-1.  Its efficiency against the Fisher information I: V I = 1 for
-        the Gaussian with all its parameters (score matching is maximum likelihood), and
-        1 / (V I) = A^2 / 24 = 0.685 for exp(-theta x^4)
+    46  theta^ = -A^-1 c, A = E grad F grad F', c = E Laplacian F, minimises J_ISM; n Cov(theta^)
+        tends to the sandwich V = A^-1 B A^-1.  Its efficiency against the Fisher information I:
+        V I = 1 for the Gaussian with all its parameters (score matching is maximum likelihood),
+        and 1 / (V I) = A^2 / 24 = 0.685 for exp(-theta x^4)
 
 Derivation.  The minimiser and the sandwich: `refsm.closed_forms`.  The Gaussian: the minimiser is
 the mean and the inverse covariance of the data, which is the maximum-likelihood estimate, and that

@@ -145,9 +145,9 @@ def closing(groups: Sequence[Sequence[Statement]], width: int = WIDEST,
              "statements hold" + (f", {len(failed)} FAIL." if failed else "."))
     shown = ("What this shows: for these models, data and parameters the two sides of a statement, "
              "computed in two ways by this code, differ by no more than its rounding and its "
-             "quadrature allow, and by nothing where the numbers are rational. What it does not "
-             "show: that a statement holds for every model and all data. That is what the "
-             "derivations in the heads of `refsm.theorems` are for.")
+             "quadrature allow, and by nothing where the numbers are rational; where a row has !=, "
+             "by far more. What it does not show: that a statement holds for every model and all "
+             "data. That is what the derivations in the heads of `refsm.theorems` are for.")
     if interrupted:
         count = f"Interrupted: the other statements were not evaluated. {count}"
     lines = ["", *textwrap.wrap(count, width)]

@@ -32,8 +32,8 @@ Derivation
 
 Conditions
     24: the 2^m m! parameters are different where no two hidden units are equal or opposite and no
-    W_j is 0.  A minimum of J is therefore never the only one.  It holds for every activation with
-    f'(-a) = 1 - f'(a), the rational stand-in included.
+    W_j is 0.  A minimum of J with some W_j not 0 is therefore never the only one.  24 holds for
+    every activation with f'(-a) = 1 - f'(a), the rational stand-in included.
 
 Sources
     Vincent, Neural Computation 23 (2011): the energy with sigma^2 as a temperature.
