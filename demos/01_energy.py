@@ -48,8 +48,8 @@ table(["x", "E", "psi = -dE/dx", "difference quotient", "psi'"],
 # ## Two terms that pull against each other
 #
 # Fit a Gaussian model with the mean of q and standard deviation s: `psi = -(x - mean)/s^2`, `psi'
-# = -1/s^2`. A narrow model has a large score at the points, which `1/2 psi^2` punishes; a wide one
-# has little curvature there, and `psi'` rewards curvature. Their sum is smallest in between.
+# = -1/s^2`. A narrow model has a large score at the points, so that `1/2 psi^2` is large; a wide
+# one has little curvature, so that `psi'` is hardly below 0. Their sum is smallest in between.
 # Expectations are sums over nodes with weights, exact to rounding.
 
 # %%

@@ -31,7 +31,7 @@ FIGURE = figure_file("04_penguins",
 #
 # Bill length and bill depth of 342 penguins of three species, in units of their standard
 # deviations (5.5 mm and 2.0 mm), so that the noise is the same in both. The species is not used:
-# the energy sees points without labels.
+# the energy is fitted to points without labels.
 
 # %%
 mm, species = refsm.data.penguins(), refsm.data.penguins_labels()

@@ -24,13 +24,13 @@ SHA256 = {
     "digits.npz": "089d33176bf6819a5c6ebd6746c5293713f4e81c2c8fc52b672e6e15faa78f41",
     "penguins.csv": "abcf39fab791978366a30046b4487d06065908b8082f8ee2ec5051524f7ce978",
 }
-GREY_LEVELS = 16     # the brightest pixel: how many of the 4x4 cells under it carry ink
+GREY_LEVELS = 16     # the greatest pixel: each counts the bits of ink in a cell of 4x4
 
 
 def digits() -> Array:
     """Pixels of 1,797 handwritten digits, shape (1797, 64): 8x8 images, row after row, in [0, 1].
 
-    The unit is the brightest pixel: 0 is paper and 1 is ink.  Every value is k/16 with an integer
+    0 is paper, and 1 is a cell full of ink.  Every value is k/16 with an integer
     k, so it is exact in float64.  Source: UCI Optical Recognition of Handwritten Digits, test set
     (Alpaydin & Kaynak 1998), CC BY 4.0.
 

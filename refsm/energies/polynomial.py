@@ -95,7 +95,7 @@ class PolynomialEnergy(Energy):
     theta: Given
     exponents: Given
 
-    linear: ClassVar[bool] = True           # in its parameters: `refsm.closed_form` asks for this
+    linear: ClassVar[bool] = True           # in its parameters, which `refsm.closed_form` requires
 
     def __post_init__(self) -> None:
         theta, exponents = self.theta, validation.widen(self.exponents, "exponents")

@@ -32,8 +32,8 @@ Derivation
          the diagonal of the Gauss-Newton matrix of sum_n w_n |q - target|^2 / 2.
     (3)  E[z'A z] = tr A: h is the mean eigenvalue of the Hessian in scaled parameters.
     (5)  D g / h is the step, in scaled parameters, to the minimum of a quadratic with the curvature
-         h in every direction: (5) is the change of q by it, relative to q.  It does not change with
-         the units of x, of theta or of J.
+         h in every direction: (5) is about the change of q by it, relative to q.  It does not
+         change with the units of x, of theta or of J.
     (7)  The rows of Q are orthonormal, so y'T y is a curvature of J for every y of length 1: the
          least eigenvalue is one, and by (6) soon near the least of all (Lanczos).
 

@@ -42,7 +42,7 @@ Derivation
     -> (9)      target = -C^-1 noise with E noise noise' = C:
                 E |target|^2 = tr C^-1 C C^-1 = tr C^-1.
 
-    Why it works.  The target is noisy, and depends on a clean point that the model does not see;
+    Why it works.  The target is noisy, and depends on a clean point that psi is not a function of;
     but its conditional mean is the score (6), and the minimiser of a squared error is a
     conditional mean.  No integration by parts and no boundary term: unlike the implicit form, (7)
     holds for any q, with gaps or bounded support, as long as the corruption is smooth and the

@@ -6,7 +6,7 @@ No energy and no score is used here.  That this loss is denoising score matching
 Symbols
     n points, i visible dimensions (d), j hidden units (m).
     x              (n, d)   clean points
-    x_noisy        (n, d)   what the encoder sees
+    x_noisy        (n, d)   the input of the encoder
     W              (m, d)   weights, shared: the encoder is W, the decoder its transpose
     b              (m,)     hidden offsets
     c              (d,)     visible offsets
@@ -65,9 +65,9 @@ Derivation
     What the two sides of (10) share.  The energy's score and this autoencoder both take h and h1
     from `model.activation.first_two`, besides the sums of `refsm.sums` and the loop over blocks.
     With another function in the place of the sigmoid, or a wrong slope, both sides change together
-    and (10) still holds: it tests the algebra of two derivations, not the activation.  What sees a
-    wrong sigmoid or slope: the activations are compared with their formulas, the score with
-    the slope of the energy, and the gradient of this loss with its complex step.
+    and (10) still holds: it tests the algebra of two derivations, not the activation.  A wrong
+    sigmoid or slope shows elsewhere: the activations are compared with their formulas, the score
+    with the slope of the energy, and the gradient of this loss with its complex step.
 
 Conventions
     No 1/2 and no sigma: Vincent's J_DAE is the plain squared error, summed over dimensions,
@@ -125,7 +125,7 @@ class DenoisingAutoencoderLoss(Objective):
 
     @property
     def points(self) -> Array:
-        """The corrupted points, which the encoder sees."""
+        """The corrupted points, the input of the encoder."""
         return self.x_noisy
 
     def _check_quantities(self, model: Energy) -> None:

@@ -31,8 +31,8 @@ Derivation
                   at q this holds at all levels at once, so it is least for every choice of the
                   weights.  Equal scores at one level are equal densities there, and a density is
                   determined by its convolution with Gaussian noise: the Fourier transform of the
-                  noise has no zero.  Where the family does not contain q, the weights matter: they
-                  say which levels may be fitted badly.
+                  noise has no zero.  Where the family does not contain q, the weights matter: a
+                  level of little weight may be fitted badly.
 
 Conventions
     The factor 1/2, the sum over dimensions and levels, the mean over points.  Training code draws

@@ -10,7 +10,8 @@ Statements
     50  E_q (s.f + div f) = 0
         E_q E_q' ( psi(x)'psi(x') k + psi(x).grad_x' k + psi(x').grad_x k + tr grad_x grad_x' k )
         = E_q E_q' (s - psi)(x)' k (s - psi)(x'):
-        the left side needs psi and points of q only, the right side is >= 0, and 0 only for psi = s
+        the left side needs psi and points of q only, the right side is >= 0, and 0 only where
+        psi = s wherever q > 0
 
 Derivation
     q s = grad q, so E_q s.f = integral grad q.f = -E_q div f, by parts.
