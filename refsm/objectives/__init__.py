@@ -17,7 +17,10 @@ What each estimates, and when to take it
                   reads the score alone.
     sliced        the score of q, from the score and its slope along M directions: a network whose
                   divergence costs too much.  The conditions are those of implicit.
-    ratio, pseudo-likelihood     binary data: the conditional of each bit given the others.
+    generalised   the score of q on positive or bounded data, with a weight that is 0 at the edge.
+    multi-level, prediction      denoising at many noise levels, and of a network's output.
+    ratio, pseudo-likelihood, minimum probability flow     binary data: the probability of a point
+                  beside those of its neighbours, which differ from it in one bit.
 
 What each costs
 
