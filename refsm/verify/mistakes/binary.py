@@ -154,8 +154,8 @@ GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
      lambda q: (1 - q.case.x) * q.gap(), "every bit learns to be 0"),
     ("absolute", "the absolute value of the gap", "|gap|",
      lambda q: np.where(q.gap().real < 0, -q.gap(), q.gap()), EVEN))
-SPINS = "SpinModels.jl and other code for spins"
-HALF_SEEN = "spins in {-1, 1} with the couplings of bits, or the other way round"
+SPINS = "coniii issue 3: data of 0 and 1 in a solver for spins -1 and 1"
+HALF_SEEN = "for spins -1 and 1 a spin times its field is half of the gap"
 
 
 def _gaps(model: str | None) -> Iterator[Mistake]:

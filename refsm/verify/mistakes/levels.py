@@ -158,8 +158,8 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
     for name, words, w in weights:
         row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
                       "every point: (n, n) in place of n", f", mean of {words}", w,
-                      "levels are not weighted against each other, as they were meant to be", "",
-                      True)
+                      "levels are not weighted against each other, as they were meant to be",
+                      "bayesflow issue 787", True)
 
         def mean_times(q: Any, term: Term, w: Weight = w) -> Array:
             return _of_level(q, w).mean() * term.per_sample(q)                # (n,)  (2)

@@ -24,39 +24,38 @@ _SEEN_FACTORS: dict[tuple[str, str], str] = {
                         "yang-song/score_sde with reduce_mean=False",
     ("dsm", "2 sigma^2 / d"): "yang-song/score_sde with reduce_mean=True",
     ("dsm", "sigma^4"): "ermongroup/sliced_score_matching dsm(energy, sigma); toy_gradlogp deen",
-    ("dsm", "2 sigma^2"): "score_models denoising; EDM's VELoss summed over dimensions; "
-                          "sbi with the weight sigma^2",
-    ("dsm", "2 / d"): "pylearn2 SMD; any framework's mean squared error",
-    ("dsm", "2"): "the squared error without its 1/2; sbi with the weight 1",
+    ("dsm", "2 sigma^2"): "AlexandreAdam/score_models; the VELoss of NVlabs/edm, summed over "
+                          "dimensions; sbi with the weight sigma^2, without its control variate",
+    ("dsm", "2 / d"): "pylearn2 SMD; a mean over all entries, as torch.nn.MSELoss has it",
+    ("dsm", "2"): "the squared error without its 1/2; sbi with the weight 1, without its control "
+                  "variate",
     ("dsm", "2 sigma^4"): "the autoencoder's loss J_DAE of Vincent (2011), which is "
                           "2 sigma^4 J_DSM",
     ("ism", "1 / d"): "pylearn2 SM",
-    ("ssm", "1 / d"): "ermongroup/sliced_score_matching with projections of unit length, where "
-                      "they are sign vectors (mean over dimensions is the same)",
+    ("ssm", "1 / d"): "ermongroup/sliced_score_matching scales its directions to unit length: "
+                      "this factor, where they are sign vectors",
     ("dae", "1 / 2"): "PyDeep's squared error",
-    ("dae", "1 / d"): "any framework's mean squared error",
+    ("dae", "1 / d"): "a mean over all entries, as torch.nn.MSELoss has it",
     ("dae", "1 / (2 sigma^4)"): "denoising score matching: J_DSM = J_DAE / (2 sigma^4), "
                                 "Vincent (2011)",
-    ("ratio", "4 / d"): "SpinModels.jl",
+    ("ratio", "4 / d"): "wavengampruetikorn/SpinModels.jl",
     ("pseudo", "1.4427"): "logarithms to base 2",
 }
 _SEEN_CHANGES = {
     ("target", "-1", ("dsm",)): "torchebm before its pull request 333 (issue 318: the energy "
-                                "learned is upside down); acids-ircam/diffusion_models issues 7 "
-                                "and 11",
-    ("target", "sigma", ("dsm",)): "sigma against sigma^2 is what users ask about most "
-                                   "(score_sde_pytorch issue 26, where it was a false alarm)",
+                                "learned is upside down); acids-ircam/diffusion_models, pull "
+                                "request 7 and issue 11, on a tutorial's formula",
+    ("target", "sigma", ("dsm",)): "users suspect it: score_sde_pytorch issue 26 and cdvae issue "
+                                   "7, both false alarms",
     ("target", "-sigma", ("dsm",)): "losses that predict the noise: score_sde's DDPM loss calls "
                                     "the predicted noise a score",
-    ("score", "-1", ("dsm", "esm", "ism", "ssm")): "torchebm's compute_score returns grad E, which "
-                                                   "is minus the score",
-    ("norm", "2", ("dsm", "esm", "ism", "regularized", "ssm")): "1/2 and mean against sum are what "
-                                                                "users report most",
-    ("divergence", "-1", ("ism", "regularized", "ssm")): "the Hessian of E in place of the "
-                                                         "Jacobian of the score",
+    ("score", "-1", ("dsm", "esm", "ism", "ssm", "ssm_vr")): "torchebm's compute_score returns "
+                                                             "grad E, minus the score",
+    ("divergence", "-1", ("ism", "regularized", "ssm", "ssm_vr")): "the Hessian of E in place of "
+                                                                   "the Jacobian of the score",
     ("loss", "-1", ("pseudo",)): "scikit-learn's score_samples returns the log pseudo-likelihood, "
                                  "which is to be maximised"}
-_SIMILAR = {"parzen_esm": "esm", "parzen_ism": "ism", "ssm_vr": "ssm"}
+_SIMILAR = {"parzen_esm": "esm", "parzen_ism": "ism"}
 
 _PIECES = {("d", -1.0): "mean over dimensions in place of their sum",
            ("n", 1.0): "sum over points in place of their mean",

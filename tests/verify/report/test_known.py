@@ -22,7 +22,7 @@ def row(objective, words):
                           ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "k-diffusion"),
                           ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25)", "EDM (Karras), sigma_data"),
                           ("ratio", "4 / d", "SpinModels"), ("dae", "1 / 2", "PyDeep"),
-                          ("ssm_vr", "1 / d", "unit length"), ("pseudo", "1.4427", "base 2")])
+                          ("ssm", "1 / d", "unit length"), ("pseudo", "1.4427", "base 2")])
 def test_conventions_are_known_by_the_projects_that_use_them(objective, scaling, project):
     assert project in "; ".join(known.seen(objective, parse_scaling(scaling), (), ()))
 
@@ -37,10 +37,17 @@ def test_signs_are_known_by_where_they_were_reported(what, project):
     ("ssm", "directions of unit length", "sliced_score_matching"),
     ("dae", "cross-entropy in place of the squared error", "DeepLearningTutorials"),
     ("pseudo", "only the first bit", "BernoulliRBM"),
-    ("ratio", "the bits are read as -1 and 1", "SpinModels"),
-    ("ratio", "half the gap", "couplings of bits")])
+    ("ratio", "the bits are read as -1 and 1", "coniii"),
+    ("ratio", "half the gap", "half of the gap")])
 def test_mistakes_are_known_by_where_they_were_reported(objective, words, project):
     assert project in "; ".join(known.seen(objective, ONE, (), (row(objective, words),)))
+
+
+def test_the_reduced_form_is_known_by_the_changes_of_the_sliced_loss_but_not_by_its_factors():
+    assert known.seen("ssm_vr", parse_scaling("1 / d"), (), ()) == ()
+    for what in ("score", "divergence"):
+        sign = (Change(what, parse_scaling("-1")),)
+        assert known.seen("ssm_vr", ONE, sign, ()) == known.seen("ssm", ONE, sign, ()) != ()
 
 
 def test_nothing_is_seen_of_what_is_new():
