@@ -90,7 +90,7 @@ table(["step", "J_DSM", "J_DAE / (2 sigma^4)", "relative gap", "gap of theta"],
 # %% [markdown]
 # ## Five losses beside it
 #
-# Each is a loss that some code calls a denoising autoencoder, or denoising score matching. Is it
+# Each is a loss that could pass for a denoising autoencoder, or denoising score matching. Is it
 # the J_DSM of the energy above, up to a factor? Compare derivatives along thirty random directions
 # of theta, at the end of the descent, with the best factor: the part left over, relative to the
 # whole, is 0 for the identity. The derivatives are complex steps: `Im L(theta + i h u) / h`.

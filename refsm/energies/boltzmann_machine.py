@@ -47,8 +47,7 @@ Conventions
 
 Sources
     Ackley, Hinton & Sejnowski, A learning algorithm for Boltzmann machines, Cognitive Science 9
-    (1985).  Hyvarinen, Some extensions of score matching, CSDA 51 (2007), takes it as the example
-    of ratio matching.  (2)-(8) are derived here.
+    (1985).  (2)-(8) are derived here.
 """
 from __future__ import annotations
 

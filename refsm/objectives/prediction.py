@@ -44,8 +44,9 @@ Derivation
     -> (10)      `refsm.predictions` has the factors: 2 B^2 for a prediction A x_noisy + B psi.
 
 Conventions
-    No 1/2: the sum over dimensions and the mean over points of a plain square.  Training scripts
-    take the mean over dimensions too (1/d of ours).  Weights of levels are left to the caller.
+    No 1/2: the sum over dimensions and the mean over points of a plain square.  Many training
+    scripts take the mean over dimensions too (1/d of ours).  Weights of levels are left to the
+    caller.
 
 Sources
     As in `refsm.predictions`.

@@ -34,7 +34,7 @@ Conventions
 
 Sources
     Besag, Statistical analysis of non-lattice data, The Statistician 24 (1975): (3) and (4).
-    Hyvarinen, Some extensions of score matching, CSDA 51 (2007), compares it with ratio matching.
+    Hyvarinen, Some extensions of score matching, CSDA 51 (2007): ratio matching.
 """
 from __future__ import annotations
 

@@ -73,11 +73,11 @@ Derivation
 
 Conventions
     The factor 1/2, the sum over dimensions, the mean over points.  Hyvarinen (2005) states (3) as
-    sum_i (d_i psi_i + psi_i^2 / 2), which is this.  Code in the field writes it without the 1/2
-    (the factors 1 on |psi|^2 and 1 on the divergence are then a DIFFERENT objective, not a
-    multiple), with the mean over dimensions (a multiple, 1/d), or with the Hessian of E in place of
-    the Jacobian of psi (the sign of the divergence: by the same integration by parts the minimiser
-    is then psi = -grad log q, the energy upside down).
+    sum_i (d_i psi_i + psi_i^2 / 2), which is this.  Other code has |psi|^2 and twice the divergence
+    (a multiple, 2) or the mean over dimensions (a multiple, 1/d).  |psi|^2 + divergence, without
+    the 1/2 on the norm alone, is a DIFFERENT objective, not a multiple.  With the Hessian of E in
+    place of the Jacobian of psi the divergence has the wrong sign: by the same integration by parts
+    the minimiser is then psi = -grad log q, the energy upside down.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005),

@@ -3,8 +3,9 @@
     44  E_q 1/2 sum_i h_i (psi_i - s_i)^2 = E_q J + 1/2 E_q sum_i h_i s_i^2 + boundary,
         boundary = sum_i integral [ h_i psi_i q ] at x_i = 0 over the other coordinates;
         it is 0 where h_i vanishes at x_i = 0, and with h = 1 it is what the implicit loss misses
-    45  the asymptotic variances of Yu, Drton & Shojaie for N(mu, sigma^2) truncated to x > 0, at
-        mu = 0 and sigma = 1, and the Cramer-Rao bounds; each parameter with the other one known
+    45  the asymptotic variances of N(mu, sigma^2) truncated to x > 0, at mu = 0 and sigma = 1, by
+        the formulas of Yu, Drton & Shojaie, and the Cramer-Rao bounds; each parameter with the
+        other one known
 
 Derivation of 44: in `refsm.objectives.generalized`.  On x > 0 the upper end, infinity, contributes
 nothing to (5) there, and the lower end enters with a minus sign: minus (5) is plus the value at
@@ -14,6 +15,8 @@ one parameter unknown the estimating equation has one row, and n Var(theta_k) = 
 mu = 0, sigma = 1 dmu/dtheta_1 = 1 and dsigma^2/dtheta_2 = 2, so that n Var(sigma^2) is 4 times that
 of theta_2.  The bound is the same with the inverse of the Fisher information's entry, Var F_k:
 1 / (1 - 2 / pi), and 4 / 2.
+The figures with seven digits come from the same moments, by numerical integration; the pair for
+h = min(log(1 + x), 2) is the one that the authors' package, genscore, prints in its vignette.
 For h = x:    A_11 = E x = sqrt(2 / pi), B_11 = E (1 - x^2)^2 = 2:  pi.
               A_22 = 4 E x^3 = 8 sqrt(2 / pi), B_22 = E (4 x - 2 x^3)^2 = 28:
               4 * 28 / A_22^2 = 7 pi / 8.
@@ -45,7 +48,7 @@ LETTERS = ("h: weight of a dimension; boundary: the term at x_i = 0; mu, sigma^2
 ORDER = 24                      # Gauss-Legendre nodes in each interval
 RATES = np.array([1.3, 0.7])    # of the exponential densities along x_1 and x_2
 REACH = 45.0                    # where exp(-x) is 3e-20
-DIGITS = 5e-7                   # half a unit in the last digit of the published figures
+DIGITS = 5e-7                   # half a unit in the last digit of the figures
 
 Weighting = Callable[[Array], "tuple[Array, Array]"]       # x (n, d) -> h and h_slope (n, d)
 

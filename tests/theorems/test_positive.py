@@ -1,4 +1,4 @@
-"""Statements 44 and 45 hold; a wrong loss, h, boundary or published figure makes one fail."""
+"""Statements 44 and 45 hold; a wrong loss, h, boundary or figure makes one fail."""
 import numpy as np
 import pytest
 from computations import compared, statements
@@ -61,6 +61,6 @@ def test_a_figure_that_is_off_is_seen(monkeypatch):
     assert len(failed(positive.variances)) == 1
 
 
-def test_the_minimum_is_published_with_the_kink_where_it_is(monkeypatch):
+def test_the_kinks_are_where_they_are(monkeypatch):
     monkeypatch.setattr(positive, "BENDS", {"min(log(1 + x), 2)": 2.0, "min(x, 1)": 0.9})
     assert len(failed(positive.variances)) == 4

@@ -154,7 +154,7 @@ LOSSES = [
      lambda c: (np.minimum(snr(c), 5) / (snr(c) + 1) * sums(velocity(c))).mean(), "gamma = 5"),
     ("soft min-SNR on the noise", "noise",
      lambda c: (means(noise(c)) / snr(c) / (1 / snr(c) + 1 / 5)).mean(), "weight"),
-    ("Salimans and Ho, velocity weighted by 1 / alpha^2", "velocity",
+    ("velocity, weighted by 1 / alpha^2", "velocity",
      lambda c: (means(velocity(c)) / c.alpha**2).mean(), "1 / alpha^2"),
     ("flow matching with noise at t = 0", "flow",
      lambda c: ((-c.prediction(c.x_noisy) - (c.x - c.noise))**2).mean(), SAME),
