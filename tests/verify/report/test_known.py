@@ -38,7 +38,9 @@ def test_signs_are_known_by_where_they_were_reported(what, project):
     ("dae", "cross-entropy in place of the squared error", "DeepLearningTutorials"),
     ("pseudo", "only the first bit", "BernoulliRBM"),
     ("ratio", "the bits are read as -1 and 1", "coniii"),
-    ("ratio", "half the gap", "half of the gap")])
+    ("ratio", "half the gap", "half of the gap"),
+    ("noise_prediction", "the weight snr + 1 of every point multiplies the loss of every point: "
+     "(n, n) in place of n", "bayesflow")])
 def test_mistakes_are_known_by_where_they_were_reported(objective, words, project):
     assert project in "; ".join(known.seen(objective, ONE, (), (row(objective, words),)))
 
