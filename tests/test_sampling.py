@@ -1,11 +1,9 @@
 """Langevin chains and steps along the score: the chain's distribution is computed, not sampled."""
-import doctest
 import math
 
 import numpy as np
 import pytest
 
-from refsm import sampling
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.gaussian import Gaussian
 from refsm.sampling import ascend_score, langevin
@@ -152,7 +150,3 @@ def test_what_has_no_score_is_refused():
         langevin(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, 7)
     with pytest.raises(TypeError, match="binary points"):
         ascend_score(BernoulliRBM(np.ones((5, 3)), np.ones(5), np.ones(3)), np.ones((7, 3)), 0.1, 3)
-
-
-def test_the_examples_of_the_room():
-    assert doctest.testmod(sampling).failed == 0

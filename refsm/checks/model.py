@@ -199,6 +199,6 @@ def at_theta(model: Any, theta: Any) -> Any:
 
 
 def same(subject: str, claimed: Array, value: Array, error: Array, accuracy: float) -> Report:
-    """The verdict on two computations of the same numbers."""
-    return judge(subject, claimed, value, error, norm(value), norm(error) / EXACT, accuracy,
-                 method="exact", step=0.0)
+    """The verdict on two computations of the same sums; one of 0 is compared with its terms."""
+    size = norm(error) / EXACT
+    return judge(subject, claimed, value, error, size, size, accuracy, method="exact", step=0.0)

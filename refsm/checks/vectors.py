@@ -76,7 +76,7 @@ class ParameterVector:
         if scale is not None:
             sizes = [validation.positive(scale, "scale")] * len(self.names)
         else:
-            sizes = [_root_mean_square(self.vector[rows]) or 1.0 for rows in self.slices]
+            sizes = [_root_mean_square(self.vector[rows]) for rows in self.slices]
         for size in sizes:
             if not SMALLEST <= size <= LARGEST:
                 raise ValueError(f"scale, the size of a step, must be between {SMALLEST:g} and "
@@ -171,5 +171,6 @@ def _list(names: Any) -> str:
 
 
 def _root_mean_square(entries: Array) -> float:
+    """1 where all entries are 0."""
     size = float(abs(entries).max())
-    return size * float(np.sqrt(np.mean((entries / size) ** 2))) if size > 0 else 0.0
+    return size * float(np.sqrt(np.mean((entries / size) ** 2))) if size > 0 else 1.0

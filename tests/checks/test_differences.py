@@ -2,8 +2,6 @@
 be.
 """
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -293,7 +291,3 @@ def test_the_error_of_a_rung_by_hand():
     assert np.allclose(
         room._errors(R, noise)[:, 0], [3 + 0.2 + 2.8, 0.5 + 1.0 + 3.0, 6.5 + 4.0 + 2.5]
     )
-
-
-def test_the_examples_of_the_room():
-    assert doctest.testmod(room).failed == 0

@@ -2,14 +2,13 @@
 be known is called so.
 """
 
-import doctest
 import math
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from refsm.checks import gradient, taylor
+from refsm.checks import taylor
 from refsm.checks.differences import noise_level
 from refsm.checks.gradient import check_gradient, check_jacobian
 from refsm.checks.taylor import taylor_orders
@@ -673,6 +672,14 @@ def test_the_order_by_hand():
             lambda x: x.sum(),
             np.ones(3),
             np.ones(3),
+            {"accuracy": 1},
+            ValueError,
+            "accuracy must be a relative error < 1, but it is 1",
+        ),
+        (
+            lambda x: x.sum(),
+            np.ones(3),
+            np.ones(3),
             {"scale": -1},
             ValueError,
             "scale must be finite and > 0, but it is -1.0",
@@ -714,10 +721,6 @@ def test_whole_numbers_are_numbers_and_nothing_is_modified():
     assert check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, x).verdict == "PASS"
     assert check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, 2.0).verdict == "PASS"
     assert (x == [1, 2, 3]).all()
-
-
-def test_the_examples_of_the_room():
-    assert doctest.testmod(gradient).failed == 0
 
 
 def test_a_function_that_draws_its_own_noise_is_found_out_and_never_passes():

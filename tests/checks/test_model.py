@@ -2,13 +2,10 @@
 where it was planted.
 """
 
-import doctest
-
 import numpy as np
 import pytest
 
-from refsm.checks import model as room
-from refsm.checks.model import check_model
+from refsm.checks.model import check_model, same
 from refsm.checks.objective import check_objective
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderEnergyAt
 from refsm.energies.bernoulli_rbm import BernoulliRBM, BernoulliRBMAt
@@ -138,8 +135,27 @@ def test_a_value_is_known_to_a_trillionth_of_its_terms():
     J, model = ImplicitScoreMatching(X, weights=np.arange(1.0, 8)), Gaussian(C, SYMMETRIC)
     terms = np.arange(1.0, 8) * J.per_sample(model)
     assert (terms < 0).any()
-    assert part(check_objective(J, model), "value").visible == pytest.approx(
+    found = check_objective(J, model)
+    assert part(found, "value").visible == pytest.approx(
         1e-12 * abs(terms).sum() / abs(terms.sum()), rel=1e-6, abs=0
+    )
+    assert part(found, "value_and_gradient").visible == pytest.approx(1e-12, rel=1e-6, abs=0)
+
+
+def test_a_sum_of_zero_is_compared_with_its_terms():
+    found = same("value", [3e-16], [0.0], [7e-12], 1e-6)  # terms of size 7
+    assert found.zero
+    assert str(found).endswith("PASS         value: zero, as is the derivative; 1e-12 of the "
+                               "changes of f would have been seen (exact)")
+
+
+def test_the_pullback_of_all_is_known_to_a_trillionth_of_the_separate_ones():
+    seen = []
+    wrong = wrong_machine(pullback=lambda theta, at, **w: seen.append(wrong.ravel(theta)) or theta)
+    found = check_model(wrong, BITS)
+    *separate, whole = seen
+    assert part(found, "pullback of all together").visible == pytest.approx(
+        1e-12 * np.linalg.norm(np.abs(separate).sum(axis=0)) / np.linalg.norm(whole), rel=1e-6
     )
 
 
@@ -148,10 +164,14 @@ def test_a_score_of_zero_is_compared_with_how_the_energy_changes():
     constant, by (eps / 2)^(4/5) of its size.
     """
     eps = np.finfo(float).eps
-    there = part(check_model(Gaussian(C, SYMMETRIC), np.tile(C, (7, 1)), scale=8.0), "score")
+    found = check_model(Gaussian(C, SYMMETRIC), np.tile(C, (7, 1)), scale=8.0)
+    there = part(found, "score")
     assert there.verdict == "PASS"
     assert there.zero
     assert there.visible == pytest.approx(16 * eps, rel=1e-6, abs=0)
+    P_ii = np.diag(SYMMETRIC)  # the sum of their errors is at least the root of the squares
+    errors = part(found, "diagonal").visible * np.linalg.norm(P_ii)
+    assert errors <= part(found, "divergence").visible * P_ii.sum() < 3 * errors
     flat = wrong_autoencoder(energy=lambda E, at: 0 * E + 3, score=lambda psi, at: 0 * psi)
     type(flat).theta = ()
     there = part(check_model(flat, X, complex_step=False, scale=8.0), "score")
@@ -425,10 +445,6 @@ def test_bad_arguments_are_refused_in_one_sentence():
         check_objective(ImplicitScoreMatching(X), BINARY["machine"])
     with pytest.raises(ValueError, match="^accuracy must be"):
         check_model(AUTOENCODER, X, accuracy=-1)
-
-
-def test_the_examples_of_the_room():
-    assert doctest.testmod(room).failed == 0
 
 
 def test_a_component_of_weight_zero_cannot_be_checked_and_is_named():

@@ -1,13 +1,11 @@
 """Verdicts: what fails, what passes, what cannot be told; and what a person reads."""
 
 import dataclasses
-import doctest
 import math
 
 import numpy as np
 import pytest
 
-from refsm.checks import verdict
 from refsm.checks.verdict import combined, judge
 
 VALUE = np.array([3.0, -2.0, 6.0])  # length 7
@@ -293,10 +291,6 @@ def test_a_report_has_no_truth_value():
     """`assert check_gradient(...)` would always pass."""
     with pytest.raises(TypeError, match="ask for report.holds"):
         bool(report(VALUE))
-
-
-def test_the_examples_of_the_room():
-    assert doctest.testmod(verdict).failed == 0
 
 
 @pytest.mark.parametrize(
