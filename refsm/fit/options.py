@@ -53,8 +53,8 @@ def checked_options(method: Any, options: Any, more: dict[str, Any],
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", optimize.OptimizeWarning)
             warnings.filterwarnings("error", "Method .* cannot handle")
-            optimize.minimize(lambda v: (float(v @ v), 2 * v), np.ones(2), jac=True, method=method,
-                              options=trial, bounds=[(None, None)] * 2 if bounded else None)
+            optimize.minimize(lambda v: (v[0] ** 2, 2 * v), np.ones(1), jac=True, method=method,
+                              options=trial, bounds=[(None, None)] if bounded else None)
     except KeyboardInterrupt:
         raise
     except Exception as error:      # whatever SciPy raises for a method or an option

@@ -1,12 +1,13 @@
 """Fits: closed forms on data in natural units, verdicts with a reason, and SciPy's arguments."""
 import numpy as np
 import pytest
-from bowls import Bowl, ctrl_c_after_two_steps, float_bowl
+from bowls import Bowl, ctrl_c_after_two_steps, float_bowl, state_of
 from scipy import optimize
 from scipy.linalg import solve_sylvester
 
 import refsm
 from refsm import data
+from refsm.fit import minimization
 from refsm.fit.descent import DescentError, DescentInterrupted
 from refsm.fit.minimization import minimize
 
@@ -179,6 +180,43 @@ def test_a_start_without_weights_ends_at_a_saddle():
     assert found.scaled_gradient < 1e-10
     assert not found.converged
     assert found.message.startswith("a saddle: along some direction the curvature is negative; the")
+
+
+@pytest.mark.parametrize("least, size, found", [
+    (-1.1e-3, 0, True), (-0.9e-3, 0, False), (-0.011, 1e-5, True), (-0.009, 1e-5, False),
+])
+def test_a_saddle_has_a_curvature_beyond_the_errors_of_differences_and_of_the_place(
+        monkeypatch, least, size, found):
+    """Relative to the mean curvature: below -1e-3, and below -1e3 times the scaled gradient."""
+    fit = state_of(*float_bowl())
+    fit.scaling.h = 7.0
+    monkeypatch.setattr(minimization, "least_curvature", lambda *_: 7.0 * least)
+    monkeypatch.setattr(fit, "size", lambda: size)
+    assert minimization._saddle(fit) == found * minimization.SADDLE
+
+
+@pytest.mark.parametrize("size, reach, converged, why", [
+    (1e-5, 1e-3, True, "the scaled gradient is 1.0e-05, at most 1e-05"),
+    (1e-5, 1.1e-3, False, "a Newton step is still long"),
+    (1.1e-5, 0.0, False, "no step makes the value smaller; the scaled gradient is 1.1e-05, above"),
+])
+def test_a_fit_has_converged_where_the_gradient_and_the_last_step_are_small(
+        monkeypatch, size, reach, converged, why):
+    fit = state_of(*float_bowl())
+    fit.move(fit.here)
+    fit.reach = reach
+    monkeypatch.setattr(fit, "size", lambda: size)
+    found = minimization._judged(fit, 1e-5, "")
+    assert found.converged == converged
+    assert found.message.startswith(why)
+
+
+def test_newton_steps_end_at_the_tolerance_and_without_one_at_rounding(monkeypatch):
+    goals = []
+    monkeypatch.setattr(minimization, "finish", lambda fit, goal: goals.append(goal))
+    for tol in (None, 1e-2):
+        minimize(*float_bowl(), tol=tol)
+    assert goals == [1e-13, 1e-2]
 
 
 def test_an_iteration_limit_is_the_reason_that_is_given():

@@ -36,9 +36,30 @@ def test_a_parameter_that_is_not_free_stays():
     assert np.linalg.norm(left) < 1e-4 * np.linalg.norm(gradient(theta)[free])
 
 
-def test_a_direction_of_negative_curvature_ends_the_search():
-    theta, there = step(lambda theta: -theta)
+@pytest.mark.parametrize("gradient", [lambda theta: -theta, np.ones_like])
+def test_a_direction_of_negative_or_of_no_curvature_ends_the_search(gradient):
+    _, there = step(gradient)
     assert np.array_equal(there, np.zeros(3))
+
+
+@pytest.mark.parametrize("residual, products", [(7e-6, 1), (1.4e-5, 2)])
+def test_a_step_is_solved_to_a_hundred_thousandth_of_the_gradient(residual, products):
+    """The first of conjugate gradients with H = diag(1 + r, 1 - r) leaves the residual r."""
+    seen, curvature = [], np.array([1 + residual, 1 - residual])
+    newton_step(lambda theta: seen.append(theta) or curvature * theta, np.zeros(2), np.ones(2),
+                np.ones(2), size=1.0)
+    assert len(seen) == 2 * products
+
+
+@pytest.mark.parametrize("limit, products", [(2000, 6), (5, 5)])
+def test_a_step_takes_two_products_per_parameter_or_the_limit(monkeypatch, limit, products):
+    assert newton.PRODUCTS == 2000
+    seen, rng = [], np.random.default_rng(4)
+    monkeypatch.setattr(newton, "PRODUCTS", limit)
+    monkeypatch.setattr(newton, "hessian_along",                          # of no one matrix
+                        lambda g, theta, p, length: seen.append(p) or rng.uniform(1, 9, 3) * p)
+    newton_step(gradient, np.zeros(3), np.ones(3), np.ones(3), size=1.0)
+    assert len(seen) == products
 
 
 def test_at_a_minimum_there_is_no_step():
@@ -66,6 +87,15 @@ def test_each_leaf_takes_its_step_and_the_fall_is_that_of_all():
     assert fit.reach == 0
 
 
+def test_a_leaf_at_its_minimum_takes_no_step():
+    fit = state_of(*float_bowl(), box=(np.array([-2.0, -9.0, 5.0]), np.array([-2.0, 9.0, 5.0])))
+    value = fit.here.value
+    assert leaf_by_leaf(fit) == value - fit.here.value
+    assert fit.record.length == 1                                         # p alone
+    assert leaf_by_leaf(fit) == 0
+    assert fit.record.length == 1
+
+
 def test_a_step_stays_within_the_bounds_and_its_reach_is_in_sizes():
     J, start = float_bowl()
     fit = state_of(J, start, box=(np.full(3, -2.0), np.array([9.0, 9.0, 3.0])))
@@ -83,7 +113,7 @@ def test_a_step_stays_within_the_bounds_and_its_reach_is_in_sizes():
 
 @pytest.mark.parametrize("falls, tried, steps", [
     ([101, 101, 101, 1, 1], "WWWWN", 3), ([99, 2.1, 1.9, 1.9], "WNWN", 1),
-    ([1.5, 2.1, 3, 1, 1.9, 1.9], "WNWNWN", 2), ([101] * 6, "WWWWWW", 6),
+    ([1.5, 2.1, 3, 1, 1.9, 1.9], "WNWNWN", 2), ([101] * 6, "WWWWWW", 6), ([2, 1, 1, 1], "WNWN", 1),
 ])
 def test_steps_in_narrower_scales_are_tried_where_those_in_wide_ones_lead_to_little(
         monkeypatch, falls, tried, steps):
@@ -99,6 +129,8 @@ def test_steps_in_narrower_scales_are_tried_where_those_in_wide_ones_lead_to_lit
     finish(fit, goal=1e-20)
     assert "".join(scales) == tried
     assert fit.record.length == steps
+    finish(fit, goal=fit.size())                                          # it is reached
+    assert "".join(scales) == tried
 
 
 class Tail(Bowl):
