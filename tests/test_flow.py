@@ -49,9 +49,9 @@ def test_the_flow_of_a_gaussian_keeps_the_whitened_point():
 @pytest.mark.parametrize("name", MODELS)
 def test_the_integrated_divergence_is_the_exact_log_density_at_every_level(name):
     model = MODELS[name]()
-    levels = [0.0, 0.3, *schedules.variance_preserving(5)[1:]]
+    levels = [0.0, 0.3, *schedules.variance_preserving(3)[1:]]
     got = refsm.probability_flow(model, levels, start())
-    assert got.log_density.shape == (6, n)
+    assert got.log_density.shape == (4, n)
     for level, x, log_density in zip(levels, *got):
         q = model if level == 0.0 else model.corrupted(level)
         np.testing.assert_allclose(
@@ -61,14 +61,11 @@ def test_the_integrated_divergence_is_the_exact_log_density_at_every_level(name)
 
 def test_there_and_back_again_is_the_point_itself():
     model = mixture()
-    there = refsm.probability_flow(
-        model, [0, refsm.ScaledCorruption(0.5, 2.5)], start(), rtol=1e-11
-    )
-    back = refsm.probability_flow(
-        model, [refsm.ScaledCorruption(0.5, 2.5), 0], there.x[-1], rtol=1e-11
-    )
-    assert relative_gap(back.x[-1], start()) < 1e-8
-    np.testing.assert_allclose(back.log_density[-1], model.log_density(start()), rtol=0, atol=1e-8)
+    level = refsm.ScaledCorruption(0.7, 0.9)
+    there = refsm.probability_flow(model, [0, level], start(), rtol=1e-10)
+    back = refsm.probability_flow(model, [level, 0], there.x[-1], rtol=1e-10)
+    assert relative_gap(back.x[-1], start()) < 1e-9
+    np.testing.assert_allclose(back.log_density[-1], model.log_density(start()), rtol=0, atol=1e-9)
 
 
 def test_levels_of_the_same_noise_in_other_units_are_one_place():

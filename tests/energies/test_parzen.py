@@ -320,7 +320,8 @@ def test_a_centre_is_left_out_only_beyond_the_errors_of_both_exponents(monkeypat
 
 
 def test_memory_is_flat_in_points_and_centres(monkeypatch):
-    monkeypatch.setattr("refsm.rows.KEEP", 1)
+    for name, number in (("KEEP", 1), ("FEWEST_ROWS", 64), ("BLOCK", 2**16)):
+        monkeypatch.setattr(f"refsm.rows.{name}", number)
 
     def peak(n, k, sigma):
         rng = np.random.default_rng(7)
@@ -335,9 +336,9 @@ def test_memory_is_flat_in_points_and_centres(monkeypatch):
         return out
 
     for sigma in (SIGMA, 1e-6):
-        small, large = peak(600, 2100, sigma), peak(1200, 4200, sigma)
-        assert large < 1.1 * small + 2**16
-        assert large < 2**24
+        small, large = peak(150, 2100, sigma), peak(300, 4200, sigma)
+        assert large < 1.1 * small + 2**13
+        assert large < 2**21
 
 
 def test_a_block_of_points_holds_its_exponents_for_a_block_of_centres():

@@ -51,6 +51,7 @@ def test_the_edge_is_found_at_any_distance(p):
 @pytest.mark.parametrize("falls, found", [
     ([1.0, 0.5, *2.0 ** np.arange(58)], True), ([1.0, 0.5, 0.4, *2.0 ** np.arange(57)], False),
     (np.append(np.ones(31), np.zeros(29)), True), (np.append(np.ones(30), np.zeros(30)), False),
+    (np.append(0.0, np.ones(59)), False),
 ])
 def test_a_fall_does_not_shrink_from_the_third_step_on_for_more_than_half_of_the_path(falls, found):
     values = iter(-np.cumsum([0.0, *falls]))
