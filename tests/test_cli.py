@@ -114,6 +114,19 @@ def test_the_settings_reach_the_statements(monkeypatch, table, capsys):
         "exact": True,
         "name": "rows of mine.csv"
     }
+    monkeypatch.setattr(sys, "argv", ["refsm", "reproduce", "--data", table])
+    assert cli.main() == 0
+    assert (seen["sigma"], seen["hidden"], seen["seed"]) == (None, 100, 0)
+
+
+def test_too_large_an_array_is_one_sentence_and_status_2(monkeypatch, capsys):
+    def large(*args, **settings):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(theorems, "batches", large)
+    assert cli.main(["reproduce"]) == 2
+    assert capsys.readouterr() == (
+        "", "refsm: this does not fit into memory: Unable to allocate 7 TiB\n")
 
 
 def run(*arguments, **more):

@@ -7,6 +7,7 @@ import pytest
 from oracles import relative_gap
 
 import refsm
+from refsm import closed_forms
 from refsm.closed_forms import closed_form, fisher_information
 from refsm.energies.polynomial import PolynomialEnergy
 from refsm.expectations import box
@@ -247,6 +248,18 @@ def test_terms_that_no_score_tells_apart_are_refused(exponents):
         model = PolynomialEnergy([0 * one] * len(exponents), exponents)
         with pytest.raises(ValueError, match="its Hessian is not positive definite"):
             closed_form(refsm.ImplicitScoreMatching(x), model)
+
+
+@pytest.mark.parametrize(("eigenvalue", "refused"), [(0.5, True), (4.0, False)])
+def test_an_eigenvalue_of_16_roundings_per_parameter_is_zero(eigenvalue, refused):
+    """Of two parameters among seven; the bound is 112 roundings, those of eigvalsh are a few."""
+    A, far = np.eye(7), 16 * 7 * np.finfo(float).eps * eigenvalue
+    A[2, 5] = A[5, 2] = 1 - far
+    if refused:
+        with pytest.raises(ValueError, match="its Hessian is not positive definite"):
+            closed_forms._solve(A, np.ones(7))
+    else:
+        closed_forms._solve(A, np.ones(7))
 
 
 def test_fewer_points_than_terms_are_refused():

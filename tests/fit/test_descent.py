@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from bowls import Bowl, Theta, ctrl_c_after_two_steps, exact_bowl, float_bowl
 
+from refsm.fit import descent, run_record
 from refsm.fit.descent import DescentError, DescentInterrupted, gradient_descent
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.gaussian import Gaussian
@@ -198,14 +199,26 @@ def test_batches_that_are_drawn_use_each_point_once_per_round():
     assert longer[3] == pytest.approx(share * J.take(rows).value(autoencoder()), rel=1e-13)
 
 
+def test_the_line_of_progress_counts_the_steps_of_all_runs(monkeypatch):
+    seen = []
+    monkeypatch.setattr(descent, "Progress", lambda steps, on: seen.append(steps) or
+                        run_record.Progress(steps, False))
+    first = gradient_descent(*float_bowl(), steps=3, rate=0.1)
+    gradient_descent(float_bowl()[0], first, steps=5, rate=0.1)
+    assert seen == [3, 8]
+
+
 def test_a_function_that_makes_the_objective_gives_fresh_noise():
     x, _, _ = data()
+    asked = []
 
     def fresh(k):
+        asked.append(k)
         noise = np.random.default_rng(k).standard_normal(x.shape)
         return DenoisingScoreMatching(x, x + 0.6 * noise, 0.6)
 
     result = gradient_descent(fresh, autoencoder(), steps=5, rate=0.01)
+    assert asked == [0, 1, 2, 3, 4, 5]
     model, values = plain_steps([fresh(k) for k in range(6)], autoencoder(), 0.01)
     np.testing.assert_allclose(result.history.value, values, rtol=1e-13)
     np.testing.assert_allclose(result.model.ravel(), model.ravel(), rtol=1e-13)

@@ -104,6 +104,17 @@ def test_parameters_that_move_no_score_have_the_scale_one():
     assert size == 0
 
 
+def test_a_parameter_whose_pullback_overflows_has_the_largest_scale_of_its_leaf():
+    class Beyond(refsm.Gaussian):
+        def pullback(self, x, **cotangents):
+            return super().pullback(x, **cotangents)._replace(mean=np.array([np.inf, 0.25]))
+
+    J = refsm.ImplicitScoreMatching([[3.0, 5.0]])
+    narrow, wide, _ = parameter_scales(J, Beyond([1.0, 2.0], np.eye(2)))
+    np.testing.assert_allclose(narrow[:2], [400, 4], rtol=1e-14)
+    np.testing.assert_allclose(wide[:2], [4e6, 4], rtol=1e-14)
+
+
 @pytest.mark.parametrize("curvatures", [(3.0, 0.5, -0.7, 4.0, 2.0), (3.0, 0.5, 0.7, 4.0, 2.0),
                                         (-1.0, -2.0, -7.0, -3.0, -0.1)])
 def test_the_least_curvature_of_a_quadratic_is_the_least_eigenvalue_of_its_hessian(curvatures):
