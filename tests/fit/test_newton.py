@@ -46,8 +46,8 @@ def test_a_direction_of_negative_or_of_no_curvature_ends_the_search(gradient):
 def test_a_step_is_solved_to_a_hundred_thousandth_of_the_gradient(residual, products):
     """The first of conjugate gradients with H = diag(1 + r, 1 - r) leaves the residual r."""
     seen, curvature = [], np.array([1 + residual, 1 - residual])
-    newton_step(lambda theta: seen.append(theta) or curvature * theta, np.zeros(2), np.ones(2),
-                np.ones(2), size=1.0)
+    newton_step(lambda theta: seen.append(theta) or curvature * theta, np.zeros(2),
+                np.full(2, 300.0), np.ones(2), size=1.0)
     assert len(seen) == 2 * products
 
 
