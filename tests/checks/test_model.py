@@ -155,7 +155,8 @@ def test_the_pullback_of_all_is_known_to_a_trillionth_of_the_separate_ones():
     found = check_model(wrong, BITS)
     *separate, whole = seen
     assert part(found, "pullback of all together").visible == pytest.approx(
-        1e-12 * np.linalg.norm(np.abs(separate).sum(axis=0)) / np.linalg.norm(whole), rel=1e-6
+        1e-12 * np.linalg.norm(np.abs(separate).sum(axis=0)) / np.linalg.norm(whole),
+        rel=1e-6, abs=0
     )
 
 
