@@ -114,6 +114,8 @@ def planted(path, number):
 def _places(node, lines):
     """[(what holds it, where)] of the expressions whose value a tag is for."""
     call = node.value
+    if call is None:                             # a field, whose value is computed elsewhere
+        return []
     if not node.col_offset:                      # a constant of the room: what a call is given
         given = [one for part in ast.walk(node) if isinstance(part, ast.Call)
                  for one in part.keywords if one.value.end_lineno in lines]
