@@ -11,6 +11,7 @@ has numbers and no shape, `# (3)`, are tagged lines too.
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import sys
@@ -62,6 +63,7 @@ def statements(source: str) -> Iterator[ast.stmt]:
                     yield node
 
 
+@functools.cache
 def tagged_statements(source: str, every: bool = False) -> dict[tuple[int, int], Entry]:
     """{(first line, last line): (statement, its tags)}."""
     of_line = tags(source, every)
