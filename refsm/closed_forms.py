@@ -24,7 +24,7 @@ Equations
     (4)  A theta = -c
     (5)  u_nk  = cotangent_n(theta) . phi_nk
     (6)  covariance = A^-1 ( sum_n u_n u_n' ) A^-1
-    (7)  B     = sum_n u_n u_n' / (weights_n total)
+    (7)  B     = sum_n u_n u_n' / (weights_n total), over the points with weights_n > 0
     (8)  V     = total^2 A^-1 B A^-1
     (9)  p_n   = volumes_n exp(-E(x_n)) / sum of these
     (10) information = sum_n p_n (F_n - mean) (F_n - mean)',  mean = sum_n p_n F_n
@@ -35,7 +35,7 @@ Equations
     (14) regularised   A = (11) + 2 strength E sum_i F_k,ii F_l,ii         c as (11)       [result]
     (15) generalised   A = E sum_i h_i F_k,i F_l,i
                        c = E sum_i (h_slope_i F_k,i + h_i F_k,ii)                          [result]
-    (16) sliced        A = E mean_r (v_r.grad F_k)(v_r.grad F_l)
+    (16) sliced        A = E mean_r (v_r.grad F_k)(v_r.grad F_l); variance-reduced, A as (11)
                        c = E mean_r v_r'(Hessian of F_k) v_r                               [result]
 
 Derivation

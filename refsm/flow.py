@@ -3,7 +3,7 @@
 Symbols
     n points, i dimensions (d), l levels (L).
     x         (n, d)   points of a level
-    alpha     number   what a clean point is scaled by at a level
+    alpha     number   > 0, what a clean point is scaled by at a level
     sigma     number   standard deviation of its noise
     y         (n, d)   x / alpha
     s         number   sigma / alpha
@@ -30,7 +30,7 @@ Derivation
 
 Conventions
     The flow has the densities of the diffusion at every level, and not its paths.  In time t = s^2
-    it is dx/dt = -psi / 2; Song et al. (2021) write it for any schedule, dx/dt = f - g^2 psi / 2.
+    it is dy/dt = -psi / 2; Song et al. (2021) write it for any schedule, dx/dt = f - g^2 psi / 2.
     The log density is anchored at the level of most noise, where it is read from the model, and
     carried along by (3).  With a learned score the same integral gives the likelihood of the flow.
 

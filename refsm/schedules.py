@@ -1,7 +1,7 @@
 """Noise schedules: the corruptions of a diffusion, indexed by level, from least noise to most.
 
 Symbols
-    levels      int      how many levels (L);  l = 0, ..., L - 1
+    levels      int      how many levels (L), at least 2 except in (4);  l = 0, ..., L - 1
     t           (L,)     time of each level, in (0, 1]
     alpha       (L,)     what a clean point is scaled by
     sigma       (L,)     standard deviation of the noise
@@ -23,10 +23,11 @@ Derivation
     (4)          x_noisy = (1 - t) x + t eps: the straight line from a point to its noise.
 
 Conventions
-    Level 0 has the least noise.  Song & Ermon (2019) count the other way.  Up to the scaling
-    x_noisy / alpha, the schedules differ only in the values of sigma / alpha that they have; so a
-    model of the clean points gives every level of each (`model.corrupted`).  At t = 1 of the linear
-    flow alpha is 0, and the noisy point is noise alone.
+    Level 0 has the least noise.  Song & Ermon (2019) count the other way, and so do Lipman et al.
+    (2023) with t and Karras et al. (2022).  Up to the scaling x_noisy / alpha, the schedules differ
+    only in the values of sigma / alpha that they have; so a model of the clean points gives every
+    level of each (`model.corrupted`).  At t = 1 of the linear flow alpha is 0, and the noisy point
+    is noise alone.
 
 Sources
     Song et al., Score-based generative modeling through stochastic differential equations, ICLR

@@ -8,7 +8,7 @@ Symbols
     centers   (N, d)        the centres
     sigma     number        the bandwidth
     T         (d, d)        covariance of a noisy point about its scaled centre
-    A         (d, d)        coordinates in which T is I: lower triangular
+    A         (d, d)        coordinates in which T is I: lower triangular with a positive diagonal
     u         (n, d)        noisy points in these coordinates
     v         (n, M, d)     directions
 

@@ -30,7 +30,7 @@ Equations
     (3)  z_k     = R_k (mu_k - x)
     (4)  R_k S_k R_k' = I
     (5)  P_k     = R_k' R_k
-    (6)  r_k     = exp(ell_k - log_p)
+    (6)  r_k     = exp(ell_k - log_p) / sum_l exp(ell_l - log_p)
     (7)  s_k     = R_k' z_k = P_k (mu_k - x)
     (8)  psi     = sum_k r_k s_k
     (9)  delta_k = s_k - psi
@@ -51,12 +51,13 @@ Equations
     (23) dL/dS_k      = sym( sum_n (A_k s_k / 2 - P_k B_k) s_k' - (sum_n A_k) P_k / 2
                              + P_k ( sum_n r_k C ) P_k ),   sym(X) = (X + X') / 2
     Accuracy: bounds on errors, to first order in eps, the unit of rounding, and whatever the order
-    of products and sums.  kappa_k is the condition of S_k, |R_k| the largest singular value;
-    tau the largest tau_k of the components that matter to x;  S^2 = sum_k r_k |delta_k|^2.
+    of products and sums.  kappa_k is the condition of S_k, |R_k| the largest singular value, and
+    tau the largest tau_k of the components that matter to x, those with r_k > 1e-44.
     (24) tau_k   = 2 (d + 1)^2 eps kappa_k ( |z_k|^2 + d )
                    + (d + 4) eps ( |log w_k| + sum_i |log R_kii| + d ), the error of ell_k  [result]
     (25) error of E   <= tau + (K + 8) eps                                                  [result]
-    (26) error of psi <= tau S + eps sum_k r_k (4 (d + 1)^2 kappa_k + K + 8) |R_k| |z_k|    [result]
+    (26) error of psi <= sum_k r_k ( tau |delta_k|
+                           + eps (4 (d + 1)^2 kappa_k + K + 8) |R_k| |z_k| )                [result]
 
 Derivation
     (3) -> (2)   (mu_k - x)'P_k (mu_k - x) = |z_k|^2 by (5), and by (4)
@@ -64,6 +65,8 @@ Derivation
     (4)          Gaussian elimination of [S_k, I] without exchange of rows: with S = L D L', L unit
                  lower triangular and D the pivots, it leaves [D L', L^-1], and R = D^(-1/2) L^-1.
                  S is positive definite exactly if all pivots are > 0.
+    (1) -> (6)   the sum is 1 by (1).  Rounding moves log_p, and with it all r_k, by eps |log_p| / 2
+                 of themselves; far from all means this is much, and the division removes it.
     (1) -> (8)   grad ell_k = s_k by (2), and the gradient of log sum exp is the mean of the
                  gradients with the weights (6).
     (8) -> (10)  grad r_k = r_k ( s_k - sum_l r_l s_l ) = r_k delta_k and ds_k/dx = -P_k:
@@ -89,9 +92,10 @@ Derivation
                  solve systems whose entries are off by (d + 3) eps/2 of themselves; R (mu - x) and
                  |z|^2 are sums of d products.  Together they move |z|^2 / 2 by at most
                  (5 d^2 + 10 d) eps/4 kappa |z|^2, and log det S by d^2 (d + 1) eps/2 kappa.
-    -> (25), (26)  all ell_k off by at most tau shift log_p by at most tau, and psi by the
-                 covariance of that with s, at most tau S.  s_k = R_k'z_k is off by at most
-                 3 (d + 1)^2 eps kappa_k |R_k||z_k|, for the reasons of (24); then K are summed.
+    -> (25), (26)  all ell_k off by at most tau shift log_p by at most tau, and psi by
+                 sum_k r_k dell_k delta_k, at most tau sum_k r_k |delta_k|.  s_k = R_k'z_k is off by
+                 at most 3 (d + 1)^2 eps kappa_k |R_k||z_k|, for the reasons of (24); then K are
+                 summed.
 
 Conventions
     The density is normalised: E holds every constant, and log_density = -E.  The gradient for S is
@@ -293,7 +297,8 @@ class GaussianMixtureAt(EnergyAt):
         if far.any():
             raise ValueError("x must be within 1e154 standard deviations of a mean, "
                              f"but row {int(far.argmax())} of a block is not")
-        return np.exp(self.ell - self.log_p[:, None])                    # (n, K)  (6)
+        r = np.exp(self.ell - self.log_p[:, None])
+        return r / r.sum(axis=1, keepdims=True)                          # (n, K)  (6)
 
     @cached_property
     def s(self) -> Array:

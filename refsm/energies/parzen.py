@@ -46,7 +46,7 @@ Equations
                   values                                                                   [result]
     (18) error of E          <= tau + gamma + (d + 10) eps G / 2                           [result]
     (19) error of sigma psi  <= tau S + 2 gamma R + 3 eps (|u| + R), as a vector           [result]
-    (20) error of sigma^2 J  <= 2 tau S^2 + (7 gamma + d eps) (R^2 + 1), each entry, and
+    (20) error of sigma^2 J  <= 2 tau S^2 + (7 gamma + 2 d eps) (R^2 + 1), each entry, and
                   tr J;  the same times |v|^2 for v'Jv                                     [result]
 
 Derivation
@@ -76,6 +76,8 @@ Derivation
                  which is at most tau S by Cauchy-Schwarz.  gamma twice, for the sum and for Z.
     (9) -> (20)  each r_k is off by 2 tau of itself, and sum_k r_k |y_k - y_mean|^2 = S^2.  gamma
                  twice in the first term of (9) and four times in the second, both at most R^2.
+                 What is left of (20) bounds the roundings of the squares, of v.y and of the result,
+                 whose constant term, d in (11), is rounded three times.
 
 Computation
     The sums go over blocks of centres: `top` is the largest exponent so far, and all sums over e

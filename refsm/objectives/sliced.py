@@ -65,8 +65,8 @@ Conventions
     E[v v'] = I is a normalisation.  In general, with E[v v'] = S, E_v (1) = tr(S J) +
     1/2 psi'S psi, and E_q of it is E_q 1/2 (psi - grad log q)'S (psi - grad log q) + a constant:
     the dimensions have other weights, and the minimiser is the same if S > 0 and the model contains
-    q.  Directions of UNIT length have S = I/d, and (1) and (7) come out as 1/d of ours; but (5)
-    then mixes tr J / d with the whole |psi|^2, and its minimiser is another.
+    q.  Isotropic directions of UNIT length have S = I/d, and (1) and (7) come out, in expectation,
+    as 1/d of ours; but (5) then mixes tr J / d with the whole |psi|^2, and has another minimiser.
     The mean over directions, not the sum.  Gaussian vectors, signs (Rademacher), the sphere of
     radius sqrt(d): all give (10); `refsm.directions` has the variances.
     v'Jv does not distinguish J from its transpose.  Fresh directions for every point, as here;

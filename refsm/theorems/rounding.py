@@ -9,7 +9,8 @@ Symbols
                    their sizes
     W, b, c        (m, d), (m,), (d,)  the tied autoencoder
     x, x_noisy     (n, d)  clean and corrupted points;  w (n,) their weights
-    s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a
+    s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a;  s > 0 and s1 > 0, as for
+                           both functions of `refsm.activations`
     y, r           (n, d)  reconstruction, reconstruction - x
     p              (n, d)  w r
     A              (n, m)  s1 (p W')

@@ -91,7 +91,7 @@ def rounding_bounds(model, x):
     gamma = (C + 8 + 8 * N / C) * eps / 2
     return {"tau": tau, "energy": tau + gamma + (d + 10) * eps * G / 2,
             "score": tau * S + 2 * gamma * R + 3 * eps * (u + R),
-            "jacobian": 2 * tau * S ** 2 + (7 * gamma + d * eps) * (R ** 2 + 1)}
+            "jacobian": 2 * tau * S ** 2 + (7 * gamma + 2 * d * eps) * (R ** 2 + 1)}
 
 
 def in_decimals(model, x):
