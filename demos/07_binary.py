@@ -2,7 +2,7 @@
 # # Binary digits: three losses of energy gaps, and exact likelihood
 #
 # **Claim.** For x in {0, 1}^d there is no score, but the energy gaps `gap_i = E(flip_i x) - E(x) =
-# log p(x)/p(flip_i x)` contain no Z either:
+# log(p(x)/p(flip_i x))` contain no Z either:
 #
 #     ratio matching            J_RM  = mean sum_i sigmoid(-gap_i)^2
 #     pseudo-likelihood         J_PL  = mean sum_i log(1 + exp(-gap_i))

@@ -1,8 +1,7 @@
 """The exact minimiser of score matching for energies that are linear in their parameters.
 
 Symbols
-    n points, k and l parameters (K); a dot is a sum over the entries of a local quantity at a
-    point.
+    n points, k and l parameters (K); a dot sums over the entries of a local quantity at one point.
     theta       (K,)       parameters of the energy E = -sum_k theta_k F_k(x)
     J                      an objective;  weights (n,) its weights, not negative
     c           (K,)       gradient of J at theta = 0

@@ -3,7 +3,7 @@
 Symbols
     n chains, i visible units (d), j hidden units (m); x_rest is x without bit i.
     x          (n, d)   the chains, one per row, zeros and ones
-    gap        (n, d)   gap_i = E(flip_i x) - E(x) = log p(x) / p(flip_i x)
+    gap        (n, d)   gap_i = E(flip_i x) - E(x) = log( p(x) / p(flip_i x) )
     p1         (n,)     probability of x_i = 1, given x_rest; of a layer, one per unit
     u          (n,)     uniform between 0 and 1, drawn anew for each bit
     W, b, c    (m, d), (m,), (d,)    of a Bernoulli RBM

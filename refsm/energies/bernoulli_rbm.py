@@ -60,7 +60,7 @@ Derivation
 
 Conventions
     Units are 0 and 1; machines with units -1 and 1 have other W, b, c for the same density.  E is
-    what the literature calls the free energy; the gap is E(flipped) - E(x) = log p(x) / p(flipped),
+    what the literature calls the free energy; the gap is E(flipped) - E(x) = log(p(x)/p(flipped)),
     positive where x is the more probable of the two.
     All d gaps need one product with W, (2), and then one number per point, visible and hidden unit:
     a flip changes a by one column of W.  Flipping first and evaluating (1) at the n d neighbours

@@ -149,7 +149,7 @@ class Energy(Parametric):
         return out[:, 0] if single else out
 
     def energy_gap(self, x: ArrayLike) -> Array:
-        """gap_i = E(flip_i x) - E(x) = log p(x) / p(flip_i x), shape (n, d); flip_i flips bit i."""
+        """gap_i = E(flip_i x) - E(x) = log(p(x)/p(flip_i x)), shape (n, d); flip_i flips bit i."""
         return self._quantity("gap", x)
 
     def pullback(self, x: ArrayLike, energy: ArrayLike | None = None,

@@ -3,7 +3,7 @@
 Symbols
     n points, i units (d); flip_i x is x with bit i flipped, q_i(x) = q(flip_i x), p_i likewise.
     x         (n, d)   binary points, 0 or 1, drawn from a distribution q
-    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log p(x) / p_i(x)
+    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log( p(x) / p_i(x) )
     flow      (n, d)   the rate at which probability flows from x to flip_i x
     weights   (n,)     w_n, 1/n unless given
     term      (n,)     the loss at one point

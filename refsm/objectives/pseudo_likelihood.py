@@ -4,7 +4,7 @@ Symbols
     n points, i units (d).
     x         (n, d)   binary points, 0 or 1, drawn from a distribution q
     x_rest             x without bit i
-    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log p(x) / p(flip_i x)
+    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log( p(x) / p(flip_i x) )
     weights   (n,)     1/n unless given
     term      (n,)     the loss at one point
 

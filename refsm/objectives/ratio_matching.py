@@ -4,7 +4,7 @@ Symbols
     n points, i units (d); flip_i x is x with bit i flipped, q_i(x) = q(flip_i x) and
     p_i(x) = p(flip_i x).
     x         (n, d)   binary points, 0 or 1, drawn from a distribution q
-    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log p(x) / p_i(x)
+    gap       (n, d)   gap_i = E(flip_i x) - E(x) = log( p(x) / p_i(x) )
     s, s1     (n, d)   sigmoid(-gap_i) and its slope
     weights   (n,)     1/n unless given
     term      (n,)     the loss at one point

@@ -47,7 +47,7 @@ Derivation
                    = -integral q v.grad(v.psi) dx = -E_q v'Jv,
                  by parts along v, under the conditions of `refsm.objectives.score_matching` along
                  lines parallel to v.  The last square has no theta.
-    (1) -> (3)   d (v.psi)^2 / 2 / d psi = (v.psi) v by (2).
+    (1) -> (3)   the gradient of 1/2 (v.psi)^2 in psi is (v.psi) v, by (2).
     (1) -> (4)   each v_r' J v_r stands in the value with the factor weights / M; so it does in (5).
     (5) -> (6)   elementwise;   (7) -> (9) as (1) -> (3).
     -> (12)      Given x, (1) is v'Av with A = J + 1/2 psi psi', and (5) is v'Jv + a constant.  For

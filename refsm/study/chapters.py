@@ -42,23 +42,24 @@ its optimum is the score of the noisy density, and Tweedie's formula reads a den
     Chapter("The denoising autoencoder", """\
 A denoiser can also be trained directly, as an autoencoder with the squared error. For tied weights
 there is an energy whose score is its reconstruction minus its input, over sigma^2. Then the two
-losses are one, with the factor 2 sigma^4 between them.""",
+losses are the same, up to the factor 2 sigma^4.""",
             ("objectives/denoising_autoencoder", "energies/autoencoder"),
             ("03_autoencoder", "05_digits")),
     Chapter("Cotangents and pullbacks", """\
-How did the gradients come about? An objective reads local quantities of an energy and returns a
+Where do the gradients come from? An objective reads local quantities of an energy and returns a
 cotangent on each; the energy pulls the cotangents back to its parameters. So each energy and each
 objective is derived once. With this, read the pullbacks of the autoencoder energy, and write an
-energy of your own. The functions below it keep their accuracy over the whole range.""",
+energy of your own. The last room computes functions whose textbook form loses digits.""",
             ("energies/energy", "objectives/objective", "quantities", "zero", "sums",
              "activations", "stable"), ("18_your_own",)),
     Chapter("Directions", """\
-The divergence costs as much as d curvatures. Its average over random directions costs one, and the
-choice of the directions decides about the variance.""",
+The divergence tr J is the mean of the curvature v'J v over random directions v with E[v v'] = I.
+For a deep network it costs as much as d curvatures; one direction costs one, and gives an unbiased
+estimate, whose variance depends on the choice of the directions.""",
             ("directions", "objectives/sliced"), ("06_slices",)),
     Chapter("Binary data", """\
-There is no gradient at a binary point. The differences of the energy to the neighbours with one bit
-flipped take the place of the score, and Z cancels in them too.""",
+There is no gradient at a binary point. Energy gaps take the place of the score: the energy with one
+bit flipped, minus the energy. Z cancels in them too.""",
             ("energies/boltzmann_machine", "objectives/ratio_matching",
              "objectives/pseudo_likelihood", "objectives/minimum_probability_flow",
              "energies/bernoulli_rbm", "enumeration"), ("07_binary",)),
@@ -70,14 +71,15 @@ positive data a weight that vanishes at the boundary keeps the integration by pa
              "energies/mixture", "energies/corrupted", "energies/corrupted_parzen",
              "objectives/generalized"), ("14_positive", "15_sources")),
     Chapter("Many noise levels", """\
-Diffusion models denoise at many levels at once. Their losses are weighted sums of the one above,
-and what their networks predict (noise, a clean point, a velocity) is a linear map of the score.""",
+Diffusion models denoise at many levels at once. Their losses are weighted sums of denoising losses,
+and what their networks predict (noise, a clean point, a velocity) is linear in the score and the
+noisy point.""",
             ("schedules", "objectives/multi_level", "predictions", "objectives/prediction"),
             ("12_diffusion", "13_levels")),
     Chapter("Minimising and sampling", """\
-A value with its gradient can be minimised, and a score can be followed. Energies that are linear in
-their parameters have their minimum in closed form; the others are descended. Langevin steps, the
-probability flow and Gibbs sweeps go from the score or the gaps to samples.""",
+A value with its gradient can be minimised, and a score can be followed. For energies that are
+linear in their parameters the minimum has a closed form; for the others it is found by descent.
+Langevin steps, the probability flow and Gibbs sweeps go from the score or the gaps to samples.""",
             ("closed_forms", "fit/descent", "fit/scaling", "fit/barrier", "fit/rounds",
              "fit/newton", "fit/unbounded", "sampling", "annealed", "flow", "gibbs_sampling"),
             ("08_langevin", "11_dask")),
@@ -89,8 +91,9 @@ are computed by quadrature or enumeration, and each statement is evaluated on bo
              "theorems/statement", "theorems/denoising", "theorems/chain", "theorems/small_noise",
              "theorems/limits", "theorems/rounding"), ("16_checkers",)),
     Chapter("Another implementation", """\
-The same numbers name what is different in somebody else's loss: answers to many cases are regressed
-on the terms of the reference, and the coefficients say which convention or which mistake it is.""",
+The reference also shows what is different in somebody else's loss: its answers to many cases are
+regressed on the terms of the reference, and the coefficients identify the convention or the
+mistake.""",
             ("verify/objectives", "verify/denoisers", "verify/cases/models",
              "verify/cases/quantities", "verify/cases/derivatives", "verify/cases/reference",
              "verify/diagnosis/regression", "verify/diagnosis/scaling",

@@ -81,7 +81,7 @@ def chapters_text() -> str:
         out += [f"{k}. {chapter.title}", "",
                 textwrap.fill(chapter.text, 97, initial_indent="   ", subsequent_indent="   "), ""]
         for name in chapter.rooms:
-            out.append(f"   {name:34}{_cut(title_of(name), 61)}")
+            out.append(f"   {name:35} {_cut(title_of(name), 60)}")
         out.append("")
     out.append("refsm study ROOM shows a room; refsm study --open writes the book and opens it.")
     return "\n".join(out)

@@ -1,6 +1,6 @@
-"""Exercises: a line of a room with one mistake planted; what sees it?
+"""Exercises: a line of a room with one mistake planted; which checks fail?
 
-The answers are computed when the book is built: the changed room is compiled in memory, and the
+The verdicts are computed when the book is built: the changed room is compiled in memory, and the
 checkers of `refsm.checks` are run on the model of its worked example.
 """
 from __future__ import annotations
@@ -22,13 +22,17 @@ __all__ = ["EXERCISES", "Exercise", "LOSSES", "changed", "exercises_page", "seen
 
 
 class Exercise(NamedTuple):
-    """A mistake: the room, the number of the line, what is written and what in its place."""
+    """A mistake: the room, the number of the line, what is written and what in its place.
+
+    `answer` answers the question of the `hint`.
+    """
 
     room: str
     number: int
     right: str
     wrong: str
     hint: str
+    answer: str
     make: Callable[[Any], Any]          # a model from the module
 
 
@@ -38,22 +42,43 @@ def _autoencoder(module: Any) -> Any:
 
 EXERCISES = (
     Exercise("energies/autoencoder", 4, "(s @ W + (c - x)) / sigma**2", "(s @ W + (c - x)) / sigma",
-             "Would you see it with sigma = 1?", _autoencoder),
+             "Would you see it with sigma = 1?",
+             "No: sigma and sigma**2 are then the same. The lines of the Jacobian are right and "
+             "fail too, because each quantity is compared with the derivative of the one before "
+             "it.",
+             _autoencoder),
     Exercise("energies/autoencoder", 6, "(s1 @ q - d) / sigma**2", "(s1 @ q - 1) / sigma**2",
-             "Would you see it with d = 1?", _autoencoder),
+             "Would you see it with d = 1?",
+             "No. With d > 1 the divergence is too large by the constant (d - 1) / sigma**2: the "
+             "value of an implicit loss is wrong, but its gradients and its minimiser are right.",
+             _autoencoder),
     Exercise("energies/autoencoder", 13, "- column(e) * s", "+ column(e) * s",
-             "Which objectives read the energy itself?", _autoencoder),
+             "Which objectives read the energy itself?",
+             "None of refsm.objectives: they read the score, its derivatives, or gaps. The "
+             "gradient of a likelihood, as in refsm.enumeration, needs the pullback of the energy.",
+             _autoencoder),
     Exercise("energies/autoencoder", 14, "2 * (column(weighted_sum(t, s1))",
              "(column(weighted_sum(t, s1))",
-             "The value and the score stay right. What changes in a training run?", _autoencoder),
+             "The value and the score stay right. What changes in a training run?",
+             "The gradient for W of each loss that reads the divergence or the diagonal: descent "
+             "goes astray although the values it prints are right. Denoising reads the score alone "
+             "and does not change.",
+             _autoencoder),
     Exercise("energies/gaussian_bernoulli_rbm", 10, "s1 @ q - tau.sum()", "s1**2 @ q - tau.sum()",
              "Is the sign of the divergence affected?",
+             "It can be. s1 is at most 1/4, so that s1**2 @ q is at most a quarter of s1 @ q: the "
+             "divergence is too small, and negative also where s1 @ q > tau.sum() > s1**2 @ q.",
              lambda module: module.GaussianBernoulliRBM(W, B, C, np.array([-0.5, 0.25]))),
     Exercise("energies/boltzmann_machine", 3, "2 * self.x - 1", "1 - 2 * self.x",
              "Is the gap E(flipped) - E or its opposite?",
+             "E(flipped) - E. The pullbacks pass because they contain the same sign: they are "
+             "right for the wrong gap. With it a loss makes the data improbable.",
              lambda module: module.BoltzmannMachine([[0.0, 0.5], [0.5, 0.0]], C)),
     Exercise("energies/gaussian", 10, "dP = symmetric_part(G)", "dP = G",
              "Is the gradient for a symmetric matrix unique?",
+             "No: where P moves among symmetric matrices, G and its symmetric part change the loss "
+             "by the same amount. Here the symmetric one is the gradient; a step along G would "
+             "leave the symmetric matrices. Only the cotangent on the score makes G asymmetric.",
              lambda module: module.Gaussian(C, P)),
 )
 
@@ -119,8 +144,8 @@ LOSSES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 def exercises_page() -> str:
     """The page: each mistake and each loss, with its answer folded."""
-    out = ["<h1>Break this line: what sees it?</h1><p>Each exercise plants one mistake. Think "
-           "first; the answer is what the checkers of <code>refsm.checks</code> found when "
+    out = ["<h1>Break this line: which checks fail?</h1><p>Each exercise plants one mistake. Think "
+           "first; the answer has what the checkers of <code>refsm.checks</code> found when "
            "this book was built.</p>"]
     for k, one in enumerate(EXERCISES, 1):
         found = seen(one)
@@ -132,8 +157,9 @@ def exercises_page() -> str:
         out.append(f'<div class="box"><h2>{k}. <a href="{page_name(one.room)}#e{one.number}">'
                    f"{one.room}, equation ({one.number})</a></h2><p>Instead of <code>"
                    f"{html.escape(one.right)}</code> write <code>{html.escape(one.wrong)}"
-                   f"</code>. {html.escape(one.hint)}</p><details><summary>What sees it"
-                   f"</summary><ul>{parts or '<li>nothing</li>'}</ul><p>{right} other checks "
+                   f"</code>. {html.escape(one.hint)}</p><details><summary>The answer"
+                   f"</summary><p>{html.escape(one.answer)}</p>"
+                   f"<ul>{parts or '<li>nothing</li>'}</ul><p>{right} other checks "
                    "pass.</p></details></div>")
     out.append("<h1>Which loss is this?</h1><p>Four denoising losses; the answers are the "
                "reports of <code>refsm.verify</code>.</p>")

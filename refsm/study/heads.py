@@ -192,7 +192,8 @@ def _called(path: pathlib.Path) -> str:
 def paragraphs(lines: list[str]) -> list[list[str]]:
     """Lines of prose as paragraphs of displayed lines: a line that was only wrapped is joined.
 
-    A line was wrapped if the first word of the next one had no room on it.
+    A line was wrapped if the first word of the next one had no room on it.  A label, `(a)` or a
+    number in a margin, begins a line.
     """
     out: list[list[str]] = [[]]
     last = 0
@@ -202,6 +203,7 @@ def paragraphs(lines: list[str]) -> list[list[str]]:
             continue
         word = len(line.split()[0])
         listed = re.search(r":  |:$", out[-1][-1]) or ":  " in line if out[-1] else False
+        listed = listed or re.match(r"\s*(?:\([a-z]\) |\d+ {2,}\S)", line)
         if out[-1] and not listed and last + 1 + word > WIDTH - 5:
             out[-1][-1] += " " + line.strip()
         else:

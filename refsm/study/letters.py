@@ -8,7 +8,7 @@ import html
 import re
 from typing import Collection, NamedTuple
 
-from refsm.study.tokens import GREEK, differential
+from refsm.study.tokens import FUNCTIONS, GREEK, differential
 
 __all__ = ["SHOWN", "Factor", "Letters", "fence", "joined", "operator", "row"]
 
@@ -16,7 +16,8 @@ FIRST = re.compile(r"(?:<m(?:row|sub|sup|subsup|i)[^>]*>)*(?:</?m\w+[^>]*>)*[A-Z
 LAST = re.compile(r"<mi[^>]*>[A-Za-z]\w+</mi>(?:</m\w+>|<m[in][^>]*>\w</m[in]>)*$")
 TALL = re.compile(r"<m(?:sub|sup|frac|over|under|sqrt)|<mo>[∑∏∫]")
 SHOWN = {"<": "⟨", ">": "⟩", "||": "‖"}
-INDEX = re.compile(r"[ijklmnrqst]{1,3}[A-Z]?|\d+|[A-Z]")
+PRODUCT = re.compile("[A-Z][a-z]")          # of v'Jv
+INDEX = re.compile(r"[ijklmnrqst]{1,3}[A-Z]?|\d+|[A-Za-z]")
 
 
 def operator(text: str) -> str:
@@ -69,6 +70,8 @@ class Letters:
         if behind:
             base, sub, _ = self.name(behind)
             return row(['<mi mathvariant="normal">d</mi>', base]), sub, True
+        if PRODUCT.fullmatch(text) and text not in self.symbols | FUNCTIONS:
+            return row([self.name(letter)[0] for letter in text]), "", False
         head, *rest = [part for part in text.split("_") if part]
         mark = ""
         if rest and text.startswith("x_noisy"):

@@ -119,6 +119,8 @@ class Expression:
         after = self._peek()
         sums = after is not None and after.kind == "name" and after.text.split("_")[0] in OPERATORS
         below = Factor(self._sum()) if sums else self._factor()
+        if UPRIGHT.fullmatch(below.ml):                  # 1 / d: the number of dimensions
+            below = below._replace(is_d=False)
         if below.is_d:
             parts = [below.ml]
             while (token := self._peek()) is not None and token.kind == "name" \

@@ -13,6 +13,7 @@ from refsm.study.tokens import GREEK, SIGNS, Token, tokens
 __all__ = ["Notation", "NotationError", "Piece"]
 
 KEPT = ("=", "<=", ">=", "<", ">", "~", "+", "-")       # signs that are mathematics by themselves
+LABEL = re.compile(r"\s*(?:\d+  +|(?:\d+ +)?\([a-z]\) +)(?=\S)")   # 22  (a)  in a margin
 CODE = re.compile(r" @ |\.sum\(|>>>|\bimport ")
 
 
@@ -42,6 +43,9 @@ class Notation(Expression):
         """
         if CODE.search(text):
             return [Piece("code", text)]
+        label = LABEL.match(text)
+        if label:
+            return [Piece("text", label.group()), *self.line(text[label.end():], equation)]
         found = tokens(text, self.symbols)
         is_math = _runs(found, equation)
         out: list[Piece] = []
@@ -49,15 +53,15 @@ class Notation(Expression):
         while k < len(found):
             token = found[k]
             if out and token.before:
-                wide = _gap(token) or found[k - 1].text == "," and token.before > 1
-                out.append(Piece("gap" if equation and wide else "text", " "))
+                wide = _gap(token) or equation and found[k - 1].text == "," and token.before > 1
+                out.append(Piece("gap" if wide else "text", " "))
             if not is_math[k]:
                 out.append(self._plain(token))
                 k += 1
                 continue
             end = k
             while end < len(found) and is_math[end] and (
-                    end == k or not (equation and _gap(found[end]))):
+                    end == k or not _gap(found[end])):
                 end += 1
             out.append(self._run(found[k:end]))
             k = end
@@ -68,7 +72,7 @@ class Notation(Expression):
             return Piece("ref", token.text[1:-1])
         if token.kind in ("statement", "code"):
             return Piece(token.kind, token.text.strip("`"))
-        return Piece("text", "–" if token.text == "-" else token.text)
+        return Piece("text", {"-": "–", "->": "→"}.get(token.text, token.text))
 
     def _run(self, run: list[Token]) -> Piece:
         if len(run) == 1 and (run[0].kind == "number" or run[0].kind == "name"

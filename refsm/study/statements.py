@@ -89,7 +89,7 @@ class Statements:
                 found = NUMBERED.match(line)
                 if found:
                     number = int(found[1])
-                    out[number].append((name, [line[found.end():]]))
+                    out[number].append((name, [" " * found.end() + line[found.end():]]))
                 elif line.startswith(" ") and number:
                     out[number][-1][1].append(line)
                 elif line.strip():

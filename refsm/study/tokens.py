@@ -14,7 +14,7 @@ __all__ = ["GREEK", "FUNCTIONS", "OPERATORS", "Token", "differential", "tokens"]
 
 GREEK = dict(alpha="α", beta="β", gamma="γ", delta="δ", Delta="Δ", eps="ε", zeta="ζ", eta="η",
              theta="θ", kappa="κ", mu="μ", nu="ν", xi="ξ", pi="π", rho="ρ", sigma="σ",
-             tau="τ", phi="φ", chi="χ", psi="ψ", omega="ω", ell="ℓ", lam="λ")
+             Sigma="Σ", tau="τ", phi="φ", chi="χ", psi="ψ", omega="ω", ell="ℓ", lam="λ")
 GREEK.update({"lambda": "λ", "inf": "∞"})
 FUNCTIONS = {"log", "log2", "log10", "exp", "sqrt", "tr", "det", "diag", "cosh", "sinh", "tanh",
              "sigmoid", "softplus", "softmax", "sign", "Im", "Re", "sym", "Cov", "Var", "KL",
@@ -119,7 +119,7 @@ def _is_symbol(text: str, following: tuple[str, str], after: int, glued: Token |
     if text in OPERATORS:
         single = following[0] == "name" and len(following[1]) == 1
         return following[0] == "open" or "_" in text or single or "_" in following[1] \
-            or following[1] in GREEK or following[1] in symbols
+            or following[1] in GREEK or following[1] in symbols or following[1] in FUNCTIONS
     if glued is not None and glued.kind == "under" or following[1] == "^" and not after:
         return True
     if text in ARTICLES and after and following[0] in ("name", "compound"):

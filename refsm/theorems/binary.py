@@ -12,7 +12,7 @@ Statements
     9   E_q sum_i (a_i - b_i)^2 = J_RM - E_q sum_i a_i (1 - a_i)
         the definition with both ratios, q / q_i and q_i / q, is twice the left side
     10  Z is invisible: gaps and scores are those of the normalised density.  For binary points
-        log p(x) / p(flip_i x) = gap_i, with Z enumerated; in the plane, with Z integrated,
+        log( p(x) / p(flip_i x) ) = gap_i, with Z enumerated; in the plane, with Z integrated,
         E_p psi = 0, E_p psi psi' = -E_p J, E_p x.psi = -d
 
 Derivation
@@ -102,7 +102,7 @@ def ratio_matching() -> list[Statement]:
 
 
 def normalised_gaps() -> list[Statement]:
-    """Statement 10 on binary points: log p(x) / p(flip_i x) of the normalised p is the gap."""
+    """Statement 10 on binary points: log( p(x) / p(flip_i x) ) of the normalised p is the gap."""
     x = binary_points(D)
     out = []
     for model in models():
@@ -110,7 +110,7 @@ def normalised_gaps() -> list[Statement]:
         where = f"{type(model).__name__}, all {len(x)} points, Z enumerated"
         bound = ROUNDINGS * UNIT * (1 + np.abs(energy).max())
         out += [equal(10, "sum_x p(x) = 1", where, p.sum(), 1.0, bound, "enumeration"),
-                equal(10, "log p(x)/p(flip_i x) = gap_i", where, np.log(p[:, None] / flipped(p)),
+                equal(10, "log(p(x)/p(flip_i x)) = gap_i", where, np.log(p[:, None] / flipped(p)),
                       model.energy_gap(x), 2 * bound, "enumeration")]
     return out
 

@@ -14,7 +14,7 @@ Statements
         J(mean, P + dP) - J(mean, P) = 1/2 tr(dP C dP)
         for J_ISM this is the maximum-likelihood estimate: another precision loses
         1/2 (tr R - d - log det R) >= 0 of mean log-likelihood
-    31  J(mean + dm, P + dP) - J(mean, P) = 1/2 tr(dP C dP) + 1/2 |(P + dP) dm|^2, for both
+    31  J(mean + dm, P + dP) - J(mean, P) = 1/2 tr(dP C dP) + 1/2 |(P + dP) dm|^2, for both losses
         so (mean, C^-1) is the only minimum among invertible precisions: where C > 0 the first term
         is > 0 for every symmetric dP != 0, and the second for every dm != 0
 

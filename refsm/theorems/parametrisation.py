@@ -14,7 +14,7 @@ Statements
     23  (a)  psi = (W' s((W x + b) / sigma^2) + c - x) / sigma^2, "sigma inside the sigmoid", is the
              score of the Gaussian-Bernoulli RBM with hidden offsets b / sigma^2, and
              2 sigma^4 J_DSM = |r - x|^2 with the encoder W / sigma^2 and the decoder W'
-        (b)  with a sigma_i for each dimension, and noise of these standard deviations,
+        (b)  with one sigma_i for each dimension, and noise of these standard deviations,
              J_DSM = sum_i (r_i - x_i)^2 / (2 sigma_i^4),  r = W' s(W (tau x) + b) + c
         (c)  Vincent's energy with 1 / sigma^2 = k is the RBM with k copies of each hidden unit, of
              weights W / k, up to the constant k |c|^2 / 2

@@ -8,12 +8,12 @@ Symbols
     x             (n, d)    points
 
 Statements
-    29  (a) the term of one slice is v'Av + constant, and over v with E[v v'] = I its variance is
+    29  (a) the term of one slice is v'Av + constant, and over v with E[v v'] = I its variance is:
             Gaussian v    2 |A|^2
             signs         2 (|A|^2 - sum_i A_ii^2)
             sphere        2 d / (d + 2) (|A|^2 - (tr A)^2 / d)     vectors of length sqrt(d)
             a frame       0 for the mean over d orthogonal directions of length sqrt(d)
-        (b) for N(0, I) at its optimum and Gaussian v, averaged over x:  d (d + 2) / 2 for the plain
+        (b) for N(0, I) at its optimum and Gaussian v, averaged over x: d (d + 2) / 2 for the plain
             form, 2 d for the reduced one: plain is less at d = 1, equal at d = 2, more beyond
         (c) in general E_v (1) = tr(Sigma J) + 1/2 psi' Sigma psi, and
             E_q E_v (1) + 1/2 E_q s' Sigma s = 1/2 E_q (psi - s)' Sigma (psi - s), s = grad log q:

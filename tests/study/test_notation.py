@@ -53,6 +53,9 @@ def read(node):
     ("q(x_noisy | x)", "q(x˜|x)"),
     ("<C, P_k>", "⟨C,P_[k]⟩"),
     ("v_r'J v_r", "v_[r]^[′]Jv_[r]"),
+    ("v'Jv", "v^[′]Jv"),
+    ("log( p / q )", "log({p/q})"),
+    ("integral exp(x)", "∫exp(x)"),
     ("(C u)_i", "(Cu)_[i]"),
     ("c.x", "c⋅x"),
     ("x <- x + 1", "x←x+1"),
@@ -148,6 +151,9 @@ def pieces(text, equation=False):
     ("verify(implementation, objective)", "[verify(implementation, objective)]"),
     ("of |prediction - target|^2", "of [|prediction − target|^[2]]"),
     ("of |the prediction - target|^2", "of |the prediction [−] target|^2"),
+    ("(b) (x + 1) / 2 = s2", "(b) [{x+1/2}=s2]"),
+    ("22  |x| / 2", "22  [{|x|/2}]"),
+    ("as (7) -> (8)", "as (7) → (8)"),
     ("(a ^*) + 2 (", "(a ^*) + 2 (")])
 def test_a_sentence_is_cut_into_words_and_mathematics(text, want):
     assert pieces(text) == want
