@@ -8,8 +8,8 @@
 #
 # so an energy trained by denoising score matching removes noise by `x_noisy + sigma^2
 # psi(x_noisy)`. Its squared error is bounded from below: on the digits it was trained on, no
-# denoiser does better than the Parzen density of these digits. On digits that were held out, the
-# energy removes most of the noise too, nearly as much as that optimum.
+# denoiser does better in expectation than the Parzen density of these digits. On digits that were
+# held out, the energy removes most of the noise too, nearly as much as that density does.
 #
 # It takes 30 seconds.
 
@@ -44,8 +44,8 @@ held_out_noisy = noise.sample(held_out, rng)
 # %% [markdown]
 # ## Training
 #
-# The hidden units start as prototypes: each looks at the difference between a training digit and
-# the mean, and is off (-3) at the mean. Two rounds of L-BFGS follow on the denoising objective,
+# The hidden units start as prototypes: the weights of each are a training digit minus the mean, and
+# its activation at the mean is -3. Two rounds of L-BFGS follow on the denoising objective,
 # each with four fresh noises for each digit. Ctrl-C ends the training and keeps what is learned.
 
 # %%
@@ -66,12 +66,12 @@ learned = np.concatenate([run.history.value for run in runs])
 # %% [markdown]
 # ## Four denoisers
 #
-# The energy's step; ten shorter steps along the same score, twice as far in all, which end nearer
-# to where the density is highest and farther from the mean that has the least error; the best
-# affine denoiser, that of a Gaussian with the mean and covariance of the training digits plus the
-# noise's; and the Parzen density of the training digits, whose step is a mean of digits weighted by
-# their probability given the noisy one. On held-out digits the affine denoiser has less error than
-# the ten steps: Tweedie's step is the mean, and every further step leaves it.
+# The energy's step; ten steps of sigma^2 / 5 along the same score, 2 sigma^2 in all, which end
+# nearer to where the density is highest and farther from the mean that has the least error; the
+# best affine denoiser, that of a Gaussian with the mean and covariance of the training digits
+# plus the noise's; and the Parzen density of the training digits, whose step is a mean of digits
+# weighted by their probability given the noisy one. On held-out digits the affine denoiser has
+# less error than the ten steps: Tweedie's step is the mean, and every further step leaves it.
 
 # %%
 parzen = refsm.Parzen(train, sigma)

@@ -38,7 +38,7 @@ FIGURE = figure_file("06_slices",
 #
 # Sixteen handwritten digits, d = 64, and Vincent's energy with some of the other digits as its
 # weights. What slices must estimate is a trace, whatever the energy. J is far from diagonal here,
-# because neighbouring pixels go together.
+# because neighbouring pixels are correlated.
 
 # %%
 rng = np.random.default_rng(6)
@@ -57,8 +57,8 @@ implicit = refsm.ImplicitScoreMatching(x).value(model)
 # %% [markdown]
 # ## Four kinds of directions
 #
-# All have `E[v v'] = I`. Vectors of length 1 would not: their mean is `I/d`, and the loss comes
-# out d times too small.
+# All have `E[v v'] = I`. Vectors of length 1 have `E[v v'] = I/d`: the loss comes out d times too
+# small.
 
 # %%
 KINDS = {
@@ -138,7 +138,7 @@ if plt := pyplot():
     ratio = predicted("signs", "plain", 1) / predicted("signs", "variance-reduced", 1)
     axes[0].set(ylabel="standard deviation of the loss  (1 / pixel$^2$)",
                 title="plain: falls as $1/\\sqrt{M}$")
-    axes[1].set(title=f"variance-reduced: {ratio:.1f} times smaller here")
+    axes[1].set(title=f"variance-reduced: {ratio:.1f} times smaller here (signs)")
     axes[0].plot([], [], "-", color="0.4", label="lines: closed forms")
     axes[0].plot([], [], "o", color="0.4", label="marks: measured")
     axes[0].legend(title="directions")

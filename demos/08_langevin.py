@@ -2,13 +2,13 @@
 # # Langevin: samples from a score, and the bias of the step
 #
 # **Claim.** The chain `x <- x + step psi(x) + sqrt(2 step) xi`, with fresh standard normal xi,
-# samples p up to a bias of the first order in the step. For a Gaussian of precision p along some
-# axis the bias is known,
+# samples a density up to a bias of the first order in the step. For a Gaussian of precision p
+# along some axis the bias is known,
 #
 #     variance = 1 / ( p (1 - step p / 2) ),    step < 2 / p,
 #
 # too large by the factor `1 / (1 - step p / 2)`, however long the chain; from `step = 2 / p` on the
-# chain diverges. And it needs nothing of p but the score: Z never enters.
+# chain diverges. And it needs only the score of the density: Z never enters.
 #
 # It takes 4 seconds.
 

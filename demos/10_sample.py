@@ -28,7 +28,7 @@ FIGURE = figure_file("10_sample",
                      "Explicit and implicit losses differ on a sample, not in expectation.")
 
 # %% [markdown]
-# ## A density, and energies that are not it
+# ## A density, and energies that differ from it
 #
 # q has two modes in the plane. The energies are Gaussians with the mean of q and t times the
 # inverse of its covariance: t = 1 is the Gaussian of maximum likelihood. In expectation both
@@ -108,7 +108,7 @@ if progress.finished:
 #
 # Both losses are quadratic in t: J_ESM(t) = a t^2 / 2 - b t + constant with a = mean |P(x - m)|^2
 # and b = -mean P(x - m).grad log q; for J_ISM, b = tr P. On a sample t = b/a differs between the
-# two. (The explicit loss needs grad log q, which nobody has for real data.)
+# two. (The explicit loss needs grad log q, which is unknown for real data.)
 
 # %%
 def best(x, weights):
@@ -131,7 +131,7 @@ table(["data", "explicit", "implicit"],
 #
 # The exponential density q = exp(-x) on x > 0 stops at 0 with height 1. With psi = -t (x - 1), by
 # parts, E S = -q(0) psi(0) = -t: a function of theta, so there implicit score matching has another
-# minimiser even with all the data in the world.
+# minimiser, in expectation too.
 
 # %%
 z, z_weights = np.polynomial.laguerre.laggauss(8)           # exact for polynomials under exp(-x)

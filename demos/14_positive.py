@@ -44,6 +44,8 @@ def loss(x, name, weights=None):
 #
 # 2,000 simulated waiting times of rate 3. The model has one term, `E = theta x`, so the estimate is
 # a quotient of two means. For h = x it is 1 / mean(x); for h = x^2 it is 2 mean(x) / mean(x^2).
+# Their standard errors come from the spread of the data, the last one from the exponential density:
+# so the same estimate, 1 / mean(x), has two.
 
 # %%
 rng = np.random.default_rng(14)

@@ -61,7 +61,8 @@ def size(field):
 # %% [markdown]
 # ## Bias
 #
-# The difference of the two scores over q, and what is left of it after its first term.
+# The root mean square over q of the difference of the two scores, and of what is left after its
+# first term.
 
 # %%
 SIGMAS = np.geomspace(0.03, 1.0, 13)

@@ -31,7 +31,8 @@ both in one dimension; in the Gaussian each line can be computed by hand.""",
     Chapter("Score matching", """\
 Now fit the score to data. The explicit loss compares two scores, but that of the data is unknown.
 An integration by parts removes it and leaves the divergence of the model's score: the implicit
-loss. They differ by a constant in expectation, and by more on a sample.""",
+loss. They differ by a constant in expectation, and by more on a sample. The
+first demo also has the losses of chapters 3, 4 and 6.""",
             ("objectives/score_matching",), ("02_objectives", "10_sample")),
     Chapter("Noise", """\
 A sample has no score, but a sample in noise has one: that of its Parzen density. Denoising compares
