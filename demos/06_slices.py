@@ -57,7 +57,7 @@ implicit = refsm.ImplicitScoreMatching(x).value(model)
 # %% [markdown]
 # ## Four kinds of directions
 #
-# All have `E[v v'] = I`. Vectors of length 1 have `E[v v'] = I/d`: the loss comes out d times too
+# All have `E[v v'] = I`. Scaled to length 1 they have `E[v v'] = I/d`: the loss comes out d times too
 # small.
 
 # %%

@@ -23,7 +23,7 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
     """Add the options of `study` to its parser."""
     parser.description = ("Without arguments, the chapters in the order of study. With a room, its "
                           "head and code, with the arrays of a worked example behind the tagged "
-                          "lines.")
+                          "lines; refsm/study/examples.py has its numbers.")
     parser.add_argument("room", nargs="?", metavar="ROOM",
                         help="a room, such as autoencoder or objectives/denoising")
     parser.add_argument("--html", metavar="DIR", help="write the book as static pages into DIR")

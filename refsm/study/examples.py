@@ -1,5 +1,8 @@
 """A worked example for each room: two points, d = 2, m = 3, numbers that one can follow.
 
+The numbers are short, so that a line can be computed again by hand, and sigma is not 1, so that
+sigma, sigma^2 and no factor at all differ.
+
 `EXAMPLES` has, for the name of a room, a function that runs its formulas.
 """
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Letters:
             rest, mark = rest[1:], "^"
         if head == "log" and rest:
             base, sub, _ = self.name("_".join(rest))
-            return row(["<mi>log</mi>", base]), sub, False
+            return row(["<mi>log</mi>", '<mspace width=".17em"/>', base]), sub, False
         letter = GREEK.get(head, "∇" if head == "grad" else head)
         letter = "∂" if text in ("d_i", "d_j", "d_k") and text not in self.symbols else letter
         base = f'<mi{self._class(text)}>{letter}</mi>'

@@ -216,10 +216,11 @@ class RoomPage:
         rules = "".join(
             ",".join(f"body:has(.y-{name}:hover) .t-{row.names[0]}" for name in row.names)
             + "{display:block}" for row in self.room.rows if row.names)
-        example = ("some cases of the verifier" if self.room.name.startswith("verify/") else
-                   "two points, d = 2")
+        verifier = self.room.name.startswith("verify/")
+        example = "some cases of the verifier" if verifier else "two points, d = 2"
+        numbers = page_name("study/verify_examples" if verifier else "study/examples")
         note = ("<p class='note'>A line with a triangle unfolds to the arrays that it computes in "
-                f"the worked example: {example}.</p>" if recorded else "")
+                f'the <a href="{numbers}">worked example</a>: {example}.</p>' if recorded else "")
         code = listing(self.room, recorded, self.notation.letters.symbol)
         body = (f'<main><article>{head}</article><section class="code" '
                 f'style="counter-reset:l {self.room.code_starts - 1}">'
