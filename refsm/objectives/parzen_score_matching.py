@@ -25,7 +25,7 @@ Equations
     (7)  E (3) = E (5) + 1/2 E |data_score|^2                                        [statement 3]
 
 Derivation
-    (3) -> (4), (5) -> (6)  elementwise derivatives of the terms, times weights_n.
+    -> (4), (6)  elementwise derivatives of the terms, times weights_n.
     (3) -> (7)   the integration by parts of `refsm.objectives.score_matching`, for q = q_sigma.
                  Its conditions hold for any continuously differentiable score which, with its
                  Jacobian, grows no faster than a polynomial: q_sigma is smooth even where the data

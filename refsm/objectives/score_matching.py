@@ -38,7 +38,7 @@ Derivation
                 E_q psi_i d_i log q = -E_q d_i psi_i,
                 and the sum over i is minus the expected divergence.  The last term of the square
                 does not depend on theta: (1) and (3) have the same gradients and minimisers.
-    (1) -> (2), (3) -> (4), (5) -> (6)  elementwise derivatives of the terms, times weights_n.
+    -> (2), (4), (6)  elementwise derivatives of the terms, times weights_n.
 
     Conditions for (7).  For each i:
     (a) along almost every line parallel to axis i, q and q psi_i are absolutely continuous on every

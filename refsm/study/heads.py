@@ -19,6 +19,7 @@ __all__ = ["Cited", "Equation", "Room", "Row", "Step", "ROOT", "paragraphs", "ro
 
 ROOT = pathlib.Path(refsm.__file__).parent
 WIDTH = 100                     # columns of a line of prose
+LISTED = re.compile(r"\s*(?:\([a-z]\) |\d+ {2,}\S|\w+(?: \d+)? {3,}\S)")   # (a), 22, a row
 ROW = re.compile(r"((?:[A-Za-z]\w*)(?:, ?[A-Za-z]\w*)*) {2,}(\S.*)")
 ROW_OF_ONE = re.compile(r"((?:[A-Za-z]\w*)(?:, ?[A-Za-z]\w*)*) (\((?:\w+, ?)+\w*\) {2,}\S.*)")
 SHAPE = re.compile(r"((?:\([^()]*\)(?:, )?)+|numbers?|int|functions?|arrays?|bool|str|dict|tuple|"
@@ -193,7 +194,7 @@ def paragraphs(lines: list[str]) -> list[list[str]]:
     """Lines of prose as paragraphs of displayed lines: a line that was only wrapped is joined.
 
     A line was wrapped if the first word of the next one had no room on it.  A label, `(a)` or a
-    number in a margin, begins a line.
+    number in a margin, and the first word of a table's row begin a line.
     """
     out: list[list[str]] = [[]]
     last = 0
@@ -202,9 +203,9 @@ def paragraphs(lines: list[str]) -> list[list[str]]:
             out.append([])
             continue
         word = len(line.split()[0])
-        listed = re.search(r":  |:$", out[-1][-1]) or ":  " in line if out[-1] else False
-        listed = listed or re.match(r"\s*(?:\([a-z]\) |\d+ {2,}\S)", line)
-        if out[-1] and not listed and last + 1 + word > WIDTH - 5:
+        before = out[-1][-1] if out[-1] else ""
+        listed = LISTED.match(line) or re.search(r":  |:$", before) or ":  " in line
+        if before and not listed and last + 1 + word > WIDTH - 5:
             out[-1][-1] += " " + line.strip()
         else:
             out[-1].append(line.rstrip())

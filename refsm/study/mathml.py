@@ -177,7 +177,7 @@ class Expression:
             base, sub, is_d = self.letters.name(token.text)
             after = self._peek()
             if is_d and token.text == "d" and after is not None and after.kind == "name" \
-                    and self._divides_next():
+                    and after.text.split("_")[0] not in OPERATORS and self._divides_next():
                 return Factor(row([base, self._factor().ml]), is_d=True)
             if token.text in FUNCTIONS and after is not None and after.before \
                     and after.kind in ("name", "number", "open") and self._divides_next():

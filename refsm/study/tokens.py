@@ -28,7 +28,7 @@ PIECES = re.compile(r"""
     (?P<code>`[^`]*`) | (?P<quote>"[^"]*")
   | (?P<statement>\[(?:definition|result|(?:statement|theorem)s?\ [\d,\ ]+)\])
   | (?P<ref>(?<![\w)'])\(\d+\)(?!\w))
-  | (?P<possessive>'s(?![\w(^.']))
+  | (?P<possessive>'s(?![\w(^.'])|(?<=[a-z]{3})'s(?=\.(?:\s|$)))
   | (?P<compound>[A-Za-z]+(?:-[A-Za-z]{2,})+(?:'s)?)
   | (?P<name>[A-Za-z]\w*_[a-z],[a-z]{1,2}(?![\w(])|[A-Za-z]\w*)
   | (?P<number>\d+(?:[.,]\d+)*(?:e[-+]?\d+)?)
@@ -42,6 +42,7 @@ VERBS = {"alone", "and", "are", "enters", "has", "into", "moves", "stands", "wit
 NOT_DIFFERENTIAL = {"do", "dot", "de", "den", "due", "div", "det", "diag", "did", "dr", "data",
                     "direction", "directions", "diagonal", "divergence", "digits", "double"}
 INDEXED = re.compile(r"[A-Za-z]+\d*_\w*")
+CODE_NAME = re.compile("([a-z]{4,})(?:_[a-z]{4,})+")          # small_noise, a name of code
 
 
 class Token(NamedTuple):
@@ -135,7 +136,9 @@ def _is_symbol(text: str, following: tuple[str, str], after: int, glued: Token |
     known = text in symbols or text in GREEK or text in FUNCTIONS or text in of_d
     if known and not (text in ("sign", "score", "noise", "clean", "in") and bare and after):
         return True
-    return len(text) == 1 or bool(INDEXED.match(text)) or bool(differential(text, symbols)) \
+    code = CODE_NAME.fullmatch(text)
+    indexed = INDEXED.match(text) and not (code and code[1] not in symbols and code[1] not in GREEK)
+    return len(text) == 1 or bool(indexed) or bool(differential(text, symbols)) \
         or bool(re.fullmatch(r"[A-Za-z]\d+", text)) \
         or (following[1] == "(" and not after)
 

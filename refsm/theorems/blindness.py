@@ -34,7 +34,7 @@ Derivation
         0 <= J_ISM + d / h^2 <= 3 rho D^2 / (2 h^4).
 
 Conditions
-    27 is why a J_ESM near 0 does not show that two densities agree; noise of the size of a makes
+    27 is why J_ESM near 0 does not show that two densities agree; noise of the size of a makes
     the components overlap, which is one reason for several noise levels.
     28: on a finite sample implicit score matching needs a model with a bound on div psi from below,
     a penalty, or noise (the denoising loss is never negative).

@@ -139,6 +139,7 @@ def test_a_wrapped_line_is_joined_and_a_displayed_one_is_not():
     assert len(paragraphs(["    short:", "    a = b"])[0]) == 2
     assert len(paragraphs([long, "    (b) another"])[0]) == 2
     assert len(paragraphs([long, "    37  another"])[0]) == 2
+    assert len(paragraphs([long, "    small_noise   14, 19"])[0]) == 2
 
 
 @pytest.mark.parametrize("of", NUMBERED, ids=lambda one: one.name)

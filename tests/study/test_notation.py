@@ -56,6 +56,7 @@ def read(node):
     ("v'Jv", "v^[′]Jv"),
     ("log( p / q )", "log({p/q})"),
     ("integral exp(x)", "∫exp(x)"),
+    ("1/d sum_r v_r", "{1/d}∑_[r]v_[r]"),
     ("(C u)_i", "(Cu)_[i]"),
     ("c.x", "c⋅x"),
     ("x <- x + 1", "x←x+1"),
@@ -147,13 +148,15 @@ def pieces(text, equation=False):
     ("x .", "[x] ."),
     ("mean (over x) = 2", "mean (over [x]) [=2]"),
     ("' x", "' [x]"), ("/ sigma^2, or", "/ [σ^[2]], or"), ("so + ... here", "so [+…] here"),
-    ("objectives.score_matching", "objectives.[score_[matching]]"),
+    ("objectives.score_matching", "objectives.score_matching"),
     ("verify(implementation, objective)", "[verify(implementation, objective)]"),
     ("of |prediction - target|^2", "of [|prediction − target|^[2]]"),
     ("of |the prediction - target|^2", "of |the prediction [−] target|^2"),
     ("(b) (x + 1) / 2 = s2", "(b) [{x+1/2}=s2]"),
     ("22  |x| / 2", "22  [{|x|/2}]"),
     ("as (7) -> (8)", "as (7) → (8)"),
+    ("the Gaussian's.  More", "the Gaussian's. More"),
+    ("small_noise, step_last", "small_noise, [step_[last]]"),
     ("(a ^*) + 2 (", "(a ^*) + 2 (")])
 def test_a_sentence_is_cut_into_words_and_mathematics(text, want):
     assert pieces(text) == want
