@@ -7,7 +7,7 @@ Symbols
     z        (K,)        the same as of a standard normal number Z
 
 Equations
-    (1)  t = |mean - mu| / error,   P(Z > z) = P(T > t)
+    (1)  t = |mean - mu| / error,   P(Z > |z|) = P(T > t)
     (2)  p = P( chi^2_K > sum_k z_k^2 )
 
 Derivation
@@ -55,7 +55,6 @@ REPLICATES = 200
 FEWEST = 30
 LEVELS = np.array([(15, 4), (10, 10), (6, 14)]) / 16       # (alpha, sigma), of points or several
 GOOD, BAD = 1e-4, 1e-9
-SMALLEST = 1e-300              # a probability whose normal quantile is finite
 SAME = 1e-6                    # relative: expectations as close as this are one and the same
 HANDED = ("rng", "generator", "seed", "key")
 NO_EXPECTATION = ("own noise is not for parzen_esm: the score of the Parzen density is no "
@@ -129,8 +128,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     probable = _p(mean, error, np.array([h.expected for h in tried]), R)
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
     p, first = ranked[0]
-    allowed = SAME * np.abs(first.expected)
-    same = [h for _, h in ranked if (np.abs(h.expected - first.expected) <= allowed).all()]
+    same = [h for _, h in ranked if np.allclose(h.expected, first.expected, SAME, 0)]
     best, *equals = sorted(same, key=lambda h: (bool(h.mistake), bool(h.weight),
                                                 h.factor.complexity))
     next_p, other = next((q, h) for q, h in ranked if h not in same)
@@ -190,7 +188,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
     """How probable distances like these are for each hypothesis: mu (H, K) gives (H,)."""
     t = np.abs(mean - mu) / error                                                   # (H, K)  (1)
-    z = -special.ndtri(np.maximum(special.stdtr(R - 1, -t), SMALLEST))              # (H, K)  (1)
+    z = special.ndtri(special.stdtr(R - 1, -t))                                     # (H, K)  (1)
     return special.chdtrc(len(mean), (z * z).sum(axis=1))                           # (H,)  (2)
 
 

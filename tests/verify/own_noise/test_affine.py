@@ -11,38 +11,58 @@ DENOISERS = [name for name, about in OBJECTIVES.items()
 SCORES = [name for name in DENOISERS if not OBJECTIVES[name].predicts]
 
 
-def column(a):
-    return np.asarray(a)[..., None]
+def levels(case):
+    """alpha and sigma in shapes that multiply the noisy points."""
+    arrays = [np.asarray(case.arrays.get(name, case.hyper.get(name, 1.0)))
+              for name in ("alpha", "sigma")]
+    after = 2 if OBJECTIVES[case.objective].levels == "several" else 1
+    return [a.reshape(a.shape + (1,) * after) if a.ndim else a for a in arrays]
+
+
+def noisy(case, eps):
+    alpha, sigma = levels(case)
+    return alpha * case.x + sigma * eps
 
 
 def target(case, kind, eps):
-    """What an output of some kind is compared with, and the noisy points."""
-    alpha = column(getattr(case, "alpha", 1.0)) if kind != "edm" else 1.0
-    sigma = column(case.sigma)
-    y = alpha * case.x + sigma * eps
+    """What an output of some kind is compared with."""
+    alpha, sigma = levels(case)
     if kind == "edm":
         variance = sigma**2 + case.data_sd**2
         c_out = sigma * case.data_sd / np.sqrt(variance)
-        return (case.x - case.data_sd**2 / variance * y) / c_out, y
-    return {"": -eps / sigma, "noise": eps, "clean": case.x, "velocity": alpha * eps
-            - sigma * case.x, "flow": eps - case.x}[kind], y
+        return (case.x - case.data_sd**2 / variance * noisy(case, eps)) / c_out
+    return {"": -eps / sigma, "score": -eps / sigma, "noise": eps, "clean": case.x + 0 * eps,
+            "velocity": alpha * eps - sigma * case.x, "flow": eps - case.x}[kind]
+
+
+def total(case, residual):
+    """The loss of each point (n,) with these residuals (n, d), or (L, n, d) for several levels."""
+    about, each = OBJECTIVES[case.objective], (residual * residual).sum(axis=-1)
+    if about.levels == "several":
+        each = case.level_weights @ each
+    return each * (1.0 if about.predicts else 0.5)
+
+
+def output(case, y):
+    about = OBJECTIVES[case.objective]
+    if about.levels == "several":
+        return np.array([case.score(y_l, l) for l, y_l in enumerate(y)])
+    return case.prediction(y) if about.predicts else case.score(y)
 
 
 def squares(case, eps, sign=1.0):
     """The loss of each point with noise (n, d), or (L, n, d) for several levels, (n,)."""
-    about = OBJECTIVES[case.objective]
-    if about.levels == "several":
-        return sum(w * ((case.score(a * case.x + s * e, k) + sign * e / s)**2).sum(axis=1) / 2
-                   for k, (a, s, w, e) in enumerate(zip(case.alpha, case.sigma, case.level_weights,
-                                                        eps)))
-    t, y = target(case, about.predicts, eps)
-    output = case.prediction(y) if about.predicts else case.score(y)
-    return ((output - sign * t)**2).sum(axis=1) * (1.0 if about.predicts else 0.5)
+    kind = OBJECTIVES[case.objective].predicts
+    return total(case, output(case, noisy(case, eps)) - sign * target(case, kind, eps))
+
+
+def noise_shape(case):
+    several = OBJECTIVES[case.objective].levels == "several"
+    return (len(case.sigma), *case.x.shape) if several else case.x.shape
 
 
 def draw(case, rng):
-    several = OBJECTIVES[case.objective].levels == "several"
-    return rng.standard_normal((len(case.sigma), *case.x.shape) if several else case.x.shape)
+    return rng.standard_normal(noise_shape(case))
 
 
 def loss(case, rng, noise=draw, sign=1.0):
@@ -57,69 +77,65 @@ def nodes(d, count=3):
     return grid, weights
 
 
-def expected(case, of=squares):
-    """The mean over the noise, which enters each level and each point on its own."""
-    grid, w = nodes(case.d)
-    several = OBJECTIVES[case.objective].levels == "several"
-    shape = (len(case.sigma), case.n, case.d) if several else (case.n, case.d)
-    return sum(weight * of(case, np.broadcast_to(e, shape)).mean() for e, weight in zip(grid, w))
+def expected(case, of):
+    """The expectation of a quadratic function of the noise, from 2 d nodes with the mean 0 and the
+    covariance I: the noise enters each level and each point on its own."""
+    axes = np.sqrt(case.d) * np.eye(case.d)
+    return np.mean([of(case, np.broadcast_to(e, noise_shape(case))).mean() for e in (*axes, *-axes)])
 
 
 @pytest.mark.parametrize("objective", DENOISERS)
-def test_the_expectation_is_that_of_quadrature_over_the_noise(objective):
-    case = replicates._cases(objective)[0]
-    found = dict(hypotheses._denoising(case))
-    assert found[""] == pytest.approx(expected(case), rel=1e-11)
-    wrong = expected(case, lambda c, eps: squares(c, eps, -1.0))
-    assert found["the target has the opposite sign"] == pytest.approx(wrong, rel=1e-11)
+def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
+    case = replicates._cases(objective)[1]
+    kind, x, (alpha, sigma) = OBJECTIVES[objective].predicts, case.x, levels(case)
+    reads, zero = "output" if kind else "score", np.zeros(noise_shape(case))
 
+    def right(eps):
+        return noisy(case, eps)
 
-@pytest.mark.parametrize("objective", ["dsm_scaled", "dsm_levels", "noise_prediction", "velocity"])
-def test_the_expectations_of_mistakes_are_those_of_quadrature(objective):
-    case = replicates._cases(hypotheses_name(objective))[1]
-    kind = OBJECTIVES[case.objective].predicts
-    found, alpha, sigma = dict(hypotheses._denoising(case)), column(case.alpha), column(case.sigma)
-    half = 1.0 if kind else 0.5
+    def own(eps):
+        return target(case, kind, eps)
 
-    def of(make):
-        def term(c, eps):
-            point, against = make(c, eps)
-            output = c.prediction(point) if kind else c.score(point)
-            return half * ((output - against)**2).sum(axis=1)
-        return pytest.approx(expected(case, term), rel=1e-11)
+    def mean(point=right, against=own):
+        return expected(case, lambda c, eps: total(c, output(c, point(eps)) - against(eps)))
 
-    right = lambda c, eps: target(c, kind, eps)[0]                    # noqa: E731
-    reads = "output" if kind else "score"
-    assert found[f"the {reads} is read at the clean point"] == of(
-        lambda c, eps: (alpha * c.x, right(c, eps)))
-    assert found["alpha is left out of the noisy point"] == of(
-        lambda c, eps: (c.x + sigma * eps, right(c, eps)))
-    assert found["the noise has standard deviation sigma^2 in place of sigma"] == of(
-        lambda c, eps: (alpha * c.x + sigma**2 * eps, right(c, eps) if kind else -eps))
-    if not kind:
-        for words, width in (("sigma^2", sigma**2), ("1", 1.0)):
-            assert found[f"the noise has standard deviation {words}, the target is noise / sigma"
-                         ] == of(lambda c, eps, w=width: (alpha * c.x + w * eps, -eps / sigma))
-        assert found["the noise has standard deviation 1 in place of sigma"] == of(
-            lambda c, eps: (alpha * c.x + eps, -eps / sigma**2))
-        assert found["the target is (x - x_noisy) / sigma^2, without alpha"] == of(
-            lambda c, eps: (alpha * c.x + sigma * eps,
-                            (c.x - alpha * c.x - sigma * eps) / sigma**2))
-    constant = half * (right(case, 0 * case.x)**2).sum(axis=1).mean()
-    slope = right(case, np.ones(case.x.shape)) - right(case, 0 * case.x)
-    constant += half * (slope**2).sum(axis=1).mean()
-    assert found["the constant |target|^2 / 2 is left out"] == pytest.approx(found[""] - constant)
-
-
-@pytest.mark.parametrize("objective", ["dsm", "velocity_prediction"])
-def test_noise_with_a_mean_has_the_expectation_of_its_two_moments(objective):
-    case = replicates._cases(objective)[2]
-    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * case.d)).reshape(case.d, -1).T
-    found = dict(hypotheses._denoising(case))
-    for words, middle, sd in (("[0, 1]", 0.5, 12**-0.5), ("[-1, 1]", 0.0, 3**-0.5)):
-        right = np.mean([loss(case, None, lambda c, rng, e=e: np.broadcast_to(
-            middle + sd * e, c.x.shape)) for e in corners])
-        assert found[f"the noise is uniform in {words} in place of normal"] == pytest.approx(right)
+    middle, slope = own(zero), own(zero + 1) - own(zero)              # the target is affine in eps
+    of_middle, of_slope = total(case, middle).mean(), total(case, slope).mean()
+    rows = {"": mean(), "the target has the opposite sign": mean(against=lambda e: -own(e)),
+            f"the {reads} is read at the clean point": mean(lambda e: alpha * x + 0 * e),
+            "the constant |target|^2 / 2 is left out": mean() - of_middle - of_slope}
+    if slope.any():
+        rows["the target has noise of its own, drawn a second time"] = of_slope + mean(
+            against=lambda e: middle)
+    for words, low in (("[0, 1]", 0), ("[-1, 1]", -1)):       # mean (low + 1) / 2, sd by its length
+        rows[f"the noise is uniform in {words} in place of normal"] = expected(
+            case, lambda c, e, low=low: squares(c, (low + 1) / 2 + e * (1 - low) / np.sqrt(12)))
+    noise = "the noise has standard deviation"
+    for words, s in (("sigma^2 in place of sigma", sigma**2), ("1 in place of sigma", 1.0),
+                     ("sqrt(sigma), the variance for sigma", np.sqrt(sigma))):
+        rows[f"{noise} {words}"] = mean(lambda e, s=s: alpha * x + s * e,
+                                        own if kind else lambda e, s=s: -s * e / sigma**2)
+    if (alpha != 1).any():
+        rows["alpha is left out of the noisy point"] = mean(lambda e: x + sigma * e)
+    if kind:
+        for other in {"score", "noise", "clean", "velocity", "flow"} - {kind}:
+            words = f"the target of a predicted {'clean point' if other == 'clean' else other}"
+            for sign, minus in ((1, ""), (-1, "minus ")):
+                rows[f"compared with {minus}{words}"] = mean(
+                    against=lambda e, other=other, sign=sign: sign * target(case, other, e))
+    else:
+        for words, s in (("sigma^2", sigma**2), ("1", 1.0)):
+            rows[f"{noise} {words}, the target is noise / sigma"] = mean(
+                lambda e, s=s: alpha * x + s * e)
+        for words, wrong in {"divided by sigma in place of sigma^2": lambda e: -e,
+                             "the noise itself, with its sign": lambda e: e,
+                             "not divided by sigma^2": lambda e: -sigma * e,
+                             "left out": lambda e: 0 * e}.items():
+            rows[f"the target is {words}"] = mean(against=wrong)
+        if objective != "dsm":
+            rows["the target is (x - x_noisy) / sigma^2, without alpha"] = mean(
+                against=lambda e: (x - right(e)) / sigma**2)
+    assert dict(hypotheses._denoising(case)) == pytest.approx(rows, rel=1e-11)
 
 
 def test_the_autoencoder_has_the_expectations_and_moments_of_another_rule():
@@ -150,23 +166,27 @@ def test_the_autoencoder_has_the_expectations_and_moments_of_another_rule():
         assert law.fourth == pytest.approx((off**4 @ w - 3 * V**2).sum() / n**4, rel=1e-2)
 
 
-def hypotheses_name(objective):
-    return objective if objective in OBJECTIVES else f"{objective}_prediction"
-
-
-def implicit(case, eps):
-    y = case.x + case.sigma * eps
+def implicit(case, eps, sd=None):
+    y = case.x + (case.sigma if sd is None else sd) * eps
     return (case.score(y)**2).sum(axis=1) / 2 + case.score_divergence(y)
 
 
 def test_implicit_score_matching_at_noisy_points_has_the_moments_of_quadrature():
     case = replicates._cases("parzen_ism")[1]
-    assert dict(hypotheses._parzen_implicit(case))[""] == pytest.approx(
-        expected(case, implicit), rel=1e-11)
+    trace, noise = case.score_divergence(case.x)[0], "the noise has standard deviation"
+    right, small, one, none = (expected(case, lambda c, eps, sd=sd: implicit(c, eps, sd))
+                               for sd in (case.sigma, case.sigma**2, 1.0, 0.0))
+    assert dict(hypotheses._parzen_implicit(case)) == pytest.approx({
+        "": right, "no noise is added": none, f"{noise} sigma^2 in place of sigma": small,
+        f"{noise} 1 in place of sigma": one, "the divergence is left out": right - trace,
+        "the divergence has the opposite sign": right - 2 * trace,
+        "the divergence is doubled": right + trace, "the norm is left out": trace,
+        "the norm has the opposite sign": 2 * trace - right,
+        "the norm is doubled": 2 * right - trace}, rel=1e-11)
     grid, w = nodes(case.d)
     q = np.array([implicit(case, np.broadcast_to(e, case.x.shape)) for e in grid]).T
-    right, *_ = moments.laws("parzen_ism", case)
-    assert right.variance == pytest.approx((((q - (q @ w)[:, None])**2) @ w).sum() / case.n**2)
+    law, *_ = moments.laws("parzen_ism", case)
+    assert law.variance == pytest.approx((((q - (q @ w)[:, None])**2) @ w).sum() / case.n**2)
 
 
 @pytest.mark.parametrize("objective", ["dsm_levels", "multi_level", "flow_prediction"])

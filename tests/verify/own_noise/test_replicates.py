@@ -1,6 +1,7 @@
 """Implementations that draw their own noise: right ones pass, known mistakes and conventions are
 named, others are not explained."""
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from refsm.verify.own_noise import hypotheses, moments
 from refsm.verify.own_noise import replicates
 from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
-from refsm.verify.own_noise import verify_own_noise
+from refsm.verify.own_noise import DRAWING, verify_own_noise
 
+PINNED = "b7690a055a7c8b7f9c894a2280f77961b75713c3b6562f625faa93e71e32519f"
 R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40,
      "sliced": 40}    # enough to tell all hypotheses apart; the default is 200
 
@@ -338,11 +340,16 @@ def test_antithetic_pairs_are_right():
             in report.cannot_tell)
 
 
-@pytest.mark.parametrize("t", [0.3, 1.7, 5.0])
+@pytest.mark.parametrize("t", [0.3, 1.7, 5.0, 1e10])
 def test_the_probability_of_a_distance_is_that_of_students_t(t):
-    """Of one case with three replicates: P(|t_2| > t) = 1 - t / sqrt(2 + t^2)."""
-    p = replicates._p(np.array([3.0 + 0.5 * t]), np.array([0.5]), np.array([[3.0]]), 3)
-    assert p == pytest.approx([1 - t / np.sqrt(2 + t * t)], rel=1e-12)
+    """Of one case with three replicates: P(|t_2| > t) = 1 - t / s, s = sqrt(2 + t^2)."""
+    p = replicates._p(np.array([0.5 * t]), np.array([0.5]), np.zeros((1, 1)), 3)
+    s = np.sqrt(2 + t * t)
+    assert p == pytest.approx([2 / (s * (s + t))], rel=1e-12)
+
+
+def test_a_distance_beyond_all_numbers_has_no_probability():
+    assert replicates._p(np.ones(3), np.full(3, 1e-200), np.zeros((1, 3)), 150) == [0.0]
 
 
 def test_the_probability_of_distances_is_that_of_their_sum_of_squares():
@@ -544,6 +551,21 @@ def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
 
 
 # -- how it is called ------------------------------------------------------------------------------
+
+
+def test_the_numbers_of_its_cases_never_change():
+    digest = hashlib.sha256()
+    for case in (case for name in DRAWING for case in replicates._cases(name)):
+        digest.update(f"{case.id} {case.checksums} {case.hyper}".encode())
+    assert digest.hexdigest() == PINNED
+
+
+def test_the_randomness_of_a_seed_is_another_integer_at_each_call():
+    case = replicates._cases("dsm")[0]
+    seeds = replicates._replicates(lambda case, seed: seed, case, 30, np.random.default_rng(0), 20)
+    assert len(set(seeds)) == 30
+    assert max(seeds) < 2**31
+    assert max(seeds) > 2**30
 
 
 @pytest.mark.slow
