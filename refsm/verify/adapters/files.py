@@ -82,8 +82,7 @@ def prompt(case: Case, data: bool = True) -> dict[str, Any]:
         numbers = {"data": a.ravel().tolist()} if data else {}
         return {"shape": list(a.shape), **numbers, "sha256": checksum(a)}
 
-    named = {key: getattr(case, key) for key in ("id", "family", "group", "objective", "model",
-                                                 "relation")}
+    named = {key: getattr(case, key) for key in ("id", "family", "group", "objective", "model")}
     return {**named, "hyper": dict(case.hyper),
             "theta": {name: written(a) for name, a in case.theta.items()},
             "arrays": {name: written(a) for name, a in case.arrays.items()}}

@@ -72,7 +72,6 @@ class Case:
     theta: Mapping[str, Array]
     arrays: Mapping[str, Array]
     hyper: Mapping[str, float]
-    relation: str = "exact"
     group: str = "c0"
     network: Callable[..., Any] | None = None
 
@@ -122,8 +121,6 @@ class Case:
         return {name: checksum(a) for name, a in self.all_arrays.items()}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not {"arrays", "hyper"} <= self.__dict__.keys():
-            raise AttributeError(name)
         for known in (self.arrays, self.hyper):                # before the functions are made
             if name in known:
                 return known[name]
@@ -169,24 +166,23 @@ def checksum(a: Array) -> str:
 def _functions(case: Case) -> dict[str, Callable]:
     """The model of a case as functions of points, named as the methods of an energy are."""
     model, theta, sigma = case.model, case.theta, case.hyper.get("sigma", 1.0)
+    about = OBJECTIVES[case.objective]
     if model is None:
         return {}
     if case.network is not None:
-        (read,) = OBJECTIVES[case.objective].reads
+        (read,) = about.reads
         return {"reconstruct" if read == "reconstruction" else read:
                 lambda x, sigma=None: output(case, theta, x, sigma)}
-    if OBJECTIVES[case.objective].levels == "several":
+    if about.levels == "several":
         def at_level(x: Array, l: int) -> Array:
             level = case.arrays["alpha"][l], case.arrays["sigma"][l]
             return models.score(model, models.corrupted(model, theta, *level), x)
         return {"score": at_level}
     local = models.local_quantities(model, theta, sigma)
     functions = {QUANTITIES[name].method: f for name, f in local.items()}
-    if OBJECTIVES[case.objective].predicts:
-        def prediction(x_noisy: Array) -> Array:
-            A, B = linear_maps(case, OBJECTIVES[case.objective].predicts)
-            return A * x_noisy + B * local["score"](x_noisy)
-        functions["prediction"] = prediction
+    if about.predicts:
+        A, B = linear_maps(case, about.predicts)
+        functions["prediction"] = lambda x_noisy: A * x_noisy + B * local["score"](x_noisy)
     if model == "autoencoder":
         functions["reconstruct"] = lambda x: x + sigma**2 * local["score"](x)
     return functions

@@ -3,9 +3,8 @@
     paper    tiny dyadic inputs: a person can follow them with a pencil, and float32, float64 and
              fractions agree exactly
     prime    the discriminating set: d in {3, 5}, n in {7, 13}, M in {11, 17}, sigma in
-             {0.37, 0.61, 1.3}; five thetas in each of six groups (six for the regularised
-             objective).  One model throughout: the autoencoder, or the Boltzmann machine for
-             binary points, unless another is asked for
+             {0.37, 0.61, 1.3}; five thetas or more in each of six groups.  One model throughout:
+             the objective's first, or the one that is asked for
     array    no model: local quantities are given as arrays (`case.score` (n, d), `case.divergence`
              (n,), `case.jacobian` (n, d, d), `case.diagonal`, `case.curvature` (n, M),
              `case.reconstruction`, `case.gap` are then arrays), for a loss written as a function of
@@ -59,7 +58,8 @@ OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first th
 
 
 def thetas_per_group(objective: str) -> int:
-    """More than the unknowns of a group: its terms, the intercept, and two equations to spare."""
+    """The unknowns of a group (its terms and the intercept) and two more; 12 where points have
+    levels, each of which has unknowns of its own."""
     about = OBJECTIVES[objective]
     return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
@@ -100,7 +100,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
                 theta = _theta(name, group.d, LENGTHS[t % 6], rng)
             if name == "gaussian" and OBJECTIVES[objective].levels == "several":
                 P = theta["precision"]             # only a density can be corrupted
-                theta["precision"] = _grid(P @ P / 4) + np.eye(group.d)
+                theta["precision"] = np.round(P @ P * 64) / 256 + np.eye(group.d)
             made.append(Case(f"{stem}/c{k}/t{t}", family, objective, name, theta,
                              {**arrays, **outputs}, hyper, group=f"c{k}", network=network))
     return made
@@ -151,17 +151,12 @@ def _paper_levels(about: Description, x: Array,
         return {"x": x, "noise": noise, "x_noisy": x / 2 + noise / 4}, {"alpha": 0.5, "sigma": 0.25}
     alpha, sigma = np.array([[0.5, 1.0, 0.25, 0.5], [0.5, 0.25, 1.0, 0.25]])
     if about.levels == "several":
-        alpha, sigma = alpha[:2], sigma[:2]
-        noise = np.array([noise, 2 * noise[::-1]])
-        a, s = alpha[:, None, None], sigma[:, None, None]
-        return {"x": x, "noise": noise, "x_noisy": a * x + s * noise, "alpha": alpha,
-                "sigma": sigma, "level_weights": np.array([0.25, 2.0])}, {}
+        arrays = _noisy(about, x, np.array([noise, 2 * noise[::-1]]), alpha[:2], sigma[:2])
+        return {**arrays, "level_weights": np.array([0.25, 2.0])}, {}
     if about.predicts == "edm":                # sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375
         sigma = np.array([1.0, 0.5625, 1.0, 0.5625])
-        made = {"x": x, "noise": noise, "x_noisy": x + sigma[:, None] * noise, "sigma": sigma}
-        return made, {"data_sd": 0.75}
-    x_noisy = alpha[:, None] * x + sigma[:, None] * noise
-    return {"x": x, "noise": noise, "x_noisy": x_noisy, "alpha": alpha, "sigma": sigma}, {}
+        return _noisy(about, x, noise, np.ones(4), sigma), {"data_sd": 0.75}
+    return _noisy(about, x, noise, alpha, sigma), {}
 
 
 FAMILIES = {"paper": paper, "prime": prime, "array": array}
@@ -189,11 +184,15 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
         raise ValueError(f"model must be one of {', '.join(model_names(objective))} for "
                          f"{objective}, but it is {validation.brief(model)}")
     wanted = ("prime", "paper") if family is None else (family,)
-    return [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
+    made = [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
+    if model is not None and model not in {case.model for case in made}:
+        raise ValueError(f"the family {family} has no cases of {objective} on the {model} model")
+    return made
 
 
-def _grid(a: Array) -> Array:
-    return np.round(a * 256) / 256
+def _normals(rng: np.random.Generator, length: float = 1.0) -> Callable[..., Array]:
+    """Normal numbers of some shape and standard deviation `length`, multiples of 1/256."""
+    return lambda *shape: np.round(length * rng.standard_normal(shape) * 256) / 256
 
 
 def _data(objective: str, model: str | None, group: Group,
@@ -202,21 +201,22 @@ def _data(objective: str, model: str | None, group: Group,
     about, (d, n, M, sigma, strength, *_) = OBJECTIVES[objective], group
     if about.is_binary:
         return {"x": (rng.random((n, d)) < 0.5).astype(float)}, {}
-    arrays, hyper = {"x": _grid(rng.standard_normal((n, d)))}, {}
+    normal = _normals(rng)
+    arrays, hyper = {"x": normal(n, d)}, {}
     if about.levels:
         return _levels(about, arrays["x"], group, rng)
     if "h" in about.given:                         # h = x^2 on x > 0
         x = np.abs(arrays["x"]) + 1 / 256
         arrays |= {"x": x, "h": x**2, "h_slope": 2 * x}
     if about.random == "noise":
-        noise = _grid(rng.standard_normal((n, d)))
+        noise = normal(n, d)
         arrays |= {"noise": noise, "x_noisy": arrays["x"] + sigma * noise}
     if about.random == "noise" or model == "autoencoder":
         hyper["sigma"] = sigma
     if "data_score" in about.given:
-        arrays["data_score"] = _grid(rng.standard_normal((n, d)))
+        arrays["data_score"] = normal(n, d)
     if about.random == "directions":
-        arrays["directions"] = _grid(rng.standard_normal((n, M, d)))
+        arrays["directions"] = normal(n, M, d)
     if "strength" in about.given:
         hyper["strength"] = strength
     return arrays, hyper
@@ -227,31 +227,34 @@ def _levels(about: Description, x: Array, group: Group,
     """Points, noise and levels: one level, one for each point, or several at once."""
     n, d = x.shape
     L = (group.L,) if about.levels == "several" else ()
-    noise = _grid(rng.standard_normal((*L, n, d)))
-    arrays, hyper = {"x": x, "noise": noise}, {}
+    noise = _normals(rng)(*L, n, d)
     if about.levels == "scaled":
-        hyper = {"sigma": group.sigma, "alpha": group.alpha}
-        return {**arrays, "x_noisy": group.alpha * x + group.sigma * noise}, hyper
+        x_noisy = group.alpha * x + group.sigma * noise
+        return ({"x": x, "noise": noise, "x_noisy": x_noisy},
+                {"sigma": group.sigma, "alpha": group.alpha})
     alpha, sigma = LEVELS[list(range(*L) if L else OF_POINTS[:n])].T
     if about.predicts == "edm":
-        alpha, hyper = np.ones(n), {"data_sd": 0.5 if group.M == 11 else 0.75}
-    else:
-        arrays["alpha"] = alpha
-    if L:
-        arrays["level_weights"] = (64 + np.floor(rng.random(L) * 320)) / 256
-        hyper["L"] = group.L
+        data_sd = 0.5 if group.M == 11 else 0.75
+        return _noisy(about, x, noise, np.ones(n), sigma), {"data_sd": data_sd}
+    arrays = _noisy(about, x, noise, alpha, sigma)
+    if not L:
+        return arrays, {}
+    level_weights = (64 + np.floor(rng.random(L) * 320)) / 256
+    return {**arrays, "level_weights": level_weights}, {"L": group.L}
+
+
+def _noisy(about: Description, x: Array, noise: Array, alpha: Array,
+           sigma: Array) -> dict[str, Array]:
+    """Points at a level for each point, or at each of several levels."""
     shape = (-1, *(1,) * (noise.ndim - 1))
-    arrays["x_noisy"] = alpha.reshape(shape) * x + sigma.reshape(shape) * noise
-    return {**arrays, "sigma": sigma}, hyper
+    x_noisy = alpha.reshape(shape) * x + sigma.reshape(shape) * noise
+    given = {"alpha": alpha} if "alpha" in about.given else {}
+    return {"x": x, "noise": noise, "x_noisy": x_noisy, **given, "sigma": sigma}
 
 
 def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[str, Array]:
     """Random parameters of a model, `length` times the usual ones."""
-    m = HIDDEN
-
-    def normal(*shape: int) -> Array:
-        return _grid(length * rng.standard_normal(shape))
-
+    m, normal = HIDDEN, _normals(rng, length)
     if model in ("autoencoder", "rbm"):
         return {"W": normal(m, d), "b": normal(m), "c": normal(d)}
     if model == "tanh":
@@ -271,11 +274,7 @@ def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[
 def _outputs(objective: str, arrays: dict[str, Array], length: float,
              rng: np.random.Generator) -> dict[str, Array]:
     """What a network could have returned, for an objective that is a function of outputs."""
-    n, d = arrays["x"].shape
-
-    def normal(*shape: int) -> Array:
-        return _grid(length * rng.standard_normal(shape))
-
+    (n, d), normal = arrays["x"].shape, _normals(rng, length)
     reads = OBJECTIVES[objective].reads
     if len(reads) == 1:
         return {reads[0]: normal(*arrays.get("x_noisy", arrays["x"]).shape)}

@@ -61,7 +61,7 @@ def find(identifier: str) -> Case:
     known = {case.id: case for case in kind}
     if identifier not in known:
         raise ValueError(f"there is no case {identifier!r}; the cases of its kind are "
-                         f"{', '.join(known) or 'none'}")
+                         f"{', '.join(known)}")
     return known[identifier]
 
 

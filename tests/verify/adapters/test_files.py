@@ -95,7 +95,7 @@ def test_prompts_carry_no_answers():
         text = json.dumps(prompt(case))
         assert repr(value(case)) not in text
         assert set(prompt(case)) == {
-            "id", "family", "group", "objective", "model", "relation", "hyper", "theta", "arrays"
+            "id", "family", "group", "objective", "model", "hyper", "theta", "arrays"
         }
 
 

@@ -200,7 +200,7 @@ def test_a_case_is_found_by_its_identifier(identifier):
      ), ("prime/dsm/seedx/c0/t0", "model must be one of "),
     ("new/dsm/c0/t0", "family must be one of "), ("prime/gan/c0/t0", "objective must be one of "),
     ("prime/dsm/resnet/c0/t0", "model must be one of "),
-    ("paper/dsm/tanh/0", "there is no case 'paper/dsm/tanh/0'; the cases of its kind are none")
+    ("paper/dsm/tanh/0", "the family paper has no cases of dsm on the tanh model")
 ])
 def test_a_case_that_does_not_exist_is_said(identifier, sentence):
     with pytest.raises(ValueError) as raised:
