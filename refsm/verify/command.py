@@ -18,7 +18,6 @@ import threading
 from typing import Any, Callable, Iterator, Sequence
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
-from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.families import FAMILIES
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
@@ -38,21 +37,7 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
     arguments that returns the exit status."""
     work, parser.description, options = COMMANDS[name]
     options(parser)
-
-    @functools.wraps(work)
-    def run(args: argparse.Namespace) -> int:
-        try:
-            status = work(args)
-            sys.stdout.flush()
-            return status
-        except BrokenPipeError:                      # the reader has seen enough: no mistake
-            raise
-        except AdapterError as error:
-            return _refused(str(error), error.status)
-        except (ValueError, OSError) as error:
-            return _refused(str(error), 2)
-
-    parser.set_defaults(func=run)
+    parser.set_defaults(func=work)
 
 
 def _verify_options(parser: argparse.ArgumentParser) -> None:
@@ -286,11 +271,6 @@ def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> Non
         print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _refused(sentence: str, status: int) -> int:
-    print(f"refsm: {sentence}", file=sys.stderr)
-    return status
 
 
 @contextlib.contextmanager

@@ -171,8 +171,9 @@ def lent(case: Case) -> Iterator[Case]:
     for a in given.all_arrays.values():
         a.flags.writeable = True
     yield given
-    for name, a in case.all_arrays.items():
-        if not np.array_equal(a, given.all_arrays.get(name)):   # type: ignore[arg-type]
+    now = {**given.all_arrays, **given.hyper}
+    for name, a in {**case.all_arrays, **case.hyper}.items():
+        if not np.array_equal(a, now.get(name)):                # type: ignore[arg-type]
             raise AdapterError(f"the implementation modified its input {name}")
 
 

@@ -14,7 +14,7 @@ __all__ = ["AdapterError", "cause", "staying"]
 LONGEST = 300            # characters of somebody else's message
 
 
-class AdapterError(Exception):
+class AdapterError(ValueError):
     """What is wrong with an implementation, in one line; `status` is 2 (it is broken) or 3 (nothing
     can be said)."""
 

@@ -248,10 +248,15 @@ def test_inputs_may_be_written_to_but_not_modified():
         case.params["b"][:] -= 0.5
         return 1.0
 
+    def set_(case):
+        case.hyper["sigma"] = 0.5
+        return 1.0
+
     before = {name: a.copy() for name, a in {**CASE.theta, **CASE.arrays}.items()}
     assert ask(scratch, CASE).value == 1.0
     assert broken(noisy) == ("the implementation modified its input noise", 2)
     assert broken(trained) == ("the implementation modified its input b", 2)
+    assert broken(set_) == ("the implementation modified its input sigma", 2)
     assert all(np.array_equal(a, before[name]) for name, a in {**CASE.theta, **CASE.arrays}.items())
 
 
