@@ -56,11 +56,9 @@ def _terms() -> None:
     for model, objective in (("gaussian", "ism"), ("autoencoder", "ism"), ("tanh", "ism"),
                              ("mixture", "ism"), ("boltzmann", "ratio"), ("rbm", "ratio")):
         case = cases(objective, "prime", model=model)[0]
-        for of in (models.energy, models.score, models.jacobian):
-            try:
-                of(model, case.theta, case.x, case.hyper.get("sigma", 1.0))
-            except ValueError:                   # a model without an energy or without a score
-                continue
+        local = models.local_quantities(model, case.theta, case.hyper.get("sigma", 1.0))
+        for name in [name for name in ("energy", "score", "jacobian") if name in local]:
+            local[name](case.x)
     for model in ("gaussian", "mixture"):
         models.corrupted(model, cases("ism", "prime", model=model)[0].theta, 0.8, 0.5)
 

@@ -71,7 +71,6 @@ __all__ = ["BINARY", "CONTINUOUS", "WITH_ENERGY", "corrupted", "energy", "gap", 
 Theta = Mapping[str, Array]
 
 WITH_ENERGY = ("autoencoder", "gaussian", "mixture", *BINARY)
-NO_SCORE = "the {} model is one of binary points: it has energy gaps and no score"
 
 
 def local_quantities(model: str, theta: Theta,
@@ -99,7 +98,7 @@ def local_quantities(model: str, theta: Theta,
 
 
 def energy(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
-    """E(x) up to a constant, (n,).  ValueError for the tanh model, which has none.
+    """E(x) up to a constant, (n,), of a model that has one.
 
     >>> theta = {"W": np.zeros((3, 3)), "b": np.array([1., 2., 4.])}
     >>> energy("boltzmann", theta, np.array([[1., 0., 1.]]))
@@ -115,14 +114,12 @@ def energy(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
         return -log_sum_exp(_log_components(theta, x))                        # (n,)  (7)
     if model == "boltzmann":
         return -(x @ theta["W"] * x).sum(axis=1) / 2 - x @ theta["b"]         # (n,)  (10)
-    if model == "rbm":
-        hidden = softplus(x @ theta["W"].T + theta["b"]).sum(axis=1)
-        return -x @ theta["c"] - hidden                                       # (n,)  (11)
-    raise ValueError(f"the {model} model has no energy: its score is no gradient")
+    hidden = softplus(x @ theta["W"].T + theta["b"]).sum(axis=1)
+    return -x @ theta["c"] - hidden                                           # (n,)  (11)
 
 
 def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
-    """psi(x), (n, d).  ValueError for a binary model.
+    """psi(x), (n, d), of a continuous model.
 
     >>> theta = {"mean": np.zeros(2), "precision": 2 * np.eye(2)}
     >>> score("gaussian", theta, np.array([[1., 3.]]))
@@ -137,14 +134,12 @@ def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     if model == "tanh":
         s = np.tanh(x @ theta["B"].T + theta["b"])
         return s @ theta["A"].T + theta["c"]                                  # (n, d)  (5)
-    if model == "mixture":
-        r, u = _shares_and_scores(theta, x)
-        return np.einsum("nj,nji->ni", r, u)                                  # (n, d)  (8)
-    raise ValueError(NO_SCORE.format(model))
+    r, u = _shares_and_scores(theta, x)
+    return np.einsum("nj,nji->ni", r, u)                                      # (n, d)  (8)
 
 
 def jacobian(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
-    """J_ik = d psi_i / d x_k, (n, d, d).  ValueError for a binary model."""
+    """J_ik = d psi_i / d x_k, (n, d, d), of a continuous model."""
     n, d = x.shape
     if model == "gaussian":
         return np.broadcast_to(-theta["precision"], (n, d, d))                # (n, d, d)  (1)
@@ -156,13 +151,11 @@ def jacobian(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     if model == "tanh":
         s = np.tanh(x @ theta["B"].T + theta["b"])
         return np.einsum("ij,nj,jk->nik", theta["A"], 1 - s * s, theta["B"])       # (n, d, d)  (6)
-    if model == "mixture":
-        r, u = _shares_and_scores(theta, x)
-        psi = np.einsum("nj,nji->ni", r, u)
-        narrow = (r / theta["scales"]**2).sum(axis=1)[:, None, None] * np.eye(d)
-        outer = psi[:, :, None] * psi[:, None, :]
-        return np.einsum("nj,nji,njk->nik", r, u, u) - narrow - outer         # (n, d, d)  (9)
-    raise ValueError(NO_SCORE.format(model))
+    r, u = _shares_and_scores(theta, x)
+    psi = np.einsum("nj,nji->ni", r, u)
+    narrow = (r / theta["scales"]**2).sum(axis=1)[:, None, None] * np.eye(d)
+    outer = psi[:, :, None] * psi[:, None, :]
+    return np.einsum("nj,nji,njk->nik", r, u, u) - narrow - outer             # (n, d, d)  (9)
 
 
 def corrupted(model: str, theta: Theta, alpha: float, sigma: float) -> Theta:

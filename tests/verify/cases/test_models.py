@@ -84,18 +84,6 @@ def test_the_tanh_model_has_no_energy_because_its_jacobian_is_not_symmetric():
     case = cases("ism", "prime", model="tanh")[0]
     J = case.score_jacobian(case.x)
     assert relative_gap(J, J.transpose(0, 2, 1)) > 0.1
-    with pytest.raises(ValueError,
-                       match="^the tanh model has no energy: its score is no gradient$"):
-        models.energy("tanh", case.theta, case.x)
-
-
-@pytest.mark.parametrize("f", [models.score, models.jacobian])
-def test_a_binary_model_has_no_score(f):
-    case = cases("ratio", "prime")[0]
-    with pytest.raises(
-            ValueError,
-            match="^the boltzmann model is one of binary points: it has energy gaps and no score$"):
-        f("boltzmann", case.theta, case.x)
 
 
 def test_a_decoder_given_apart_replaces_the_tied_weights_in_score_and_jacobian():

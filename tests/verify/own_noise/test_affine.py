@@ -223,10 +223,10 @@ def test_a_right_one_at_many_levels_passes_and_its_sign_is_seen():
 
 def test_the_expectation_of_a_weighted_loss_is_that_of_quadrature():
     case = replicates._cases("dsm_levels")[0]
-    (found,) = [expectation for name, expectation in hypotheses.weighted(case)
-                if name == "weight.variance"]
-    assert found == pytest.approx(
-        expected(case, lambda c, eps: c.sigma**2 * squares(c, eps)), rel=1e-11)
+    weights = {"weight.variance": case.sigma**2, "weight.edm": 1 / case.sigma**2 + 1 / 0.5**2}
+    assert dict(hypotheses.weighted(case, "weight.edm")) == pytest.approx(
+        {name: expected(case, lambda c, eps, w=w: w * squares(c, eps))
+         for name, w in weights.items()}, rel=1e-11)
     assert replicates._meant("2/d; weight.variance") == (replicates.parse_scaling("2 / d"),
                                                          "weight.variance")
     assert replicates._meant(None) == (replicates.ONE, "")
@@ -317,3 +317,4 @@ def test_without_randomness_each_term_may_be_left_out_or_have_another_sign():
         "|psi|^2 / 2 has the opposite sign": trace - norm,
         "tr J has the opposite sign": norm - trace,
         "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace})
+    assert list(dict(hypotheses._as_it_is(replicates._cases("mpf")[0]))) == [""]

@@ -14,7 +14,7 @@ from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
 from refsm.verify.own_noise import DRAWING, verify_own_noise
 
-PINNED = "b7690a055a7c8b7f9c894a2280f77961b75713c3b6562f625faa93e71e32519f"
+PINNED = "c6681e39a0d95412dbcf20ff231f393763476d87666258cea9f52d818206916d"
 R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40,
      "sliced": 40}    # enough to tell all hypotheses apart; the default is 200
 
@@ -260,6 +260,19 @@ def test_replicates_that_are_too_few_are_inconclusive():
     assert quiet.d == 3
     assert report.name.startswith("it may be ")
     assert report.name.endswith(": repeat with 120 replicates")
+
+
+def test_the_note_says_what_good_and_bad_are():
+    """Twelve cases 1.7 standard errors off, of 30 replicates: the errors are those of samples."""
+    asked = replicates._cases("dsm")
+    right = hypotheses.hypotheses("dsm", asked)[0].expected[:, None]
+    noise = np.tile([1.0, -1.0], (12, 15)) * np.sqrt(29 / 30)               # variance 1 of a sample
+    report = replicates._report("dsm", asked, right * (1 + 1e-3 * (1.7 / np.sqrt(30) + noise)),
+                                replicates.ONE, None)
+    z = special.ndtri(special.stdtr(29, -1.7))
+    assert f"the best has p = {special.chdtrc(12, 12 * z * z):.2g}. One is declared only if its " \
+        "p >= 0.0001 and every other's <= 1e-09;" in report.notes[0]
+    assert f"({replicates.REPLICATES})" in verify.__doc__
 
 
 def test_between_good_and_bad_is_inconclusive(monkeypatch):
@@ -556,7 +569,8 @@ def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
 def test_the_numbers_of_its_cases_never_change():
     digest = hashlib.sha256()
     for case in (case for name in DRAWING for case in replicates._cases(name)):
-        digest.update(f"{case.id} {case.checksums} {case.hyper}".encode())
+        numbers = sorted({**case.checksums, **case.hyper}.items())
+        digest.update(f"{case.id} {numbers}".encode())
     assert digest.hexdigest() == PINNED
 
 
