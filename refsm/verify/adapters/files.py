@@ -30,8 +30,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from refsm.typing import Array
-from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case, checksum
+from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case, as_json
 from refsm.verify.cases.families import cases
 from refsm.verify.objectives import objective_name
 
@@ -78,11 +77,7 @@ def prompt(case: Case, data: bool = True) -> dict[str, Any]:
     >>> first["hyper"], first["arrays"]["x"]["shape"]
     ({'sigma': 0.37}, [7, 3])
     """
-    def written(a: Array) -> dict[str, Any]:
-        numbers = {"data": a.ravel().tolist()} if data else {}
-        return {"shape": list(a.shape), **numbers, "sha256": checksum(a)}
-
     named = {key: getattr(case, key) for key in ("id", "family", "group", "objective", "model")}
     return {**named, "hyper": dict(case.hyper),
-            "theta": {name: written(a) for name, a in case.theta.items()},
-            "arrays": {name: written(a) for name, a in case.arrays.items()}}
+            "theta": {name: as_json(a, data) for name, a in case.theta.items()},
+            "arrays": {name: as_json(a, data) for name, a in case.arrays.items()}}

@@ -49,7 +49,7 @@ from refsm.verify.cases.network import output
 from refsm.verify.denoisers import linear_maps
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["SUITE_VERSION", "SCHEMA_VERSION", "Case", "Answer", "checksum"]
+__all__ = ["SUITE_VERSION", "SCHEMA_VERSION", "Case", "Answer", "as_json", "checksum"]
 
 SUITE_VERSION = "1.0"      # the numbers in the cases
 SCHEMA_VERSION = "2"       # the names and shapes of what a case holds and of what an answer is
@@ -161,6 +161,12 @@ class Answer:
 def checksum(a: Array) -> str:
     """The sha256 of an array as little-endian float64 bytes, row after row, in hexadecimal."""
     return hashlib.sha256(np.ascontiguousarray(a, dtype="<f8").tobytes()).hexdigest()
+
+
+def as_json(a: Array, data: bool = True) -> dict[str, Any]:
+    """An array as JSON: its shape, its numbers row after row, and their checksum."""
+    numbers = {"data": a.ravel().tolist()} if data else {}
+    return {"shape": list(a.shape), **numbers, "sha256": checksum(a)}
 
 
 def _functions(case: Case) -> dict[str, Callable]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.cases import cases, checksum, gradient, per_sample, value
-from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case
+from refsm.verify.cases import cases, gradient, per_sample, value
+from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case, as_json
 from refsm.verify.objectives import OBJECTIVES, objective_name
 
 __all__ = ["WHY", "read", "vectors", "write", "written"]
@@ -87,8 +87,7 @@ def _answers(case: Case) -> dict[str, Any]:
 
 
 def _array(a: Array) -> dict[str, Any]:
-    a = np.asarray(a, dtype=float) + 0.0           # no -0: its bytes are others
-    return {"shape": list(a.shape), "data": a.ravel().tolist(), "sha256": checksum(a)}
+    return as_json(np.asarray(a, dtype=float) + 0.0)           # no -0: its bytes are others
 
 
 def written(objective: str) -> str:
