@@ -60,8 +60,9 @@ def find(identifier: str) -> Case:
     kind = cases(form["objective"], form["family"], seed, form["model"])
     known = {case.id: case for case in kind}
     if identifier not in known:
-        raise ValueError(f"there is no case {identifier!r}; the cases of its kind are "
-                         f"{', '.join(known)}")
+        first, *_, last = known
+        raise ValueError(f"there is no case {identifier!r}; the cases of its kind are {first} to "
+                         f"{last}")
     return known[identifier]
 
 

@@ -91,7 +91,7 @@ def test_an_npz_of_prompts_holds_the_same(objective, tmp_path):
 
 
 def test_prompts_carry_no_answers():
-    for case in cases(list(OBJECTIVES), "prime")[::7]:
+    for case in cases(list(OBJECTIVES), "prime")[::37]:
         text = json.dumps(prompt(case))
         assert repr(value(case)) not in text
         assert set(prompt(case)) == {

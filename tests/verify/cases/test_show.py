@@ -193,11 +193,10 @@ def test_a_case_is_found_by_its_identifier(identifier):
     ("dsm", "there is no case 'dsm'; one is prime/dsm/c0/t0"),
     ("", "there is no case ''; one is prime/dsm/c0/t0"),
     ("paper/dsm/9",
-     "there is no case 'paper/dsm/9'; the cases of its kind are paper/dsm/0, paper/dsm/1"),
+     "there is no case 'paper/dsm/9'; the cases of its kind are paper/dsm/0 to paper/dsm/1"),
     ("prime/dsm/c9/t0",
-     "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0, "
-     "prime/dsm/c0/t1, "
-     ), ("prime/dsm/seedx/c0/t0", "model must be one of "),
+     "there is no case 'prime/dsm/c9/t0'; the cases of its kind are prime/dsm/c0/t0 to "
+     "prime/dsm/c5/t4"), ("prime/dsm/seedx/c0/t0", "model must be one of "),
     ("new/dsm/c0/t0", "family must be one of "), ("prime/gan/c0/t0", "objective must be one of "),
     ("prime/dsm/resnet/c0/t0", "model must be one of "),
     ("paper/dsm/tanh/0", "the family paper has no cases of dsm on the tanh model")
