@@ -171,9 +171,10 @@ def lent(case: Case) -> Iterator[Case]:
     for a in given.all_arrays.values():
         a.flags.writeable = True
     yield given
-    now = {**given.all_arrays, **given.hyper}
-    for name, a in {**case.all_arrays, **case.hyper}.items():
-        if not np.array_equal(a, now.get(name)):                # type: ignore[arg-type]
+    before: dict[str, Any] = {**case.all_arrays, **case.hyper}
+    now: dict[str, Any] = {**given.all_arrays, **given.hyper}
+    for name, a in before.items():
+        if not np.array_equal(a, now.get(name, ())):
             raise AdapterError(f"the implementation modified its input {name}")
 
 
@@ -193,7 +194,7 @@ def within(time_limit: float, call: Callable[[], Any]) -> Any:
         thread.start()
         thread.join(min(time_limit, threading.TIMEOUT_MAX))
     if thread.is_alive():
-        ident = ctypes.c_ulong(thread.ident or 0)
+        ident = ctypes.c_ulong(thread.ident)                         # type: ignore[arg-type]
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
         raise AdapterError(f"the implementation did not return within {time_limit:g} s")
     if errors:

@@ -75,5 +75,5 @@ def _printable(text: str) -> str:
 
 def _is_ours(trace: TracebackType) -> bool:
     file = trace.tb_frame.f_code.co_filename
-    ours = file.startswith(os.path.dirname(os.path.dirname(__file__)) + os.sep)
+    ours = file.startswith(os.path.dirname(os.path.dirname(__file__)))
     return ours or file == importlib.__file__ or "importlib._bootstrap" in file

@@ -81,7 +81,8 @@ def expected(case, of):
     """The expectation of a quadratic function of the noise, from 2 d nodes with the mean 0 and the
     covariance I: the noise enters each level and each point on its own."""
     axes = np.sqrt(case.d) * np.eye(case.d)
-    return np.mean([of(case, np.broadcast_to(e, noise_shape(case))).mean() for e in (*axes, *-axes)])
+    nodes = [np.broadcast_to(e, noise_shape(case)) for e in (*axes, *-axes)]
+    return np.mean([of(case, eps).mean() for eps in nodes])
 
 
 @pytest.mark.parametrize("objective", DENOISERS)
