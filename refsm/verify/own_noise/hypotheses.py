@@ -44,6 +44,7 @@ from refsm.verify.own_noise.affine import Affine
 
 __all__ = ["DRAWING", "Hypothesis", "hypotheses", "reconstruction_errors", "sizes_of", "weight_of"]
 
+Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
            "2 sigma^2 / d", "sigma^4", "2 sigma^4", "1 / (2 sigma^4)", "sigma", "2 sigma", "n",
@@ -94,21 +95,20 @@ def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE,
 
 def sizes_of(case: Case) -> dict[str, float]:
     """The sizes on which a factor may depend."""
-    M = {"M": case.hyper["n_directions"]} if "n_directions" in case.hyper else {}
-    return {"d": case.d, "n": case.n, **M,
-            **{name: size for name, size in case.hyper.items() if name != "n_directions"}}
+    M = {"M": case.n_directions} if "n_directions" in case.hyper else {}
+    return {**case.sizes, **M}
 
 
-def _as_it_is(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for an objective that has no randomness: of a random choice of points,
-    bits or directions that is unbiased, its value is the expectation."""
+def _as_it_is(case: Case) -> Rows:
+    """For an objective that has no randomness: of a random choice of points, bits or directions
+    that is unbiased, its value is the expectation."""
     q = Quantities(case)
     yield from _wrong_terms({term.name: float(np.mean(term.per_sample(q)))
                              for term in OBJECTIVES[case.objective].all_terms})
 
 
-def _wrong_terms(means: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for a sum of terms with these expectations."""
+def _wrong_terms(means: Mapping[str, float]) -> Rows:
+    """For a sum of terms with these expectations."""
     value = sum(means.values())
     yield "", value
     for name, mean in means.items() if len(means) > 1 else ():
@@ -117,8 +117,8 @@ def _wrong_terms(means: Mapping[str, float]) -> Iterator[tuple[str, float]]:
         yield f"{name} is doubled", value + mean
 
 
-def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for implicit score matching at noisy points, with an affine score."""
+def _parzen_implicit(case: Case) -> Rows:
+    """For implicit score matching at noisy points, with an affine score."""
     loss, trace = Affine(case), -float(np.trace(case.params["precision"]))
     sigma, zero = loss.sigma, 0 * loss.sigma
 
@@ -131,8 +131,8 @@ def _parzen_implicit(case: Case) -> Iterator[tuple[str, float]]:
     yield "the noise has standard deviation 1 in place of sigma", norm(zero + 1) + trace
 
 
-def _denoising(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for a denoising loss with an affine score."""
+def _denoising(case: Case) -> Rows:
+    """For a denoising loss with an affine score."""
     loss, about = Affine(case), OBJECTIVES[case.objective]
     alpha, sigma, zero = loss.alpha, loss.sigma, 0 * loss.sigma
     p, r = right = loss.target(loss.kind)
@@ -173,7 +173,7 @@ def _denoising(case: Case) -> Iterator[tuple[str, float]]:
         yield f"the target is {words}", loss.expected(target=(p, r))
 
 
-def weighted(case: Case, meant: str = "") -> Iterator[tuple[str, float]]:
+def weighted(case: Case, meant: str = "") -> Rows:
     """(identity of a weight, expectation) for the weights of levels that are told apart, and for
     the one that is meant."""
     about = OBJECTIVES[case.objective]
@@ -203,8 +203,8 @@ def reconstruction_errors(case: Case, width: float, against: float = 0.0,
                      for s, x in zip(hidden, case.x)]), w
 
 
-def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for the denoising autoencoder's loss, by Gauss-Hermite."""
+def _autoencoder(case: Case) -> Rows:
+    """For the denoising autoencoder's loss, by Gauss-Hermite."""
     sigma = case.sigma
 
     def expected(*wrong: float) -> float:
@@ -222,8 +222,8 @@ def _autoencoder(case: Case) -> Iterator[tuple[str, float]]:
            expected(0.0, sigma))
 
 
-def _sliced(case: Case) -> Iterator[tuple[str, float]]:
-    """(mistake, expectation) for sliced score matching, on any model, equation (2)."""
+def _sliced(case: Case) -> Rows:
+    """For sliced score matching, on any model, equation (2)."""
     x, d = case.x, case.d
     psi, J = case.score(x), case.score_jacobian(x)
     trace = float(np.einsum("nii->n", J).mean())                         # ()  (2) with S = I
@@ -241,12 +241,9 @@ def _sliced(case: Case) -> Iterator[tuple[str, float]]:
     yield "the whole Jacobian is summed", whole + square / 2
 
 
-def _structures(objective: str) -> Callable[[Case], Iterator[tuple[str, float]]]:
-    about = OBJECTIVES[objective]
-    own: dict[str, Callable[[Case], Iterator[tuple[str, float]]]] = {
-        "dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced, "parzen_ism": _parzen_implicit}
-    return own.get(objective, _denoising if about.random else _as_it_is)
+def _structures(objective: str) -> Callable[[Case], Rows]:
+    own = {"dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced, "parzen_ism": _parzen_implicit}
+    return own.get(objective, _denoising if OBJECTIVES[objective].random else _as_it_is)
 
 
 DRAWING = tuple(name for name in OBJECTIVES if name != "parzen_esm")   # whose expectation is known
-
