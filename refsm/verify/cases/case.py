@@ -37,7 +37,7 @@ changes SUITE_VERSION.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
 import numpy as np
@@ -154,7 +154,7 @@ class Answer:
     per_sample: Array | None = None
     gradient: Mapping[str, Array] | None = None
     dtype: str = "float64"
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     repeat_gap: float = 0.0
 
 

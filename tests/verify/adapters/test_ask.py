@@ -63,6 +63,7 @@ def test_a_value_stands_beside_the_terms_as_it_was_given():
     answer = plain({"value": 21, "per_sample": np.arange(7)}, CASE)
     assert answer.value == 21.0
     assert answer.per_sample.sum() == 21
+    assert answer.repeat_gap == 0.0                                     # of one call
 
 
 def test_a_gradient_may_be_a_named_tuple_and_may_leave_out_blocks():
