@@ -2,8 +2,8 @@
 is the user's.
 
 A template is a text in sections.  A line `#-- dsm` (`//-- dsm` in C++) opens the section of the
-objective dsm, `#-- score_of` that of a function, and a bare `#--` what belongs to all.  The section
-of a function is there where what is there mentions it.
+objective dsm, `#-- score_of` that of a function, and a bare `#--` what belongs to all.  A section
+is there where what is there mentions it.
 """
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ def template(language: str, objectives: str | Iterable[str]) -> str:
     sections = [("", head), *((name.strip(), text) for name, text in zip(rest[::2], rest[1::2]))]
     random = next((OBJECTIVES[name].random for name in names if OBJECTIVES[name].random), "")
     wanted = {"", *names, *(["handing"] if random else [])}
-    functions = {name for name, _ in sections} - set(OBJECTIVES)
     while True:
         text = "".join(own for name, own in sections if name in wanted)
-        mentioned = {name for name in functions - wanted if re.search(rf"\b{name}\b", text)}
+        mentioned = {name for name, _ in sections if re.search(rf"\b{name}\b", text)} - wanted
         if not mentioned:
             break
         wanted |= mentioned
