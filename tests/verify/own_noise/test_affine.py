@@ -233,6 +233,27 @@ def test_the_expectation_of_a_weighted_loss_is_that_of_quadrature():
     assert replicates._meant(None) == (replicates.ONE, "")
 
 
+@pytest.mark.parametrize("factor, weight, convention, words", [
+    ("2 / d", "weight.variance", "2 / d; weight.variance",
+     "2 / d times the canonical loss, each level weighted by sigma^2"),
+    ("1", "weight.variance", "weight.variance",
+     "the canonical loss, each level weighted by sigma^2"),
+    ("3", "", "3", "3 times the canonical loss"), ("1", "", "1", "the canonical loss")])
+def test_a_hypothesis_is_written_as_it_is_declared(factor, weight, convention, words):
+    scaling = hypotheses.parse_scaling(factor)
+    found = hypotheses.Hypothesis("", scaling, np.zeros(12), weight)
+    assert (found.convention, str(found)) == (convention, words)
+    assert replicates._meant(found.convention) == (scaling, weight)
+
+
+def test_a_factor_may_have_every_size():
+    meant = hypotheses.parse_scaling("n sigma / d")
+    tried = hypotheses.hypotheses("dsm", replicates._cases("dsm")[:2], meant)
+    right = {str(h.factor): h.expected for h in tried if not h.mistake}
+    assert right[str(meant)] == pytest.approx(right["1"] * [7 * 0.37 / 3, 7 * 0.37 / 3])
+    assert "M" not in right
+
+
 @pytest.mark.slow
 def test_a_weight_of_the_levels_is_a_convention_that_can_be_declared():
     def weighted(case, rng):
