@@ -35,7 +35,7 @@ from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.own_noise.hypotheses import DRAWING
-from refsm.verify.own_noise.replicates import REPLICATES, verify_own_noise
+from refsm.verify.own_noise.replicates import verify_own_noise
 from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
@@ -99,15 +99,15 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     'PASS'
     """
     if network is not None or parameters is not None:
-        if gradient or own_noise or {None} != {cases, family, model}:
+        if gradient or own_noise or (cases, family, model) != (None, None, None):
             raise ValueError(NETWORK)
         cases = network_cases(predicting(objective_name(objective), predicts), network, parameters,
                               seed)
     elif own_noise:
-        if gradient or {None} != {cases, family, model, known_failures}:
+        if gradient or (cases, family, model, known_failures) != (None, None, None, None):
             raise ValueError(OWN_NOISE)
-        return verify_own_noise(implementation, objective, replicates or REPLICATES, seed,
-                                convention, time_limit, predicts)
+        return verify_own_noise(implementation, objective, replicates, seed, convention, time_limit,
+                                predicts)
     if replicates is not None:
         raise ValueError("replicates are for own_noise=True")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,

@@ -190,14 +190,13 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
 
 
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
-    from refsm.verify.own_noise import REPLICATES, verify_own_noise
+    from refsm.verify.own_noise import verify_own_noise
 
     others = {args.known_failures, args.family, args.model} != {None}
     if args.cmd is not None or args.gradient or others:
         raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or "
                          "--model: it has cases of its own, and needs a Python function")
-    replicates = REPLICATES if args.replicates is None else args.replicates
-    return verify_own_noise(args.implementation, objective, replicates, args.seed,
+    return verify_own_noise(args.implementation, objective, args.replicates, args.seed,
                             args.convention, args.time_limit, args.predicts)
 
 

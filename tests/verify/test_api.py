@@ -280,6 +280,15 @@ def test_cases_can_be_given():
      (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
      (lambda: verify(value, "dsm", cases=cases("ism")), ValueError,
       "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
+     *((lambda options=options: verify(value, "dsm", **options), ValueError, text)
+       for options, text in [
+           ({"own_noise": True, "cases": cases("dsm")}, "own_noise takes no gradient, cases"),
+           ({"own_noise": True, "known_failures": ["c"]}, "own_noise takes no gradient, cases"),
+           ({"network": value, "parameters": value, "cases": cases("dsm")}, "and take no gradient"),
+           ({"own_noise": True, "seed": -1}, "seed must be an integer >= 0, but it is -1"),
+           ({"own_noise": True, "replicates": 0}, "replicates must be a whole number >= 1, but it"),
+           ({"own_noise": True, "replicates": 29}, "replicates must be >= 30, but it is 29"),
+           ({"time_limit": 0}, "time_limit must be finite and > 0, but it is 0")]),
      (lambda: verify(value, "dsm", convention='__import__("os")'), ValueError,
       "is not a convention: one is a factor such as 2 sigma"),
      (lambda: verify(value, "dsm", convention="apples x 2"), ValueError,

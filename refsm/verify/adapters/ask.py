@@ -44,6 +44,7 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from refsm import validation
 from refsm.verify.adapters.answer import described, plain, same
 from refsm.verify.adapters.failures import AdapterError, cause, staying
 from refsm.verify.cases.case import Answer, Case
@@ -180,6 +181,7 @@ def lent(case: Case) -> Iterator[Case]:
 
 def within(time_limit: float, call: Callable[[], Any]) -> Any:
     """The result of a call; AdapterError if it raises or takes longer."""
+    time_limit = validation.positive(time_limit, "time_limit")
     results: list[Any] = []
     errors: list[BaseException] = []
 

@@ -31,8 +31,8 @@ from refsm.verify.cases.network import check_network, new_parameters
 from refsm.verify.description import Description
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
-__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "network_cases",
-           "thetas_per_group"]
+__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "network_cases", "thetas_per_group",
+           "whole_seed"]
 
 
 class Group(NamedTuple):
@@ -77,7 +77,7 @@ def array(objective: str, seed: int, model: str | None) -> list[Case]:
 def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0) -> list[Case]:
     """The cases of the family prime with a network of the user's own."""
     check_network(objective, network, parameters)
-    return _groups("prime", objective, seed, "network", network, parameters)
+    return _groups("prime", objective, whole_seed(seed), "network", network, parameters)
 
 
 def _groups(family: str, objective: str, seed: int, name: str | None,
@@ -178,16 +178,22 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
     if family is not None and family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)} or None, "
                          f"but it is {validation.brief(family)}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, but it is {validation.brief(seed)}")
+    seed = whole_seed(seed)
     if model is not None and model not in model_names(objective):
         raise ValueError(f"model must be one of {', '.join(model_names(objective))} for "
                          f"{objective}, but it is {validation.brief(model)}")
     wanted = ("prime", "paper") if family is None else (family,)
-    made = [case for name in wanted for case in FAMILIES[name](objective, int(seed), model)]
+    made = [case for name in wanted for case in FAMILIES[name](objective, seed, model)]
     if model is not None and model not in {case.model for case in made}:
         raise ValueError(f"the family {family} has no cases of {objective} on the {model} model")
     return made
+
+
+def whole_seed(seed: Any) -> int:
+    """The seed as an integer >= 0.  Or ValueError."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, but it is {validation.brief(seed)}")
+    return int(seed)
 
 
 def _normals(rng: np.random.Generator, length: float = 1.0) -> Callable[..., Array]:

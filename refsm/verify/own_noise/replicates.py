@@ -34,12 +34,13 @@ from typing import Any, Callable
 import numpy as np
 from scipy import special
 
+from refsm import validation
 from refsm.typing import Array
 from refsm.verify.adapters.answer import plain
 from refsm.verify.adapters.ask import TIME_LIMIT, lent, load, within
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
-from refsm.verify.cases.families import cases
+from refsm.verify.cases.families import cases, whole_seed
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.mistakes.level_weights import WEIGHTS
@@ -69,7 +70,7 @@ UNSEEN = {
 
 
 def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
-                     replicates: int = REPLICATES, seed: int = 0, convention: str | None = None,
+                     replicates: int | None = None, seed: int = 0, convention: str | None = None,
                      time_limit: float = TIME_LIMIT, predicts: str | None = None) -> Report:
     """Which expectation the values of an implementation have, from replicates.
 
@@ -81,27 +82,28 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     factor that is meant, such as "sigma^2", and a weight of the levels, such as weight.variance.
     `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
-    than 30 replicates.
+    than 30 replicates (200 for None).
     """
     called = objective_name(objective)
     name = predicting(called, predicts)
     if name not in DRAWING:
         raise ValueError(NO_EXPECTATION)
-    if replicates < FEWEST:
-        raise ValueError(f"replicates must be >= {FEWEST}, but it is {replicates}")
+    R = REPLICATES if replicates is None else validation.count(replicates, "replicates")
+    if R < FEWEST:
+        raise ValueError(f"replicates must be >= {FEWEST}, but it is {R}")
     meant, weight = _meant(convention)
     known = {f"weight.{row[0]}" for row in WEIGHTS}
     if weight and (weight not in known or OBJECTIVES[name].levels not in ("points", "several")):
         raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
                          f"but it is {convention!r} for {name}")
     asked = _cases(name)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_seed(seed))
     reproduce = command_of(named(implementation), called, {
         "predicts": predicts, "own_noise": True, "seed": seed, "convention": convention,
-        "replicates": None if replicates == REPLICATES else replicates, "time_limit": time_limit})
+        "replicates": None if R == REPLICATES else R, "time_limit": time_limit})
     try:
         function = load(implementation) if isinstance(implementation, str) else implementation
-        values = np.array([_replicates(function, case, replicates, rng, time_limit)
+        values = np.array([_replicates(function, case, R, rng, time_limit)
                            for case in asked])
     except AdapterError as error:
         return Report("BROKEN", name, str(error), status=error.status, reproduce=reproduce)
