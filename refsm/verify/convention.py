@@ -13,7 +13,7 @@ from typing import Mapping
 
 from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
-from refsm.verify.objectives import OBJECTIVES, model_names
+from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.known import TERM_NAMES
 from refsm.verify.report.weights import is_weight
 
@@ -57,8 +57,7 @@ def normal(convention: str) -> str:
 @lru_cache(maxsize=None)
 def _identities() -> Mapping[str, str]:
     """The identity of every mistake, by itself and by its words."""
-    asked = [(objective, model) for objective in OBJECTIVES
-             for model in (None, *model_names(objective))]
-    rows = {mistake for objective, model in asked for formula in formulas(objective, model)
-            for mistake in formula.mistakes}
+    rows = {mistake for objective, about in OBJECTIVES.items()
+            for model in {about.models[0], about.models[-1]}      # the others have no other rows
+            for formula in formulas(objective, model) for mistake in formula.mistakes}
     return {**{row.words: row.id for row in rows}, **{row.id: row.id for row in rows}}

@@ -1,7 +1,9 @@
 """A declared convention is read as a report prints it, or as a person writes it."""
 import pytest
 
-from refsm.verify.convention import normal
+from refsm.verify.convention import _identities, normal
+from refsm.verify.mistakes import formulas
+from refsm.verify.objectives import OBJECTIVES
 
 
 @pytest.mark.parametrize("written, meant", [
@@ -21,3 +23,10 @@ def test_each_piece_has_one_form(written, meant):
 def test_what_is_none_is_refused(written, words):
     with pytest.raises(ValueError, match=words):
         normal(written)
+
+
+@pytest.mark.slow
+def test_the_first_and_the_last_model_of_an_objective_have_every_mistake():
+    rows = {row for objective, about in OBJECTIVES.items() for model in (None, *about.models)
+            for formula in formulas(objective, model) for row in formula.mistakes}
+    assert set(_identities()) == {row.id for row in rows} | {row.words for row in rows}
