@@ -40,7 +40,7 @@ from refsm.verify.report.compose import report_on
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
 
-__all__ = ["ask_and_judge", "assert_conforms", "judge", "verify"]
+__all__ = ["ask_and_judge", "assert_conforms", "verify"]
 
 OWN_NOISE = ("own_noise takes no gradient, cases, family, model or known_failures: it has cases of "
              "its own")
@@ -155,8 +155,8 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
         none = ("gradients were asked for, but the answers hold values only, as those of the "
                 "numpy, cpp and julia templates do: return value and gradient")
         return Report("INCONCLUSIVE", objective, none, reproduce=_reproduce(command, asked[0]))
-    return judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
-                 function, time_limit)
+    return _judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
+                  function, time_limit)
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
@@ -171,14 +171,10 @@ def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
         raise AssertionError("\n" + str(report))
 
 
-def judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool = False,
-          declared: str | None = None, known_failures: Sequence[str] = (), reproduce: str = "",
-          table: Table | None = None, implementation: Callable[[Case], Any] | None = None,
-          time_limit: float = adapters.TIME_LIMIT) -> Report:
-    """The report on answers that were given to cases of one objective on one model.
-
-    `implementation` gave them, where it can be called again.
-    """
+def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, declared: str | None,
+           known_failures: Sequence[str], reproduce: str, table: Table | None,
+           implementation: Callable[[Case], Any], time_limit: float) -> Report:
+    """The report on the answers of an implementation to cases of one objective on one model."""
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))

@@ -42,12 +42,12 @@ OWN = ("the gradient is the derivative of your own loss, along random directions
 STEPS = {True: (1e-3, 1e-4), False: (3e-2, 3e-2)}    # (h, relative allowance) in float64, or not
 
 
-def against_own_loss(implementation: Callable[[Case], Any] | None, cases: Sequence[Case],
+def against_own_loss(implementation: Callable[[Case], Any], cases: Sequence[Case],
                      answers: Sequence[Answer], fine: bool,
                      time_limit: float) -> tuple[list[Finding], str]:
     """A finding for each block whose gradient is not the derivative of the implementation's own
     value, and a note.  `fine` says whether the values are those of float64."""
-    if implementation is None or any(answer.gradient is None for answer in answers):
+    if any(answer.gradient is None for answer in answers):
         return [], NOT_JUDGED
     h, allowed = STEPS[fine]
     rng, moved = np.random.default_rng(0), False

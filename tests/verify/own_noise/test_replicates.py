@@ -496,18 +496,6 @@ def test_the_command_that_reproduces_draws_again():
 # -- expectations ----------------------------------------------------------------------------------
 
 
-def test_the_right_expectations_are_those_of_the_closed_form():
-    for case in replicates._cases("dsm"):
-        A, psi = -case.params["precision"], case.score(case.x)
-        B = case.sigma * A + np.eye(case.d) / case.sigma
-        closed = (psi * psi).sum(axis=1).mean() / 2 + (B * B).sum() / 2
-        assert dict(hypotheses._denoising(case))[""] == pytest.approx(closed, rel=1e-12)
-    for case in replicates._cases("ssm"):
-        psi, J = case.score(case.x), case.score_jacobian(case.x)
-        assert dict(hypotheses._sliced(case))[""] == pytest.approx(
-            (np.einsum("nii->n", J) + (psi * psi).sum(axis=1) / 2).mean(), rel=1e-12)
-
-
 def test_the_expectations_over_directions_are_means_over_directions_with_their_moments():
     case = replicates._cases("ssm")[4]
     psi, J, d = case.score(case.x), case.score_jacobian(case.x), case.d
