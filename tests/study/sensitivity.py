@@ -38,7 +38,7 @@ ELSEWHERE = {                                # rooms whose tests stand in the mo
     "verify/diagnosis/scaling_fit": "verify/diagnosis/test_scaling.py",
     "verify/mistakes/weighted": "verify/mistakes/test_mistakes.py",
     "verify/objectives": "verify/cases/test_reference.py",
-    "verify/own_noise/hypotheses": "verify/own_noise/test_replicates.py",
+    "verify/own_noise/hypotheses": "verify/own_noise/test_affine.py",
     "verify/own_noise/moments": "verify/own_noise/test_replicates.py",
 }
 

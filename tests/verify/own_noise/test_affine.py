@@ -1,4 +1,4 @@
-"""The expectations of denoising losses over their noise, against quadrature over the noise."""
+"""The expectations of losses over their noise or directions, against quadrature over these."""
 import numpy as np
 import pytest
 
@@ -165,6 +165,37 @@ def test_the_autoencoder_has_the_expectations_and_moments_of_another_rule():
         V = off**2 @ w
         assert law.variance == pytest.approx(V.sum() / n**2, rel=1e-3)
         assert law.fourth == pytest.approx((off**4 @ w - 3 * V**2).sum() / n**4, rel=1e-2)
+
+
+def test_the_expectations_over_directions_are_means_over_directions_with_their_moments():
+    case = replicates._cases("ssm")[4]
+    psi, J, d = case.score(case.x), case.score_jacobian(case.x), case.d
+    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * d)).reshape(d, -1).T
+
+    def over(v):
+        return np.einsum("qi,nik,qk->qn", v, J,
+                         v).mean(), (np.einsum("qi,ni->qn", v, psi)**2).mean() / 2
+
+    curvature, norm = over(signs)
+    whole = J.sum(axis=(1, 2)).mean()
+    unit_c, unit_n = over(signs / np.sqrt(d))
+    low_c, low_n = over(0.5 + signs / np.sqrt(12))
+    wide_c, wide_n = over(signs / np.sqrt(3))
+    right = {
+        "": curvature + norm, "v' J v has the opposite sign": -curvature + norm,
+        "v' J v is left out": norm,
+        "v' J v is halved, or the norm is doubled and all is halved": curvature / 2 + norm,
+        "v' J v is doubled": 2 * curvature + norm,
+        "the norm is doubled": curvature + 2 * norm, "the norm is left out": curvature,
+        "the norm has the opposite sign": curvature - norm, "directions of unit length": unit_c
+        + unit_n, "directions of unit length, and |psi|^2 as it is": unit_c + norm,
+        "directions uniform in [0, 1]": low_c + low_n,
+        "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm,
+        "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
+        "directions uniform in [-1, 1]": wide_c + wide_n,
+        "the whole Jacobian is summed": whole + norm
+    }
+    assert dict(hypotheses._sliced(case)) == pytest.approx(right, rel=1e-12)
 
 
 def implicit(case, eps, sd=None):
