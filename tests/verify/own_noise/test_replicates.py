@@ -114,7 +114,7 @@ def test_right_ones_are_refused_as_rarely_as_stated(implementation, objective, r
 
 @pytest.mark.parametrize(
     "scaling, factor",
-    [("2", lambda c: 2.0), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d),
+    [("1 / 2", lambda c: 0.5), ("2 sigma^2 / d", lambda c: 2 * c.sigma**2 / c.d),
      *(pytest.param(*row, marks=pytest.mark.slow)
        for row in [("sigma^2", lambda c: c.sigma**2), ("1 / d", lambda c: 1 / c.d),
                    ("n", lambda c: c.n), ("sigma^4",
@@ -262,6 +262,14 @@ def test_replicates_that_are_too_few_are_inconclusive():
     assert report.name.endswith(": repeat with 120 replicates")
 
 
+def test_small_expectations_are_told_apart():
+    asked = replicates._cases("ratio")
+    right = hypotheses.hypotheses("ratio", asked)[0].expected[:, None]         # all below d
+    values = right * (1 + 1e-3 * np.tile([1.0, -1.0], (12, 15)))
+    report = replicates._report("ratio", asked, values, replicates.ONE, None)
+    assert (report.verdict, report.cannot_tell) == ("PASS", ("gradients", replicates.UNKNOWN))
+
+
 def test_the_note_says_what_good_and_bad_are():
     """Twelve cases 1.7 standard errors off, of 30 replicates: the errors are those of samples."""
     asked = replicates._cases("dsm")
@@ -358,7 +366,7 @@ def test_the_probability_of_a_distance_is_that_of_students_t(t):
     """Of one case with three replicates: P(|t_2| > t) = 1 - t / s, s = sqrt(2 + t^2)."""
     p = replicates._p(np.array([0.5 * t]), np.array([0.5]), np.zeros((1, 1)), 3)
     s = np.sqrt(2 + t * t)
-    assert p == pytest.approx([2 / (s * (s + t))], rel=1e-12)
+    assert p == pytest.approx([2 / (s * (s + t))], rel=1e-12, abs=0)
 
 
 def test_a_distance_beyond_all_numbers_has_no_probability():
