@@ -8,6 +8,7 @@ import refsm
 from refsm.verify import Answer, assert_conforms, cases, verify
 from refsm.verify.convention import normal
 from refsm.verify.cases import gradient, per_sample, value
+from refsm.verify.diagnosis.precision import FLOAT64
 
 
 def half(c):
@@ -329,6 +330,18 @@ def test_an_unexplained_mismatch_says_where_it_is_right():
     assert verify(lambda c: 1.5, "ism").name == "the answers do not depend on the parameters"
     assert verify(lambda c: 0.0,
                   "ism").name == "the answers do not depend on the parameters: every one is 0"
+
+
+def test_few_cases_pass_to_rounding_of_one_and_their_value():
+    some = [cases("ratio", "paper")[0], cases("esm", "prime")[3]]              # 0.75 and 110
+    for case in some:
+        tolerance = FLOAT64(1 + abs(value(case)))
+        assert verify(lambda c: value(c) + 0.9 * tolerance, case.objective,
+                      cases=[case]).verdict == "PASS"
+        off = verify(lambda c: value(c) + 1.1 * tolerance, case.objective, cases=[case])
+        assert (off.verdict, off.case["id"]) == ("UNEXPLAINED", case.id)
+    four = [case for case in cases("dsm", "prime") if not case.id.endswith("t4")]
+    assert "these cases are few" in verify(value, "dsm", cases=four).notes[0]
 
 
 def test_too_few_digits_are_inconclusive():

@@ -45,5 +45,16 @@ def test_a_right_gradient_of_a_cubic_is_found_right_and_one_percent_more_is_not(
     assert (wrong.block, wrong.kind, note) == ("mean", "own", "")
 
 
+@pytest.mark.parametrize("fine, more", [(True, 1.5e-4), (False, 4.5e-2)])
+def test_a_gradient_is_off_by_as_much_as_its_allowance(fine, more):
+    """1e-4 or 3e-2 of |D| + |G|: half as much again of a slope alone."""
+    assert judged(lambda s: s, lambda s: 1 + more, fine)[0] == []
+    assert judged(lambda s: s, lambda s: 1 + 4 * more, fine)[0] != []
+
+
+def test_the_steps_are_small_beside_a_wave_and_their_error_is_taken_out():
+    assert judged(lambda s: np.sin(50 * s), lambda s: 50 * np.cos(50 * s))[0] == []
+
+
 def test_a_loss_that_does_not_move_is_not_judged():
     assert judged(lambda s: 7.0, lambda s: s)[1].startswith("the value is not explained")

@@ -63,7 +63,7 @@ class Affine:
         self.x, self.d, self.half = np.tile(case.x, (L, 1)), case.d, 1.0 if about.predicts else 0.5
         self.alpha, self.sigma = of_residual(given.get("alpha", 1.0)), of_residual(given["sigma"])
         self.weight = of_residual(given.get("level_weights", 1.0))
-        densities = [theta] * (L * n) if L == 1 else [
+        densities = [theta] if L == 1 else [
             corrupted("gaussian", theta, *level) for level in zip(self.alpha, self.sigma)]
         P = np.array([density["precision"] for density in densities])
         m = np.array([density["mean"] for density in densities])

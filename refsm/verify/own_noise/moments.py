@@ -127,8 +127,7 @@ def _autoencoder(case: Case) -> list[Law]:
 
 def _sliced(objective: str, case: Case) -> list[Law]:
     M = int(case.hyper["n_directions"])
-    J, psi = case.score_jacobian(case.x), case.score(case.x)
-    K = (J + np.swapaxes(J, 1, 2)) / 2
+    K, psi = case.score_jacobian(case.x), case.score(case.x)     # J is symmetric
     if objective == "ssm":
         K = K + np.einsum("ni,nk->nik", psi, psi) / 2
     out = []

@@ -17,7 +17,7 @@ from refsm.verify.adapters.files import export, prompt
 from refsm.verify.grading import grade
 from refsm.verify.adapters.untrusted import (LARGEST_FILE, FileError, answer_of, parse,
                                              read_answers)
-from refsm.verify.cases import gradient, per_sample, value
+from refsm.verify.cases import checksum, gradient, per_sample, value
 
 VERSIONS = {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}
 
@@ -86,7 +86,7 @@ def test_an_npz_of_prompts_holds_the_same(objective, tmp_path):
                 for name, a in getattr(case, group).items():
                     assert archive[f"{case.id}/{group}/{name}"].tobytes() == a.tobytes()
                     assert read[group][name] == {
-                        "shape": list(a.shape), "sha256": files.checksum(a)
+                        "shape": list(a.shape), "sha256": checksum(a)
                     }
 
 

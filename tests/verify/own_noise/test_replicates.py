@@ -393,6 +393,11 @@ def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of
         assert p / 2 == pytest.approx(tail, abs=5e-3)
 
 
+def test_the_resolution_moves_the_sum_of_squares_to_four_standard_deviations_beyond_its_bound():
+    moved = replicates.resolution(12, 41) * np.sqrt(12 * 40 / 2)     # of s2 / V: variance 2 / 40
+    assert moved - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
+
+
 def cumulants(q, w):
     """The second and the fourth cumulant of q (n, nodes) with weights."""
     off = q - (q @ w)[:, None]
