@@ -332,6 +332,16 @@ def test_an_unexplained_mismatch_says_where_it_is_right():
                   "ism").name == "the answers do not depend on the parameters: every one is 0"
 
 
+def test_terms_of_points_agree_to_rounding_of_their_sum():
+    def shifted(case, more):
+        mine = per_sample(case)
+        off = more * FLOAT64(np.abs(mine).max() * case.n)
+        return mine + off * np.eye(case.n)[0] - off * np.eye(case.n)[1]
+
+    assert "but their terms are not" not in str(verify(lambda c: shifted(c, 0.9), "ism"))
+    assert "but their terms are not" in str(verify(lambda c: shifted(c, 1.1), "ism"))
+
+
 def test_few_cases_pass_to_rounding_of_one_and_their_value():
     some = [cases("ratio", "paper")[0], cases("esm", "prime")[3]]              # 0.75 and 110
     for case in some:

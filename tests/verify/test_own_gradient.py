@@ -52,8 +52,9 @@ def test_a_gradient_is_off_by_as_much_as_its_allowance(fine, more):
     assert judged(lambda s: s, lambda s: 1 + 4 * more, fine)[0] != []
 
 
-def test_the_steps_are_small_beside_a_wave_and_their_error_is_taken_out():
-    assert judged(lambda s: np.sin(50 * s), lambda s: 50 * np.cos(50 * s))[0] == []
+@pytest.mark.parametrize("w", [50, 1500])
+def test_the_steps_are_small_beside_a_wave_or_their_gap_is_allowed_for(w):
+    assert judged(lambda s: np.sin(w * s), lambda s: w * np.cos(w * s))[0] == []
 
 
 def test_a_loss_that_does_not_move_is_not_judged():
