@@ -388,6 +388,17 @@ def test_the_gradient_of_a_loss_that_nothing_explains_is_compared_with_that_loss
     assert "the value is not explained, so its gradient is not compared" in from_a_file.notes[0]
 
 
+def test_the_gradient_of_such_a_loss_is_right_to_what_its_precision_allows():
+    some = cases("ism", "prime", model="gaussian")[:10]
+    for dtype, allowed in ((np.float64, "1e-04"), (np.float32, "3e-02")):
+        def sine(c):
+            answer = own(np.sin, np.cos)(c)
+            return {"value": dtype(answer["value"]), "gradient": answer["gradient"]}
+        report = verify(sine, "ism", gradient=True, cases=some)
+        assert (report.verdict, report.gradient) == ("UNEXPLAINED", ())
+        assert f"along random directions to {allowed}: it is the value" in report.notes[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dsm", "pseudo"])
 @pytest.mark.parametrize("noise", [1e-9, 1e-7])
@@ -437,6 +448,19 @@ def test_of_a_wrong_function_no_sum_is_said_to_be_right():
     two = verify(lambda c: ((c.score(c.x)**2).sum(axis=1) / 2
                             + c.score_jacobian_diagonal(c.x)[:, :2].sum(axis=1)).mean(), "ism")
     assert two.not_the_problem == ("|psi|^2 / 2: right in every case",)
+
+
+def test_what_breaks_before_an_answer_is_shown_by_the_first_case():
+    first = "refsm show prime/dsm/c0/t0 --steps"
+    missing = verify("json:nothing", "dsm")
+    assert missing.name.startswith("json has no nothing; it defines ")
+    assert missing.reproduce == f"refsm verify json:nothing --objective dsm\n{first}"
+    values = verify(lambda c: value(c), "dsm", gradient=True)
+    assert (values.verdict, values.reproduce) == ("INCONCLUSIVE", first)
+    draws = iter(range(9))
+    drawing = verify(lambda c: next(draws), "dsm")
+    assert drawing.name.endswith("hand it over with the template's shim; or verify it with "
+                                 "--own-noise")
 
 
 def test_a_case_that_breaks_is_the_one_that_is_shown():
