@@ -605,6 +605,7 @@ def test_the_pytest_way_says_what_is_missing(folder):
     status, out = pytest_run(folder, "nowhere")
     assert status == 2
     assert out.count("there is no module nowhere") <= 2                # and in the summary
+    assert "During handling" not in out
     assert "there is no module nowhere, neither in the folder" in out
     assert "Traceback" not in out
     (folder / "own_empty.py").write_text("x = 3\n")
