@@ -393,6 +393,15 @@ def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of
         assert p / 2 == pytest.approx(tail, abs=5e-3)
 
 
+def test_the_ratio_is_that_of_the_variances():
+    asked = replicates._cases("dsm")
+    V = np.array([moments.laws("dsm", case)[0].variance for case in asked])
+    values = np.tile([1.0, -1.0], (12, 15)) * np.sqrt(29 / 30 * 4 * V)[:, None]
+    for factor, ratio in ((1.0, 4.0), (2.0, 1.0)):
+        found = moments.compared("dsm", asked, np.full(12, factor), values)
+        assert found.ratio == pytest.approx(ratio, rel=1e-12)
+
+
 def test_the_resolution_moves_the_sum_of_squares_to_four_standard_deviations_beyond_its_bound():
     moved = replicates.resolution(12, 41) * np.sqrt(12 * 40 / 2)     # of s2 / V: variance 2 / 40
     assert moved - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
