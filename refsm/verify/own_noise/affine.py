@@ -67,14 +67,14 @@ class Affine:
             corrupted("gaussian", theta, *level) for level in zip(self.alpha, self.sigma)]
         P = np.array([density["precision"] for density in densities])
         m = np.array([density["mean"] for density in densities])
-        A, B = linear_maps(case, about.predicts) if about.predicts else (0.0, np.ones((L * n, 1)))
-        self.F = (A * np.ones((L * n, 1)))[..., None] * np.eye(self.d) - B[..., None] * P     # (1)
+        ones = np.ones((L * n, 1))
+        A, B = linear_maps(case, about.predicts) if about.predicts else (0 * ones, ones)
+        self.F = A[..., None] * np.eye(self.d) - B[..., None] * P                       # (1)
         self.f = B * np.einsum("kij,kj->ki", P, m)                                      # (1)
 
     def target(self, kind: str) -> tuple[Array, Array]:
         """p and r of the target of an output of some kind."""
-        p, r = target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
-        return p + 0 * self.sigma, r + 0 * self.sigma
+        return target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
 
     def residual(self, scale: Array | None = None, width: Array | None = None,
                  target: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
