@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.own_noise.affine import Affine
 from refsm.verify.own_noise import DRAWING, hypotheses, moments, replicates, verify_own_noise
 
 DENOISERS = [name for name, about in OBJECTIVES.items()
@@ -244,6 +245,14 @@ def test_the_variance_is_that_of_quadrature_over_the_noise(objective):
                                if L > 1 else np.broadcast_to(e, case.x.shape)).mean()
                        for e in grid])
     assert one.variance == pytest.approx((shared - shared @ w)**2 @ w, rel=1e-9)
+
+
+def test_the_quadratic_form_of_a_weighted_loss_is_weighted():
+    case = replicates._cases("velocity_prediction")[0]
+    loss, w = Affine(case), case.sigma**2
+    (C, b), (C_1, b_1) = loss.quadratic(w), loss.quadratic(1.0)
+    np.testing.assert_allclose(C, w[:, None, None] * C_1, rtol=1e-14)
+    np.testing.assert_allclose(b, w[:, None] * b_1, rtol=1e-14)
 
 
 def test_a_right_one_at_many_levels_passes_and_its_sign_is_seen():
