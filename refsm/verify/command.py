@@ -18,7 +18,7 @@ import threading
 from typing import Any, Callable, Iterator, Sequence
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
-from refsm.verify.cases.families import FAMILIES
+from refsm.verify.cases.families import FAMILIES, whole_seed
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
 
@@ -235,7 +235,7 @@ def _show(args: argparse.Namespace) -> int:
 def _selftest(args: argparse.Namespace) -> int:
     from refsm.verify.diagnosis.selftest import selftest
 
-    result = selftest(quick=not args.full, seed=args.seed)
+    result = selftest(quick=not args.full, seed=whole_seed(args.seed))
     counts = {"passed": result.passed, "counts": result.counts, "failures": result.failures}
     print(json.dumps(counts) if args.json else result)
     return 0 if result.passed else 1

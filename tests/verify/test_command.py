@@ -490,6 +490,7 @@ def test_the_self_test_is_run(run, monkeypatch):
     status, out, _ = run("selftest")
     assert status == 0
     assert "passed" in out
+    assert refused(run, "selftest", "--seed", "-1") == "seed must be an integer >= 0, but it is -1"
     status, out, _ = run("selftest", "--full", "--seed", "3", "--json")
     assert status == 1
     assert json.loads(out) == {
