@@ -117,6 +117,14 @@ def test_a_case_answers_for_its_arrays_numbers_and_functions():
         cases("dae", "prime")[0].sigma**2 * cases("dae", "prime")[0].score(case.x))
 
 
+def test_a_predicted_velocity_is_that_of_the_score():
+    case = cases("velocity_prediction", "prime")[3]
+    alpha, sigma, psi = case.alpha[:, None], case.sigma[:, None], case.score(case.x_noisy)
+    noise, clean = -sigma * psi, (case.x_noisy + sigma**2 * psi) / alpha
+    np.testing.assert_allclose(case.prediction(case.x_noisy), alpha * noise - sigma * clean,
+                               rtol=1e-13, atol=1e-12)
+
+
 def test_a_case_says_what_it_has_when_asked_for_something_else():
     sentence = (r"^case prime/ratio/c0/t0 has no sigma; it has params \(W, b\), x, energy, "
                 r"energy_gap$")
