@@ -8,7 +8,7 @@ from refsm.verify.objectives import OBJECTIVES
 
 @pytest.mark.parametrize("written, meant", [
     ("2*sigma**2/d", "2 sigma^2 / d"), ("d", "d"), ("1 / (2 d)", "1 / (2 d)"), ("1", "1"),
-    ("sigma.next", "sigma.next"), ("sigma^2; weight.none", "sigma^2; weight.none"),
+    ("sigma.next", "sigma.next"), ("sigma^2; own-weight.none", "sigma^2; own-weight.none"),
     ("the noise is divided by the sigma of the next level", "sigma.next"),
     ("1 in place of h in the term of J_ii", "divergence.1"),
     ("constant dropped;  target x -1", "constant dropped; target x -1"),

@@ -105,18 +105,19 @@ class Quantities:
             return self.once(("psi", point or self.at), lambda: self.of_network(point))
         return self._at("score", point)
 
-    def psi_of_levels(self, moved: Callable[[Array], Array] = lambda a: a) -> Array:
-        """The score at the noisy points of several levels, (L, n, d), each of its own level or of
-        one that is `moved`."""
+    def psi_of_levels(self, moved: Callable[[Array], Array] = lambda a: a,
+                      points: Array | None = None) -> Array:
+        """The score at several levels, (L, n, d), each at its noisy points or at others; of its own
+        level or of one that is `moved`."""
         case, model = self.case, self.case.model
+        points = case.x_noisy if points is None else points
         if case.network is not None:
             return np.array([output(case, self.theta, y, sigma)
-                             for sigma, y in zip(moved(case.sigma), case.x_noisy)])
+                             for sigma, y in zip(moved(case.sigma), points)])
         if model is None:
             raise Unavailable
         return np.array([models.score(model, models.corrupted(model, self.theta, alpha, sigma), y)
-                         for alpha, sigma, y in zip(moved(case.alpha), moved(case.sigma),
-                                                    case.x_noisy)])
+                         for alpha, sigma, y in zip(moved(case.alpha), moved(case.sigma), points)])
 
     def of_network(self, point: str | None = None,
                    moved: Callable[[Array], Array] | None = None) -> Array:

@@ -36,13 +36,11 @@ from refsm.verify.diagnosis.regression import Fit, Table, column
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
-from refsm.verify.mistakes.level_weights import OWN_WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["Change", "Explanation", "explanations", "multiple", "multiplied", "predicted",
            "the_reference"]
 
-REPLACED = {f"weight.{name}" for name, *_ in OWN_WEIGHTS} - {"weight.normalised"}
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
 
@@ -106,10 +104,8 @@ class Explanation:
 
     @property
     def is_convention(self) -> bool:
-        """Whether a positive factor of each group or level and a constant are all.  Weights that a
-        case gives are not for the loss to replace."""
-        only_weights = all(mistake.role == "weight" and mistake.id not in REPLACED
-                           for mistake in self.mistakes)
+        """Whether a positive factor of each group or level and a constant are all."""
+        only_weights = all(mistake.role == "weight" for mistake in self.mistakes)
         return only_weights and not self.changes and self.factor.prefactor > 0
 
     @property

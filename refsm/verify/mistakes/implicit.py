@@ -16,8 +16,8 @@ from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, along, curvature, dashed,
                                               of_directions, with_given)
 from refsm.verify.mistakes.divergences import TRACES, divergences
-from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, SQUARES, UNBOUNDED, ZERO, Formula,
-                                           Mistake, absolute, dimensions, root, rows)
+from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, OFFSET, SQUARES, UNBOUNDED, ZERO,
+                                           Formula, Mistake, absolute, dimensions, root, rows)
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["implicit"]
@@ -102,7 +102,7 @@ def _beside_penalty(row: Mistake) -> Mistake:
         effect = ""                                  # nothing simple is proved
     elif role == "norm" and name in ("of-sum", "of-mean", *(row[0] for row in DIMENSIONS)):
         effect = HELD
-    elif effect and effect != UNBOUNDED and ZERO not in effect:
+    elif effect and effect not in (UNBOUNDED, OFFSET) and ZERO not in effect:
         effect += ", but for the penalty"
     return replace(row, effect=effect)
 

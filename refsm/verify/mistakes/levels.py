@@ -18,7 +18,8 @@ Derivation
 
 Conventions
     A weight multiplies the canonical loss.  Weights of one level in each case are scalings of
-    sigma and alpha, and need no row.
+    sigma and alpha, and need no row.  "weight" is the role of a convention, and "own-weight" that
+    of what replaces the weights that a case gives, which is none.
 
 Sources
     Ours; those of the weights are in `level_weights`.
@@ -35,8 +36,9 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
-from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
-                                           of_residual, rows, squared, with_terms)
+from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, WEIGHTED, Formula, Mistake,
+                                           clipped, dimensions, every_pair, of_noise, of_residual,
+                                           rows, squared, with_terms)
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
@@ -61,11 +63,11 @@ KEPT: tuple[tuple[str, str, slice], ...] = (
     ("last", "only the last level", slice(-1, None)),
     ("not-first", "the first level is left out", slice(1, None)),
     ("not-last", "the last level is left out", slice(0, -1)))
-WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
                  "output for each level")
 GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "wherever the other level differs from the right one, another output is learned"
+CLIPPED = "an entry of the output outside (-1, 1) has no gradient"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
 
@@ -100,10 +102,16 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         yield squared(objective, (row,), out, row)
     for row, suffix, chosen in dimensions():
         yield squared(objective, (row,), out, right, suffix, chosen)
-    for row in rows("square", (row[:5] for row in SQUARES)):
+    for row in rows("square", (*(row[:5] for row in SQUARES), *ROBUST)):
         yield of_residual((row,), row, out, right)
+    if not kind:
+        yield from of_noise(out, right)
+    else:
+        row = Mistake("output.clipped", "the output is clipped to (-1, 1)", "f clipped",
+                          lambda q: clipped(output(q), 1), CLIPPED)
+        yield squared(objective, (row,), row, right)
     if about.levels == "several":
-        yield from _of_several(objective)
+        yield from _of_several(objective, right)
     if about.levels == "points":
         yield every_pair(objective, out, right)
         yield from _of_pairs(objective, weights)
@@ -187,11 +195,14 @@ def _times(q: Any, term: Term, w: Weight) -> Array:
     return term.per_sample(_exchanged(q, level_weights=q.case.level_weights * weight))
 
 
-def _of_several(objective: str) -> Iterator[Formula]:
-    """Other weights of the levels, levels that are left out, and a score of another level."""
-    for name, words, w in OWN_WEIGHTS:
-        row = Mistake(f"weight.{name}", f"each level is weighted by {words}", f", {words}", w,
-                      WEIGHTED, "", True)
+def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
+    """Other weights of the levels, levels that are left out, and a score of another level or at
+    other points."""
+    own = [("weight.normalised", "its own weight over the sum of the weights",
+            lambda w, s: w / w.sum())]
+    own += [(f"own-weight.{name}", words, w) for name, words, w in OWN_WEIGHTS]
+    for id, words, w in own:
+        row = Mistake(id, f"each level is weighted by {words}", f", {words}", w, WEIGHTED, "", True)
         yield with_terms(objective, row, lambda q, term, w=w: term.per_sample(_exchanged(
             q, level_weights=w(q.case.level_weights, q.case.sigma))))
     for name, words, kept in KEPT:
@@ -202,6 +213,9 @@ def _of_several(objective: str) -> Iterator[Formula]:
         row = Mistake(f"levels.{name}", words, f", {words}", some,
                       "nothing is learned from the levels that are left out")
         yield with_terms(objective, row, some)
+    at_x = Mistake("point.x", "the score is read at x", "psi(x)", lambda q: q.psi_of_levels(
+        points=np.broadcast_to(q.case.x, q.case.x_noisy.shape)), AT_CLEAN)
+    yield squared(objective, (at_x,), at_x, right)
     for name, words, f in LEVELS:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,

@@ -27,18 +27,19 @@ Sources
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 
+from refsm.stable import log_cosh
 from refsm.typing import Array
-from refsm.verify.denoisers import total
+from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "dimensions", "every_pair", "half_of",
-           "names_of_square", "not_constrained", "of_residual", "root", "rows", "squared",
-           "with_terms"]
+__all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pair", "half_of",
+           "names_of_square", "not_constrained", "of_noise", "of_residual", "root", "rows",
+           "squared", "with_terms"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -46,9 +47,12 @@ LONG = "the score is 0 where the data's score is short, and grows without end wh
 SYMMETRIC = ("it is the mean, which is sought, where the distribution of the target is symmetric "
              "about it")
 MEDIAN = f"the minimiser is a median of the target: {SYMMETRIC}"
+OFFSET = "an offset that is the same at every point is not constrained"
 ANOTHER_MEAN = f"the minimiser is another average of the target: {SYMMETRIC}"
 LONG_IN_ALL = ("the score is 0 everywhere where the data's score is short in root mean square, and "
                "grows without end where that is long")
+AT_CLEAN = "at the clean point the target averages to 0: nothing is learned from the data"
+WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 LEAST_BATCH = ("on one and the same batch the minimiser is the same; over many small batches it is "
                "another")
 
@@ -231,5 +235,51 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
     ("log-mean", "the logarithm of the mean square", "log mean |r|^2",
      lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
     ("huber", "Huber's loss in place of the square", "huber(r)", huber,
-     "the minimiser is between a mean and a median of the target: " + SYMMETRIC,
-     "right where the entries of the score are below 1; without end where they are above"))
+     ANOTHER_MEAN,
+     "right where the entries of the score are below 1; without end where they are above"),
+    ("log-cosh", "log cosh in place of the square", "sum log cosh r_i",
+     lambda r: log_cosh(r).sum(axis=-1), ANOTHER_MEAN,
+     "the inverse hyperbolic tangent of every entry of the score is learned, where that is below "
+     "1; without end where it is above"),
+    ("variance", "the mean over points is subtracted before the square", "|r - mean r|^2",
+     lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET))
+
+
+def _pseudo_huber(r: Array, c: float) -> Array:
+    """Pseudo-Huber's loss of the length of r, (n,)."""
+    return np.sqrt(dot(r, r) + c * c) - c
+
+
+def clipped(a: Array, t: float) -> Array:
+    """The entries between -t and t, and the nearer of the two in the place of others."""
+    return np.where(np.abs(a.real) < t, a, t * np.sign(a.real))
+
+
+# What may stand in the place of the square of a right residual alone, with its usual constants.
+ROBUST: tuple[tuple[str, str, str, Callable[[Array], Array], str], ...] = (
+    ("pseudo-huber-consistency", "pseudo-Huber's loss with c = 0.00054 sqrt(d) in place of the "
+     "square", "pseudo-huber(|r|), c = 0.00054 sqrt(d)",
+     lambda r: _pseudo_huber(r, 0.00054 * np.sqrt(r.shape[-1])), ANOTHER_MEAN),
+    *((f"pseudo-huber-{c:g}", f"pseudo-Huber's loss with c = {c:g} in place of the square",
+       f"pseudo-huber(|r|), c = {c:g}", lambda r, c=c: _pseudo_huber(r, c), ANOTHER_MEAN)
+      for c in (0.03, 1.0)),
+    *((f"pseudo-huber-entries-{c:g}",
+       f"pseudo-Huber's loss of every entry with c = {c:g} in place of its square",
+       f"sum pseudo-huber(r_i), c = {c:g}",
+       lambda r, c=c: _pseudo_huber(r[..., None], c).sum(axis=-1), ANOTHER_MEAN)
+      for c in (0.1, 1.0)),
+    *((f"clipped-{t}", f"the entries of the residual are clipped to (-{t}, {t}) before the square",
+       f"|r clipped to {t}|^2", lambda r, t=t: dot(clipped(r, t), clipped(r, t)),
+       f"an entry that is off by more than {t} has no gradient") for t in (1, 3, 5, 10)))
+
+
+def of_noise(out: Mistake, to: Mistake) -> Iterator[Formula]:
+    """Functions that are no square, of sigma times the residual of a score."""
+    def times(row: Mistake) -> Mistake:
+        return replace(row, name=f"sigma {row.name}",
+                       formula=lambda q: level(q.case, "sigma") * row.formula(q))
+
+    noise = Mistake("residual.noise", "of sigma times the residual, which is that of the noise",
+                    "sigma r", times, WEIGHTED)
+    for row in rows("square", (*(row[:5] for row in SQUARES), *ROBUST)):
+        yield of_residual((row, noise), row, times(out), times(to))

@@ -34,8 +34,8 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.mistake import (SQUARES, Formula, Mistake, dimensions, every_pair,
-                                           of_residual, rows, squared)
+from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
+                                           every_pair, of_noise, of_residual, rows, squared)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -60,7 +60,7 @@ def _read_at(objective: str, point: str) -> str:
         return ("what is learned at a point is the mean of the Parzen score over the noisy points "
                 "that belong to it")
     if point == "x":
-        return "at the clean point the target averages to 0: nothing is learned from the data"
+        return AT_CLEAN
     if point == "noise":
         return "minus the point over sigma is learned, whatever the data"
     upside = ": the energy is learned upside down" if k == "minus" else ""
@@ -139,6 +139,10 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
                 times = Mistake(f"target.{name}", f"the target is multiplied by {words}",
                                 f" x {words}", scale, "what is learned is multiplied as well")
                 yield of_residual((row, times), row, out, to, times)
+    for row in rows("square", ROBUST):
+        yield of_residual((row,), row, outputs[0], compared[0])
+    if objective == "dsm":
+        yield from of_noise(outputs[0], compared[0])
     yield every_pair(objective, outputs[0], compared[0])
     if objective == "dsm" and model is not None:
         yield from _made_apart(objective)

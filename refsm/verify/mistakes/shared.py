@@ -18,6 +18,17 @@ FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, 
                "of a batch of one")
 NEGATIVE = "the loss is driven to 0, where it should go on to negative values"
 
+# (name, words, from where to where of n sorted losses)
+SORTED: tuple[tuple[str, str, Callable[[int], tuple[int, int]]], ...] = (
+    ("middle", "the median over points in place of their mean",
+     lambda n: ((n - 1) // 2, n // 2 + 1)),
+    ("largest", "the largest loss of the points in place of their mean", lambda n: (n - 1, n)),
+    ("smallest", "the smallest loss of the points in place of their mean", lambda n: (0, 1)),
+    *((f"trimmed-{p}", f"the mean over points is trimmed by {p} % at both ends",
+       lambda n, p=p: (p * n // 100, n - p * n // 100)) for p in (10, 20, 25)),
+    *((f"kept-{p}", f"the mean over the {p} % of the points with the smallest losses",
+       lambda n, p=p: (0, p * n // 100)) for p in (50, 75, 80, 90)))
+
 
 def left_out(objective: str, model: str | None) -> Iterator[Formula]:
     """A parameter of the model that is not used."""
@@ -44,11 +55,17 @@ def some_points(objective: str) -> Iterator[Formula]:
                   "by n", ", sum of points [:-1] / n", some_points, ONE_LESS, same=True)
     yield with_terms(objective, row, lambda q, term: term.per_sample(q) * (
         np.arange(q.case.n) < q.case.n - 1))
-    if about.constant is not None or about.terms[0].role == "whole":
-        return                                       # a loss that cannot be negative
 
     def whole(q: Any) -> Array:
-        return sum((term.per_sample(q) for term in about.terms), np.zeros(1))
+        return sum((term.per_sample(q) for term in about.all_terms), np.zeros(1))
+
+    for name, words, kept in SORTED:
+        row = Mistake(f"points.{name}", words, f"losses, {words}", kept,
+                      "a point whose loss is not among those that are kept has no gradient")
+        yield Formula((row,), (Term("whole", row.name, lambda q, kept=kept: np.sort(
+            whole(q))[slice(*kept(q.case.n))]),))
+    if about.constant is not None or about.terms[0].role == "whole":
+        return                                       # a loss that cannot be negative
 
     for name, words, symbols, f in (
             ("absolute", "the absolute value of the loss", "|loss|",

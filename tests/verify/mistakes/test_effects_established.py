@@ -13,7 +13,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
 from refsm.verify.mistakes.binary import FUNCTIONS
-from refsm.verify.mistakes.mistake import SQUARES
+from refsm.verify.mistakes.mistake import ANOTHER_MEAN, MEDIAN, ROBUST, SQUARES, clipped
 from refsm.verify.objectives import OBJECTIVES, model_names
 
 D, SIGMA = 3, 0.7
@@ -246,7 +246,8 @@ def test_targets_have_the_conditional_mean_that_is_said():
 @pytest.mark.parametrize("objective, identity", [
     *(("dsm", f"dimensions.{name}") for name in ("first", "first-two", "not-last", "last",
                                                  "not-first")),
-    ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("esm", "dimensions.first"),
+    ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("dsm", "square.variance"),
+    ("ism", "norm.variance"), ("esm", "dimensions.first"),
     ("ism", "dimensions.first"), ("ism", "dimensions.not-last"),
     ("regularized", "dimensions.first-two")])
 def test_what_is_said_to_be_not_constrained_is_free(objective, identity):
@@ -275,11 +276,59 @@ def test_other_norms_have_the_minimiser_that_is_said_at_every_point(s):
     assert all(f["largest"](best) - best @ s <= f["largest"](best + e) - (best + e) @ s
                for e in 0.01 * np.vstack([SIGNS3, np.eye(3), -np.eye(3)]))
     if np.abs(s).max() < 1:
-        assert all(f["huber"](s) - s @ s <= f["huber"](s + e) - (s + e) @ s for e in 0.01 * SIGNS3)
+        for name, best in (("huber", s), ("log-cosh", np.arctanh(s))):
+            assert all(f[name](best) - best @ s <= f[name](best + e) - (best + e) @ s
+                       for e in 0.01 * SIGNS3)
     else:
-        assert f["huber"](1e6 * direction) - 1e6 * direction @ s < -1e5
+        for name in ("huber", "log-cosh"):
+            along = 1e6 * np.sign(s) * (np.abs(s) > 1)
+            assert f[name](along) - along @ s < -1e5
     tiny = 1e-80 * direction
     assert f["log"](tiny) < -300
+
+
+@pytest.mark.parametrize("f", [f for name, _, _, f, effect, *_ in (*SQUARES, *ROBUST)
+                               if effect in (ANOTHER_MEAN, MEDIAN)])
+def test_another_average_of_a_symmetric_target_is_its_mean(f):
+    e = np.random.default_rng(5).normal(size=(7, 3))
+    target = MEAN + np.concatenate([e, -e])
+    for step in (*0.01 * SIGNS3, *3.0 * SIGNS3):
+        assert f(MEAN - target).mean() <= f(MEAN + step - target).mean() + 1e-14
+
+
+@pytest.mark.parametrize("t", [1, 3, 5, 10])
+def test_an_entry_of_the_residual_that_is_clipped_has_no_gradient(t):
+    (f, said), = [(f, effect) for name, _, _, f, effect in ROBUST if name == f"clipped-{t}"]
+    r = t * np.array([[1.2, -1.5, 0.7]])
+    assert f(r + t * np.array([[0.3, -0.4, 0.0]])) == f(r)
+    assert f(r + np.array([[0.0, 0.0, 1e-3]])) != f(r)
+    assert said == f"an entry that is off by more than {t} has no gradient"
+
+
+@pytest.mark.parametrize("name, kept", [
+    ("middle", [2]), ("largest", [1]), ("smallest", [5]), ("trimmed-20", [0, 2, 3, 4, 6]),
+    ("kept-50", [3, 5, 6])])
+def test_a_point_whose_loss_is_not_kept_has_no_gradient(name, kept):
+    """Losses of seven points are 5.5, 7.5, 4.5, 2.5, 6.5, 1.5 and 3.5, and psi = (l, 0, 0)."""
+    def value(lengths):
+        x = np.zeros((7, 3))
+        given = Case("own/0", "own", "esm", "gaussian", {}, {"x": x, "data_score": x}, {})
+        q = Affine(given, 0 * ONES, np.sqrt(2 * lengths)[:, None] * [1, 0, 0])
+        (term,) = alone("esm", f"points.{name}").terms
+        return float(np.mean(term.per_sample(q)))
+
+    losses = np.array([5.5, 7.5, 4.5, 2.5, 6.5, 1.5, 3.5])
+    moved = [k for k in range(7) if abs(value(losses + 0.1 * (np.arange(7) == k))
+                                        - value(losses)) > 1e-9]
+    assert moved == kept
+    assert "has no gradient" in effect("esm", f"points.{name}")
+
+
+def test_an_output_outside_the_bounds_where_it_is_clipped_has_no_gradient():
+    a = np.array([-1.7, -0.3, 0.9, 1.2])
+    assert (clipped(a + 0.05, 1) != clipped(a, 1)).tolist() == [False, True, True, False]
+    assert clipped(a, 1).tolist() == [-1, -0.3, 0.9, 1]
+    assert effect("noise_prediction", "output.clipped").endswith("outside (-1, 1) has no gradient")
 
 
 GAPS = {"exp": 0.5, "flow": 1.0, "cube": 0.5, "pseudo": 1.0, "ratio": 1.0}

@@ -4,6 +4,7 @@ Points, noise and levels are enumerated with equal weights, so that a mean over 
 expectation; the minimiser of a square is then the conditional mean, found by grouping.
 """
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -234,6 +235,17 @@ def test_a_target_of_another_point_is_independent_of_the_output(objective, ident
     assert np.allclose(least(alone(objective, identity), case), np.roll(target, step, axis=0),
                        rtol=1e-11)
     assert "the mean of all targets" in effect(objective, identity)
+
+
+def test_several_scores_at_the_clean_point_have_targets_that_average_to_0():
+    one = cases("multi_level", "prime", model="gaussian")[5]
+    product = alone("multi_level", "point.x").terms[1]
+    both = [product.per_sample(Quantities(replace(one, arrays={
+        **one.arrays, "noise": sign * one.noise, "x_noisy": one.alpha[:, None, None] * one.x
+        + sign * one.sigma[:, None, None] * one.noise}))) for sign in (1, -1)]
+    assert np.abs(both[0]).min() > 1e-3
+    assert np.allclose(both[0], -both[1], rtol=1e-9)       # and only |psi|^2 is left
+    assert effect("multi_level", "point.x") == effect("dsm", "point.x")
 
 
 def test_a_weight_changes_no_minimiser_at_a_level():

@@ -17,7 +17,7 @@ def losses(c, sigma=None, alpha=None, at=None):
 
 
 def weighted(w, each):
-    return (np.asarray(w)[:, None] * each).sum(axis=0)
+    return (np.asarray(w)[:, None] * np.asarray(each)).sum(axis=0)
 
 
 def other(a, name):
@@ -28,25 +28,32 @@ def other(a, name):
 
 # what a person would write: identity, loss, and what the report says
 PLANTED = {
-    "weight.none": (lambda c: losses(c).sum(axis=0), "1: its own weight is left out"),
-    "weight.root": (lambda c: weighted(np.sqrt(c.level_weights), losses(c)), "square root"),
-    "weight.square": (lambda c: weighted(c.level_weights * c.level_weights, losses(c)), "square"),
-    "weight.inverse": (lambda c: weighted(1 / c.level_weights, losses(c)), "1 / its own weight"),
+    "own-weight.none": (lambda c: losses(c).sum(axis=0), "1: its own weight is left out"),
+    "own-weight.root": (lambda c: weighted(np.sqrt(c.level_weights), losses(c)), "square root"),
+    "own-weight.square": (lambda c: weighted(c.level_weights * c.level_weights, losses(c)),
+                          "square"),
+    "own-weight.inverse": (lambda c: weighted(1 / c.level_weights, losses(c)),
+                           "1 / its own weight"),
     "weight.normalised": (lambda c: np.average(losses(c), axis=0, weights=c.level_weights),
                           "over the sum of the weights"),
-    "weight.reversed": (lambda c: weighted(c.level_weights[::-1], losses(c)), "reverse order"),
-    "weight.next": (lambda c: weighted(other(c.level_weights, "next"), losses(c)),
+    "own-weight.reversed": (lambda c: weighted(c.level_weights[::-1], losses(c)), "reverse order"),
+    "own-weight.next": (lambda c: weighted(other(c.level_weights, "next"), losses(c)),
                     "the weight of the next level"),
-    "weight.first": (lambda c: c.level_weights[0] * losses(c).sum(axis=0),
+    "own-weight.before": (lambda c: weighted(other(c.level_weights, "before"), losses(c)),
+                          "the weight of the level before"),
+    "own-weight.first": (lambda c: c.level_weights[0] * losses(c).sum(axis=0),
                      "the weight of the first level"),
-    "weight.own-variance": (lambda c: weighted(c.sigma**2, losses(c)), "sigma^2 in place of"),
-    "weight.own-sigma": (lambda c: weighted(c.sigma, losses(c)), "sigma in place of"),
-    "weight.own-inverse-variance": (lambda c: weighted(c.sigma**-2.0, losses(c)),
+    "own-weight.variance": (lambda c: weighted(c.sigma**2, losses(c)), "sigma^2 in place of"),
+    "own-weight.sigma": (lambda c: weighted(c.sigma, losses(c)), "sigma in place of"),
+    "own-weight.inverse-variance": (lambda c: weighted(c.sigma**-2.0, losses(c)),
                                     "1 / sigma^2 in place of"),
-    "weight.own-inverse-sigma": (lambda c: weighted(1 / c.sigma, losses(c)),
+    "own-weight.inverse-sigma": (lambda c: weighted(1 / c.sigma, losses(c)),
                                  "1 / sigma in place of"),
     "weight.variance": (lambda c: weighted(c.level_weights * c.sigma**2, losses(c)),
                         "weighted by sigma^2"),
+    "point.x": (lambda c: weighted(c.level_weights, [
+        ((c.score(c.x, k) + e / s)**2).sum(axis=1) / 2
+        for k, (e, s) in enumerate(zip(c.noise, c.sigma))]), "the score is read at x"),
     "levels.first": (lambda c: c.level_weights[0] * losses(c)[0], "only the first level"),
     "levels.last": (lambda c: c.level_weights[-1] * losses(c)[-1], "only the last level"),
     "levels.not-first": (lambda c: weighted(c.level_weights[1:], losses(c)[1:]),

@@ -55,8 +55,9 @@ def test_what_is_not_a_square_by_hand():
         "|r|": [5, 0.5], "sqrt(mean |r|^2)": [np.sqrt(12.625)], "sum |r_i|": [7, 0.5],
         "(sum r_i)^2": [1, 0.25], "|mean r|^2": [2.25 + 3.0625], "max r_i^2": [16, 0.25],
         "sum r_i": [-1, 0.5], "|r|^4": [625, 0.0625], "sum r_i^4": [337, 0.0625],
-        "log |r|^2": np.log([25, 0.25]), "log mean |r|^2": [np.log(12.625)], "huber(r)": [6, 0.125]
-    }
+        "log |r|^2": np.log([25, 0.25]), "log mean |r|^2": [np.log(12.625)], "huber(r)": [6, 0.125],
+        "sum log cosh r_i": [np.log(np.cosh(3) * np.cosh(4)), np.log(np.cosh(0.5))],
+        "|r - mean r|^2": [2.25 + 5.0625] * 2}
     assert {name for _, _, name, *_ in SQUARES} == set(by_hand)
     for _, _, name, f, *_ in SQUARES:
         assert np.allclose(f(r), by_hand[name]), name

@@ -59,7 +59,21 @@ SQUARES = {
     "of-mean": lambda r: sq(r.mean(axis=0)), "largest": lambda r: (r**2).max(axis=1).mean(),
     "linear": lambda r: r.sum() / len(r), "fourth": lambda r: (sq(r)**2).mean(),
     "fourth-powers": lambda r: (r**4).sum() / len(r), "log": lambda r: np.log(sq(r)).mean(),
-    "log-mean": lambda r: np.log(sq(r).mean()), "huber": lambda r: huber(r).mean()}
+    "log-mean": lambda r: np.log(sq(r).mean()), "huber": lambda r: huber(r).mean(),
+    "log-cosh": lambda r: np.log(np.cosh(r)).sum() / len(r),
+    "variance": lambda r: r.var(axis=0).sum()}
+# of a residual alone
+ROBUST = {
+    "pseudo-huber-consistency": lambda r: pseudo_huber(np.sqrt(sq(r)), 0.00054 * len(r[0])**0.5),
+    "pseudo-huber-0.03": lambda r: pseudo_huber(np.sqrt(sq(r)), 0.03),
+    "pseudo-huber-1": lambda r: pseudo_huber(np.sqrt(sq(r)), 1),
+    "pseudo-huber-entries-0.1": lambda r: pseudo_huber(r, 0.1),
+    "pseudo-huber-entries-1": lambda r: pseudo_huber(r, 1),
+    **{f"clipped-{t}": lambda r, t=t: sq(np.clip(r, -t, t)) for t in (1, 3, 5, 10)}}
+
+def pseudo_huber(r, c):
+    return c * (np.sqrt(1 + (r / c)**2) - 1)
+
 
 NORMS = {
     **{name: lambda c, k=k: (psi(c)[:, k]**2).sum() / (2 * c.n) for name, k in DIMENSIONS.items()},
@@ -220,6 +234,47 @@ def test_a_square(objective, name):
 
 def error(c):
     return c.reconstruct(c.x_noisy) - c.x
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_a_function_of_the_residual_that_is_robust(name):
+    case, found = value("dsm", f"square.{name}")
+    r = case.score(case.x_noisy) - right_target("dsm", case)
+    assert np.isclose(found, ROBUST[name](r).sum() / case.n, rtol=1e-9)
+    found = value("dsm", f"square.{name}", "residual.noise")[1]
+    assert np.isclose(found, ROBUST[name](case.sigma * r).sum() / case.n, rtol=1e-9)
+    case, found = value("dsm_levels", f"square.{name}", "residual.noise")
+    r = case.sigma[:, None] * case.score(case.x_noisy) + case.noise
+    assert np.isclose(found, ROBUST[name](r).sum() / case.n, rtol=1e-9)
+
+
+def test_an_output_that_is_clipped():
+    case, found = value("noise_prediction", "output.clipped")
+    f = case.prediction(case.x_noisy)
+    assert np.abs(f).min() < 1 < np.abs(f).max()
+    assert np.isclose(found, sq(np.clip(f, -1, 1) - case.noise).mean(), rtol=1e-12)
+
+
+def middle(own):
+    return sorted(own)[3:4]
+
+
+SORTED = {
+    "middle": middle, "largest": lambda own: [max(own)], "smallest": lambda own: [min(own)],
+    "trimmed-10": lambda own: own, "trimmed-20": lambda own: sorted(own)[1:6],
+    "trimmed-25": lambda own: sorted(own)[1:6], "kept-50": lambda own: sorted(own)[:3],
+    "kept-75": lambda own: sorted(own)[:5], "kept-80": lambda own: sorted(own)[:5],
+    "kept-90": lambda own: sorted(own)[:6]}                         # of seven points
+
+
+@pytest.mark.parametrize("name", SORTED)
+def test_a_mean_over_some_of_the_sorted_losses(name):
+    case, found = value("ism", f"points.{name}")
+    own = sq(psi(case)) / 2 + diagonal(case).sum(axis=1)
+    assert np.isclose(found, np.mean(SORTED[name](own)), rtol=1e-12)
+    case, found = value("dsm", f"points.{name}")
+    own = sq(case.score(case.x_noisy) - right_target("dsm", case)) / 2
+    assert np.isclose(found, np.mean(SORTED[name](own)), rtol=1e-12)
 
 
 SCALES = {"minus": lambda c: -1, "zero": lambda c: 0, "sigma": lambda c: c.sigma,
@@ -613,11 +668,12 @@ def test_every_mistake_has_an_example():
         "divergence": {*DIVERGENCES, *(f"{name}-exact" for name in DIVERGENCES), "mean-along",
                        *(f"directions-{name}" for name in DIRECTIONS)},
         "penalty": set(PENALTIES), "directions": {*DIRECTIONS, "mean"}, "dimensions": dimensions,
-        "bits": dimensions, "square": {*SQUARES, "cross-entropy"}, "noisy": set(POINTS),
+        "bits": dimensions, "square": {*SQUARES, *ROBUST, "cross-entropy"}, "noisy": set(POINTS),
         "point": set(POINTS), "target": {*SCALES, *CLEAN, *NOISY, "parzen", "normal"},
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
         "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
-        "points": {"not-last-of-n", "not-last", "not-first", "first"}, "pairs": {"all"},
+        "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
+        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
         "extra": {"|theta|^2", "|W|^2", "|A|^2", "|B|^2", "energy", "energy^2", "|J|_F^2", "tr J",
                   "sum_i J_ii^2"}, "kind": {"score", "minusscore"}}
