@@ -19,7 +19,7 @@ from refsm.verify.report.weights import is_weight
 
 __all__ = ["normal"]
 
-FACTOR = re.compile(rf"(?!.* in place of )([-0-9(]|({'|'.join(ORDER)})\b(?!\.))")
+FACTOR = re.compile(rf"(?!.* in place of )([-0-9(]|(sqrt|{'|'.join(ORDER)})\b(?!\.))")
 
 
 def normal(convention: str) -> str:

@@ -38,8 +38,7 @@ from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["Change", "Explanation", "explanations", "multiple", "multiplied", "predicted",
-           "the_reference"]
+__all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
 
@@ -185,16 +184,8 @@ def _factorings(scalings: list[Scaling],
         yield scalings[1] * t, (Change("score", t.inverse()),)
 
 
-def multiplied(a: Scaling, b: Scaling) -> Scaling | None:
-    """The product of two scalings; None where it is none, with two extra factors."""
-    try:
-        return a * b
-    except ValueError:
-        return None
-
-
 def _over(scaling: Scaling, factor: Scaling) -> Scaling | None:
-    return None if factor.is_zero else multiplied(scaling, factor.inverse())
+    return None if factor.is_zero else scaling * factor.inverse()
 
 
 def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Change, ...],

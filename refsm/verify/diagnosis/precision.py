@@ -92,7 +92,7 @@ def half_inside(Y: Array, reference: Array, scale: Array,
         return None
     error = np.abs(c) * max(largest, COARSEST) * np.abs(u).sum(axis=1) / (u * u).sum(axis=1)
     factor = fit_scaling(c, error, sizes)
-    if factor is None or factor.extra or not factor.prefactor:
+    if factor is None or factor.sums or not factor.prefactor:
         return None
     signs = np.sign(Y - np.array([[factor(group)] for group in sizes]) * reference)
     one_sided = np.abs(signs.sum()) == signs.size    # a small term too many, and no rounding

@@ -1,18 +1,17 @@
 """Scalings: prefactor sigma^a d^b n^c M^e, how they are written and read.
 
 Symbols
-    sizes         dict     d, n, M, sigma, strength of a group, those that its objective has
-    prefactor         number   the factor in front
-    powers        tuple    the exponent of each size
-    extra         (name, power, constant)   one more factor that is no power of a size
+    sizes      dict     d, n, M, sigma, strength of a group, those that its objective has
+    prefactor  number   the factor in front
+    powers     tuple    names with exponents: of a size, or of a sum such as n - 1
 
 Equations
-    (1)  scaling(group) = prefactor prod_s size_s^powers_s extra(group)
-    (2)  extra in { (n - 1)^k, (d - 1)^k, (M - 1)^k, (n + 1)^k, (d + 1)^k, (1 + sigma^2)^k,
-                    (1 + 2 strength)^k, (1 + sigma^2 / s^2)^k },  k = 1 or -1
+    (1)  scaling(group) = prefactor prod_s base_s(group)^powers_s
+    (2)  base in { a size, n - 1, d - 1, M - 1, n + 1, d + 1, 1 + sigma^2, 1 + 2 strength,
+                   1 + sigma^2 / number }
 
 Derivation
-    (1)  is a definition; products and inverses of scalings are scalings.
+    (1)  is a definition; products and powers of scalings are scalings.
 
 Conventions
     prefactor is shown as a fraction when it is one with small terms, and otherwise with as many
@@ -28,18 +27,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Mapping
 
-__all__ = ["EXTRA", "ONE", "ORDER", "Scaling", "Sizes", "ZERO", "extra_factor", "parse_scaling",
+__all__ = ["ONE", "ORDER", "SATURATING", "SUMS", "Scaling", "Sizes", "ZERO", "parse_scaling",
            "rounded"]
 
 Sizes = Mapping[str, float]
 ORDER = ("strength", "alpha", "sigma", "d", "n", "M", "L")
-EXTRA = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sigma^2",
-         "1 + sigma^2 / s^2")
+SUMS = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sigma^2")
+SATURATING = "1 + sigma^2 / "                      # and a number
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """prefactor times powers of sizes, equation (1).
+    """prefactor times powers of sizes and of sums, equation (1).
 
     >>> scaling = Scaling(2.0, (("sigma", 2.0), ("d", -1.0)))
     >>> str(scaling), scaling({"sigma": 0.5, "d": 4})
@@ -48,26 +47,20 @@ class Scaling:
 
     prefactor: float
     powers: tuple[tuple[str, float], ...] = ()
-    extra: tuple[str, float, float] | None = None
 
     def __call__(self, sizes: Sizes) -> float:
         out = self.prefactor
         for name, power in self.powers:
-            out *= sizes[name]**power
-        return out * extra_factor(self.extra, sizes) if self.extra else out         # ()  (1)
+            out *= _base(name, sizes)**power                                        # ()  (1)
+        return out
 
     def __mul__(self, other: Scaling) -> Scaling:
         powers = dict(self.powers)
         for name, power in other.powers:
             powers[name] = powers.get(name, 0.0) + power
-        kept = tuple((name, powers[name]) for name in ORDER if powers.get(name))
-        extra = self.extra or other.extra
-        if self.extra and other.extra:
-            (name, power, s), (other_name, other_power, other_s) = self.extra, other.extra
-            if (name, s) != (other_name, other_s):
-                raise ValueError("two extra factors in one scaling")
-            extra = (name, power + other_power, s) if power + other_power else None
-        return Scaling(rounded(self.prefactor * other.prefactor), kept, extra)
+        kept = sorted((name for name in powers if powers[name]), key=_place)
+        return Scaling(rounded(self.prefactor * other.prefactor),
+                       tuple((name, powers[name]) for name in kept))
 
     def inverse(self) -> Scaling:
         """1 / scaling."""
@@ -75,9 +68,13 @@ class Scaling:
 
     def to_the(self, power: float) -> Scaling:
         """A power of the scaling."""
-        extra = (self.extra[0], self.extra[1] * power, self.extra[2]) if self.extra else None
         powers = tuple((name, p * power) for name, p in self.powers)
-        return Scaling(rounded(self.prefactor**power), powers, extra) if power else ONE
+        return Scaling(rounded(self.prefactor**power), powers) if power else ONE
+
+    @property
+    def sums(self) -> tuple[tuple[str, float], ...]:
+        """The powers of sums, such as n - 1."""
+        return tuple((name, power) for name, power in self.powers if name not in ORDER)
 
     @property
     def is_one(self) -> bool:
@@ -97,8 +94,9 @@ class Scaling:
         plain = _fraction(self.prefactor)
         usual = {1: 0.0, 2: 0.05, Fraction(1, 2): 0.05, 4: 0.1, Fraction(1, 4): 0.1}
         number = 2.0 if plain is None else usual.get(abs(plain), 0.5)
-        powers = sum(min(abs(p), 4) + (0 if p == round(p) else 2) for _, p in self.powers)
-        return 1.0 + number + 0.1 * powers + (1.0 if self.extra else 0.0)
+        powers = sum(min(abs(p), 4) + (0 if p == round(p) else 2)
+                     for name, p in self.powers if name in ORDER)
+        return 1.0 + number + 0.1 * powers + len(self.sums)
 
     def __str__(self) -> str:
         if self.is_zero:
@@ -106,12 +104,8 @@ class Scaling:
         over: list[str] = []
         under: list[str] = []
         for name, power in self.powers:
-            text = name if abs(power) == 1 else f"{name}^{abs(power):g}"
-            (over if power > 0 else under).append(text)
-        if self.extra:
-            name, power, s = self.extra
-            text = f"({name.replace('s^2', f'{s**2:.4g}')})"
-            text = text if abs(power) == 1 else f"{text}^{abs(power):g}"
+            base = name if name in ORDER else f"({name})"
+            text = {1.0: base, 0.5: f"sqrt({name})"}.get(abs(power), f"{base}^{abs(power):g}")
             (over if power > 0 else under).append(text)
         plain = _fraction(self.prefactor)
         if plain is None or _is_short(self.prefactor):
@@ -131,6 +125,22 @@ ONE = Scaling(1.0)
 ZERO = Scaling(0.0)
 
 
+def _place(name: str) -> tuple[int, str]:
+    """Sizes in their order, and then sums."""
+    return (ORDER.index(name) if name in ORDER else len(ORDER)), name
+
+
+def _base(name: str, sizes: Sizes) -> float:
+    """A size or a sum of (2) in one group."""
+    if name in ORDER:
+        return sizes[name]
+    if name == "1 + 2 strength":
+        return 1 + 2 * sizes["strength"]                                            # ()  (2)
+    if name.startswith("1 + sigma^2"):
+        return 1 + sizes["sigma"]**2 / float(name.partition(" / ")[2] or 1)         # ()  (2)
+    return sizes[name[0]] + float(name[1:].replace(" ", ""))                        # ()  (2)
+
+
 TOKENS = re.compile(r"\d+\.?\d*(?:e[+-]?\d+)?|[a-zA-Z]+|\S")
 
 
@@ -146,7 +156,7 @@ def parse_scaling(text: str) -> Scaling:
     tokens = TOKENS.findall(text.replace("**", "^"))
     try:
         scaling = _product(tokens)
-    except (ValueError, ArithmeticError, IndexError):
+    except (ValueError, ArithmeticError, IndexError, TypeError):    # complex roots too
         tokens = ["nothing", *tokens]
     if tokens:
         raise ValueError(f"a factor must be a product of numbers and powers of {', '.join(ORDER)}, "
@@ -170,21 +180,14 @@ def _product(tokens: list[str]) -> Scaling:
 
 
 def _factor(tokens: list[str]) -> Scaling:
-    """A number, a size or what is in parentheses, with its power."""
+    """A number, a size, a root or what is in parentheses, with its power."""
     token = tokens.pop(0)
-    if token == "(":
-        close = tokens.index(")")
-        scaling = _extra("".join(tokens[:close]))
-        if scaling is None:
-            scaling = _product(tokens)
-        else:
-            del tokens[:close]
-        if tokens.pop(0) != ")":
-            raise ValueError
-    elif token in ORDER:
-        scaling = Scaling(1.0, ((token, 1.0),))
+    if token == "sqrt" and tokens.pop(0) == "(":
+        scaling = _inside(tokens).to_the(0.5)
+    elif token == "(":
+        scaling = _inside(tokens)
     else:
-        scaling = Scaling(float(token))
+        scaling = Scaling(1.0, ((token, 1.0),)) if token in ORDER else Scaling(float(token))
     if tokens and tokens[0] == "^":
         tokens.pop(0)
         sign = -1.0 if tokens[0] == "-" else 1.0
@@ -196,26 +199,28 @@ def _factor(tokens: list[str]) -> Scaling:
     return scaling
 
 
-def _extra(inside: str) -> Scaling | None:
-    """The extra factor that stands in parentheses, written without spaces; None if it is none."""
-    for known in EXTRA:
-        form = re.escape(known.replace(" ", "")).replace(r"/s\^2", r"/([\d.e+-]+)")
-        shape = re.fullmatch(form, inside)
-        if shape:
-            s = float(shape.group(1))**0.5 if shape.groups() else 1.0
-            return Scaling(1.0, (), (known, 1.0, s))
+def _inside(tokens: list[str]) -> Scaling:
+    """What stands before a closing parenthesis, which is taken off too: a sum or a product."""
+    close = tokens.index(")")
+    scaling = _sum("".join(tokens[:close]))
+    if scaling is None:
+        scaling = _product(tokens)
+    else:
+        del tokens[:close]
+    if tokens.pop(0) != ")":
+        raise ValueError
+    return scaling
+
+
+def _sum(inside: str) -> Scaling | None:
+    """The sum that stands in parentheses, written without spaces; None if it is none."""
+    for known in SUMS:
+        if inside == known.replace(" ", ""):
+            return Scaling(1.0, ((known, 1.0),))
+    front, _, number = inside.rpartition("/")
+    if front + "/" == SATURATING.replace(" ", ""):
+        return Scaling(1.0, ((f"{SATURATING}{float(number):.10g}", 1.0),))
     return None
-
-
-def extra_factor(extra: tuple[str, float, float], sizes: Sizes) -> float:
-    """The factor of (2) in one group."""
-    name, power, s = extra
-    size = sizes.get(name[0]) if name[0] in "ndM" else None
-    if size is not None:
-        return (size - 1 if "-" in name else size + 1)**power                 # ()  (2)
-    if "strength" in name:
-        return (1 + 2 * sizes["strength"])**power
-    return (1 + sizes["sigma"]**2 / (s**2 if "s^2" in name else 1.0))**power
 
 
 def _decimal(prefactor: float) -> str:

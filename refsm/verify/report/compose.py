@@ -8,7 +8,7 @@ import numpy as np
 
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.diagnose import Diagnosis
-from refsm.verify.diagnosis.explanation import Explanation, multiplied
+from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.precision import COARSE, MIXED
 from refsm.verify.diagnosis.scaling import ONE
@@ -87,9 +87,8 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
         return said
     if len(findings) == 1 and findings[0].kind == "whole" and e.is_convention:
         assert findings[0].scaling is not None
-        times = multiplied(e.factor, findings[0].scaling)
-        return () if times is None else (
-            "the gradient is the reference's: training is the same" if times.is_one else
+        times = e.factor * findings[0].scaling
+        return ("the gradient is the reference's: training is the same" if times.is_one else
             "gradients are minus the reference's: descent goes up" if str(times) == "-1" else
             f"gradients are {scaling_in_words(times)} times the reference's",)
     return (*(f"where the gradient is that of the value: {text}" for text in said), FOLLOWS)
@@ -221,8 +220,7 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
         out.append(f"the constant{but}")
     if e.mistakes or any(scaling.is_zero for scaling in e.scalings):
         return tuple(out)                            # of other functions the sums are not proved
-    off = {name for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
-    off |= {scaling.extra[0][0] for scaling in (*e.scalings, e.factor) if scaling.extra}
+    off = {name[0] for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
     names = {"d": "dimensions", "n": "points", "M": "directions", "L": "levels"}
     sums = [words for name, words in names.items() if name in case.sizes and name not in off]
     if sums:

@@ -58,9 +58,9 @@ def _effects(learned: str, changes: Sequence[Change], mistakes: Sequence[Mistake
 
 
 def _of_a_factor(factor: Scaling, beside: bool) -> str:
-    words, extra = scaling_in_words(factor), (factor.extra or ("",))[0]
+    words = scaling_in_words(factor)
     names = [name for name in ("sigma", "alpha")
-             if name in extra or name in dict(factor.powers)]
+             if any(name in base for base, _ in factor.powers)]
     what = (f"apart from that, a common factor {words}:" if beside else
             f"the minimiser is the same; gradients are {words} times the reference's, so")
     vary = f"{listed(names)} {'varies' if len(names) == 1 else 'vary'}"
@@ -87,12 +87,7 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
     if "penalty" in found and (square or linear) and penalized:
         del found["penalty"]                         # how strong it is depends on the others
     if square and linear and found[square].prefactor > 0 and not found[linear].is_zero:
-        try:
-            found[linear] = found[linear] * found[square].inverse()
-        except ValueError:
-            return [f"the minimiser is not the {OBJECTIVES[objective].learned} but a multiple "
-                    "of it"]
-        del found[square]
+        found[linear] = found[linear] * found.pop(square).inverse()
         if found[linear].is_one:
             del found[linear]
     elif square and linear:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.diagnosis.scaling import SATURATING, Scaling
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
@@ -77,9 +77,9 @@ def factor_in_words(objective: str, factor: Scaling) -> str:
         OBJECTIVES[objective].learned, (0.5, "with a 1/2"))
     known = [_PIECES[power] for power in factor.powers if power in _PIECES]
     rest = [power for power in factor.powers if power not in _PIECES]
-    weight = Scaling(1.0, tuple(p for p in rest if p[0] not in "dnML"), factor.extra)
+    weight = Scaling(1.0, tuple(p for p in rest if p[0][0] not in "dnML"))
     number = Scaling(1.0 if factor.prefactor == half[0] else factor.prefactor,
-                     tuple(p for p in rest if p[0] in "dnML"))
+                     tuple(p for p in rest if p[0][0] in "dnML"))
     words = [half[1] if factor.prefactor == half[0] else "",
              "" if number.is_one else f"multiplied by {number}",
              "" if weight.is_one else f"weighted by {scaling_in_words(weight)}"]
@@ -88,12 +88,12 @@ def factor_in_words(objective: str, factor: Scaling) -> str:
 
 def _unbiased(factor: Scaling) -> tuple[Scaling, list[str]]:
     """A factor without its n / (n - 1), and that in words."""
-    name, power, _ = factor.extra or ("", 0.0, 0.0)
-    size = name[:1]
-    if name.endswith("- 1") and (size, -power) in factor.powers:
-        over, under = (size, f"{size} - 1") if power > 0 else (f"{size} - 1", size)
-        powers = tuple(p for p in factor.powers if p != (size, -power))
-        return Scaling(factor.prefactor, powers), [f"divided by {over} in place of {under}"]
+    for name, power in factor.sums:
+        pair = {(name, power), (name[0], -power)}
+        if name.endswith("- 1") and pair <= set(factor.powers):
+            over, under = (name[0], name) if power > 0 else (name, name[0])
+            powers = tuple(p for p in factor.powers if p not in pair)
+            return Scaling(factor.prefactor, powers), [f"divided by {over} in place of {under}"]
     return factor, []
 
 
@@ -105,19 +105,28 @@ def listed(words: Sequence[str]) -> str:
 def scaling_in_words(scaling: Scaling) -> str:
     """A scaling as people write it: a weight that saturates by its constant.
 
-    >>> scaling_in_words(Scaling(2.0, (("sigma", 2.0),), ("1 + sigma^2 / s^2", 1.0, 0.5)))
+    >>> scaling_in_words(Scaling(2.0, (("sigma", 2.0), ("1 + sigma^2 / 0.25", 1.0))))
     '2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5'
     """
-    if scaling.extra is None or scaling.extra[0] != "1 + sigma^2 / s^2":
+    front, power, square = _saturating(scaling)
+    if not power:
         return str(scaling)
-    front, (_, power, s) = Scaling(scaling.prefactor, scaling.powers), scaling.extra
-    saturates = power < 0 and scaling.powers == (("sigma", -2 * power),)
-    if saturates and abs(scaling.prefactor * s**(-2 * power) - 1) < 1e-6:
-        ratio = f"sigma^2 / (sigma^2 + {s**2:.4g})"
+    saturates = power < 0 and front.powers == (("sigma", -2 * power),)
+    if saturates and abs(front.prefactor * square**-power - 1) < 1e-6:
+        ratio = f"sigma^2 / (sigma^2 + {square:.4g})"
         return ratio if power == -1 else f"({ratio})^{-power:g}"
     weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
     weight = weight if abs(power) == 1 else f"({weight})^{abs(power):g}"
-    return f"{'' if front.is_one else f'{front} times '}{weight} with s = {s:.4g}"
+    return f"{'' if front.is_one else f'{front} times '}{weight} with s = {square**0.5:.4g}"
+
+
+def _saturating(scaling: Scaling) -> tuple[Scaling, float, float]:
+    """A scaling as front (1 + sigma^2 / square)^power; the power is 0 where it is not one."""
+    for name, power in scaling.sums:
+        if name.startswith(SATURATING):
+            rest = tuple(p for p in scaling.powers if p[0] != name)
+            return Scaling(scaling.prefactor, rest), power, float(name[len(SATURATING):])
+    return scaling, 0.0, 1.0
 
 
 def seen(objective: str, factor: Scaling, changes: Sequence[Change],
@@ -141,12 +150,11 @@ def seen(objective: str, factor: Scaling, changes: Sequence[Change],
 
 def _edm(objective: str, factor: Scaling) -> str:
     """EDM's weight, with its constant, where that is what the factor is."""
-    name, power, s = factor.extra or ("", 0.0, 0.0)
-    weight = name == "1 + sigma^2 / s^2" and power == 1 and ("sigma", 2.0) in factor.powers
-    if objective != "dsm" or not weight:
+    front, power, square = _saturating(factor)
+    if objective != "dsm" or power != 1 or ("sigma", 2.0) not in front.powers:
         return ""
-    over = " divided by d" if ("d", -1.0) in factor.powers else ""
-    return (f"the weighting of EDM (Karras){over}, sigma_data = {s:g}; "
+    over = " divided by d" if ("d", -1.0) in front.powers else ""
+    return (f"the weighting of EDM (Karras){over}, sigma_data = {square**0.5:.4g}; "
             "k-diffusion, 2 sigma^2 (sigma^2 + s_d^2) / (s_d^2 d)")
 
 
@@ -185,7 +193,7 @@ def change_in_words(objective: str, change: Change) -> str:
     if str(scaling) == "-1":
         return f"the sign of {name}"
     pieces = [_PIECES.get(piece) for piece in scaling.powers]
-    if abs(scaling.prefactor) == 1 and scaling.powers and all(pieces) and not scaling.extra:
+    if abs(scaling.prefactor) == 1 and scaling.powers and all(pieces):
         sign = ", and the wrong sign" if scaling.prefactor < 0 else ""
         said = " and ".join(f"is {p}" if p.startswith(("multiplied", "divided")) else f"has the {p}"
                             for p in pieces if p)

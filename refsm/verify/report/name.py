@@ -83,8 +83,7 @@ def explained(objective: str, e: Explanation) -> str:
     head, weight = "a term too many: ", ""
     extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
     if extra is not None:
-        plain = not extra.powers and extra.extra is None
-        weight = f"{extra.prefactor:.6g}" if plain else scaling_in_words(extra)
+        weight = scaling_in_words(extra) if extra.powers else f"{extra.prefactor:.6g}"
         weight = f"({weight}) " if " " in weight else f"{weight} "
     words = [mistake.words.replace(head, head + weight) for mistake in e.mistakes]
     minus, replaced = another_function(e.mistakes), {mistake.role for mistake in e.mistakes}

@@ -296,7 +296,7 @@ def test_another_average_of_a_symmetric_target_is_its_mean(f):
         assert f(MEAN - target).mean() <= f(MEAN + step - target).mean() + 1e-14
 
 
-@pytest.mark.parametrize("t", [1, 3, 5, 10])
+@pytest.mark.parametrize("t", [1, 3, 5])
 def test_an_entry_of_the_residual_that_is_clipped_has_no_gradient(t):
     (f, said), = [(f, effect) for name, _, _, f, effect in ROBUST if name == f"clipped-{t}"]
     r = t * np.array([[1.2, -1.5, 0.7]])

@@ -64,12 +64,11 @@ SQUARES = {
     "variance": lambda r: r.var(axis=0).sum()}
 # of a residual alone
 ROBUST = {
-    "pseudo-huber-consistency": lambda r: pseudo_huber(np.sqrt(sq(r)), 0.00054 * len(r[0])**0.5),
     "pseudo-huber-0.03": lambda r: pseudo_huber(np.sqrt(sq(r)), 0.03),
     "pseudo-huber-1": lambda r: pseudo_huber(np.sqrt(sq(r)), 1),
     "pseudo-huber-entries-0.1": lambda r: pseudo_huber(r, 0.1),
     "pseudo-huber-entries-1": lambda r: pseudo_huber(r, 1),
-    **{f"clipped-{t}": lambda r, t=t: sq(np.clip(r, -t, t)) for t in (1, 3, 5, 10)}}
+    **{f"clipped-{t}": lambda r, t=t: sq(np.clip(r, -t, t)) for t in (1, 3, 5)}}
 
 def pseudo_huber(r, c):
     return c * (np.sqrt(1 + (r / c)**2) - 1)

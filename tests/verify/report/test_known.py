@@ -100,7 +100,7 @@ def test_factors_in_words():
     assert known.factor_in_words("dsm_scaled", parse_scaling("2 alpha^2 / sigma^2")) == (
         "without the 1/2, weighted by alpha^2 / sigma^2")
     assert known.factor_in_words("ism", parse_scaling("n^0.5 / d")) == (
-        "multiplied by n^0.5, mean over dimensions in place of their sum")
+        "multiplied by sqrt(n), mean over dimensions in place of their sum")
     assert known.factor_in_words("ssm", parse_scaling("M d")) == (
         "multiplied by the number of dimensions, sum over directions in place of their mean")
 
@@ -141,8 +141,8 @@ def test_a_difference_is_seen_before_as_a_whole_or_not_at_all():
     (16.00001, 4.0, -2.0, "(sigma^2 / (sigma^2 + 0.25))^2"),
     (16.0001, 4.0, -2.0, "16.0001 sigma^4 times (s^2 / (sigma^2 + s^2))^2 with s = 0.5")])
 def test_a_weight_that_saturates_is_said_with_its_power(prefactor, sigma, power, words):
-    scaling = Scaling(prefactor, (("sigma", sigma),) if sigma else (),
-                      ("1 + sigma^2 / s^2", power, 0.5))
+    scaling = Scaling(prefactor, (*((("sigma", sigma),) if sigma else ()),
+                                  ("1 + sigma^2 / 0.25", power)))
     assert known.scaling_in_words(scaling) == words
 
 
