@@ -229,8 +229,7 @@ def _decimal(prefactor: float) -> str:
     >>> _decimal(3.14159265), _decimal(2.000002), _decimal(1.0000000001)
     ('3.14159', '2.000002', '1.0000000001')
     """
-    odd = (k for k in range(6, 17) if _fraction(float(f"{prefactor:.{k}g}")) is None)
-    digits = next(odd, 17)
+    digits = next(k for k in range(6, 18) if _fraction(float(f"{prefactor:.{k}g}")) is None)
     return f"{prefactor:.6g}" if digits == 6 else f"{prefactor:.{digits + 1}g}"
 
 
@@ -245,7 +244,7 @@ def _is_short(prefactor: float) -> bool:
 def rounded(prefactor: float, error: float = 0.0) -> float:
     """The nearby fraction or short decimal if one is within the error, else the number itself."""
     error = max(error, 1e-13 * abs(prefactor))
-    for limit in (1, 2, 4, 12, 64):
+    for limit in (1, 4, 64):
         plain = float(Fraction(prefactor).limit_denominator(limit))
         if plain and abs(plain - prefactor) <= error:
             return plain

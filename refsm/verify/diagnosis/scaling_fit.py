@@ -92,7 +92,7 @@ def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
     for a in range(-4, 5):
         for b in (-1, 0, 1):
             slope, level = np.polyfit(sigma**2, c / (sigma**a * d**b), 1)
-            if level != 0 and slope / level > 0:
+            if slope * level > 0:
                 for v in (float(f"{(level / slope)**0.5:.3g}")**2, float(f"{level / slope:.3g}")):
                     if abs(v * slope / level - 1) < 1e-4 and v != 1.0:
                         out.add(v)

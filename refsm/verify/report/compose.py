@@ -34,7 +34,8 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
               known_failures: Sequence[str], notes: tuple[str, ...], reproduce: str,
               gradient: bool) -> Report:
     """The report on one objective."""
-    objective, e = cases[0].objective, found.explanation
+    first, e = cases[0], found.explanation
+    objective = first.objective
     verdict, name, convention, factor = verdict_of(objective, found)
     if verdict == "INCONCLUSIVE":                    # of a coarse value a gradient proves nothing
         per_sample, findings = (), ()
@@ -50,25 +51,25 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     conforms = verdict == "PASS" or (meant and not wrong)
     failing = [] if conforms else _failing(found, bool(wrong))
     excused = bool(failing) and all(is_known(case.id, known_failures) for case in failing)
-    small = min(failing, key=lambda c: (c.n * c.d, c.id)) if failing and not found.matches else None
+    small = min(failing, key=lambda c: (c.n, c.d, c.id)) if failing and not found.matches else None
     changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
     common = e.factor if e is not None else ONE
     rows: tuple[Row, ...] = ()
     summary: dict = {}
     if small is not None:
-        reproduce = reproduce.replace(f"show {cases[0].id} ", f"show {small.id} ")
+        reproduce = reproduce.replace(f"show {first.id} ", f"show {small.id} ")
         answer = float(values[found.table.cases.index(small)])
         rows, summary = _rows(small, found, answer)
     return Report(
         verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
         rows=rows, consequences=_consequences(objective, found, verdict, findings),
         seen=seen(objective, common, changes, mistakes),
-        not_the_problem=(_not_the_problem(e, cases[0], bool(wrong))
+        not_the_problem=(_not_the_problem(e, first, bool(wrong))
                          if verdict == "MISMATCH" and e else ()),
-        cannot_tell=_cannot_tell(found, cases[0], gradient, verdict),
+        cannot_tell=_cannot_tell(found, first, gradient, verdict),
         gradient=tuple(finding.text for finding in findings),
         failing=tuple(case.id for case in failing), case=summary, cases=len(cases),
-        model=cases[0].model, precision=_precision(found),
+        model=first.model, precision=_precision(found),
         resolution=found.resolution if e is not None or found.nearest else None,
         runner_up=_runner_up(found), reproduce=reproduce,
         notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
@@ -85,7 +86,7 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
     said = consequences(objective, e.factor, e.changes, e.mistakes, e.constant)
     if not findings:
         return said
-    if len(findings) == 1 and findings[0].kind == "whole" and e.is_convention:
+    if findings[0].kind == "whole" and e.is_convention:              # and there is no other
         assert findings[0].scaling is not None
         times = e.factor * findings[0].scaling
         return ("the gradient is the reference's: training is the same" if times.is_one else
@@ -148,9 +149,11 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
         c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
         here = 0.0 if abs(c[row]) <= error[row] else float(c[row])
         if e is not None:
-            return here * own + 0.0, scaling_in_words(e.scalings[k])
-        right = bool((np.abs(c - 1) <= error).all())
-        return here * own + 0.0, "1" if right else f"{here:.6g} in this case"
+            factor = scaling_in_words(e.scalings[k])
+        else:
+            right = bool((np.abs(c - 1) <= error).all())
+            factor = "1" if right else f"{here:.6g} in this case"
+        return here * own + 0.0, factor                              # and no -0
 
     rows, about = [], OBJECTIVES[case.objective]
     for term in about.terms:

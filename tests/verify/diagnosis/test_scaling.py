@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from refsm.verify.cases.families import GROUPS
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling, rounded
 from refsm.verify.diagnosis.scaling_fit import _plain, fit_scaling
 
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
@@ -57,7 +57,19 @@ def test_zero_sign_changes_and_what_is_not_known_well_enough():
 
 def test_a_fraction_is_one_to_the_rounding_of_its_size():
     assert str(Scaling(1e6 / 3)) == "1000000 / 3"
+    assert str(Scaling(1e6 / 3 * (1 + 3e-13))) == "1000000 / 3"
     assert str(Scaling(1 / 3 + 1e-9)) != "1 / 3"
+
+
+@pytest.mark.parametrize("number, error, plain", [
+    (1.26, 0.3, 1.0), (0.26, 0.02, 0.25), (0.33334, 1e-4, 1 / 3), (0.5007, 4e-4, 0.501),
+    (5 / 63, 1e-9, 5 / 63), (0.123456789, 1e-12, 0.123456789)])
+def test_the_plainest_number_within_the_error_is_taken(number, error, plain):
+    assert rounded(number, error) == plain
+
+
+def test_the_middle_of_what_the_errors_allow_is_rounded_within_half_of_it():
+    assert fit_scaling(np.full(6, 0.5007), np.full(6, 4e-4), SIZES).prefactor == 0.501
 
 
 def test_a_coefficient_that_is_hardly_known_follows_no_scaling():
@@ -127,6 +139,8 @@ def test_what_is_no_law_is_refused(text):
                                            ("sigma^2/(1+sigma^2/0.25)",
                                             "sigma^2 / (1 + sigma^2 / 0.25)"),
                                            ("37 sigma^2 / 10", "3.7 sigma^2"), ("9/10", "0.9"),
+                                           ("2000", "2000"), ("1/64", "1 / 64"),
+                                           ("1/65", "0.0153846"),
                                            ("3/4", "3 / 4"), ("5 / 3", "5 / 3"), ("1/10", "1 / 10"),
                                            ("0.3 d", "0.3 d"), ("n^0.5", "sqrt(n)"),
                                            ("2/(d^0.5 n)", "2 / (sqrt(d) n)"),

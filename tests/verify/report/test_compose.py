@@ -4,6 +4,7 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
+from refsm.verify.report import compose
 
 
 def sq(a):
@@ -71,6 +72,10 @@ def test_coefficients_without_a_law_are_listed():
     assert "coefficients that are no product of powers" in report.name
     assert "tr J (" in report.name
     assert "|psi|^2" not in report.name
+    norm, trace, _ = report.rows
+    assert norm.factor == "1"
+    assert trace.factor == f"{np.sin(9 * 0.37 * 7):.6g} in this case"
+    assert np.isclose(trace.yours, np.sin(9 * 0.37 * 7) * trace.reference)
 
 
 def test_equals_are_told_as_what_cannot_be_told_apart():
@@ -178,3 +183,61 @@ def test_float32_answers_with_the_rounding_of_bfloat16_inside_are_not_called_wro
     assert wrong.verdict == "INCONCLUSIVE"
     assert wrong.name.startswith("1.05 times the reference to the rounding of bfloat16")
     assert verify(lambda c: -autocast(c), "dsm").verdict == "MISMATCH"
+
+
+def squared_residual(c):
+    """|psi|^2 / 2, -psi.g and |g|^2 / 2, their means over points."""
+    psi, g = c.score(c.x_noisy), (c.alpha * c.x - c.x_noisy) / c.sigma**2
+    return np.array([sq(psi).mean() / 2, -(psi * g).sum() / c.n, sq(g).mean() / 2])
+
+
+@pytest.mark.parametrize("times, factors", [
+    ([-1, -1, -1], ["-1", "-1", "-1"]), ([1, 1, 2], ["1", "1", "2"]), ([2, 1, 1], ["2", "1", "1"]),
+    ([1, 2, 4], ["1", "2", "4"]), ([1, 1, 0], ["1", "1", "0"]), ([1, 0, 1], ["1", "0", "1"])])
+def test_each_term_has_its_own_factor_the_constant_too(times, factors):
+    report = verify(lambda c: times @ squared_residual(c), "dsm_scaled")
+    own = squared_residual(cases("dsm_scaled", "prime")[0])
+    *rows, total = report.rows
+    assert [row.factor for row in rows] == factors
+    assert np.allclose([row.reference for row in rows], own, rtol=1e-12)
+    assert np.allclose([row.yours for row in rows], times * own, rtol=1e-9, atol=1e-12)
+    assert "-0" not in [f"{row.yours:.7g}" for row in rows]
+    assert np.isclose(total.yours, times @ own, rtol=1e-12)
+
+
+def test_what_is_declared_conforms_and_the_reference_is_no_convention():
+    declared = verify(lambda c: [1, 1, 2] @ squared_residual(c), "dsm_scaled",
+                      convention="constant x 2")
+    assert (declared.verdict, declared.conforms) == ("CONVENTION", True)
+    right = verify(value, "ism", convention="1")
+    assert (right.verdict, right.exit_status) == ("PASS", 0)
+    other = verify(value, "ism", convention="2")
+    assert other.name == "it is the reference itself, not the declared 2"
+
+
+def test_what_values_cannot_tell_is_said():
+    assert verify(value, "ism").cannot_tell == (compose.VALUES_ONLY,)
+    assert verify(value, "ssm").cannot_tell == (compose.SLICED, compose.VALUES_ONLY)
+    assert verify(lambda c: 2 * value(c), "ssm").cannot_tell == (compose.SLICED,)
+
+
+def test_whole_numbers_are_no_precision():
+    assert verify(lambda c: int(value(c)), "ism").precision == "whole numbers"
+    assert verify(lambda c: np.float16(value(c)), "ism").precision == "float16"
+
+
+def test_a_size_that_a_factor_holds_is_not_said_to_be_right():
+    def sums(times):
+        return verify(lambda c: [1, times(c), times(c)**2] @ squared_residual(c),
+                      "dsm_scaled").not_the_problem[-1]
+
+    assert sums(lambda c: c.n / (c.n - 1)) == "sums and means over dimensions"
+    assert sums(lambda c: 1 / c.d) == "sums and means over points"
+
+
+def test_five_known_failures_that_do_not_fail_are_named_and_more_are_counted():
+    five = verify(value, "ism", known_failures=["prime/ism/c0/*"]).notes
+    assert five == ("known failures that do not fail: "
+                    + ", ".join(f"prime/ism/c0/t{t}" for t in range(5)),)
+    seven = verify(value, "ism", known_failures=["prime/ism/c0/*", "prime/ism/c3/t[34]"]).notes
+    assert seven == (f"{five[0]} and 2 more",)

@@ -92,6 +92,7 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("ism", "1", {"norm": "-1", "divergence": "2"}, (), ("unbounded below",)),
      ("ism", "1", {"norm": "0", "divergence": "2"}, (), ("unbounded below",)),
      ("ism", "1", {"norm": "1 / 2", "divergence": "2"}, (), ("4 times the right score",)),
+     ("ism", "1", {"norm": "1 / 2", "divergence": "-2"}, (), ("not the score but -4 times it",)),
      ("dsm", "1", {"constant": "2"}, (), ("a constant has no gradient",)),
      ("regularized", "1", {"norm": "2", "divergence": "2"}, (), ()),
      ("dsm", "1", {}, ("the score is read at x", "only the first dimension"),
