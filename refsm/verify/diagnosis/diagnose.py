@@ -34,7 +34,7 @@ class Diagnosis:
     answers: Array                             # (C, T)
     explanation: Explanation | None
     equals: tuple[Explanation, ...] = ()       # those that fit as well and are as simple
-    nearest: tuple[Fit, ...] = ()              # what comes next, or nearest where nothing fits
+    nearest: Fit | None = None                 # what comes next, or nearest where nothing fits
     weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
     coefficients: Fit | None = None            # the right terms with coefficients of no scaling
     form: QuadraticForm | None = None          # weight and target of a denoising loss, if such
@@ -45,10 +45,10 @@ class Diagnosis:
         return self.explanation is not None and self.explanation.is_reference
 
     @property
-    def resolution(self) -> float:
+    def resolution(self) -> float | None:
         """The smallest relative error of any one coefficient that would have been seen."""
-        base = self.explanation.fit if self.explanation is not None else self.nearest[0]
-        return float(base.coefficient_error[:, :-1].max())
+        e = self.explanation
+        return None if e is None else float(e.fit.coefficient_error[:, :-1].max())
 
     @property
     def right(self) -> Array:
@@ -72,35 +72,35 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     table = Table(cases) if table is None else table
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
-    known = [formula for formula in formulas(cases[0].objective, cases[0].model)
+    known = [formula for formula in formulas(table.objective, table.model)
              if not {mistake.id for mistake in formula.mistakes} & set(left_out)]
     tried = tolerances(v, dtypes)
     fits: list[Fit] = []
     if tried[0].relative > COARSE or _without_theta(Y, tried[0]):
         return Diagnosis(tried[0], table, Y, None)
     for tolerance in tried:
-        base = fit(table, known[:1], Y, tolerance)
-        same = the_reference(table, base[0], Y, tolerance) if base else None
-        if same is not None:
-            return Diagnosis(tolerance, table, Y, same)
-        simple = [e for f in base if f.fits for e in explanations(table, f, Y, tolerance)[:1]]
-        if simple and simple[0].is_convention and simple[0].complexity < 2.0:    # of a mistake
-            return Diagnosis(tolerance, table, Y, simple[0])
+        base = next(iter(fit(table, [known[0]], Y, tolerance)), None)
+        if base is not None:
+            same = the_reference(table, base, Y, tolerance)
+            own = [same] if same is not None else explanations(table, base, Y, tolerance)
+            if base.fits and own and own[0].is_convention:
+                return Diagnosis(tolerance, table, Y, own[0])
         fits = fit(table, known, Y, tolerance)
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
         if found:
             return _simplest(tolerance, table, Y, found, fits)
         form = quadratic_form(table, Y, tolerance)
-        shared = bool(base) and base[0].fits and cases[0].objective == "dsm"
+        shared = base is not None and base.fits and table.objective == "dsm"
         if form is not None and not shared:
-            nearest = tuple(sorted(fits, key=lambda f: f.distance)[:2])
-            return Diagnosis(tolerance, table, Y, None, (), nearest, form=form)
-        nearly = base and (np.abs(base[0].coefficients[:, :-1] - 1) < NEARLY).all()
-        if base and base[0].fits and not (nearly and tolerance is not FLOAT64):
-            nearest = tuple(sorted(fits, key=lambda f: f.misfit)[1:3])
-            return Diagnosis(tolerance, table, Y, None, (), nearest, _shared(base[0]), base[0])
-    nearest = tuple(sorted(fits, key=lambda f: f.distance)[:3])
-    return Diagnosis(tried[0], table, Y, None, (), nearest)
+            return Diagnosis(tolerance, table, Y, None, form=form)
+        if base is not None and base.fits:
+            nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()
+            if tolerance is FLOAT64 or not nearly:
+                return Diagnosis(tolerance, table, Y, None, weights=_shared(base),
+                                 coefficients=base)
+    plain = [f for f in fits if not any(m.role == "extra" for m in f.formula.mistakes)]
+    return Diagnosis(tried[0], table, Y, None,
+                     nearest=min(plain, key=lambda f: f.distance, default=None))
 
 
 def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanation],
@@ -115,10 +115,10 @@ def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanat
               and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
     own = {term.name for term, scaling in zip(best.fit.formula.terms, best.scalings)
            if not scaling.is_zero}
-    others = sorted((f for f in fits if not f.fits                # not the same and a term more
-                     and not own <= {term.name for term in f.formula.terms}),
-                    key=lambda f: f.distance)
-    return Diagnosis(tolerance, table, Y, best, tuple(equals), tuple(others[:1]))
+    others = (f for f in fits if not f.fits                       # not the same and a term more
+              and not own <= {term.name for term in f.formula.terms})
+    return Diagnosis(tolerance, table, Y, best, tuple(equals),
+                     min(others, key=lambda f: f.distance, default=None))
 
 
 def _without_theta(Y: Array, tolerance: Tolerance) -> bool:
@@ -128,6 +128,6 @@ def _without_theta(Y: Array, tolerance: Tolerance) -> bool:
 
 def _shared(found: Fit) -> Array | None:
     """The coefficient that all terms of a group share, (C,), if they do."""
-    c, error = found.coefficients[:, :-1], found.coefficient_error[:, :-1]
+    c, error = (a[:, :-1] for a in (found.coefficients, found.coefficient_error))
     middle = c.mean(axis=1, keepdims=True)
-    return middle[:, 0] if (np.abs(c - middle) <= error).all() else None
+    return middle.ravel() if (np.abs(c - middle) <= error).all() else None

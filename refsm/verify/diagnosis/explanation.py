@@ -36,7 +36,6 @@ from refsm.verify.diagnosis.regression import Fit, Table, column
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
-from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
 
@@ -138,7 +137,7 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
 
 def _idle(table: Table, found: Fit, scalings: list[Scaling]) -> bool:
     """Whether a mistake has no part in the answers: the terms that have it have coefficient 0."""
-    own = {term.name for term in OBJECTIVES[table.groups[0].objective].terms}
+    own = {term.name for term in table.about.terms}
     zero = [scaling.is_zero for term, scaling in zip(found.formula.terms, scalings)
             if term.name not in own]
     return any(zero) if len(found.formula.mistakes) > 1 else bool(zero) and all(zero)
@@ -249,5 +248,4 @@ def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Size
 def _predicts(table: Table, explanation: Explanation, Y: Array, tolerance: Tolerance) -> bool:
     """Whether every answer is met to rounding."""
     out, size = predicted(table, explanation)
-    scale = np.abs(Y) + np.abs(explanation.fit.coefficients[:, -1:]) + size
-    return bool((np.abs(Y - out) <= 3 * tolerance(scale)).all())
+    return bool((np.abs(Y - out) <= 3 * tolerance(np.abs(Y) + size)).all())

@@ -50,7 +50,7 @@ from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Formula
 from refsm.verify.mistakes.level_weights import WEIGHTS
-from refsm.verify.objectives import OBJECTIVES, Term, dot
+from refsm.verify.objectives import Term, dot
 
 __all__ = ["QuadraticForm", "quadratic_form"]
 
@@ -111,11 +111,10 @@ def _joined(*pieces: str) -> str:
 
 def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
     """The weight and the target of the answers Y (C, T), if they are such a loss."""
-    about, first = OBJECTIVES[table.groups[0].objective], table.groups[0]
-    if first.objective != "dsm" and about.levels not in ("scaled", "points"):
+    if table.objective != "dsm" and table.about.levels not in ("scaled", "points"):
         return None
     for point in POINTS:
-        found = fit(table, [Formula((), tuple(_terms(first, point)))], Y, tolerance)
+        found = fit(table, [Formula((), tuple(_terms(table.groups[0], point)))], Y, tolerance)
         if found and found[0].fits:
             return _form(table, found[0], point)
     return None
@@ -123,7 +122,7 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
 
 def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     """The reading of the coefficients; None where they are those of no positive weight."""
-    about, groups = OBJECTIVES[table.groups[0].objective], table.groups
+    about, groups = table.about, table.groups
     own = about.predicts or "score"
     maps = [level_maps(case, own if case.model is not None else "score") for case in groups]
     C, L = len(maps), len(maps[0])
@@ -203,13 +202,12 @@ def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array
 
 def _targets(own: str, alpha: Array, sigma: Array,
              data_sd: Array) -> Iterator[tuple[str, Array, Array]]:
-    """Every target that has a name, with p and r: the right one first."""
+    """Every target that has a name, with p and r."""
     taken = {"": (alpha, sigma), ", with alpha and sigma exchanged": (sigma, alpha)}
     for step, which in ((-1, "next"), (1, "previous")):
         level = np.roll(alpha, step, axis=1), np.roll(sigma, step, axis=1)
         taken[f", at the {which} level of noise"] = level
-    kinds = sorted(TARGETS, key=lambda kind: kind != own)
-    for kind, (words, level) in product(kinds, taken.items()):
+    for kind, (words, level) in product(TARGETS, taken.items()):
         of_x, of_noisy, of_noise = TARGETS[kind](*level, data_sd)
         for u, v in ((alpha, sigma), level):       # x_noisy as it is, or as that level has it
             p, r = of_x + u * of_noisy, of_noise + v * of_noisy
@@ -241,7 +239,7 @@ def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
         if factor is not None:
             return words, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
-        times = column(common, sizes) * np.ones(w.shape)
+        times = column(common, sizes)
         of_level = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
         u = [_common((w / times)[here], (error / times)[here]) for here in of_level.values()]
         if len(u) < w.size and None not in u:

@@ -57,6 +57,8 @@ class Table:
 
     def __init__(self, cases: Sequence[Case]) -> None:
         self.cases = list(cases)
+        self.objective, self.model = cases[0].objective, cases[0].model
+        self.about = OBJECTIVES[self.objective]
         by_group: dict[str, list[int]] = {}
         for index, case in enumerate(cases):
             by_group.setdefault(f"{case.family}/{case.model}/{case.group}", []).append(index)
@@ -65,7 +67,7 @@ class Table:
         self.groups = [cases[group[0]] for group in self.index]
         self._quantities = [Quantities(case) for case in cases]
         self._kept: dict[str, tuple[Array, Array] | None] = {}
-        own = [self._of_cases(term) for term in OBJECTIVES[cases[0].objective].all_terms]
+        own = [self._of_cases(term) for term in self.about.all_terms]
         value, scale = np.sum(own, axis=0).T                                   # (cases,) each
         self.reference = terms_add_up(self.cases, value, scale)[self.index]    # (C, T)
         self.scale = scale[self.index]                                         # (C, T)

@@ -70,8 +70,7 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
         gradient=tuple(finding.text for finding in findings),
         failing=tuple(case.id for case in failing), case=summary, cases=len(cases),
         model=first.model, precision=_precision(found),
-        resolution=found.resolution if e is not None or found.nearest else None,
-        runner_up=_runner_up(found), reproduce=reproduce,
+        resolution=found.resolution, runner_up=_runner_up(found), reproduce=reproduce,
         notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
 
 
@@ -110,10 +109,10 @@ def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> 
 
 
 def _runner_up(found: Diagnosis) -> str:
-    if found.explanation is None or not found.nearest:
+    if found.explanation is None or found.nearest is None:
         return ""
     return ("of the known formulas that do not fit, the nearest misses the answers by "
-            f"{float(f'{100 * found.nearest[0].distance:.1g}'):g} %")
+            f"{float(f'{100 * found.nearest.distance:.1g}'):g} %")
 
 
 def _precision(found: Diagnosis) -> str:

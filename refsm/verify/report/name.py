@@ -108,7 +108,7 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
     positive."""
     fit, shared, table = found.coefficients, found.weights, found.table
     assert shared is not None and fit is not None
-    objective = table.groups[0].objective
+    objective = table.objective
     by_group = _by_group(shared, fit.coefficient_error.max(axis=1), table, "1")
     w = weights_of(objective, shared, table.sizes, [case.group for case in table.groups])
     if w is None:
@@ -198,9 +198,8 @@ def _unexplained(found: Diagnosis) -> str:
                         f"it is {_either(bad)}")
     if right.any():
         text += f"; {int(right.sum())} of {right.size} {'are' if right.sum() > 1 else 'is'} right"
-    near = next((fit for fit in found.nearest if fit.distance < CLOSE and not any(
-        mistake.role == "extra" for mistake in fit.formula.mistakes)), None)
-    if near is not None:
+    near = found.nearest
+    if near is not None and near.distance < CLOSE:
         which = "; ".join(mistake.words for mistake in near.formula.mistakes)
         text += (f"; the nearest formula ({which or 'the reference with other coefficients'}) "
                  f"misses by {near.distance:.1g} of the answers")

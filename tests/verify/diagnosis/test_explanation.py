@@ -1,4 +1,6 @@
 """Readings: laws of coefficients told as a factor, changes and a constant."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,13 @@ from refsm.verify.diagnosis.explanation import (Change, multiple, predicted, exp
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.objectives import DIVERGENCE, NORM
 
-DSM, ISM = Table(cases("dsm", "prime")), Table(cases("ism", "prime"))
+DSM, ISM, REGULARIZED, RATIO = (
+    Table(cases(name, "prime")) for name in ("dsm", "ism", "regularized", "ratio"))
 
 
 def answers(table, scalings, constant=None, added=None):
     """The reference's terms of a table, each times its law."""
-    reference = formulas(table.groups[0].objective, "autoencoder")[0]
+    reference = formulas(table.objective, table.model)[0]
     scaled = [
         np.array([parse_scaling(scaling)(s) if scaling != "0" else 0.0
                   for s in table.sizes])[:, None] * table.term(term)[0]
@@ -34,7 +37,7 @@ def answers(table, scalings, constant=None, added=None):
 
 def read(table, *args, **kwargs):
     Y = answers(table, *args, **kwargs)
-    (found,) = fit(table, formulas(table.groups[0].objective, "autoencoder")[:1], Y, FLOAT64)
+    (found,) = fit(table, formulas(table.objective, table.model)[:1], Y, FLOAT64)
     made = explanations(table, found, Y, FLOAT64)
     assert all(np.allclose(predicted(table, r)[0], Y, rtol=1e-7) for r in made)
     return made
@@ -69,6 +72,31 @@ def test_a_squared_residual_is_read(scalings, constant, line):
                                             (("n", "n / d"), "n; divergence x 1 / d")])
 def test_a_norm_and_a_divergence_are_read(scalings, line):
     assert read(ISM, scalings)[0].convention == line
+
+
+def test_a_factor_that_most_terms_share_is_common():
+    assert read(REGULARIZED, ("2", "2", "1"))[0].convention == "2; penalty x 1 / 2"
+    assert read(REGULARIZED, ("1", "2", "1"))[0].convention == "divergence x 2"
+
+
+def test_a_negative_factor_of_a_single_term_is_the_sign_of_the_loss():
+    assert read(RATIO, ("-2",))[0].convention == "2; loss x -1"
+
+
+def test_a_coefficient_is_read_where_it_is_known_to_a_twentieth():
+    Y = answers(ISM, ("1", "2"))
+    (found,) = fit(ISM, formulas("ism", "autoencoder")[:1], Y, FLOAT64)
+    for error, lines in ((0.08, ["divergence x 2"]), (0.12, [])):
+        rough = replace(found, coefficient_error=found.coefficient_error + [0, error, 0])
+        assert [e.convention for e in explanations(ISM, rough, Y, FLOAT64)][:1] == lines
+
+
+def test_a_constant_of_no_scaling_costs_more_than_one_mistake_and_less_than_two():
+    costs = {name: replace(read(DSM, ("1", "1"), "1")[0], constant=name).complexity
+             for name in ("none", "kept", "dropped", "added", "other")}
+    assert costs["none"] == costs["kept"] == 0 < costs["dropped"]
+    assert costs["dropped"] < Change("norm", ONE).complexity < costs["added"]
+    assert costs["added"] < 2 < costs["other"] < 4
 
 
 def test_constants_that_are_added_are_read():
@@ -144,8 +172,10 @@ def test_an_answer_is_measured_by_its_terms_where_these_cancel():
 
 
 def test_a_multiple_may_be_off_by_the_rounding_of_its_largest_entry():
-    rng, sizes = np.random.default_rng(5), [{"d": 3}, {"d": 5}]
-    mine = [1e6 * rng.standard_normal(7), 1e-6 * rng.standard_normal(11)]
-    for off, text in ((1e-14, "3 / d"), (1e-11, "None")):
-        yours = [3 / size["d"] * m + off * np.abs(m).max() for m, size in zip(mine, sizes)]
-        assert str(multiple(yours, mine, sizes, FLOAT64)) == text
+    rng, sizes = np.random.default_rng(5), [{"d": 3}, {"d": 5}, {"d": 7}]
+    mine = [1e6 * rng.standard_normal(7), *1e-6 * rng.standard_normal((2, 11))]
+    for times in (3, 3000):
+        for off, text in ((1e-14, f"{times} / d"), (1e-11, "None")):
+            yours = [times * (m + off * np.abs(m).max()) / size["d"]
+                     for m, size in zip(mine, sizes)]
+            assert str(multiple(yours, mine, sizes, FLOAT64)) == text
