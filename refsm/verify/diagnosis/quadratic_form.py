@@ -205,11 +205,11 @@ def _targets(own: str, alpha: Array, sigma: Array,
     """Every target that has a name, with p and r."""
     taken = {"": (alpha, sigma), ", with alpha and sigma exchanged": (sigma, alpha)}
     for step, which in ((-1, "next"), (1, "previous")):
-        level = np.roll(alpha, step, axis=1), np.roll(sigma, step, axis=1)
-        taken[f", at the {which} level of noise"] = level
-    for kind, (words, level) in product(TARGETS, taken.items()):
-        of_x, of_noisy, of_noise = TARGETS[kind](*level, data_sd)
-        for u, v in ((alpha, sigma), level):       # x_noisy as it is, or as that level has it
+        taken[f", at the {which} level of noise"] = (np.roll(alpha, step, axis=1),
+                                                     np.roll(sigma, step, axis=1))
+    for kind, (words, (a, s)) in product(TARGETS, taken.items()):
+        of_x, of_noisy, of_noise = TARGETS[kind](a, s, data_sd)
+        for u, v in ((alpha, sigma), (a, s)):      # x_noisy as it is, or as that level has it
             p, r = of_x + u * of_noisy, of_noise + v * of_noisy
             target = f"the target of a predicted {KINDS.get(kind, kind)}{words}"
             right = kind == own and not words

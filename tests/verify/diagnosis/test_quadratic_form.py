@@ -79,6 +79,7 @@ def test_a_combination_without_a_name_is_listed_by_level():
     form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 2 * s)
     assert form.target.startswith("compared with another combination of clean point and noise: "
                                   "0.5 x + 0.125 noise at alpha = 0.9844, sigma = 0.0625, ")
+    assert "others in the other groups" not in form.target
 
 
 @pytest.mark.parametrize("target", [lambda c, a, s: (s * c.x - c.x_noisy) / a**2,

@@ -148,6 +148,29 @@ def test_a_term_that_is_free_is_no_nearest_formula():
     assert "a term too many" not in report.name
 
 
+def test_the_sign_of_what_is_no_square_is_that_of_the_whole():
+    def scaled(c):
+        return psi(c) - (c.alpha * c.x - c.x_noisy) / c.sigma**2
+
+    assert verify(lambda c: -np.sqrt(sq(scaled(c))).mean(), "dsm_scaled").name == (
+        "the norm is not squared; the sign of the whole")
+    dropped = verify(lambda c: (sq(scaled(c)) - sq(c.noise) / c.sigma**2).mean() / 2, "dsm_scaled")
+    assert dropped.name == "the constant that does not depend on theta is dropped"
+
+
+def test_answers_that_nothing_explains_are_described_all_the_same():
+    def name_of(loss):
+        report = verify(loss, "generalized")
+        assert report.verdict == "UNEXPLAINED"
+        return report.name
+
+    assert name_of(lambda c: value(c) * (1 + 0.1 * np.sin(c.params["b"][0]))) == (
+        "the answers are no combination of terms that is known")
+    assert name_of(lambda c: 3e3 + 3e-11 * float(c.id.endswith("1"))) == (
+        "the answers do not depend on the parameters")
+    assert name_of(lambda c: 0.0).endswith("do not depend on the parameters: every one is 0")
+
+
 def rows(report):
     return {row.term: (row.yours, row.factor) for row in report.rows}
 
@@ -324,6 +347,7 @@ def test_one_number_for_each_group_is_said_by_the_size_that_decides_it():
     assert by_group(0.25, 0.25, 0.25, 0.25) == "0.25 where d = 3 or 5"
     assert by_group(1 + 1e-10, 1, 2 + 1e-10, 2 - 1e-10) == "1 where d = 3, 2 where d = 5"
     assert by_group(-1e-10, 1e-10, 2, 2) == "0 where d = 3, 2 where d = 5"
+    assert by_group(-1 + 1e-10, -1, 2, 2) == "-1 where d = 3, 2 where d = 5"
     assert by_group(1.3, 1.3, 2.3, 2.3, error=0.4) == "1 where d = 3, 2.3 where d = 5"
 
 
