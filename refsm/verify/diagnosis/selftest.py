@@ -13,34 +13,24 @@ from another seed.  That is what an explanation is for, and no list of expected 
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
 import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases import cases
-from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
-from refsm.verify.diagnosis.explanation import predicted
+from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.explanation import Explanation, predicted
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.scaling import ONE, parse_scaling
 from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_mistake,
                                                  single_mistakes)
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["Outcome", "SelfTest", "false_alarms", "judge", "kill_table", "selftest"]
+__all__ = ["SelfTest", "false_alarms", "judge", "kill_table", "selftest"]
 
 WIDE = 1e-4            # a case kills a mistake that changes its answer by this much of its terms
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one wrong loss was named: "right", "unexplained" or "wrong"."""
-
-    objective: str
-    mistake: str
-    outcome: str
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -91,15 +81,17 @@ def _trials(objective: str, quick: bool,
     if quick:
         chosen = [chosen[i] for i in rng.choice(len(chosen), 4, replace=False)]
     for loss in chosen:
-        ids = [mistake.id for mistake in loss.formula.mistakes]
         for float32 in (False, True):
-            yield _trial("named", judge(loss, here, other, rng, float32), ("right",))
+            outcome, said = judge(loss, here, other, rng, float32)
+            yield "named", outcome, "" if outcome == "right" else said
+        ids = [mistake.id for mistake in loss.formula.mistakes]
         if ids:
-            found = judge(loss, here, other, rng, left_out=ids)
-            yield _trial("left out", found, ("right", "unexplained"))
+            outcome, said = judge(loss, here, other, rng, left_out=ids)
+            yield "left out", outcome, said if outcome == "wrong" else ""
     for k in range(2 if quick else 60):
-        found = judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2))
-        yield _trial("doubles", found, ("right", "unexplained"))
+        loss = double_mistake(objective, rng)
+        outcome, said = judge(loss, here, other, rng, float32=bool(k % 2))
+        yield "doubles", outcome, said if outcome == "wrong" else ""
     for _ in range(1 if quick else 40):
         values = 10.0**rng.uniform(-3, 3) * rng.standard_normal(len(here.cases))
         diagnosis = diagnose(here.cases, values, table=here)
@@ -114,36 +106,26 @@ def _trials(objective: str, quick: bool,
     yield "tampering", "noticed" if seen else "missed", "" if seen else objective
 
 
-def _trial(kind: str, found: Outcome, good: Sequence[str]) -> tuple[str, str, str]:
-    bad = f"{found.objective}: {found.mistake}: {found.verdict}"
-    return kind, found.outcome, "" if found.outcome in good else bad
-
-
 def judge(loss: WrongLoss, here: Table, other: Table, rng: np.random.Generator,
-          float32: bool = False, left_out: Sequence[str] = ()) -> Outcome:
-    """How a loss is named from its answers to some cases; right if that predicts other answers."""
-    objective = here.cases[0].objective
-    truth = loss.values(other)
-    if loss.values(here) is None or truth is None:
-        return Outcome(objective, str(loss), "right", "not to be evaluated")
+          float32: bool = False, left_out: Sequence[str] = ()) -> tuple[str, str]:
+    """How a loss is named from its answers to some cases, "right", "wrong" or "unexplained", and in
+    which words; right if that predicts its answers to other cases."""
     values = loss.answers(here)
     if float32:
         rounded = values * (1 + 2.0**-23 * rng.uniform(-1, 1, values.shape))
         values = rounded.astype(np.float32).astype(float)
-    found = diagnose(here.cases, values, left_out=left_out, table=here)
-    if found.explanation is None:
-        return Outcome(objective, str(loss), "unexplained", "unexplained")
-    outcome = "right" if _agrees(found, other, truth) else "wrong"
-    return Outcome(objective, str(loss), outcome, found.explanation.convention)
+    e = diagnose(here.cases, values, left_out=left_out, table=here).explanation
+    if e is None:
+        return "unexplained", f"{here.objective}: {loss}: unexplained"
+    right = _agrees(e, other, loss.values(other))
+    return "right" if right else "wrong", f"{here.objective}: {loss}: {e.convention}"
 
 
-def _agrees(found: Diagnosis, other: Table, truth: Array) -> bool:
-    """Whether a diagnosis predicts the answers to other cases, up to a constant of theta where that
-    is what it says."""
-    assert found.explanation is not None
-    off = predicted(other, found.explanation)[0] - truth
-    if found.explanation.constant == "other":
-        off = off - found.explanation.fit.coefficients[:, -1:]
+def _agrees(e: Explanation, other: Table, truth: Array) -> bool:
+    """Whether an explanation predicts the answers to other cases, up to a constant of theta where
+    that is what it says."""
+    off = predicted(other, e)[0] - truth
+    if e.constant == "other":
         off = off - off.mean(axis=1, keepdims=True)
     return bool((np.abs(off) <= 1e-3 * np.abs(truth).max(axis=1, keepdims=True)).all())
 
@@ -154,9 +136,8 @@ def kill_table(objective: str, seed: int = 0) -> dict[str, int]:
     out = {}
     for loss in single_mistakes(objective):
         Y = loss.values(table)
-        if Y is not None:
-            wide = np.abs(Y - table.reference) > WIDE * (table.scale + np.abs(Y))
-            out[str(loss)] = int(wide.sum())
+        wide = np.abs(Y - table.reference) > WIDE * (table.scale + np.abs(Y))
+        out[str(loss)] = int(wide.sum())
     return out
 
 
@@ -166,7 +147,8 @@ def false_alarms(objective: str, seeds: Sequence[int]) -> Iterator[str | None]:
         table = Table(cases(objective, "prime", int(seed)))
         for factor in (ONE, parse_scaling("1 / d"), parse_scaling("2")):
             reference = no_mistake(objective)
-            right = WrongLoss(reference.formula, (factor,) * len(reference.scalings), factor)
+            right = replace(reference, scalings=(factor,) * len(reference.scalings),
+                            constant=factor)
             values = right.answers(table)
             for answers in (values, values.astype(np.float32).astype(float)):
                 e = diagnose(table.cases, answers, table=table).explanation

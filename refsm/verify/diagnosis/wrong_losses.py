@@ -27,19 +27,19 @@ class WrongLoss:
     scalings: tuple[Scaling, ...]
     constant: Scaling = ONE
 
-    def values(self, table: Table) -> Array | None:
-        """Its answers, (C, T); None where the cases cannot say."""
+    def values(self, table: Table) -> Array:
+        """Its answers, (C, T)."""
         terms, scalings = self.formula.terms, self.scalings
         if self.formula.constant is not None:
             terms, scalings = (*terms, self.formula.constant), (*scalings, self.constant)
         both = table.combined(terms, scalings)
-        return None if both is None else both[0]
+        assert both is not None                      # cases with a model say all
+        return both[0]
 
     def answers(self, table: Table) -> Array:
         """Its answers to all cases, in their order."""
-        Y, out = self.values(table), np.zeros(len(table.cases))
-        assert Y is not None
-        out[table.index.ravel()] = Y.ravel()
+        out = np.zeros(len(table.cases))
+        out[table.index] = self.values(table)
         return out
 
     def __str__(self) -> str:
@@ -56,16 +56,14 @@ def no_mistake(objective: str) -> WrongLoss:
     return WrongLoss(reference, (ONE,) * len(reference.terms))
 
 
-def single_mistakes(objective: str, model: str | None = None) -> Iterator[WrongLoss]:
+def single_mistakes(objective: str) -> Iterator[WrongLoss]:
     """Every formula with one mistake, and every scaling of one term, of the target, and of all."""
-    known = formulas(objective, model or model_names(objective)[0])
-    reference = known[0]
-    k = len(reference.terms)
-    for formula in known:
+    reference, *others = formulas(objective, model_names(objective)[0])
+    for formula in others:
         if len(formula.mistakes) == 1:
-            extra = len(formula.terms) > k
-            usual = (ONE,) * len(formula.terms)
-            yield WrongLoss(formula, (ONE,) * k + (Scaling(0.1),) if extra else usual)
+            yield WrongLoss(formula, tuple(Scaling(0.1) if term.role == "extra" else ONE
+                                           for term in formula.terms))
+    k = len(reference.terms)
     for text in _scalings(objective):
         scaling = parse_scaling(text)
         if k > 1:
@@ -80,22 +78,18 @@ def single_mistakes(objective: str, model: str | None = None) -> Iterator[WrongL
         yield WrongLoss(reference, (ONE,) * k, ZERO)
 
 
-def double_mistake(objective: str, rng: np.random.Generator,
-                   model: str | None = None) -> WrongLoss:
-    """Two random mistakes at once: two rows, a row and a scaling, or two scalings."""
-    known = formulas(objective, model or model_names(objective)[0])
-    kind = rng.integers(3)
-    several = [f for f in known if len(f.mistakes) == (2 if kind == 0 else 1)
-               and f.mistakes[0].role != "extra"]
-    chosen = kind < 2 and several
-    formula = several[int(rng.integers(len(several)))] if chosen else known[0]
-    k = len(formula.terms)
-    scalings = [ONE] * k
-    if kind == 1:
-        scalings[int(rng.integers(k))] = _random_scaling(objective, rng)
-    if kind == 2 or not several:
-        scalings = [_random_scaling(objective, rng) for _ in range(k)]
-    return WrongLoss(formula, tuple(scalings))
+def double_mistake(objective: str, rng: np.random.Generator) -> WrongLoss:
+    """Two random mistakes at once: two rows, a row and a scaling, or scalings of all terms."""
+    count = int(rng.integers(3))                     # of rows
+    known = formulas(objective, model_names(objective)[0])
+    several = [f for f in known if [m.role != "extra" for m in f.mistakes] == [True] * count]
+    if not several:
+        count, several = 0, [known[0]]
+    formula = several[int(rng.integers(len(several)))]
+    k, texts = len(formula.terms), _scalings(objective)
+    scaled = {0: list(range(k)), 1: [int(rng.integers(k))], 2: []}[count]
+    return WrongLoss(formula, tuple(parse_scaling(texts[int(rng.integers(len(texts)))])
+                                    if i in scaled else ONE for i in range(k)))
 
 
 def _scalings(objective: str) -> list[str]:
@@ -105,8 +99,3 @@ def _scalings(objective: str) -> list[str]:
     absent |= {"M"} if about.random != "directions" else set()
     absent |= {"strength"} if "strength" not in about.given else set()
     return [text for text in SCALINGS if not absent & set(text.replace("^", " ").split())]
-
-
-def _random_scaling(objective: str, rng: np.random.Generator) -> Scaling:
-    texts = _scalings(objective)
-    return parse_scaling(texts[int(rng.integers(len(texts)))])

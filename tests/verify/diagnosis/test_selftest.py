@@ -1,4 +1,6 @@
 """The self-test passes, and would not if the diagnosis were worse."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,48 @@ def test_the_whole_self_test_passes():
     assert sum(done.counts["named"].values()) >= 1000
 
 
-@pytest.mark.parametrize("objective", ["esm", "regularized", "ssm", "pseudo"])
+def outcomes(objective, seed=3):
+    """What the quick trials of one objective give: counts, and what is bad."""
+    counts, bad = {}, []
+    for kind, outcome, said in room._trials(objective, True, np.random.default_rng(seed)):
+        counts[kind, outcome] = counts.get((kind, outcome), 0) + 1
+        bad += [said] if said else []
+    return counts, bad
+
+
+def test_every_kind_of_trial_is_made_of_an_objective():
+    counts, bad = outcomes("generalized")
+    left_out, doubles = (sum(n for (of, _), n in counts.items() if of == kind)
+                         for kind in ("left out", "doubles"))
+    assert bad == []
+    assert counts["kill table", "killed by two cases or more"] == len(kill_table("generalized"))
+    assert counts["named", "right"] == 8
+    assert 1 <= left_out <= 4
+    assert doubles == 2
+    assert counts["random", "unexplained"] == 1
+    assert counts["right", "no alarm"] == 12
+    assert counts["tampering", "noticed"] == 1
+
+
+def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeypatch):
+    table = Table(cases("generalized", "prime", 3))
+    right = room.diagnose(table.cases, table.reference.ravel(), table=table)
+    monkeypatch.setattr(room, "kill_table", lambda objective: {"some mistake": 1})
+    for answer, fails in ((right, {"named: wrong", "doubles: wrong", "random: explained",
+                                   "right: false alarm", "tampering: missed"}),
+                          (replace(right, explanation=None),
+                           {"named: unexplained", "right: false alarm"})):
+        monkeypatch.setattr(room, "diagnose", lambda *args, answer=answer, **settings: answer)
+        counts, bad = outcomes("generalized")
+        found = {": ".join(key) for key in counts}
+        assert fails | {"kill table: not killed"} <= found
+        assert "generalized: some mistake: 1" in bad
+        assert len(bad) > 10
+
+
+@pytest.mark.parametrize("objective", [
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("esm", "regularized", "ssm")),
+    "pseudo"])
 def test_every_mistake_is_killed_by_two_cases_at_least(objective):
     kills = kill_table(objective)
     assert min(kills.values()) >= 2
@@ -52,7 +95,7 @@ def test_double_mistakes_are_right_or_unexplained(objective):
     rng = np.random.default_rng(8)
     here, other = Table(cases(objective, "prime", 21)), Table(cases(objective, "prime", 22))
     found = [
-        judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2)).outcome
+        judge(double_mistake(objective, rng), here, other, rng, float32=bool(k % 2))[0]
         for k in range(16)
     ]
     assert "wrong" not in found
@@ -66,7 +109,30 @@ def test_a_diagnosis_that_names_the_wrong_mistake_is_caught(monkeypatch):
     monkeypatch.setattr(
         room, "diagnose",
         lambda some, values, **settings: right(some, [2 * v for v in values], **settings))
-    assert judge(mistake, here, other, np.random.default_rng(0)).outcome == "wrong"
+    assert judge(mistake, here, other, np.random.default_rng(0))[0] == "wrong"
+
+
+def test_an_explanation_is_right_up_to_the_constant_that_it_leaves_open():
+    table = Table(cases("generalized", "prime", 3))
+    e = room.diagnose(table.cases, table.reference.ravel(), table=table).explanation
+    other = replace(e, constant="other")
+    shifted = table.reference + np.arange(6)[:, None]
+    assert room._agrees(e, table, table.reference)
+    assert not room._agrees(e, table, shifted)
+    assert room._agrees(other, table, shifted)
+    assert not room._agrees(other, table, shifted * 1.01)
+
+
+def test_double_mistakes_are_two_rows_a_row_and_a_scaling_or_scalings():
+    rng, seen = np.random.default_rng(5), set()
+    for _ in range(60):
+        loss = double_mistake("ism", rng)
+        scaled = sum(not scaling.is_one for scaling in loss.scalings)
+        seen.add((len(loss.formula.mistakes), scaled))
+        assert "extra" not in [m.role for m in loss.formula.mistakes]
+    assert {(2, 0), (1, 1), (0, 2)} <= seen <= {(2, 0), (1, 0), (1, 1), (0, 0), (0, 1), (0, 2)}
+    none_with_two = [double_mistake("edm_prediction", rng).formula.mistakes for _ in range(12)]
+    assert {len(mistakes) for mistakes in none_with_two} == {0, 1}
 
 
 def test_a_mistake_says_what_it_is():
