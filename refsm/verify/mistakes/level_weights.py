@@ -64,14 +64,14 @@ WEIGHTS: tuple[tuple[str, str, Weight], ...] = (
      lambda a, s, t: (s * t)**2 / (s**2 + t**2)))
 # of several levels, what stands in the place of their weights: (name, words, of weights and sigma)
 OWN_WEIGHTS: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-    ("none", "1: its own weight is left out", lambda w, s: 1 + 0 * w),
+    ("none", "1: its own weight is left out", lambda w, s: np.ones_like(w)),
     ("root", "the square root of its own weight", lambda w, s: w**0.5),
     ("square", "the square of its own weight", lambda w, s: w**2),
     ("inverse", "1 / its own weight", lambda w, s: 1 / w),
     ("reversed", "the weights in reverse order", lambda w, s: w[::-1]),
     ("next", "the weight of the next level", lambda w, s: np.roll(w, -1)),
     ("before", "the weight of the level before", lambda w, s: np.roll(w, 1)),
-    ("first", "the weight of the first level", lambda w, s: w[0] + 0 * w),
+    ("first", "the weight of the first level", lambda w, s: np.full_like(w, w[0])),
     ("variance", "sigma^2 in place of its own weight", lambda w, s: s**2),
     ("sigma", "sigma in place of its own weight", lambda w, s: s),
     ("inverse-variance", "1 / sigma^2 in place of its own weight", lambda w, s: 1 / s**2),

@@ -49,8 +49,8 @@ LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("next", "the next {}", lambda a: np.roll(a, -1, axis=0)),
     ("before", "the {} before", lambda a: np.roll(a, 1, axis=0)),
     ("reversed", "the {}s in reverse order", lambda a: a[::-1]),
-    ("first", "the first {}, for all", lambda a: a[:1] + 0 * a),
-    ("last", "the last {}, for all", lambda a: a[-1:] + 0 * a))
+    ("first", "the first {}, for all", lambda a: np.full_like(a, a[0])),
+    ("last", "the last {}, for all", lambda a: np.full_like(a, a[-1])))
 # what a target takes from it
 TAKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("level", ("alpha", "sigma")), ("sigma", ("sigma",)), ("alpha", ("alpha",)))

@@ -88,9 +88,9 @@ def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
 def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[Any], Array]]]:
     if model is None:
         return
-    yield "|theta|^2", lambda q: sum((a * a).sum() for a in q.theta.values()) * np.ones(1)
+    yield "|theta|^2", lambda q: sum((a * a).sum() for a in q.theta.values())
     for block in {"autoencoder": "W", "tanh": "AB", "boltzmann": "W", "rbm": "W"}.get(model, ""):
-        yield f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum() * np.ones(1)
+        yield f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum()
     if OBJECTIVES[objective].levels == "several":    # the density before the noise is not read
         return
     if model in WITH_ENERGY:

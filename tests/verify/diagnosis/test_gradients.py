@@ -9,13 +9,13 @@ from refsm.verify import cases
 from refsm.verify.cases import derivatives
 from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.findings import Finding, named, together
+from refsm.verify.diagnosis.findings import Finding, named, no_scaling, together
 from refsm.verify.diagnosis.gradients import _Block, diagnose_gradients, not_compared
 from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.scaling import parse_scaling
 from refsm.verify.cases import value
-from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.objectives import DIVERGENCE, NORM, OBJECTIVES
 
 TABLES = {}
 MADE = {}
@@ -344,3 +344,9 @@ def test_weight_decay_in_the_gradient_alone_is_named():
     finding, = diagnose_gradients(found.table, some, answered, found.explanation, found.tolerance)
     assert finding.text == ("the gradient for W, b, c has 0.01 times the parameter too much: a "
                             "weight decay that the value does not have")
+
+
+def test_coefficients_of_no_scaling_are_listed_term_by_term():
+    found = no_scaling("W", [(0, ""), (1, "encoder")], np.array([[1.5, 2.0], [3, 4], [5, 6.25]]),
+                       (NORM, DIVERGENCE))
+    assert found.words.endswith("(|psi|^2 / 2: 1.5, 3, 5; tr J through the encoder: 2, 4, 6.25)")

@@ -8,7 +8,7 @@ from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table, _fit_all, fit
 from refsm.verify.cases import value
-from refsm.verify.objectives import DIVERGENCE, NORM
+from refsm.verify.objectives import DIVERGENCE, NORM, Term
 
 SOME = cases("ism", "prime")
 TABLE = Table(SOME)
@@ -49,6 +49,12 @@ def test_coefficients_come_back_within_their_slack():
     assert rough.fits
     assert (np.abs(rough.coefficients - [1, 1, 0]) <= rough.coefficient_error).all()
     assert not fit(TABLE, REFERENCE, Y * (1 + 2.0**-23 * noise), FLOAT64)[0].fits
+
+
+def test_a_term_that_is_0_cannot_be_fitted():
+    nothing = Term("nothing", "0", lambda q: np.zeros(q.case.n))
+    Y = np.array([value(case) for case in SOME])[TABLE.index]
+    assert fit(TABLE, [Formula((), (NORM, nothing))], Y, FLOAT64) == []
 
 
 def test_a_straight_line_through_three_values_by_hand():

@@ -43,6 +43,8 @@ def test_a_clipped_power_of_sigma_has_its_name(w, words):
 def test_one_sigma_is_no_function_of_sigma():
     one = [{**group, "sigma": 0.61} for group in SIZES]
     assert weights_of("dsm", D, one, GROUPS) == Weights(Scaling(1.0), dict(zip(GROUPS, D)), "")
+    two = [{**group, "sigma": sigma} for group, sigma in zip(SIZES, [0.37, 0.61] * 3)]
+    assert list(weights_of("dsm", np.array([0.2, 0.9] * 3), two, GROUPS).by) == ["0.37", "0.61"]
     bare = [{"d": group["d"], "n": group["n"]} for group in SIZES]
     assert weights_of("ism", D, bare, GROUPS).plain == Scaling(1.0)
 
