@@ -100,8 +100,6 @@ def diagnose_in_both(table: Table, cases: Sequence[Case],
     findings = diagnose_gradients(table, cases, gradients, explained, tolerance)
     if not any(finding.kind in UNNAMED for finding in findings):
         return findings, False
-    if tolerance.relative >= MIXED.relative:
-        return findings, False
     allowed = diagnose_gradients(table, cases, gradients, explained, MIXED)
     better = not any(finding.kind in UNNAMED for finding in allowed)
     return (allowed, True) if better else (findings, False)

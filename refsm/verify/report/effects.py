@@ -105,8 +105,6 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
     nothing = f"the best {learned} is 0 everywhere: nothing is learned from the data"
     if what == "loss":
         return MAXIMISES
-    if what == "extra":
-        return "the minimiser is pulled away by the extra term"
     if what == "target":
         if scaling.is_zero:
             return nothing

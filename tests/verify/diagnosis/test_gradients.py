@@ -93,6 +93,16 @@ def test_a_detached_term_is_named_with_the_blocks_that_miss_it(dtype):
                               "the term tr J is detached: its gradient for W, b is 0")
 
 
+@pytest.mark.parametrize("scale", [1e6, 1e-6])
+def test_a_gradient_is_compared_in_the_size_of_its_loss(scale):
+    def loss(c):
+        return scale * value(c)
+
+    assert found("ism", of_terms(scale * (1 + 3e-16), scale), loss=loss) == []
+    (finding,) = found("ism", of_terms(scale, 0), loss=loss)
+    assert finding.kind == "detached"
+
+
 def test_a_scaled_term_is_named():
     (finding,) = found("ism", of_terms(0.5, 1))
     assert finding.block == "W, b, c"

@@ -651,12 +651,23 @@ GIVEN = {**{n: lambda s, n=n: other(s, n) for n in ("next", "before", "reversed"
          "variance": lambda s: s * s, "log": np.log, "inverse": lambda s: 1 / s}
 
 
+GIVEN_IN_WORDS = {
+    "next": "the sigma of the next point", "before": "the sigma of the point before",
+    "reversed": "the sigma of the points in reverse order",
+    "first": "the sigma of the first point, for all",
+    "last": "the sigma of the last point, for all", "variance": "sigma^2 in place of sigma",
+    "log": "log sigma in place of sigma", "inverse": "1 / sigma in place of sigma"}
+
+
 @pytest.mark.parametrize("name", GIVEN)
 def test_a_network_that_is_given_another_level(name):
     case = network_cases("clean_prediction", lambda x, theta, s: x @ theta["A"] + s[:, None],
                          lambda d, rng: {"A": rng.standard_normal((d, d))})[6]
     f = case.x_noisy @ case.params["A"] + GIVEN[name](case.sigma)[:, None]
     found = value_of(case, f"network.{name}")
+    (row,) = next(f for f in formulas("clean_prediction", "network")
+                  if [m.id for m in f.mistakes] == [f"network.{name}"]).mistakes
+    assert row.words == f"the network is given {GIVEN_IN_WORDS[name]}"
     assert np.isclose(found, sq(f - case.x).mean(), rtol=1e-10)
 
 

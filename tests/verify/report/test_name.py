@@ -6,8 +6,13 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
-from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.convention import normal
+from refsm.verify.diagnosis.diagnose import Diagnosis, _shared, diagnose
 from refsm.verify.diagnosis.findings import Finding
+from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.mistakes import formulas
 from refsm.verify.report import name
 from refsm.verify.report.compose import report_on
 
@@ -122,8 +127,7 @@ def test_the_difference_has_its_name(what):
     assert report.verdict == verdict
     assert report.name == words
     assert report.convention == convention
-    if verdict == "CONVENTION":
-        assert verify(loss, objective, convention=convention).exit_status == 0
+    assert not convention or normal(convention) == convention       # it can be declared
 
 
 def test_a_small_number_under_a_logarithm_is_no_convention():
@@ -169,6 +173,48 @@ def test_answers_that_nothing_explains_are_described_all_the_same():
     assert name_of(lambda c: 3e3 + 3e-11 * float(c.id.endswith("1"))) == (
         "the answers do not depend on the parameters")
     assert name_of(lambda c: 0.0).endswith("do not depend on the parameters: every one is 0")
+    right = sum(c.params["b"][0] > 0 for c in cases("generalized", "prime"))
+    assert name_of(lambda c: value(c) + 40 * (c.params["b"][0] <= 0)).endswith(
+        f"; {right} of 36 are right")
+    nearly = name_of(lambda c: (value(c) + (c.h * (c.h - 1) * c.score(c.x)**2).sum() / (2 * c.n))
+                     * (1 + 1e-4 * np.sin(9 * c.params["b"][0])))
+    assert ("; the nearest formula (h^2 in place of h in the term of psi_i^2 / 2) misses by "
+            in nearly)
+
+
+def test_a_term_too_many_has_its_weight():
+    for weight, words in ((lambda c: 0.01, "0.01 "), (lambda c: 1 / c.d, "(1 / d) "),
+                          (lambda c: 1.0, "")):
+        report = verify(lambda c: value(c) + weight(c) * sq(c.params["W"]).sum(), "generalized")
+        assert report.name == f"a term too many: {words}|W|^2"
+
+
+def of_terms(objective, *times):
+    """The name of a loss whose terms are multiplied, found from the right terms alone."""
+    table = Table(cases(objective, "prime"))
+    own = formulas(objective, table.model)[0]
+    Y = sum(np.array([[f(c)] for c in table.groups]) * table.term(term)[0]
+            for f, term in zip(times, (*own.terms, *([own.constant] if own.constant else []))))
+    (base,) = fit(table, [own], Y, FLOAT64)
+    return name.verdict_of(objective, Diagnosis(
+        FLOAT64, table, Y, None, weights=_shared(base), coefficients=base))
+
+
+def test_coefficients_of_no_scaling_are_said_term_by_term_and_shared_ones_once():
+    def odd(c):
+        return np.sin(9 * c.sigma * c.n)
+
+    def clipped(c):
+        return min(1, 5 * c.sigma**2) * 2 * c.sigma**2 / c.d
+
+    verdict, words, line, _ = of_terms("ism", lambda c: 0.0, odd)
+    assert (verdict, line) == ("MISMATCH", "")
+    assert ": |psi|^2 / 2 is missing; tr J (-0.9" in words
+    verdict, words, line, _ = of_terms("dsm", clipped, clipped, clipped)
+    assert verdict == "CONVENTION"
+    assert words == ("weighted by 2 sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5, "
+                     "mean over dimensions in place of their sum")
+    assert line.startswith("1 / d; weight w(0.37) = 0.187416, ")
 
 
 def rows(report):
@@ -368,5 +414,17 @@ def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_anothe
                                       "factor",)
     assert alone.consequences == ("training follows the gradient, which is not that of the value",)
     assert report_with(2, "2", half).exit_status == 1
+
+
+@pytest.mark.parametrize("factor, times, said", [
+    (2, 0.5, "the gradient is the reference's: training is the same"),
+    (1, -1.0, "gradients are minus the reference's: descent goes up"),
+    (3, 2.0, "gradients are 6 times the reference's")])
+def test_a_whole_gradient_is_compared_with_that_of_the_reference(factor, times, said):
+    whole = Finding("W, b, c", "whole", "the whole gradient is another", Scaling(times))
+    assert report_with(factor, None, whole).consequences == (said,)
+
+
+def test_a_declared_factor_is_not_that_of_the_reference():
     assert report_with(2, "2").exit_status == 0
     assert report_with(1, "2").name == "it is the reference itself, not the declared 2"
