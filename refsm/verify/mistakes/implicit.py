@@ -5,6 +5,7 @@ A loss takes one row from each table, at most two of them wrong.
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import product
 from typing import Any, Callable, Iterator
@@ -45,9 +46,8 @@ def _norms(objective: str) -> Iterator[Mistake]:
                       lambda q, chosen=chosen: (q.psi()[:, chosen]**2).sum(axis=1) / 2,
                       f"no norm holds the score of {left} back: the loss is unbounded below")
     for name, words, symbols, f, _, effect in SQUARES:
-        symbols = (symbols.replace("r", "psi", 1) if symbols.startswith("|r")
-                   else f"{symbols} of psi")
-        yield Mistake(f"norm.{name}", f"norm: {words}", symbols, lambda q, f=f: f(q.psi()), effect)
+        yield Mistake(f"norm.{name}", f"norm: {words}", re.sub(r"\br(?![a-z])", "psi", symbols),
+                      lambda q, f=f: f(q.psi()), effect)
     yield Mistake("norm.product", "norm: the score's product with the point", "x.psi",
                   lambda q: dot(q.psi(), q.point()), UNBOUNDED)
     if OBJECTIVES[objective].random != "directions":

@@ -35,6 +35,15 @@ def test_terms_are_named_by_what_stands_in_them():
         "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
 
 
+def test_a_norm_is_written_with_the_score():
+    said = {m.id: m.name for f in formulas("ism", None) for m in f.mistakes}
+    assert said["norm.norm"] == "|psi|"
+    assert said["norm.variance"] == "|psi - mean psi|^2"
+    assert said["norm.of-sum"] == "(sum psi_i)^2"
+    assert said["norm.root-mean"] == "sqrt(mean |psi|^2)"
+    assert said["norm.huber"] == "huber(psi)"
+
+
 def test_a_mean_is_learned_by_another_average_where_the_target_is_symmetric():
     said = {name: effect for name, _, _, _, effect, _ in SQUARES}
     for name in ("norm", "absolute", "largest", "fourth", "fourth-powers", "huber"):
