@@ -76,7 +76,8 @@ class QuadraticForm:
     left_out: str                                  # the levels that are not read
     point: str                                     # where the output is read
     target: str
-    weight: str
+    weight: str                                    # in words
+    declared: str                                  # the weight, as `convention=` takes it
     factor: Scaling
 
     @property
@@ -92,9 +93,9 @@ class QuadraticForm:
 
     @property
     def convention(self) -> str:
-        """The weight, as `convention=` takes it; "" where more than the weight differs."""
+        """Factor and weight, as `convention=` takes them; "" where more than these differs."""
         factor = "" if self.factor == ONE else str(self.factor)
-        return _joined(factor, self.weight) if self.right else ""
+        return _joined(factor, self.declared) if self.right else ""
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -226,28 +227,31 @@ def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:
 
 
 def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
-            groups: Sequence[Case]) -> tuple[str, Scaling] | None:
-    """The name of the weight, "" for none, and its common factor; None where it has no name."""
+            groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
+    """The weight in words and as a convention, "" for none, and its common factor; None where it
+    has no name."""
     L, sizes = w.shape[1], [{"d": float(case.d), "n": float(case.n)} for case in groups]
     alpha, sigma, data_sd = levels
-    known = [("", np.ones(w.shape)), *((f"each level is weighted by {words}",
-                                        f(alpha, sigma, data_sd))            # type: ignore
-                                       for _, words, f in WEIGHTS)]
-    for words, of in known:
+    known = [("", "", np.ones(w.shape)),
+             *((f"each level is weighted by {words}", f"weight.{name}",
+                f(alpha, sigma, data_sd)) for name, words, f in WEIGHTS)]    # type: ignore
+    for words, id, of in known:
         each = [size for size in sizes for _ in range(L)]
         factor = fit_scaling((w / of).ravel(), (error / of).ravel(), each)
         if factor is not None:
-            return words, factor
+            return words, id, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
         times = column(common, sizes)
         of_level = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
         u = [_common((w / times)[here], (error / times)[here]) for here in of_level.values()]
         if len(u) < w.size and None not in u:
-            return _listed(sorted((s, a, number) for (s, a), number in zip(of_level, u))), common
-    for words, of in known if L > 1 else ():
+            by_level = _listed(sorted((s, a, number) for (s, a), number in zip(of_level, u)))
+            return by_level, by_level, common
+    for words, id, of in known if L > 1 else ():
         u = [_common(*own) for own in zip(w / of, error / of)]
         if None not in u:
-            return _joined(words, _listed(zip((case.group for case in groups), u))), ONE
+            by_group = _listed(zip((case.group for case in groups), u))
+            return _joined(words, by_group), _joined(id, by_group), ONE
     return None
 
 

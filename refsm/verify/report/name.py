@@ -10,7 +10,6 @@ from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, listed, scaling_in_words
 from refsm.verify.report.weights import weights_of
@@ -33,7 +32,7 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return verdict, explained(objective, e), e.convention, str(e.factor)
     if found.form is not None:
         return ("CONVENTION" if found.form.right else "MISMATCH", found.form.words,
-                _identified(found.form.convention), str(found.form.factor))
+                found.form.convention, str(found.form.factor))
     if found.weights is not None:
         return _weighted(found)
     if found.coefficients is not None:
@@ -63,13 +62,6 @@ def _but_for_factors(found: Diagnosis) -> str | None:
         return ""
     near = (factor > 0).all() and (np.abs(yours - factor * mine) <= allowed).all()
     return "but for a positive factor in each group of cases, " if near else None
-
-
-def _identified(convention: str) -> str:
-    """A convention of the general fit, with the identity of a weight in place of its words."""
-    for name, words, _ in WEIGHTS:
-        convention = convention.replace(f"each level is weighted by {words}", f"weight.{name}")
-    return convention
 
 
 def _off(found: Diagnosis) -> float:
