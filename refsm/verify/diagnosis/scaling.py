@@ -190,10 +190,8 @@ def _factor(tokens: list[str]) -> Scaling:
         scaling = Scaling(1.0, ((token, 1.0),)) if token in ORDER else Scaling(float(token))
     if tokens and tokens[0] == "^":
         tokens.pop(0)
-        sign = -1.0 if tokens[0] == "-" else 1.0
-        if sign < 0:
-            tokens.pop(0)
-        scaling = scaling.to_the(sign * float(tokens.pop(0)))
+        power = tokens.pop(0)
+        scaling = scaling.to_the(float(power + tokens.pop(0) if power == "-" else power))
     if not abs(scaling.prefactor) < float("inf"):
         raise ValueError
     return scaling

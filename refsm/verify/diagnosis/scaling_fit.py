@@ -47,7 +47,7 @@ def fit_scaling(coefficients: Array, error: Array, sizes: Sequence[Sizes]) -> Sc
         return None
     if (np.abs(c) <= error).all():
         return ZERO
-    if (np.abs(c) <= 10 * error).any() or len(set(np.sign(c))) > 1:
+    if (np.abs(c) <= 10 * error).any():
         return None
     plain = _power_scaling(c, error, sizes, ONE)
     if plain is not None:
@@ -78,24 +78,22 @@ def _of_sums(c: Array, sizes: Sequence[Sizes]) -> list[Scaling]:
     names = [name for name in SUMS
              if {name[0], name.split()[-1].partition("^")[0]} & known]
     out = [Scaling(1.0, ((name, power),)) for name in names for power in (1.0, -1.0)]
-    for power in (1.0, -1.0) if {"sigma", "d"} <= known else ():
+    for power in (1.0, -1.0) if "sigma" in known else ():
         out += [Scaling(1.0, ((f"{SATURATING}{number:.10g}", power),))
                 for number in _saturations(c**power, sizes)]
     return out
 
 
 def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
-    """Numbers v such that c = prefactor sigma^a d^b (1 + sigma^2 / v), for all a, b that allow it:
-    v or its root has three digits."""
-    sigma, d = (np.array([float(group[name]) for group in sizes]) for name in ("sigma", "d"))
-    out = set()
+    """Numbers v such that c = sigma^a (1 + sigma^2 / v) up to factors that do not depend on sigma,
+    for all a that allow it: v or its root has three digits."""
+    sigma, out = np.array([float(group["sigma"]) for group in sizes]), set()
     for a in range(-4, 5):
-        for b in (-1, 0, 1):
-            slope, level = np.polyfit(sigma**2, c / (sigma**a * d**b), 1)
-            if slope * level > 0:
-                for v in (float(f"{(level / slope)**0.5:.3g}")**2, float(f"{level / slope:.3g}")):
-                    if abs(v * slope / level - 1) < 1e-4 and v != 1.0:
-                        out.add(v)
+        slope, level = np.polyfit(sigma**2, c / sigma**a, 1)
+        if slope * level > 0:
+            for v in (float(f"{(level / slope)**0.5:.3g}")**2, float(f"{level / slope:.3g}")):
+                if abs(v * slope / level - 1) < 1e-4 and v != 1.0:
+                    out.add(v)
     return sorted(out)
 
 

@@ -92,8 +92,8 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
             del found[linear]
     elif square and linear:
         del found[linear if found[square].prefactor <= 0 else square]
-    if not found and changes:
-        return [training(objective, changes[0])] if changes[0].what == "constant" else []
+    if not found:
+        return [training(objective, change) for change in changes if change.what == "constant"]
     return [training(objective, Change(name, scaling), penalized)
             for name, scaling in found.items()]
 

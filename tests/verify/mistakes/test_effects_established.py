@@ -130,6 +130,18 @@ def test_a_wrong_divergence_has_the_minimiser_that_is_said(name):
         learns("ssm_vr", f"divergence.{name}-exact", B)
 
 
+@pytest.mark.parametrize("name", ["absolute", "absolutes", "squares", "square", "frobenius",
+                                  "frobenius-squared", "of-square"])
+def test_a_divergence_that_is_never_negative_is_said_to_be(name):
+    _, term = alone("ism", f"divergence.{name}").terms
+    for A in (S, -S, np.diag([1.0, -2.0, 0.7])):               # symmetric, of either sign
+        assert (term.per_sample(Affine(case("ism"), A, MEAN)) >= 0).all()
+    symmetric = "for a symmetric J " if name == "of-square" else ""
+    assert effect("ism", f"divergence.{name}") == (
+        f"{symmetric}it is never negative, so the best score is 0 everywhere: nothing is learned "
+        "from the data")
+
+
 def test_what_is_learned_without_a_derivative_of_the_score():
     learns("ism", "divergence.score", None, b=-np.ones(D), score=0 * ONES)
     assert "the constant -1" in effect("ism", "divergence.score")
