@@ -91,7 +91,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             return _simplest(tolerance, table, Y, found, fits)
         form = quadratic_form(table, Y, tolerance)
         shared = base is not None and base.fits and table.objective == "dsm"
-        if form is not None and not shared:
+        if form is not None and form.words and not shared:
             return Diagnosis(tolerance, table, Y, None, form=form)
         if base is not None and base.fits:
             nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()

@@ -100,15 +100,23 @@ def half_inside(Y: Array, reference: Array, scale: Array,
 
 
 def _printed(v: Array) -> Tolerance | None:
-    """The tolerance of numbers that were printed with few digits, as %g or %f, if these were."""
+    """The tolerance of numbers that were printed with few digits, as %g or %f, if these were; of
+    both where nearly as many numbers need all digits as all decimals."""
     digits, decimals = _fewest(v, "g", 10), _fewest(v, "f", 10)
-    if digits is not None and (decimals is None or _needed(v, "g", digits)
-                               >= _needed(v, "f", decimals)):
-        relative = FLOAT64.relative + 0.51 * 10.0**(1 - digits)
-        return Tolerance(f"{digits} printed digits", relative)
-    if decimals is None:
+    if digits is None and decimals is None:
         return None
-    return Tolerance(f"{decimals} printed decimals", FLOAT64.relative, 0.51 * 10.0**-decimals)
+    few, more = 2.5 / len(v), 0.0                    # than need all decimals
+    if digits is not None:
+        more += _needed(v, "g", digits)
+    if decimals is not None:
+        more -= _needed(v, "f", decimals)
+    name = f"{digits} printed digits" if more >= 0 else f"{decimals} printed decimals"
+    relative, absolute = FLOAT64.relative, 0.0
+    if digits is not None and more > -few:
+        relative += 0.51 * 10.0**(1 - digits)
+    if decimals is not None and more < few:
+        absolute = 0.51 * 10.0**-decimals
+    return Tolerance(name, relative, absolute)
 
 
 def _needed(v: Array, form: str, count: int) -> float:

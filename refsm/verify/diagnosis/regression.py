@@ -6,20 +6,21 @@ Symbols
     X      (F, C, T, k+1)  the terms' values, and a column of ones
     c      (F, C, k+1)     coefficients, the intercept last
     error  (F, C, k+1)     how far each coefficient may be off
-    tol    (F, C, T)       how far a right answer may be off
+    size, tol (F, C, T)    the size of an answer's terms, and how far a right answer may be off
     P      (F, C, k+1, T)  the least-squares inverse of X
     scale  (F, C, T, k+1)  the mean of |term| over points
 
 Equations
     (1)  c = R^-1 Q' Y,  X = Q R;  P = R^-1 Q'
-    (2)  tol = tolerance( sum_k |c_k| scale_k + |c_intercept| )
-    (3)  error_k = sum_T |P_kT| tol_T
+    (2)  size = sum_k |c_k| scale_k + |c_intercept|;  tol = tolerance(size)
+    (3)  error_k = sum_T |P_kT| (tol_T + 8 u max_T size),   u = 2^-53
     (4)  misfit = |Y - X c| / |tol|, the ratio of two Euclidean norms, the largest over groups
 
 Derivation
     (1)  ordinary least squares, with columns scaled to length 1.  Y - X c is Y - Q Q' Y, whose
          rounding does not grow with the condition of X.
-    (3)  c - c_true = P (Y - Y_true), bounded term by term.
+    (3)  c - c_true = P (Y - Y_true), bounded term by term; the rounding of Q R is that of its
+         largest row, in all rows.
     (4)  Y - X c is the projection of Y - Y_true, which is no longer than |tol| when the formula is
          right: misfit <= 1 then.
 
@@ -165,8 +166,9 @@ def _fit_all(formulas: list[Formula], columns: Array, Y: Array, tolerance: Toler
     c = np.einsum("fckt,ct->fck", P, Y)                                        # (F, C, k+1)  (1)
     along = np.einsum("fctk,ct->fck", Q, Y)
     rest = Y - np.einsum("fctk,fck->fct", Q, along)
-    tol = tolerance(np.einsum("fctk,fck->fct", scale, np.abs(c)))              # (F, C, T)  (2)
-    error = np.einsum("fckt,fct->fck", np.abs(P), tol)                         # (F, C, k+1)  (3)
+    size = np.einsum("fctk,fck->fct", scale, np.abs(c))                        # (F, C, T)  (2)
+    tol, of_qr = tolerance(size), 8 * 2.0**-53 * size.max(axis=-1, keepdims=True)
+    error = np.einsum("fckt,fct->fck", np.abs(P), tol + of_qr)                 # (F, C, k+1)  (3)
     missed, tiny = np.linalg.norm(rest, axis=2), np.finfo(float).tiny          # (F, C)
     misfit = (missed / np.maximum(np.linalg.norm(tol, axis=2), tiny)).max(axis=1)    # (F,)  (4)
     distance = (missed / np.maximum(np.linalg.norm(Y, axis=1), tiny)).max(axis=1)    # (F,)

@@ -109,6 +109,17 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     assert decimals.name == "8 printed decimals"
 
 
+def test_numbers_of_nearly_one_decade_may_have_been_printed_either_way():
+    """Of ten digits 89.45513620 needs seven decimals, as 115.3180012 does, and 1775.138030 six."""
+    rng = np.random.default_rng(11)
+    exact = np.array([89.4551362, 1775.13803, *rng.uniform(100, 999, 58)]) + 3e-10
+    printed = np.array([float(f"{v:.10g}") for v in exact])
+    (tolerance, _) = tolerances(printed)
+    assert tolerance.name == "7 printed decimals"
+    assert (np.abs(printed - exact) <= tolerance(exact)).all()
+    assert (tolerance.relative, tolerance.absolute) == (FLOAT64.relative + 0.51e-9, 0.51e-7)
+
+
 def test_errors_of_one_sign_are_no_rounding():
     rng = np.random.default_rng(3)
     reference = rng.uniform(3, 7, (6, 5))

@@ -124,3 +124,16 @@ def test_terms_that_nearly_depend_on_each_other_are_met_as_well_as_others():
     values = [table.term(term)[0] for term in (*formula.terms, formula.constant)]
     found, = fit(table, [formula], sum(values), FLOAT64)
     assert found.misfit < 0.1
+
+
+def test_a_coefficient_may_be_off_by_the_rounding_of_the_largest_answer():
+    """Answers between 1e-3 and 1e3: what the decomposition rounds is as large in all rows."""
+    rng = np.random.default_rng(2)
+    columns = 10.0**np.linspace(-3, 3, 6)[:, None] * rng.standard_normal((6, 2))
+    X = np.array([[a, np.abs(a)] for a in columns.T])[None, :, :, None]          # (F, k, 2, C, T)
+    Y = (columns @ [0.3, 0.7])[None]
+    (found,) = _fit_all(REFERENCE, X, Y, FLOAT64)
+    size = np.abs(columns) @ [0.3, 0.7]
+    P = np.abs(np.linalg.pinv(np.column_stack([columns, np.ones(6)])))
+    expected = P @ (FLOAT64(size) + 8 * 2.0**-53 * size.max())
+    np.testing.assert_allclose(found.coefficient_error[0], expected, rtol=1e-6)
