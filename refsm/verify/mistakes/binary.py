@@ -182,18 +182,23 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
     yield Mistake("gap.minus-spins", "the bits are read as -1 and 1, and the sign of the gap",
                   "spins, negated", lambda q: -_spin_gap(q), UPSIDE_DOWN, SPINS)
     yield Mistake("gap.all-flipped", "all bits are flipped at once", "all flipped",
-                  lambda q: (_energy(q, 1 - q.case.x) - _energy(q))[:, None] + 0 * q.gap(),
+                  lambda q: _for_every_bit(q, _energy(q, 1 - q.case.x) - _energy(q)),
                   "a point is compared with its opposite alone, which does not fix the model")
     yield Mistake("gap.flipped-energy", "the energy of the flipped point alone", "E(flip)",
                   lambda q: q.gap() + _energy(q)[:, None])
     yield Mistake("gap.energy", "the energy itself in place of the gap", "E(x)",
-                  lambda q: _energy(q)[:, None] + 0 * q.gap(),
+                  lambda q: _for_every_bit(q, _energy(q)),
                   "the energy of the data grows without end")
 
 
 def _energy(q: Any, x: Array | None = None) -> Array:
     """The energy at given points, or at those of the case, (n,)."""
     return models.energy(q.case.model, q.theta, q.case.x if x is None else x)
+
+
+def _for_every_bit(q: Any, a: Array) -> Array:
+    """A number for each point (n,) in the place of its gaps, (n, d)."""
+    return np.broadcast_to(a[:, None], q.case.x.shape)
 
 
 def _spin_gap(q: Any) -> Array:

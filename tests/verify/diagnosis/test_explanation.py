@@ -96,7 +96,10 @@ def test_a_constant_of_no_scaling_costs_more_than_one_mistake_and_less_than_two(
              for name in ("none", "kept", "dropped", "added", "other")}
     assert costs["none"] == costs["kept"] == 0 < costs["dropped"]
     assert costs["dropped"] < Change("norm", ONE).complexity < costs["added"]
-    assert costs["added"] < 2 < costs["other"] < 4
+    known, base = formulas("dsm", "autoencoder"), read(DSM, ("1", "1"), "1")[0]
+    one, two = (replace(base, fit=replace(base.fit, formula=next(
+        f for f in known if len(f.mistakes) == k))).complexity for k in (1, 2))
+    assert costs["added"] < one < costs["other"] < two
 
 
 def test_constants_that_are_added_are_read():
@@ -135,6 +138,27 @@ def test_a_slip_whose_part_is_not_used_is_no_reading():
     read_as = [r for f in fits if f.fits for r in explanations(ISM, f, Y, FLOAT64)]
     assert {r.convention for r in read_as} >= {"divergence x 0"}
     assert not any(r.mistakes for r in read_as)
+
+
+def test_of_two_mistakes_both_have_a_part_in_the_answers():
+    norm, whole = (next(f.terms[k] for f in formulas("ism", "autoencoder")
+                        if [m.id for m in f.mistakes] == [identity])
+                   for k, identity in ((0, "norm.norm"), (1, "divergence.whole")))
+    for times, pairs in ((0.0, False), (1.0, True)):
+        Y = ISM.term(norm)[0] + times * ISM.term(whole)[0]
+        read_as = [e for f in fit(ISM, formulas("ism", "autoencoder"), Y, FLOAT64) if f.fits
+                   for e in explanations(ISM, f, Y, FLOAT64)]
+        assert read_as
+        assert any(len(e.mistakes) == 2 for e in read_as) == pairs
+
+
+def test_beside_a_mistake_a_coefficient_that_may_be_1_is_taken_for_1():
+    norm = next(f for f in formulas("ism", "autoencoder")
+                if [m.id for m in f.mistakes] == ["norm.norm"])
+    Y = sum(ISM.term(term)[0] for term in norm.terms)
+    (found,) = fit(ISM, [norm], Y, FLOAT64)
+    rough = replace(found, coefficient_error=found.coefficient_error + [0, 0.12, 0])
+    assert [e.convention for e in explanations(ISM, rough, Y, FLOAT64)] == ["norm.norm"]
 
 
 def test_the_reference_is_recognised_directly():

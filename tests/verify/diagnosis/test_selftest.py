@@ -1,17 +1,20 @@
 """The self-test passes, and would not if the diagnosis were worse."""
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from refsm.verify import cases
+from refsm.verify.cases import value
 from refsm.verify.diagnosis import selftest as room
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.diagnosis.scaling import ONE, parse_scaling
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.selftest import false_alarms, judge, kill_table, selftest
-from refsm.verify.diagnosis.wrong_losses import WrongLoss, double_mistake, single_mistakes
+from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_mistake,
+                                                 single_mistakes)
 
 
 @pytest.mark.slow
@@ -36,7 +39,7 @@ def test_the_whole_self_test_passes():
 def outcomes(objective, seed=3):
     """What the quick trials of one objective give: counts, and what is bad."""
     counts, bad = {}, []
-    for kind, outcome, said in room._trials(objective, True, np.random.default_rng(seed)):
+    for kind, outcome, said in room._trials(objective, 2, np.random.default_rng(seed)):
         counts[kind, outcome] = counts.get((kind, outcome), 0) + 1
         bad += [said] if said else []
     return counts, bad
@@ -48,10 +51,9 @@ def test_every_kind_of_trial_is_made_of_an_objective():
                          for kind in ("left out", "doubles"))
     assert bad == []
     assert counts["kill table", "killed by two cases or more"] == len(kill_table("generalized"))
-    assert counts["named", "right"] == 8
-    assert 1 <= left_out <= 4
-    assert doubles == 2
-    assert counts["random", "unexplained"] == 1
+    assert counts["named", "right"] == 16
+    assert 1 <= left_out <= 8
+    assert doubles == counts["random", "unexplained"] == 2
     assert counts["right", "no alarm"] == 12
     assert counts["tampering", "noticed"] == 1
 
@@ -137,10 +139,32 @@ def test_double_mistakes_are_two_rows_a_row_and_a_scaling_or_scalings():
 
 def test_a_mistake_says_what_it_is():
     names = [str(mistake) for mistake in single_mistakes("dsm")]
-    assert "the norm is not squared" in names
-    assert "|psi|^2 / 2 x 2" in names
-    assert "constant x 0" in names
+    assert {"the norm is not squared", "|psi|^2 / 2 x 2", "constant x 0",
+            "-psi.g x 2; constant x 4",
+            "|psi|^2 / 2 x 2; -psi.g x 2; constant x 2"} <= set(names)
     assert len(names) == len(set(names))
+    assert len({str(mistake) for mistake in single_mistakes("ratio")}) == len(
+        list(single_mistakes("ratio")))
+    for loss in single_mistakes("regularized"):
+        assert len(loss.scalings) == len(loss.formula.terms)
+        assert sum(not scaling.is_one for scaling in loss.scalings) in (0, 1, 3)
+    assert str(no_mistake("dsm")) == "the reference"
+
+
+def test_a_case_kills_what_changes_its_answer_by_a_ten_thousandth_of_its_terms():
+    negative = sum(value(c) < 0 for c in cases("generalized", "prime"))
+    assert 2 < negative < 20
+    assert kill_table("generalized")["the absolute value of the loss"] == negative
+
+
+def test_float32_answers_are_off_by_roundings_of_float32(monkeypatch):
+    table, seen = Table(cases("generalized", "prime", 3)), []
+    monkeypatch.setattr(room, "diagnose", lambda some, values, **settings: (
+        seen.append(values) or SimpleNamespace(explanation=None)))
+    judge(no_mistake("generalized"), table, table, np.random.default_rng(3), float32=True)
+    assert (seen[0].astype(np.float32) == seen[0]).all()
+    off = np.abs(seen[0] / no_mistake("generalized").answers(table) - 1)
+    assert 0.7 * 2.0**-23 < off.max() < 1.5 * 2.0**-23
 
 
 def test_a_failing_self_test_lists_its_failures():

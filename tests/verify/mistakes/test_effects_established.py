@@ -13,6 +13,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
 from refsm.verify.mistakes.binary import FUNCTIONS
+from refsm.verify.mistakes.directions import UNIT_SEEN
 from refsm.verify.mistakes.mistake import ANOTHER_MEAN, MEDIAN, ROBUST, SQUARES, clipped
 from refsm.verify.objectives import OBJECTIVES, model_names
 
@@ -386,3 +387,10 @@ def test_every_mistake_of_implicit_losses_is_established_or_says_nothing_of_a_mu
                     same = mistake.same
                     assert not same or any(word in mistake.effect for word in (
                         *CHECKED_ELSEWHERE, "same")), mistake.id
+
+
+def test_directions_of_unit_length_alone_were_seen_before():
+    for formula in formulas("ssm", "gaussian"):
+        for mistake in formula.mistakes:
+            assert (mistake.seen == UNIT_SEEN) == (mistake.id in (
+                "directions.unit", "norm.directions-unit", "divergence.directions-unit"))
