@@ -196,15 +196,14 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
     sizes, c_0 = table.sizes, found.coefficients[:, -1]
     error = found.coefficient_error[:, -1]
     term = found.formula.constant
-    values = table.term(term) if term is not None else None
-    if values is None:
+    if term is None:
         if (np.abs(c_0) <= error).all():
             return made("none")
         added = fit_scaling(c_0, error, sizes)
         return made("added" if added else "other", added)
     t = next((change.scaling for change in changes if change.what == "target"), ONE)
     times = np.array([factor(group) * t(group)**2 for group in sizes])
-    K = values[0][:, 0] * times * made("kept").sign
+    K = table.combined([term], [ONE])[0][:, 0] * times * made("kept").sign
     if (np.abs(c_0 - K) <= error).all():
         return made("kept")
     if (np.abs(c_0) <= error).all():
@@ -218,19 +217,17 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
 
 
 def predicted(table: Table, explanation: Explanation) -> tuple[Array, Array]:
-    """The answers that an explanation predicts, and the size of their terms, (C, T) each; nan where
-    the cases cannot say."""
+    """The answers that an explanation predicts, and the size of their terms, (C, T) each."""
     e, formula, sizes = explanation, explanation.fit.formula, table.sizes
     terms, scalings = formula.terms, e.scalings
     intercept = e.fit.coefficients[:, -1:] if e.constant == "other" else np.zeros((1, 1))
-    out, size = table.combined(terms, scalings) or (np.full(table.index.shape, np.nan),) * 2
+    out, size = table.combined(terms, scalings)
     if formula.constant is not None and e.constant in ("kept", "added"):
         scale = e.sign * column(e.factor, sizes)
         for change in e.changes:
             power = {"target": 2, "constant": 1}.get(change.what, 0)
             scale = scale * column(change.scaling, sizes)**power
-        K, _ = table.combined([formula.constant], [ONE]) or (np.nan, np.nan)
-        out = out + scale * K
+        out = out + scale * table.combined([formula.constant], [ONE])[0]
     return out + intercept + (0 if e.added is None else column(e.added, sizes)), size
 
 

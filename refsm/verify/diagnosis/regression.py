@@ -93,19 +93,14 @@ class Table:
                 self._kept[term.name] = None
         return self._kept[term.name]
 
-    def combined(self, terms: Sequence[Term],
-                 scalings: Sequence[Scaling]) -> tuple[Array, Array] | None:
-        """The sum of terms times scalings, and that of their sizes, (C, T) each.
-
-        None where the cases cannot say.
-        """
+    def combined(self, terms: Sequence[Term], scalings: Sequence[Scaling]) -> Array:
+        """The sum of terms times scalings, and that of their sizes, (2, C, T)."""
         total = np.zeros((2, *self.index.shape))
         for term, scaling in zip(terms, scalings):
             given, times = self.term(term), column(scaling, self.sizes)
-            if given is None:
-                return None
-            total = total + [times * given[0], np.abs(times) * given[1]]
-        return total[0], total[1]
+            assert given is not None                 # a formula that fits has its terms
+            total += [times * given[0], np.abs(times) * given[1]]
+        return total
 
     def _of_cases(self, term: Term) -> Array:
         """(cases, 2)."""

@@ -32,9 +32,7 @@ class WrongLoss:
         terms, scalings = self.formula.terms, self.scalings
         if self.formula.constant is not None:
             terms, scalings = (*terms, self.formula.constant), (*scalings, self.constant)
-        both = table.combined(terms, scalings)
-        assert both is not None                      # cases with a model say all
-        return both[0]
+        return table.combined(terms, scalings)[0]
 
     def answers(self, table: Table) -> Array:
         """Its answers to all cases, in their order."""
