@@ -46,7 +46,7 @@ from refsm.verify.denoisers import (KINDS, TARGETS, level, level_maps, output, p
                                     target_in_noise)
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, column, fit
-from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Formula
 from refsm.verify.mistakes.level_weights import WEIGHTS
@@ -191,7 +191,7 @@ def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array
         error = bound.max(axis=0) / np.sqrt(square)
         scaling = fit_scaling(t.ravel(), error.ravel(), sizes)
         if scaling is not None:
-            return f"the target is multiplied by {scaling}"
+            return f"the target is multiplied by {scaling_in_words(scaling)}"
     shown = [{(s_l, a_l): f"{_combined(*pair)} at {_level(a_l, s_l)}" for s_l, a_l, *pair in
               sorted(zip(*of_group))} for of_group in zip(sigma, alpha, *pr, *bound)]
     every = {key: text for group in shown for key, text in group.items()}

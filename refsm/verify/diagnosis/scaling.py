@@ -28,7 +28,7 @@ from fractions import Fraction
 from typing import Mapping
 
 __all__ = ["ONE", "ORDER", "SATURATING", "SUMS", "Scaling", "Sizes", "ZERO", "parse_scaling",
-           "rounded"]
+           "rounded", "saturating", "scaling_in_words"]
 
 Sizes = Mapping[str, float]
 ORDER = ("strength", "alpha", "sigma", "d", "n", "M", "L")
@@ -219,6 +219,33 @@ def _sum(inside: str) -> Scaling | None:
     if front + "/" == SATURATING.replace(" ", ""):
         return Scaling(1.0, ((f"{SATURATING}{float(number):.10g}", 1.0),))
     return None
+
+
+def scaling_in_words(scaling: Scaling) -> str:
+    """A scaling as people write it: a weight that saturates by its constant.
+
+    >>> scaling_in_words(Scaling(2.0, (("sigma", 2.0), ("1 + sigma^2 / 0.25", 1.0))))
+    '2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5'
+    """
+    front, power, square = saturating(scaling)
+    if not power:
+        return str(scaling)
+    saturates = power < 0 and front.powers == (("sigma", -2 * power),)
+    if saturates and abs(front.prefactor * square**-power - 1) < 1e-6:
+        ratio = f"sigma^2 / (sigma^2 + {square:.4g})"
+        return ratio if power == -1 else f"({ratio})^{-power:g}"
+    weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
+    weight = weight if abs(power) == 1 else f"({weight})^{abs(power):g}"
+    return f"{'' if front.is_one else f'{front} times '}{weight} with s = {square**0.5:.4g}"
+
+
+def saturating(scaling: Scaling) -> tuple[Scaling, float, float]:
+    """A scaling as front (1 + sigma^2 / square)^power; the power is 0 where it is not one."""
+    for name, power in scaling.sums:
+        if name.startswith(SATURATING):
+            rest = tuple(p for p in scaling.powers if p[0] != name)
+            return Scaling(scaling.prefactor, rest), power, float(name[len(SATURATING):])
+    return scaling, 0.0, 1.0
 
 
 def _decimal(prefactor: float) -> str:

@@ -11,10 +11,10 @@ from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.precision import COARSE, MIXED
-from refsm.verify.diagnosis.scaling import ONE
+from refsm.verify.diagnosis.scaling import ONE, scaling_in_words
 from refsm.verify.objectives import OBJECTIVES, Term
 from refsm.verify.report.effects import consequences
-from refsm.verify.report.known import listed, scaling_in_words, seen
+from refsm.verify.report.known import listed, seen
 from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
 from refsm.verify.report.weights import agree

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Sequence
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
-from refsm.verify.report.known import listed, scaling_in_words
+from refsm.verify.report.known import listed
 
 __all__ = ["another_function", "consequences", "training"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 from typing import Sequence
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import SATURATING, Scaling
+from refsm.verify.diagnosis.scaling import Scaling, saturating, scaling_in_words
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "listed", "scaling_in_words", "seen"]
+__all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "listed", "seen"]
 
 TERM_NAMES = {
     "norm": "half the squared norm of the score", "cross": "the product of score and target",
@@ -102,33 +102,6 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def scaling_in_words(scaling: Scaling) -> str:
-    """A scaling as people write it: a weight that saturates by its constant.
-
-    >>> scaling_in_words(Scaling(2.0, (("sigma", 2.0), ("1 + sigma^2 / 0.25", 1.0))))
-    '2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5'
-    """
-    front, power, square = _saturating(scaling)
-    if not power:
-        return str(scaling)
-    saturates = power < 0 and front.powers == (("sigma", -2 * power),)
-    if saturates and abs(front.prefactor * square**-power - 1) < 1e-6:
-        ratio = f"sigma^2 / (sigma^2 + {square:.4g})"
-        return ratio if power == -1 else f"({ratio})^{-power:g}"
-    weight = "(sigma^2 + s^2) / s^2" if power > 0 else "s^2 / (sigma^2 + s^2)"
-    weight = weight if abs(power) == 1 else f"({weight})^{abs(power):g}"
-    return f"{'' if front.is_one else f'{front} times '}{weight} with s = {square**0.5:.4g}"
-
-
-def _saturating(scaling: Scaling) -> tuple[Scaling, float, float]:
-    """A scaling as front (1 + sigma^2 / square)^power; the power is 0 where it is not one."""
-    for name, power in scaling.sums:
-        if name.startswith(SATURATING):
-            rest = tuple(p for p in scaling.powers if p[0] != name)
-            return Scaling(scaling.prefactor, rest), power, float(name[len(SATURATING):])
-    return scaling, 0.0, 1.0
-
-
 def seen(objective: str, factor: Scaling, changes: Sequence[Change],
          mistakes: Sequence[Mistake]) -> tuple[str, ...]:
     """Where this was seen before: the whole difference, not a piece of it.
@@ -150,7 +123,7 @@ def seen(objective: str, factor: Scaling, changes: Sequence[Change],
 
 def _edm(objective: str, factor: Scaling) -> str:
     """EDM's weight, with its constant, where that is what the factor is."""
-    front, power, square = _saturating(factor)
+    front, power, square = saturating(factor)
     if objective != "dsm" or power != 1 or ("sigma", 2.0) not in front.powers:
         return ""
     over = " divided by d" if ("d", -1.0) in front.powers else ""

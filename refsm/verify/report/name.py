@@ -10,8 +10,9 @@ from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
 from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.scaling import scaling_in_words
 from refsm.verify.report.effects import another_function
-from refsm.verify.report.known import change_in_words, factor_in_words, listed, scaling_in_words
+from refsm.verify.report.known import change_in_words, factor_in_words, listed
 from refsm.verify.report.weights import weights_of
 
 __all__ = ["explained", "verdict_of"]

@@ -66,7 +66,9 @@ def test_the_target_of_the_edm_network_is_found():
     (zero, lambda a, s: -1 + 0 * a, "the sign of the target"),
     (lambda a, s: -a, lambda a, s: s,
      "compared with the target of a predicted velocity, with alpha and sigma exchanged"),
-    (zero, lambda a, s: s, "the target is multiplied by sigma")])
+    (zero, lambda a, s: s, "the target is multiplied by sigma"),
+    (zero, lambda a, s: s**2 / (s**2 + 1e-3),
+     "the target is multiplied by sigma^2 / (sigma^2 + 0.001)")])
 def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
     form = found("noise", p, r, w=lambda a, s: np.exp(-s))
     assert not form.right

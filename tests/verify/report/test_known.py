@@ -2,7 +2,7 @@
 import pytest
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling, scaling_in_words
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import model_names
 from refsm.verify.report import known
@@ -143,7 +143,7 @@ def test_a_difference_is_seen_before_as_a_whole_or_not_at_all():
 def test_a_weight_that_saturates_is_said_with_its_power(prefactor, sigma, power, words):
     scaling = Scaling(prefactor, (*((("sigma", sigma),) if sigma else ()),
                                   ("1 + sigma^2 / 0.25", power)))
-    assert known.scaling_in_words(scaling) == words
+    assert scaling_in_words(scaling) == words
 
 
 def test_laws_that_people_write_in_another_way():
@@ -151,7 +151,7 @@ def test_laws_that_people_write_in_another_way():
                                  parse_scaling("n / (n - 1)")) == "divided by n - 1 in place of n"
     assert known.factor_in_words("ssm",
                                  parse_scaling("(M - 1) / M")) == "divided by M in place of M - 1"
-    assert known.scaling_in_words(parse_scaling(
+    assert scaling_in_words(parse_scaling(
         "2 sigma^2 (1 + sigma^2 / 0.25)")) == "2 sigma^2 times (sigma^2 + s^2) / s^2 with s = 0.5"
     assert known.change_in_words(
         "dsm", Change("target", parse_scaling("1000 sigma^2 / (1 + sigma^2 / 0.001)"))) == (
