@@ -146,7 +146,7 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
         own = value(fit.formula.terms[k])
         assert own is not None
         c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
-        here = 0.0 if abs(c[row]) <= error[row] else float(c[row])
+        here = _shown(c[row], error[row])
         if e is not None:
             factor = scaling_in_words(e.scalings[k])
         else:
@@ -174,12 +174,16 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
                          "reference": reference}
 
 
+def _shown(c: float, error: float) -> float:
+    """A coefficient as it is shown: 0 where it may be 0."""
+    return 0.0 if abs(c) <= error else float(c)
+
+
 def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Case) -> list[Row]:
     e, constant = found.explanation, OBJECTIVES[case.objective].constant
     fit = e.fit if e is not None else found.coefficients
-    intercept = None if fit is None else float(fit.coefficients[row, -1])
-    if fit is not None and abs(fit.coefficients[row, -1]) <= fit.coefficient_error[row, -1]:
-        intercept = 0.0
+    intercept = None if fit is None else _shown(*(a[row, -1] for a in (fit.coefficients,
+                                                                       fit.coefficient_error)))
     expanded = constant is not None and (fit is None or fit.formula.constant is not None)
     if not expanded and not (intercept and e is not None and e.constant in ("added", "other")):
         return []

@@ -201,6 +201,7 @@ def test_each_term_has_its_own_factor_the_constant_too(times, factors):
     assert [row.factor for row in rows] == factors
     assert np.allclose([row.reference for row in rows], own, rtol=1e-12)
     assert np.allclose([row.yours for row in rows], times * own, rtol=1e-9, atol=1e-12)
+    assert [row.yours == 0 for row in rows] == [factor == "0" for factor in factors]
     assert "-0" not in [f"{row.yours:.7g}" for row in rows]
     assert np.isclose(total.yours, times @ own, rtol=1e-12)
 

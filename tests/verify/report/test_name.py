@@ -261,6 +261,7 @@ def test_a_term_that_is_missing_is_shown_as_0():
 def test_a_constant_that_is_taken_off_has_one_sign():
     report = verify(lambda c: (np.exp(-c.energy_gap(c.x) / 2) - 1).sum(axis=1).mean(), "mpf")
     constant, factor = rows(report)["constant"]
+    assert [row.reference for row in report.rows if row.term == "constant"] == [0.0]
     assert np.isclose(constant, -3.0, rtol=1e-13)                # rounding of the regression
     assert factor == "- d"
 
