@@ -53,8 +53,8 @@ class Diagnosis:
     @property
     def right(self) -> Array:
         """Which answers are the reference's, (C, T)."""
-        scale = np.abs(self.table.reference) + self.table.scale
-        return np.abs(self.answers - self.table.reference) <= self.tolerance(scale)
+        off = np.abs(self.answers - self.table.reference)
+        return off <= self.tolerance(self.table.scale)
 
 
 def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),

@@ -142,7 +142,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("objective, convention, loss", [
-    pytest.param(*row, marks=[pytest.mark.slow] if k % 3 else [])
+    pytest.param(*row, marks=[pytest.mark.slow] if k % 5 else [])
     for k, row in enumerate(PUBLIC + MISTAKES)
 ])
 @pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])

@@ -110,7 +110,7 @@ def test_a_scaled_term_is_named():
         "the gradient of the term |psi|^2 / 2 for W, b, c is multiplied by 1 / 2")
 
 
-@pytest.mark.parametrize("objective", ["dsm", "dae"])
+@pytest.mark.parametrize("objective", [pytest.param("dsm", marks=pytest.mark.slow), "dae"])
 @pytest.mark.parametrize("kept, missing", [("decoder", "encoder"), ("encoder", "decoder")])
 def test_untied_weights_miss_one_path(objective, kept, missing):
     (finding,) = found(objective, paths_of_W(kept))

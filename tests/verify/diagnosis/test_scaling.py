@@ -11,7 +11,7 @@ from refsm.verify.diagnosis.scaling_fit import _plain, fit_scaling
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
 
 
-@pytest.mark.parametrize("noise", [1e-12, 1e-5])
+@pytest.mark.parametrize("noise", [1e-12, pytest.param(1e-5, marks=pytest.mark.slow)])
 def test_all_945_conventions_are_told_apart(noise):
     rng = np.random.default_rng(1)
     for prefactor, a, b, c, e in itertools.product((0.5, 1, 2), (-4, -2, 0, 1, 2), (-1, 0, 1),

@@ -33,7 +33,8 @@ def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
         assert all(said)
 
 
-@pytest.mark.parametrize("objective", ["dsm", "ism", "ssm", "ratio"])
+@pytest.mark.parametrize("objective", [
+    "dsm", "ism", pytest.param("ssm", marks=pytest.mark.slow), "ratio"])
 def test_parts_with_one_name_are_one_function(objective):
     case = cases(objective, "prime", model=model_names(objective)[1])[3]
     q, seen = Quantities(case), {}

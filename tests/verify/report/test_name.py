@@ -120,7 +120,13 @@ NAMES = {
         "sigma = 1.3", "")}
 
 
-@pytest.mark.parametrize("what", NAMES)
+def slow(names, *of):
+    """The names, some of them for the slow tests."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in of else name for name in names]
+
+
+@pytest.mark.parametrize("what", slow(NAMES, "a root in EDM's weight", "directions are averaged "
+                                      "first", "four times the norm"))
 def test_the_difference_has_its_name(what):
     objective, loss, verdict, words, convention = NAMES[what]
     report = verify(loss, objective)
@@ -313,7 +319,8 @@ EFFECTS = {
         ("the last dimension is not constrained",))}
 
 
-@pytest.mark.parametrize("what", EFFECTS)
+@pytest.mark.parametrize("what", slow(EFFECTS, "linear hidden units", "a target of another point",
+                                      "the score in the place of a clean point"))
 def test_the_effect_is_that_of_the_whole_difference(what):
     objective, loss, said = EFFECTS[what]
     assert verify(loss, objective).consequences == said
