@@ -202,8 +202,8 @@ def test_in_less_than_float64_coefficients_that_are_nearly_1_say_nothing():
     some = cases("ism", "prime")
 
     def answers(eps):
-        return [float(np.float32((1 + eps * np.sin(9 * c.sigma * c.n)) * sq(c.score(c.x)).mean() / 2
-                                 + c.score_divergence(c.x).mean())) for c in some]
+        return [float(np.float32(sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean()
+                                 * (1 + eps * np.sin(9 * c.sigma * c.n)))) for c in some]
 
     assert diagnose(some, answers(0.3)).coefficients is not None
     nearly = diagnose(some, answers(4e-5))
