@@ -239,8 +239,8 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      "right where the entries of the score are below 1; without end where they are above"),
     ("log-cosh", "log cosh in place of the square", "sum log cosh r_i",
      lambda r: log_cosh(r).sum(axis=-1), ANOTHER_MEAN,
-     "the inverse hyperbolic tangent of every entry of the score is learned, where that is below "
-     "1; without end where it is above"),
+     "the inverse hyperbolic tangent of an entry of the score is learned where the entry is below "
+     "1; where it is above, what is learned grows without end"),
     ("variance", "the mean over points is subtracted before the square", "|r - mean r|^2",
      lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET))
 
@@ -276,7 +276,7 @@ def of_noise(out: Mistake, to: Mistake) -> Iterator[Formula]:
         return replace(row, name=f"sigma {row.name}",
                        formula=lambda q: level(q.case, "sigma") * row.formula(q))
 
-    noise = Mistake("residual.noise", "of sigma times the residual, which is that of the noise",
-                    "sigma r", times, WEIGHTED)
+    noise = Mistake("residual.noise", "the residual is that of the noise, sigma times that of the "
+                    "score", "sigma r", times, WEIGHTED)
     for row in rows("square", (*(row[:5] for row in SQUARES), *ROBUST)):
         yield of_residual((row, noise), row, times(out), times(to))

@@ -61,7 +61,7 @@ def some_points(objective: str) -> Iterator[Formula]:
 
     for name, words, kept in SORTED:
         row = Mistake(f"points.{name}", words, f"losses, {words}", kept,
-                      "a point whose loss is not among those that are kept has no gradient")
+                      "the points whose losses are left out have no gradient")
         yield Formula((row,), (Term("whole", row.name, lambda q, kept=kept: np.sort(
             whole(q))[slice(*kept(q.case.n))]),))
     if about.constant is not None or about.terms[0].role == "whole":
