@@ -268,3 +268,13 @@ def test_the_reference_is_found_for_every_kind_and_family(objective, family):
 def test_a_multiple_of_a_target_of_two_parts_is_named():
     form = found("velocity", lambda a, s: -3 * s * s, lambda a, s: 3 * s * a)
     assert form.target == "the target is multiplied by 3 sigma"
+
+
+@pytest.mark.parametrize("step, which", [(1, "next"), (-1, "previous")])
+def test_the_target_of_another_level_is_named(step, which):
+    levels = np.array([(80, 332), (204, 156), (252, 16)]) / 256          # alpha and sigma, in order
+    alpha, sigma = np.roll(levels, -step, axis=0).T
+    form = found("velocity", lambda a, s: -sigma[np.searchsorted(levels[:, 0], a)],
+                 lambda a, s: alpha[np.searchsorted(levels[:, 0], a)])
+    assert form.target == (f"compared with the target of a predicted velocity, at the {which} level "
+                           "of noise")
