@@ -13,6 +13,7 @@ from another seed.  That is what an explanation is for, and no list of expected 
 """
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
@@ -56,16 +57,15 @@ class SelfTest:
 
 def selftest(quick: bool = True, seed: int = 0) -> SelfTest:
     """Run the self-test: a sample in a few seconds, or (quick=False) all of it in some minutes."""
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     failures: list[str] = []
     rng = np.random.default_rng(seed)
     for objective in ("dsm", "ism", "ratio") if quick else OBJECTIVES:
         for kind, what, bad in _trials(objective, 2 if quick else 50, rng):
-            of_kind = counts.setdefault(kind, {})
-            of_kind[what] = of_kind.get(what, 0) + 1
+            counts[kind][what] += 1
             if bad:
                 failures.append(f"{kind}: {bad}")
-    return SelfTest(counts, tuple(failures))
+    return SelfTest({kind: dict(count) for kind, count in counts.items()}, tuple(failures))
 
 
 def _trials(objective: str, count: int,

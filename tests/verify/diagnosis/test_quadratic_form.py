@@ -272,7 +272,7 @@ def test_a_multiple_of_a_target_of_two_parts_is_named():
 
 @pytest.mark.parametrize("step, which", [(1, "next"), (-1, "previous")])
 def test_the_target_of_another_level_is_named(step, which):
-    levels = np.array([(80, 332), (204, 156), (252, 16)]) / 256          # alpha and sigma, in order
+    levels = np.array([(80, 332), (204, 156), (252, 16)]) / 256         # alpha and sigma, in order
     alpha, sigma = np.roll(levels, -step, axis=0).T
     form = found("velocity", lambda a, s: -sigma[np.searchsorted(levels[:, 0], a)],
                  lambda a, s: alpha[np.searchsorted(levels[:, 0], a)])

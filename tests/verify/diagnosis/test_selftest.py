@@ -167,6 +167,18 @@ def test_float32_answers_are_off_by_roundings_of_float32(monkeypatch):
     assert 0.7 * 2.0**-23 < off.max() < 1.5 * 2.0**-23
 
 
+@pytest.mark.parametrize("quick, count, objectives", [(True, 2, ["dsm", "ism", "ratio"]),
+                                                      (False, 50, list(OBJECTIVES))])
+def test_outcomes_are_counted_by_kind_over_all_objectives(monkeypatch, quick, count, objectives):
+    asked = []
+    monkeypatch.setattr(room, "_trials", lambda *of: asked.append(of[:2]) or [
+        ("named", "right", ""), ("random", "explained", of[0]), ("named", "right", "")])
+    done = selftest(quick)
+    assert asked == [(objective, count) for objective in objectives]
+    assert done.counts == {"named": {"right": 2 * len(asked)}, "random": {"explained": len(asked)}}
+    assert done.failures == tuple(f"random: {objective}" for objective in objectives)
+
+
 def test_a_failing_self_test_lists_its_failures():
     done = room.SelfTest({"named": {"wrong": 1}}, ("named: dsm: something",))
     assert not done.passed
