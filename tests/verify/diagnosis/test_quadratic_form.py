@@ -276,5 +276,5 @@ def test_the_target_of_another_level_is_named(step, which):
     alpha, sigma = np.roll(levels, -step, axis=0).T
     form = found("velocity", lambda a, s: -sigma[np.searchsorted(levels[:, 0], a)],
                  lambda a, s: alpha[np.searchsorted(levels[:, 0], a)])
-    assert form.target == (f"compared with the target of a predicted velocity, at the {which} level "
-                           "of noise")
+    assert form.target == ("compared with the target of a predicted velocity, "
+                           f"at the {which} level of noise")
