@@ -5,6 +5,7 @@ import pytest
 from refsm.verify.mistakes import formulas
 from refsm.verify.mistakes.mistake import (SQUARES, absolute, names_of_square, not_constrained,
                                            root)
+from refsm.verify.mistakes.shared import SORTED
 from refsm.verify.objectives import OBJECTIVES, model_names
 
 
@@ -33,6 +34,20 @@ def test_terms_are_named_by_what_stands_in_them():
     assert names("dae", "pairs.all") == ["|y|^2", "-2 (mean output).(mean target)", "|x|^2"]
     assert names("noise_prediction", "weight.variance") == [
         "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
+
+
+def test_of_squares_the_cross_entropy_alone_was_seen_before():
+    for objective in ("dae", "dsm", "dsm_levels"):
+        seen = {m.id for f in formulas(objective, None) for m in f.mistakes
+                if m.role == "square" and m.seen}
+        assert seen == ({"square.cross-entropy"} if objective == "dae" else set())
+
+
+def test_sorted_losses_are_kept_by_their_share_of_the_points():
+    kept = {name: f for name, _, f in SORTED}
+    assert [kept["middle"](n) for n in (7, 8)] == [(3, 4), (3, 5)]
+    assert kept["trimmed-10"](200) == (20, 180)
+    assert kept["kept-90"](200) == (0, 180)
 
 
 def test_a_norm_is_written_with_the_score():
