@@ -18,6 +18,7 @@ from refsm.verify.diagnosis.explanation import Explanation, explanations, the_re
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit
+from refsm.verify.diagnosis.weighted_mistake import WeightedMistake, weighted_mistake
 from refsm.verify.mistakes import formulas
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -37,7 +38,7 @@ class Diagnosis:
     nearest: Fit | None = None                 # what comes next, or nearest where nothing fits
     weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
     coefficients: Fit | None = None            # the right terms with coefficients of no scaling
-    form: QuadraticForm | None = None          # weight and target of a denoising loss, if such
+    form: QuadraticForm | WeightedMistake | None = None    # of a loss that is weighted by level
 
     @property
     def matches(self) -> bool:
@@ -89,7 +90,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
         if found:
             return _simplest(tolerance, table, Y, found, fits)
-        form = quadratic_form(table, Y, tolerance)
+        form = (quadratic_form(table, Y, tolerance)
+                or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and base.fits and table.objective == "dsm"
         if form is not None and form.words and not shared:
             return Diagnosis(tolerance, table, Y, None, form=form)

@@ -52,7 +52,7 @@ from refsm.verify.mistakes import Formula
 from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["QuadraticForm", "quadratic_form"]
+__all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form", "weight_of_levels"]
 
 # where the output may be read, and u and v of that point
 POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
@@ -144,7 +144,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     pr = np.array([u * A - B * b / (2 * a), v * A - B * e / (2 * a)])         # (2, C, l)  (4)
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
-    weight = _weight(w, error[..., 0] / a * w, (alpha, sigma, data_sd), groups)
+    weight = weight_of_levels(w, error[..., 0] / a * w, (alpha, sigma, data_sd), groups)
     reads = "" if point == "x_noisy" else (
         f"the {'output' if about.predicts else 'score'} is read at {point}")
     return None if weight is None else QuadraticForm(
@@ -164,11 +164,22 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
 
     for l in range(len(set(per_point(first)))):
         for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
-            def of_level(q: Any, l: int = l, f: Any = f) -> Array:
-                levels = per_point(q.case)
-                chosen = np.array([own == sorted(set(levels))[l] for own in levels])
-                return chosen * dot(psi(q), f(q))                             # (n,)  (2)
-            yield Term("form", f"level {l}: psi({point}).{name}", of_level)
+            def at_level(q: Any, l: int = l, f: Any = f) -> Array:
+                return of_level(q.case, l) * dot(psi(q), f(q))                # (n,)  (2)
+            yield Term("form", f"level {l}: psi({point}).{name}", at_level)
+
+
+def of_level(case: Case, l: int) -> Array:
+    """1 for the points of level l of a case, 0 for the others, (n,)."""
+    levels = per_point(case)
+    return np.array([own == sorted(set(levels))[l] for own in levels], dtype=float)
+
+
+def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:
+    """alpha and sigma of the levels of every group, (C, l), and the data's deviation, (C, 1)."""
+    levels = np.array([sorted(set(per_point(case))) for case in groups])
+    return (levels[..., 0], levels[..., 1],
+            np.array([[case.hyper.get("data_sd", 0.5)] for case in groups]))
 
 
 def _level(alpha: float, sigma: float) -> str:
@@ -226,8 +237,8 @@ def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:
     return " + ".join(parts).replace("+ -", "- ") or "0"
 
 
-def _weight(w: Array, error: Array, levels: tuple[Array, Array, Array],
-            groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
+def weight_of_levels(w: Array, error: Array, levels: tuple[Array, Array, Array],
+                     groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
     """The weight in words and as a convention, "" for none, and its common factor; None where it
     has no name."""
     L, sizes = w.shape[1], [{"d": float(case.d), "n": float(case.n)} for case in groups]
