@@ -66,6 +66,8 @@ LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
+BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
+            "are multiplied by weights (n, 1)")
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 
 
@@ -103,7 +105,8 @@ class QuadraticForm:
         said = [LEFT_OUT] if self.left_out else []
         said += [ELSEWHERE] if self.point else []
         said += [ANOTHER] if self.target and not self.point else []
-        return tuple(said) or ((WEIGHTED,) if self.weight else ())
+        said += [WEIGHTED] if self.weight and not said else []
+        return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
 
 
 def _joined(*pieces: str) -> str:
@@ -258,12 +261,16 @@ def weight_of_levels(w: Array, error: Array, levels: tuple[Array, Array, Array],
         if len(u) < w.size and None not in u:
             by_level = _listed(sorted((s, a, number) for (s, a), number in zip(of_level, u)))
             return by_level, by_level, common
-    for words, id, of in known if L > 1 else ():
+    if L == 1:
+        return None
+    for words, id, of in known:
         u = [_common(*own) for own in zip(w / of, error / of)]
         if None not in u:
             by_group = _listed(zip((case.group for case in groups), u))
             return _joined(words, by_group), _joined(id, by_group), ONE
-    return None
+    listed = _listed((f"{case.group}/{s:g}", number) for case, *of in zip(groups, sigma, w)
+                     for s, number in zip(*of))
+    return listed, listed, ONE
 
 
 def _common(w: Array, error: Array) -> float | None:

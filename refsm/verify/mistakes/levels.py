@@ -177,8 +177,8 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
 
 def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "weight",
               effect: str = WEIGHTED) -> Formula:
-    row = Mistake(f"{role}.{name}", f"each level is weighted by {words}", f" x {words}", w,
-                  effect, "", True)
+    row = Mistake(f"{role}.{name}", f"each level is weighted by {words}",
+                  f" x {words.partition(':')[0]}", w, effect, "", True)
     return with_terms(objective, row, lambda q, term: _times(q, term, w))
 
 

@@ -163,7 +163,7 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
         number, factor = yours(k)
         own = fit.formula.terms[k].name
         if own != term.name and factor != "0":
-            factor = own if factor == "1" else f"{factor} times {own}"
+            factor = _of_another(own, term.name, factor)
         rows.append(Row(term.name, value(term), number, factor))
     for k in of_role.values():
         assert fit is not None
@@ -177,6 +177,14 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
 def _shown(c: float, error: float) -> float:
     """A coefficient as it is shown: 0 where it may be 0."""
     return 0.0 if abs(c) <= error else float(c)
+
+
+def _of_another(own: str, right: str, factor: str) -> str:
+    """A factor of another term: of one with the same beginning, that and what follows it."""
+    if own.startswith(right):
+        more = own[len(right):]
+        return more.removeprefix(" x ").removeprefix(", ") if factor == "1" else factor + more
+    return own if factor == "1" else f"{factor} times {own}"
 
 
 def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Case) -> list[Row]:
@@ -202,7 +210,7 @@ def _constant_factor(e: Explanation | None, constant: Term | None) -> str:
                 factor = factor * change.scaling
         if own is None or constant is None or own.name == constant.name:
             return scaling_in_words(factor)
-        return own.name if factor.is_one else f"{scaling_in_words(factor)} times {own.name}"
+        return _of_another(own.name, constant.name, scaling_in_words(factor))
     words = {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
              "other": "another constant"}
     return words.get(e.constant, "")

@@ -40,8 +40,9 @@ from refsm.verify.diagnosis.scaling import ONE, Scaling
 __all__ = ["Weights", "agree", "is_weight", "weights_of"]
 
 NUMBER = r"[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?"
-WEIGHT = re.compile(rf"weight (w\((?:c[0-9]+|{NUMBER})\) = {NUMBER}(, |$))+")
-PIECES = re.compile(rf"w\((c[0-9]+|{NUMBER})\) = ({NUMBER})")
+KEY = rf"c[0-9]+(?:/{NUMBER})?|{NUMBER}"             # a group, a level of a group, or a level
+WEIGHT = re.compile(rf"weight (w\((?:{KEY})\) = {NUMBER}(, |$))+")
+PIECES = re.compile(rf"w\(({KEY})\) = ({NUMBER})")
 DIGITS = 5e-6              # relative: two weights that are printed with six digits and agree
 SAME = 1e-4                # relative: two coefficients of float32 answers that are one
 PLAIN = sorted((Scaling(1.0, tuple((name, p) for name, p in zip("dnM", powers) if p))
