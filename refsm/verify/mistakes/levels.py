@@ -38,7 +38,7 @@ from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, WEIGHTED, Formula, Mistake,
                                            clipped, dimensions, every_pair, of_noise, of_residual,
-                                           rows, squared, with_terms)
+                                           rows, squared, with_terms, with_variate)
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
@@ -106,6 +106,9 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         yield of_residual((row,), row, out, right)
     if not kind:
         yield from of_noise(out, right)
+        if about.levels != "several" and model not in (None, "network"):
+            yield with_variate(objective, out, right,
+                               lambda q: q.case.score(level(q.case, "alpha") * q.case.x))
     else:
         row = Mistake("output.clipped", "the output is clipped to (-1, 1)", "f clipped",
                           lambda q: clipped(output(q), 1), CLIPPED)

@@ -39,7 +39,7 @@ from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pair", "half_of",
            "names_of_square", "not_constrained", "of_noise", "of_residual", "root", "rows",
-           "squared", "with_terms"]
+           "squared", "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -145,6 +145,18 @@ def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:
                   f"mean of all targets{rest}")
     first, second = about.terms
     return Formula((row,), (first, Term(second.role, name, product)), about.constant)
+
+
+def with_variate(objective: str, out: Mistake, to: Mistake,
+                 clean: Callable[[Any], Array]) -> Formula:
+    """The target's noise taken out by a control variate, the score at the point without noise."""
+    first, second = OBJECTIVES[objective].terms
+    name = f"-({out.name} - {out.name} at the clean point).{to.name}"
+    row = Mistake("variate.clean", "a control variate: the product of target and score at the "
+                  "clean point is added", name, clean, "the same loss in expectation; at small "
+                  "noise its gradient varies less", same=True)
+    product = Term(second.role, name, lambda q: -dot(out.formula(q) - clean(q), to.formula(q)))
+    return Formula((row,), (first, product), OBJECTIVES[objective].constant)
 
 
 def with_terms(objective: str, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:

@@ -35,7 +35,8 @@ from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
-                                           every_pair, of_noise, of_residual, rows, squared)
+                                           every_pair, of_noise, of_residual, rows, squared,
+                                           with_variate)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -146,6 +147,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     yield every_pair(objective, outputs[0], compared[0])
     if objective == "dsm" and model is not None:
         yield from _made_apart(objective)
+        yield with_variate(objective, outputs[0], compared[0], lambda q: q.psi("x"))
     if OBJECTIVES[objective].learned == "reconstruction":
         yield from _cross_entropies(outputs)
 

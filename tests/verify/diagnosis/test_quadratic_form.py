@@ -4,6 +4,7 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.cases.quantities import Quantities
+from refsm.verify.convention import normal
 from refsm.verify.denoisers import TARGETS, output, target_in_noise
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.quadratic_form import _common, quadratic_form
@@ -278,3 +279,24 @@ def test_the_target_of_another_level_is_named(step, which):
                  lambda a, s: alpha[np.searchsorted(levels[:, 0], a)])
     assert form.target == ("compared with the target of a predicted velocity, "
                            f"at the {which} level of noise")
+
+
+def test_a_weight_that_is_the_same_at_all_levels_of_a_group_is_said_to_be():
+    table = Table(cases("dsm_levels", "prime"))
+    of_group = np.arange(3.0, 3.0 + len(table.groups))
+    form = quadratic_form(table, table.reference * of_group[:, None]**1.3, FLOAT64)
+    assert form.words.startswith("weight w(c0) = 4.17117, w(c1) = 6.06287, ")
+    assert form.convention == form.words
+    assert form.effects[-1].endswith("losses (n,) that are multiplied by weights (n, 1)")
+
+
+def test_a_weight_of_no_name_is_listed_for_each_level_of_each_group():
+    table, values = Table(cases("dsm_levels", "prime")), []
+    w = [2 + np.sin(7 * case.sigma + k) for k, case in enumerate(table.groups)]
+    for case in table.cases:
+        (k,) = [k for k, first in enumerate(table.groups) if first.group == case.group]
+        residual = case.score(case.x_noisy) + case.noise / column(case.sigma)
+        values.append((w[k] * (residual**2).sum(axis=1)).mean() / 2)
+    form = quadratic_form(table, np.array(values)[table.index], FLOAT64)
+    assert f"w(c4/{table.groups[4].sigma[0]:g}) = {w[4][0]:.6g}" in form.weight
+    assert form.convention == form.weight == normal(form.weight)

@@ -309,6 +309,21 @@ def test_another_average_of_a_symmetric_target_is_its_mean(f):
         assert f(MEAN - target).mean() <= f(MEAN + step - target).mean() + 1e-14
 
 
+def test_a_control_variate_keeps_the_expectation_and_its_gradient_varies_less_at_small_noise():
+    """psi = theta 4 (tanh(4 x) - x), at theta = 1 the score of 1/2 N(-1, 1/4) + 1/2 N(1, 1/4)."""
+    def score(x):
+        return 4 * (np.tanh(4 * x) - x)
+
+    eps, w = np.polynomial.hermite_e.hermegauss(60)
+    w, sigma = w / w.sum(), 0.005
+    for x in (-1.3, 0.1, 0.7):
+        psi, g = score(x + sigma * eps), -eps / sigma
+        assert ((psi - g)**2 / 2 + score(x) * g) @ w == pytest.approx((psi - g)**2 / 2 @ w)
+        plain, variate = psi * (psi - g), psi * (psi - g) + score(x) * g       # d / d theta
+        assert variate @ w == pytest.approx(plain @ w)
+        assert (variate - variate @ w)**2 @ w < 0.05 * ((plain - plain @ w)**2 @ w)
+
+
 @pytest.mark.parametrize("t", [1, 3, 5])
 def test_an_entry_of_the_residual_that_is_clipped_has_no_gradient(t):
     (f, said), = [(f, effect) for name, _, _, f, effect in ROBUST if name == f"clipped-{t}"]

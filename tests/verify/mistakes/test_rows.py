@@ -247,6 +247,17 @@ def test_a_function_of_the_residual_that_is_robust(name):
     assert np.isclose(found, ROBUST[name](r).sum() / case.n, rtol=1e-9)
 
 
+@pytest.mark.parametrize("objective, model", [("dsm", None), ("dsm_scaled", None),
+                                              ("dsm_levels", "mixture")])
+def test_a_control_variate(objective, model):
+    case, found = value(objective, "variate.clean", model=model)
+    alpha, sigma = (np.broadcast_to(getattr(case, name, 1.0), case.n)[:, None]
+                    for name in ("alpha", "sigma"))
+    right = sq(case.score(case.x_noisy) + case.noise / sigma) / 2
+    added = (case.score(alpha * case.x) * case.noise / sigma).sum(axis=1)
+    assert found == pytest.approx((right - added).mean(), rel=1e-12)
+
+
 def test_an_output_that_is_clipped():
     case, found = value("noise_prediction", "output.clipped")
     f = case.prediction(case.x_noisy)
@@ -683,7 +694,7 @@ def test_every_mistake_has_an_example():
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
         "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
         "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
-        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"},
+        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"}, "variate": {"clean"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
         "extra": {"|theta|^2", "|W|^2", "|A|^2", "|B|^2", "energy", "energy^2", "|J|_F^2", "tr J",
                   "sum_i J_ii^2"}, "kind": {"score", "minusscore"}}
