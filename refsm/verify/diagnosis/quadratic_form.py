@@ -175,7 +175,8 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
 def of_level(case: Case, l: int) -> Array:
     """1 for the points of level l of a case, 0 for the others, (n,)."""
     levels = per_point(case)
-    return np.array([own == sorted(set(levels))[l] for own in levels], dtype=float)
+    chosen = [own == sorted(set(levels))[l] for own in levels]
+    return np.array(chosen, dtype=float)
 
 
 def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:

@@ -2,7 +2,7 @@
 
 Symbols
     n points, k terms of a row (m), l levels of a group.
-    term_k  (n,)     the terms of a row
+    term    (n,)     one of the terms of a row
     chosen  (n,)     1 for the points of level l, 0 for the others
     w       (C, l)   weight
 
