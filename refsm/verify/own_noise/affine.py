@@ -87,10 +87,15 @@ class Affine:
 
     def expected(self, middle: float = 0.0, weight: Array | float = 1.0, **wrong: Any) -> float:
         """The expectation of the loss, with noise whose mean is `middle`; times another weight."""
+        return float(self.expected_terms(middle, weight, **wrong).sum() / self.n)     # ()  (3)
+
+    def expected_terms(self, middle: float = 0.0, weight: Array | float = 1.0,
+                       **wrong: Any) -> Array:
+        """The expectation of the loss of each residual, (K,)."""
         a, G = self.residual(**wrong)
         a = a + middle * G.sum(axis=2)
         squares = (a * a).sum(axis=1) + (G * G).sum(axis=(1, 2))
-        return float(self.half * (weight * self.weight * squares).sum() / self.n)     # ()  (3)
+        return self.half * weight * self.weight * squares                             # (K,)  (3)
 
     def constant(self, target: tuple[Array, Array]) -> float:
         """The expectation of half the squared target."""

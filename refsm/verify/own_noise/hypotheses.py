@@ -38,7 +38,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.denoisers import KINDS
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
-from refsm.verify.mistakes.level_weights import WEIGHTS
+from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
@@ -74,8 +74,8 @@ class Hypothesis:
     def __str__(self) -> str:
         factor = "" if self.factor == ONE else f"{self.factor} times "
         loss = f"the loss with this mistake: {self.mistake}" if self.mistake else ""
-        words = next((f", each level weighted by {words}" for name, words, _ in WEIGHTS
-                      if self.weight == f"weight.{name}"), "")
+        words = next((f", each level weighted by {words}" for name, words, _ in
+                      (*WEIGHTS, *OWN_WEIGHTS) if self.weight == f"weight.{name}"), "")
         return factor + (loss or "the canonical loss") + words
 
 
@@ -178,16 +178,21 @@ def weighted(case: Case, meant: str = "") -> Rows:
     the one that is meant."""
     about = OBJECTIVES[case.objective]
     if about.levels in ("points", "several"):
-        loss = Affine(case)
-        told_apart = [f"weight.{name}" for name in TOLD_APART[about.predicts]]
+        loss, told_apart = Affine(case), [f"weight.{name}" for name in TOLD_APART[about.predicts]]
+        if about.levels == "several":
+            told_apart += [f"weight.{name}" for name, *_ in OWN_WEIGHTS]
         for identity in dict.fromkeys(filter(None, (*told_apart, meant))):
             yield identity, loss.expected(weight=weight_of(loss, identity))
 
 
 def weight_of(loss: Affine, identity: str) -> Array:
-    """The weight of each residual, (K,)."""
-    w = {f"weight.{name}": w for name, _, w in WEIGHTS}[identity]
-    return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
+    """What a weight multiplies each residual by, (K,)."""
+    for name, _, w in WEIGHTS:
+        if identity == f"weight.{name}":
+            return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
+    own = {f"weight.{name}": w for name, _, w in OWN_WEIGHTS}[identity]
+    first = slice(None, None, loss.n)                                # one residual of each level
+    return np.repeat(own(loss.weight[first], loss.sigma[first]), loss.n) / loss.weight
 
 
 def reconstruction_errors(case: Case, width: float, against: float = 0.0,

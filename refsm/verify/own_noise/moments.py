@@ -7,6 +7,7 @@ Symbols
     n points, d dimensions, M directions, R replicates.
     q      a loss of one point, q = 1/2 |a + B eps|^2 or v' K v;  C = B'B, b = B'a
     eps, v: noise, directions
+    l of L: levels;  q_l, m_l a loss at level l and its expectation
     V      number   the variance of a value;  k4 its fourth cumulant
     s2     number   the variance of R replicates
 
@@ -19,13 +20,16 @@ Equations
     (6)  V of a mean over independent points = sum_n V_n / n^2,  k4 = sum_n k4_n / n^4
     (7)  nu = 2 / ( k4 / (R V^2) + 2 / (R - 1) )
     (8)  z = ( (s2 / V)^(1/3) - 1 + 2 / (9 nu) ) / sqrt(2 / (9 nu))
+    (9)  k3 of q = tr C^3 + 3 b' C b
+    (10) E (L q_l)^s over a random l = L^s mean_l E q_l^s
 
 Derivation
-    (1)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).  The
-         mean of the values at eps and -eps, an antithetic pair, is that with b = 0.
+    (1), (9)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).
+         The mean of the values at eps and -eps, an antithetic pair, is that with b = 0.
     (2)  E eps_i^4 is 1 in place of 3; odd moments are 0, so the two parts are uncorrelated.
     (5)  E (v' K v)^2 = d / (d + 2) (2 tr K^2 + (tr K)^2) for a uniform v of length sqrt(d).
     (7)  Var s2 = k4 / R + 2 V^2 / (R - 1), that of V chi^2_nu / nu; (8) makes chi^2_nu normal.
+    (10) the noise given the level; moments from cumulants and back.
 
 Conventions
     One draw for the whole batch is the mean of a, b and K over points in place of (6).
@@ -36,7 +40,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 from scipy import special
@@ -50,8 +54,6 @@ from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
 __all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
 
 LIKELY = 1e-4
-PAIRS = "antithetic pairs"                       # eps and -eps at every point
-RIGHT = ("", PAIRS)                              # the words of the laws that are no mistake
 ONE_DRAW = "one draw of noise for the whole batch"
 
 
@@ -59,25 +61,26 @@ ONE_DRAW = "one draw of noise for the whole batch"
 class Law:
     """How the randomness is drawn, and the variance and fourth cumulant of a value under it."""
 
-    words: str                                   # "" where it is right
+    words: str
     variance: float
     fourth: float
+    right: bool = False                          # whether it has the expectation in every model
 
 
 @dataclass(frozen=True)
 class Variance:
     """How probable the variances of replicates are under independent draws, and where they are
-    not: the mean of which draws at a point ("" if of none), or which other laws, they are like."""
+    not: which other right law ("" if none) or which wrong ones they are like."""
 
     p: float
     ratio: float
-    mean_of: str
-    others: tuple[str, ...]
+    right: str
+    wrong: tuple[str, ...]
 
 
 def laws(objective: str, case: Case, weight: str = "") -> list[Law]:
-    """The laws of a value of the canonical loss, with a weight of its levels; none where its
-    variance is not known."""
+    """The laws of a value of the canonical loss, with a weight of its levels, independent draws
+    first; none where its variance is not known."""
     about = OBJECTIVES[objective]
     if objective == "dae":
         return _autoencoder(case)
@@ -89,40 +92,64 @@ def laws(objective: str, case: Case, weight: str = "") -> list[Law]:
 def _denoising(case: Case, weight: str) -> list[Law]:
     loss, n = Affine(case), case.n
     none = {} if OBJECTIVES[case.objective].constant else {"target": (0 * loss.sigma,) * 2}
-    C, b = loss.quadratic(weight_of(loss, weight) if weight else 1.0, **none)
+    w = weight_of(loss, weight) if weight else 1.0
+    C, b = loss.quadratic(w, **none)
     L = len(C) // n                                                           # C (K, d, d)
 
-    def normal(words: str, draw: Array, b: Array = b) -> Law:
+    def normal(words: str, draw: Array, b: Array = b, right: bool = False) -> Law:
         """With the same noise where `draw` (K,) is the same."""
         same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
-        D, c = np.tensordot(same, C, 1), same @ b                             # (draws, d, d)
-        Dc = np.einsum("kij,kj->ki", D, c)
-        V = (D * D).sum() / 2 + (c * c).sum()                                 # ()  (1), (6)
-        return Law(words, V, 3 * ((D @ D)**2).sum() + 12 * (Dc * Dc).sum())
+        _, V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)          # (draws,)
+        return Law(words, V.sum(), k4.sum(), right)                           # (6)
 
-    right = normal("", np.arange(L * n))
-    signs = right.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
-    several = [normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
-               normal("the same noise at every level", np.tile(np.arange(n), L))] if L > 1 else []
-    return [right, normal(PAIRS, np.arange(L * n), 0 * b), normal(ONE_DRAW, np.zeros(L * n)),
-            Law("signs in place of normal noise", signs, right.fourth), *several]
+    independent = normal("draws at every point", np.arange(L * n), right=True)
+    signs = independent.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
+    of_levels = [] if L == 1 else [
+        normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
+        normal("the same noise at every level", np.tile(np.arange(n), L)),
+        *_drawn_levels(np.stack(_cumulants(C, b, loss.expected_terms(weight=w)))
+                       .reshape(4, L, n))]
+    return [independent,
+            normal("antithetic pairs at every point", np.arange(L * n), 0 * b, right=True),
+            normal(ONE_DRAW, np.zeros(L * n)),
+            Law("signs in place of normal noise", signs, independent.fourth), *of_levels]
+
+
+def _cumulants(C: Array, b: Array, mean: Array | float = 0.0) -> tuple[Any, Array, Array, Array]:
+    """The first four cumulants of 1/2 eps' C eps + b' eps + a constant, (K,) each."""
+    C2, Cb = C @ C, np.einsum("kij,kj->ki", C, b)
+    return (mean, np.einsum("kii->k", C2) / 2 + (b * b).sum(axis=1),          # (K,)  (1)
+            np.einsum("kij,kji->k", C2, C) + 3 * (b * Cb).sum(axis=1),        # (K,)  (9)
+            3 * (C2 * C2).sum(axis=(1, 2)) + 12 * (Cb * Cb).sum(axis=1))      # (K,)  (1)
+
+
+def _drawn_levels(k: Array) -> Iterator[Law]:
+    """L times the loss of a level drawn at random, from the cumulants (4, L, n) of the losses."""
+    L, n = k.shape[1:]
+    power = np.arange(1, 5)[:, None, None]
+    of_batch = (k / n**power).sum(axis=2, keepdims=True)                      # (4, L, 1)
+    for words, (k1, k2, k3, k4) in (("levels drawn at every point", k / n**power),
+                                    ("levels drawn for the whole batch", of_batch)):
+        raw = (k1, k2 + k1**2, k3 + 3 * k2 * k1 + k1**3,
+               k4 + 4 * k3 * k1 + 3 * k2**2 + 6 * k2 * k1**2 + k1**4)         # (L, points) each
+        m1, m2, m3, m4 = (L**s * m.mean(axis=0) for s, m in enumerate(raw, 1))     # (10)
+        yield Law(words, (m2 - m1**2).sum(), (m4 - 4 * m3 * m1 - 3 * m2**2
+                                              + 12 * m2 * m1**2 - 6 * m1**4).sum(), right=True)
 
 
 def _autoencoder(case: Case) -> list[Law]:
     q, w = reconstruction_errors(case, case.sigma)                            # (n, Q)
 
-    def cumulants(q: Array) -> tuple[Array, Array]:
-        off = q - (q @ w)[:, None]
+    def mean(words: str, q: Array, right: bool = False) -> Law:
+        off, n = q - (q @ w)[:, None], len(q)
         V = off**2 @ w
-        return V, off**4 @ w - 3 * V**2
-
-    def mean(words: str, q: Array) -> Law:
-        V, k4 = cumulants(q)
-        n = len(q)
-        return Law(words, V.sum() / n**2, k4.sum() / n**4)                     # (6)
+        k4 = off**4 @ w - 3 * V**2
+        return Law(words, V.sum() / n**2, k4.sum() / n**4, right)              # (6)
 
     pairs = (q + q[:, ::-1]) / 2                             # the nodes lie symmetrically about 0
-    return [mean("", q), mean(PAIRS, pairs), mean(ONE_DRAW, q.mean(axis=0, keepdims=True))]
+    return [mean("draws at every point", q, right=True),
+            mean("antithetic pairs at every point", pairs, right=True),
+            mean(ONE_DRAW, q.mean(axis=0, keepdims=True))]
 
 
 def _sliced(objective: str, case: Case) -> list[Law]:
@@ -131,7 +158,7 @@ def _sliced(objective: str, case: Case) -> list[Law]:
     if objective == "ssm":
         K = K + np.einsum("ni,nk->nik", psi, psi) / 2
     out = []
-    for words, K_, points in (("", K, case.n),
+    for words, K_, points in (("directions at every point", K, case.n),
                               ("the same directions at every point", K.mean(axis=0)[None], 1)):
         square, trace = (K_ * K_).sum(axis=(1, 2)), np.einsum("nii->n", K_)
         diagonal = (np.einsum("nii->ni", K_)**2).sum(axis=1)
@@ -140,7 +167,7 @@ def _sliced(objective: str, case: Case) -> list[Law]:
                 "signs": 2 * (square - diagonal),                              # (n,)  (4)
                 "sphere": d / (d + 2) * (2 * square + trace**2) - trace**2}    # (n,)  (5)
         k4 = 48 * ((K_ @ K_)**2).sum(axis=(1, 2))                              # (n,)  (3)
-        out += [Law(words, V.sum() / (points**2 * M), k4.sum() / (points**4 * M**3))
+        out += [Law(words, V.sum() / (points**2 * M), k4.sum() / (points**4 * M**3), points > 1)
                 for V in each.values()]
     return out
 
@@ -153,23 +180,23 @@ def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array
     if not of_case[0]:
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
-    tried = [(of[0].words, np.array([law.variance for law in of]),
-              np.array([law.fourth for law in of])) for of in zip(*of_case)]
-    p = [_p(s2, V, k4, R) for _, V, k4 in tried]
-    best = max((k for k, (words, *_) in enumerate(tried) if not words), key=lambda k: p[k])
-    about = OBJECTIVES[objective]
     drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
-    mean_of = ""
-    for words, V, k4 in tried:                       # another number of draws at every point
-        count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))
-        probable = _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) if count else 0.0
-        if words in RIGHT and probable > LIKELY and not mean_of:
-            counted = words or ("directions" if about.random == "directions" else "draws")
-            mean_of = f"{count} {counted if count > 1 else counted[:-1]}"
-    others = tuple(words for (words, *_), probable in zip(tried, p)
-                   if words not in RIGHT and probable > LIKELY)
-    ratio = float(np.exp(np.mean(np.log(s2 / tried[best][1]))))
-    return Variance(p[best], ratio, mean_of, tuple(dict.fromkeys(others)))
+    independent = of_case[0][0].words
+    p, best, right, wrong = -1.0, s2, "", []
+    for law, *others in zip(*of_case):
+        V, k4 = np.array([(of.variance, of.fourth) for of in (law, *others)]).T        # (K,)
+        probable = _p(s2, V, k4, R)
+        if law.words == independent and probable > p:
+            p, best = probable, V
+        if not law.right and probable > LIKELY:
+            wrong.append(law.words)
+        count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))        # of draws at a point
+        if law.right and not right and count and \
+                _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > LIKELY:
+            counted = law.words if count > 1 else law.words.replace("s ", " ", 1)
+            right = f"the mean of about {count} {counted}"
+    ratio = float(np.exp(np.mean(np.log(s2 / best))))
+    return Variance(p, ratio, right, tuple(dict.fromkeys(wrong)))
 
 
 def resolution(K: int, R: int) -> float:

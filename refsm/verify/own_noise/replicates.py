@@ -18,9 +18,9 @@ Conventions
     The number R of replicates is fixed before the first call.  A hypothesis is GOOD where
     p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
     another expectation is bad.  The variance (`moments`) is wrong where its p <= 1e-9, and not
-    judged where it lies between.  So a right implementation does not pass in two of 10^4 runs, and
-    another hypothesis of the list is declared in its place once in 10^9, as far as the normal
-    approximation goes.  Good ones beside each other: inconclusive.
+    judged where it lies between.  So a right implementation with draws at every point does not pass
+    in two of 10^4 runs, and another hypothesis of the list is declared in its place once in 10^9,
+    as far as the normal approximation goes.  Good ones beside each other: inconclusive.
 
 Sources
     Ours.
@@ -42,8 +42,9 @@ from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases, whole_seed
 from refsm.verify.convention import normal
+from refsm.verify.diagnosis.explanation import REPLACED
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
-from refsm.verify.mistakes.level_weights import WEIGHTS
+from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of
 from refsm.verify.own_noise.moments import LIKELY, compared, resolution
@@ -92,8 +93,9 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     if R < FEWEST:
         raise ValueError(f"replicates must be >= {FEWEST}, but it is {R}")
     meant, weight = _meant(convention)
-    known = {f"weight.{row[0]}" for row in WEIGHTS}
-    if weight and (weight not in known or OBJECTIVES[name].levels not in ("points", "several")):
+    known = {"points": WEIGHTS, "several": (*WEIGHTS, *OWN_WEIGHTS)}.get(
+        OBJECTIVES[name].levels, ())
+    if weight and weight not in {f"weight.{row[0]}" for row in known}:
         raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
                          f"but it is {convention!r} for {name}")
     asked = _cases(name)
@@ -137,7 +139,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     cannot_tell = (*map(str, equals), *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
-            "advance. A right loss does not pass in two of 10^4 runs.")
+            "advance. A right loss with draws at every point does not pass in two of 10^4 runs.")
 
     def report(verdict: str, name: str, **more: Any) -> Report:
         return Report(verdict, objective, name, cases=len(asked), model=asked[0].model,
@@ -153,20 +155,21 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     if next_p > BAD:
         return report("INCONCLUSIVE", f"it may be {best}, or {other}: repeat with {4 * R} "
                       "replicates")
-    right = [h for h in (best, *equals) if not h.mistake]
+    right = [h for h in (best, *equals) if not h.mistake and h.weight not in REPLACED - {weight}]
     declares = declared is not None and (meant, weight) in {(h.factor, h.weight) for h in right}
     found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
     canonical = Hypothesis("", meant, best.expected, weight)
     if not right or best.factor.prefactor < 0:
         found += f", not {canonical} as declared" if declared else ""
-        return report("MISMATCH", found, factor=factor)
+        meant_so = "" if best.mistake or best.factor.prefactor < 0 else best.convention
+        return report("MISMATCH", found, factor=factor, convention=meant_so)
     scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
     variance = compared(objective, asked, scale, values, weight if declares else best.weight)
-    if variance is not None and variance.p < LIKELY and not variance.mean_of:
+    if variance is not None and variance.p < LIKELY and not variance.right:
         if variance.p > BAD:
             return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                           f"repeat with {4 * R} replicates and another seed")
-        like = " or ".join(variance.others) or ("another law of the noise, draws that points "
+        like = " or ".join(variance.wrong) or ("another law of the noise, draws that points "
                                                 "share, or points chosen at random")
         return report("MISMATCH", f"{found}, but its variance is {variance.ratio:.3g} times that "
                       f"of independent draws: {like}", factor=factor)
@@ -177,8 +180,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        f"draws, that change the variance by less than {unseen}")
     if variance is not None and variance.p < LIKELY:
-        cannot_tell = (*cannot_tell, f"the variance is that of the mean of about "
-                       f"{variance.mean_of} at every point")
+        cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
     if declares or (declared is None and best.factor == ONE and not best.weight):
         reference = meant == ONE and not weight
         return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)

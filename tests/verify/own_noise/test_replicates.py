@@ -81,7 +81,7 @@ def test_the_report_says_how_sure_it_is():
         "PASS  dsm: its expectation is the canonical loss\n  12 cases of the gaussian model, "
         "answers in 200 replicates each\n")
     assert "\n  next: p = " in text
-    assert "A right loss does not pass in two of 10^4" in " ".join(text.split())
+    assert "A right loss with draws at every point does not pass in two" in " ".join(text.split())
     assert "laws of the noise" not in text
     assert "the variance-reduced form, which has the same expectation" in str(
         verify_own_noise(ssm, "ssm", 60))

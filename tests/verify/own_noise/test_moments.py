@@ -1,0 +1,113 @@
+"""The laws of the randomness: variances and fourth cumulants, and which of them replicates are
+like."""
+import dataclasses
+
+import numpy as np
+import pytest
+
+from refsm.verify.mistakes.level_weights import OWN_WEIGHTS
+from refsm.verify.own_noise import hypotheses, moments, replicates, verify_own_noise
+
+
+def nodes(d):
+    """Gauss-Hermite nodes and weights, exact to degree 9."""
+    eps, w = np.polynomial.hermite_e.hermegauss(5)
+    grid = np.array(np.meshgrid(*[eps] * d)).reshape(d, -1).T
+    return grid, np.prod(np.array(np.meshgrid(*[w / w.sum()] * d)).reshape(d, -1), axis=0)
+
+
+def cumulants(q, p):
+    """The second and the fourth cumulant of values with probabilities."""
+    off = q - (q * p).sum()
+    V = (off**2 * p).sum()
+    return V, (off**4 * p).sum() - 3 * V**2
+
+
+def at_levels(case, eps):
+    """L times the loss of each point at each level, with the same noise, (L, n, nodes)."""
+    L = len(case.sigma)
+    return L * np.array([[w * ((case.score(a * x + s * eps, l) + eps / s)**2).sum(axis=1) / 2
+                          for x in case.x]
+                         for l, (a, s, w) in enumerate(zip(case.alpha, case.sigma,
+                                                           case.level_weights))])
+
+
+def drawn(case, rng, weights, of_batch=False):
+    """A loss that draws a level for each point, or one for all."""
+    l = rng.integers(len(case.sigma), size=None if of_batch else case.n)
+    l, eps = np.broadcast_to(l, case.n), rng.standard_normal(case.x.shape)
+    y = case.alpha[l, None] * case.x + case.sigma[l, None] * eps
+    psi = np.array([case.score(row[None], k)[0] for row, k in zip(y, l)])
+    return (weights[l] * ((psi + eps / case.sigma[l, None])**2).sum(axis=1)).mean() / 2
+
+
+def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
+    case = replicates._cases("multi_level")[0]
+    case = dataclasses.replace(case, arrays={**case.arrays, "x": case.x[:2]})
+    found = {law.words: law for law in moments.laws("multi_level", case)}
+    eps, w = nodes(case.d)
+    q = at_levels(case, eps)                                                   # (L, 2, Q)
+    p = np.broadcast_to(w, (len(q), len(w))) / len(q)
+    V, k4 = np.array([cumulants(q[:, k], p) for k in range(2)]).sum(axis=0)
+    each = found["levels drawn at every point"]
+    assert each.variance == pytest.approx(V / 2**2, rel=1e-10)
+    assert each.fourth == pytest.approx(k4 / 2**4, rel=1e-9)
+    V, k4 = cumulants((q[:, 0, :, None] + q[:, 1, None, :]) / 2, w[:, None] * w / len(q))
+    batch = found["levels drawn for the whole batch"]
+    assert batch.variance == pytest.approx(V, rel=1e-10)
+    assert batch.fourth == pytest.approx(k4, rel=1e-9)
+
+
+@pytest.mark.parametrize("words, count, right", [
+    ("levels drawn at every point", 3, True), ("antithetic pairs at every point", 5, True),
+    ("levels drawn for the whole batch", 3, True), ("draws at every point", 7, True),
+    ("the same noise at every level", 1, False), ("signs in place of normal noise", 1, False)])
+def test_variances_like_those_of_a_law_are_named(words, count, right):
+    asked = replicates._cases("multi_level")
+    V = np.array([law.variance for case in asked for law in moments.laws("multi_level", case)
+                  if law.words == words])
+    rng, factor = np.random.default_rng(5), np.arange(3.0, 3.0 + len(asked))
+    noise = rng.standard_normal((len(asked), 200))
+    noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
+    like = moments.compared("multi_level", asked, factor,
+                            noise * (factor * np.sqrt(V / count))[:, None])
+    assert like.p < moments.LIKELY
+    assert (like.right == f"the mean of about {count} {words}") == right
+    assert (words in like.wrong) == (not right)
+
+
+@pytest.mark.parametrize("row", OWN_WEIGHTS, ids=lambda row: row[0])
+def test_a_weight_in_place_of_the_levels_own_has_the_expectation_of_the_exchanged_case(row):
+    case = replicates._cases("multi_level")[1]
+    name, _, w = row
+    found = dict(hypotheses.weighted(case))[f"weight.{name}"]
+    exchanged = dataclasses.replace(case, arrays={
+        **case.arrays, "level_weights": w(case.level_weights, case.sigma)})
+    assert found == pytest.approx(dict(hypotheses._denoising(exchanged))[""], rel=1e-13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of_batch, R, words", [(False, 200, "at every point"),
+                                                (True, 800, "for the whole batch")])
+def test_a_loss_that_draws_its_level_is_right(of_batch, R, words):
+    report = verify_own_noise(lambda case, rng: len(case.sigma) * drawn(
+        case, rng, case.level_weights, of_batch), "multi_level", R)
+    assert (report.verdict, report.factor) == ("PASS", "1")
+    assert report.cannot_tell[-1] == ("the variance is that of the mean of about 1 level drawn "
+                                      f"{words}")
+
+
+@pytest.mark.slow
+def test_a_weight_in_place_of_the_levels_own_is_named_and_can_be_declared():
+    def ncsn(case, rng):
+        return drawn(case, rng, case.sigma**2)
+
+    report = verify_own_noise(ncsn, "multi_level")
+    assert report.verdict == "MISMATCH"
+    assert report.name == ("its expectation is 1 / L times the canonical loss, each level weighted "
+                           "by sigma^2 in place of its own weight")
+    declared = verify_own_noise(ncsn, "multi_level", convention=report.convention)
+    assert (declared.verdict, declared.exit_status) == ("CONVENTION", 0)
+    other = verify_own_noise(ncsn, "multi_level", convention="1 / L")
+    assert other.verdict == "MISMATCH"
+    assert other.name.endswith("not 1 / L times the canonical loss as declared")
