@@ -19,11 +19,15 @@ Equations
     (3)  expectation = half / n sum_K weight ( |a|^2 + |G|_F^2 )
     (4)  half weight |a + G eps|^2 = a constant + b' eps + eps' C eps / 2,
          C = 2 half weight G'G,   b = 2 half weight G'a
+    (5)  half weight ( |a + G eps|^2 + 2 r a.eps - r^2 |eps|^2 + r^2 d )
+         = a constant + b' eps + eps' C eps / 2,
+         C = 2 half weight (G'G - r^2 I),   b = 2 half weight (G + r I)'a
 
 Derivation
     (3)  E |G eps|^2 = tr G'G, and the cross term has the mean 0: the first two moments of eps are
          all that enters.  Noise e = eps + middle is a + middle G 1 in the place of a.
     (4)  expand the square.
+    (5)  what is added to the square of (4), a control variate, has the mean 0.
 
 Conventions
     The gaussian of the cases: its score does not depend on the level, but for several levels, where
@@ -109,3 +113,10 @@ class Affine:
         times = (2 * self.half * weight * self.weight)[:, None]
         return (times[..., None] * np.einsum("kji,kjl->kil", G, G),
                 times * np.einsum("kji,kj->ki", G, a))                                # (4)
+
+    def with_variate(self, weight: Array | float) -> tuple[Array, Array]:
+        """C (K, d, d) and b (K, d) of the right loss with a control variate, times a weight."""
+        (C, b), (a, _), (_, r) = self.quadratic(weight), self.residual(), self.target(self.kind)
+        times = 2 * self.half * weight * self.weight
+        return (C - (times * r**2)[:, None, None] * np.eye(self.d),
+                b + (times * r)[:, None] * a)                                         # (5)

@@ -16,7 +16,8 @@ Derivation
     (1)  The autoencoder's loss is a smooth function of eps: the nodes are those of a tensor
          Gauss-Hermite rule in d = 3.  Denoising losses are in `affine`.
     (2)  v'J v and (v.psi)^2 are linear in v v'.  Signs, Gaussians, and points of a sphere of radius
-         sqrt(d) have S = I; unit vectors I / d; uniform numbers in [0, 1) I / 12 + 1 1' / 4.
+         sqrt(d) have S = I; unit vectors I / d; numbers with a variance and a mean, independent
+         of each other, variance I + mean^2 1 1'.
 
 Conventions
     A hypothesis is a structure ("" for the right one) times a factor.
@@ -157,6 +158,8 @@ def _denoising(case: Case) -> Rows:
                    loss.expected(width=width))
     if about.levels and (alpha != 1).any():
         yield "alpha is left out of the noisy point", loss.expected(scale=zero + 1)
+        if about.predicts:
+            yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
     if about.predicts:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
@@ -234,15 +237,16 @@ def _sliced(case: Case) -> Rows:
     trace = float(np.einsum("nii->n", J).mean())                         # ()  (2) with S = I
     whole = float(J.sum(axis=(1, 2)).mean())                             # ()  (2) with S = 1 1'
     square, total = float((psi * psi).sum(axis=1).mean()), float((psi.sum(axis=1)**2).mean())
-    uniform, uniform_norm = trace / 12 + whole / 4, square / 12 + total / 4
     yield from _wrong_terms({"v' J v": trace, "the norm": square / 2})
     yield ("v' J v is halved, or the norm is doubled and all is halved", trace / 2 + square / 2)
     yield "directions of unit length", (trace + square / 2) / d
     yield "directions of unit length, and |psi|^2 as it is", trace / d + square / 2
-    yield "directions uniform in [0, 1]", uniform + uniform_norm / 2
-    yield "directions uniform in [0, 1], and |psi|^2 as it is", uniform + square / 2
-    yield "directions uniform in [-1, 1], and |psi|^2 as it is", trace / 3 + square / 2
-    yield "directions uniform in [-1, 1]", (trace + square / 2) / 3
+    for words, variance, middle in (("uniform in [0, 1]", 1 / 12, 1 / 2),
+                                    ("that are 0 or 1", 1 / 4, 1 / 2),
+                                    ("uniform in [-1, 1]", 1 / 3, 0.0)):
+        curvature = variance * trace + middle**2 * whole                 # ()  (2)
+        yield f"directions {words}", curvature + (variance * square + middle**2 * total) / 2
+        yield f"directions {words}, and |psi|^2 as it is", curvature + square / 2
     yield "the whole Jacobian is summed", whole + square / 2
 
 

@@ -96,7 +96,7 @@ def _denoising(case: Case, weight: str) -> list[Law]:
     C, b = loss.quadratic(w, **none)
     L = len(C) // n                                                           # C (K, d, d)
 
-    def normal(words: str, draw: Array, b: Array = b, right: bool = False) -> Law:
+    def normal(words: str, draw: Array, C: Array = C, b: Array = b, right: bool = False) -> Law:
         """With the same noise where `draw` (K,) is the same."""
         same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
         _, V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)          # (draws,)
@@ -109,9 +109,11 @@ def _denoising(case: Case, weight: str) -> list[Law]:
         normal("the same noise at every level", np.tile(np.arange(n), L)),
         *_drawn_levels(np.stack(_cumulants(C, b, loss.expected_terms(weight=w)))
                        .reshape(4, L, n))]
-    return [independent,
-            normal("antithetic pairs at every point", np.arange(L * n), 0 * b, right=True),
-            normal(ONE_DRAW, np.zeros(L * n)),
+    others = [("antithetic pairs at every point", C, 0 * b)]
+    if not none:
+        others.append(("draws at every point with a control variate", *loss.with_variate(w)))
+    return [independent, *(normal(words, np.arange(L * n), own_C, own_b, True)
+                           for words, own_C, own_b in others), normal(ONE_DRAW, np.zeros(L * n)),
             Law("signs in place of normal noise", signs, independent.fourth), *of_levels]
 
 

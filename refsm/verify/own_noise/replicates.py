@@ -170,7 +170,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
             return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                           f"repeat with {4 * R} replicates and another seed")
         like = " or ".join(variance.wrong) or ("another law of the noise, draws that points "
-                                                "share, or points chosen at random")
+                                                "share, points chosen at random, or another loss "
+                                                "with this expectation")
         return report("MISMATCH", f"{found}, but its variance is {variance.ratio:.3g} times that "
                       f"of independent draws: {like}", factor=factor)
     if variance is None:

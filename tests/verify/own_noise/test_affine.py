@@ -119,6 +119,9 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
                                         own if kind else lambda e, s=s: -s * e / sigma**2)
     if (alpha != 1).any():
         rows["alpha is left out of the noisy point"] = mean(lambda e: x + sigma * e)
+        if kind:
+            rows["the noisy point has alpha^2 in place of alpha"] = mean(
+                lambda e: alpha**2 * x + sigma * e)
     if kind:
         for other in {"score", "noise", "clean", "velocity", "flow"} - {kind}:
             words = f"the target of a predicted {'clean point' if other == 'clean' else other}"
@@ -182,6 +185,7 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
     unit_c, unit_n = over(signs / np.sqrt(d))
     low_c, low_n = over(0.5 + signs / np.sqrt(12))
     wide_c, wide_n = over(signs / np.sqrt(3))
+    bits_c, bits_n = over((1 + signs) / 2)
     right = {
         "": curvature + norm, "v' J v has the opposite sign": -curvature + norm,
         "v' J v is left out": norm,
@@ -194,6 +198,8 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
         "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm,
         "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
         "directions uniform in [-1, 1]": wide_c + wide_n,
+        "directions that are 0 or 1": bits_c + bits_n,
+        "directions that are 0 or 1, and |psi|^2 as it is": bits_c + norm,
         "the whole Jacobian is summed": whole + norm
     }
     assert dict(hypotheses._sliced(case)) == pytest.approx(right, rel=1e-12)
@@ -226,7 +232,7 @@ def test_implicit_score_matching_at_noisy_points_has_the_moments_of_quadrature()
 def test_the_variance_is_that_of_quadrature_over_the_noise(objective):
     case = replicates._cases(objective)[0]
     L = len(case.sigma) if objective == "multi_level" else 1
-    right, _, one, signs, *_ = moments.laws(objective, case)
+    right, _, _, one, signs, *_ = moments.laws(objective, case)
     total = {"right": 0.0, "signs": 0.0, "one": 0.0}
     grid, w = nodes(case.d)
     corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T

@@ -60,6 +60,7 @@ def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
 
 @pytest.mark.parametrize("words, count, right", [
     ("levels drawn at every point", 3, True), ("antithetic pairs at every point", 5, True),
+    ("draws at every point with a control variate", 1, True),
     ("levels drawn for the whole batch", 3, True), ("draws at every point", 7, True),
     ("the same noise at every level", 1, False), ("signs in place of normal noise", 1, False)])
 def test_variances_like_those_of_a_law_are_named(words, count, right):
@@ -72,7 +73,8 @@ def test_variances_like_those_of_a_law_are_named(words, count, right):
     like = moments.compared("multi_level", asked, factor,
                             noise * (factor * np.sqrt(V / count))[:, None])
     assert like.p < moments.LIKELY
-    assert (like.right == f"the mean of about {count} {words}") == right
+    assert (like.right == f"the mean of about {count} "
+            f"{words if count > 1 else words.replace('draws', 'draw')}") == right
     assert (words in like.wrong) == (not right)
 
 

@@ -424,10 +424,16 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
         return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
                          for x in case.x])                              # (n, nodes)
 
-    normal, pairs, shared_, by_signs = moments.laws("dsm", case)
+    normal, pairs, variate, shared_, by_signs = moments.laws("dsm", case)
     V, k4 = cumulants(losses(nodes), weights)
     assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
+    with_variate = losses(nodes) - np.array([
+        eps_ @ case.score(x[None])[0] for x in case.x for eps_ in [nodes / case.sigma]]) \
+        - (nodes**2).sum(axis=1) / (2 * case.sigma**2)
+    V, k4 = cumulants(with_variate, weights)
+    assert variate.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+    assert variate.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
     V, k4 = cumulants((losses(nodes) + losses(-nodes)) / 2, weights)
     assert pairs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert pairs.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
