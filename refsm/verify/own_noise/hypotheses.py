@@ -43,13 +43,16 @@ from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses", "reconstruction_errors", "sizes_of", "weight_of"]
+__all__ = ["DRAWING", "Hypothesis", "hypotheses", "reconstruction_errors", "sizes_of", "weight_of",
+           "weights_of"]
 
 Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
            "2 sigma^2 / d", "sigma^4", "2 sigma^4", "1 / (2 sigma^4)", "sigma", "2 sigma", "n",
            "2 n", "n / 2", "1 / n", "M", "1 / M", "L", "1 / L", "-1")
+WORDS = {**{f"weight.{name}": words for name, words, _ in WEIGHTS},
+         **{f"own-weight.{name}": words for name, words, _ in OWN_WEIGHTS}}
 # the weights whose expectations differ enough, by what is predicted
 TOLD_APART = {"": ("variance",), "noise": ("min-snr-noise-5",),
               "clean": ("snr", "truncated-snr", "min-snr-5"),
@@ -75,8 +78,7 @@ class Hypothesis:
     def __str__(self) -> str:
         factor = "" if self.factor == ONE else f"{self.factor} times "
         loss = f"the loss with this mistake: {self.mistake}" if self.mistake else ""
-        words = next((f", each level weighted by {words}" for name, words, _ in
-                      (*WEIGHTS, *OWN_WEIGHTS) if self.weight == f"weight.{name}"), "")
+        words = f", each level weighted by {WORDS[self.weight]}" if self.weight else ""
         return factor + (loss or "the canonical loss") + words
 
 
@@ -183,9 +185,16 @@ def weighted(case: Case, meant: str = "") -> Rows:
     if about.levels in ("points", "several"):
         loss, told_apart = Affine(case), [f"weight.{name}" for name in TOLD_APART[about.predicts]]
         if about.levels == "several":
-            told_apart += [f"weight.{name}" for name, *_ in OWN_WEIGHTS]
+            told_apart += [f"own-weight.{name}" for name, *_ in OWN_WEIGHTS]
         for identity in dict.fromkeys(filter(None, (*told_apart, meant))):
             yield identity, loss.expected(weight=weight_of(loss, identity))
+
+
+def weights_of(objective: str) -> list[str]:
+    """The identities of the weights whose expectation is known."""
+    levels = OBJECTIVES[objective].levels
+    return [id for id in WORDS if levels == "several" or
+            (levels == "points" and not id.startswith("own-weight."))]
 
 
 def weight_of(loss: Affine, identity: str) -> Array:
@@ -193,7 +202,7 @@ def weight_of(loss: Affine, identity: str) -> Array:
     for name, _, w in WEIGHTS:
         if identity == f"weight.{name}":
             return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
-    own = {f"weight.{name}": w for name, _, w in OWN_WEIGHTS}[identity]
+    own = {f"own-weight.{name}": w for name, _, w in OWN_WEIGHTS}[identity]
     first = slice(None, None, loss.n)                                # one residual of each level
     return np.repeat(own(loss.weight[first], loss.sigma[first]), loss.n) / loss.weight
 

@@ -42,11 +42,9 @@ from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases, whole_seed
 from refsm.verify.convention import normal
-from refsm.verify.diagnosis.explanation import REPLACED
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
-from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
-from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of
+from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of, weights_of
 from refsm.verify.own_noise.moments import LIKELY, compared, resolution
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
@@ -93,9 +91,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     if R < FEWEST:
         raise ValueError(f"replicates must be >= {FEWEST}, but it is {R}")
     meant, weight = _meant(convention)
-    known = {"points": WEIGHTS, "several": (*WEIGHTS, *OWN_WEIGHTS)}.get(
-        OBJECTIVES[name].levels, ())
-    if weight and weight not in {f"weight.{row[0]}" for row in known}:
+    if weight and weight not in weights_of(name):
         raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
                          f"but it is {convention!r} for {name}")
     asked = _cases(name)
@@ -115,7 +111,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
 def _meant(convention: str | None) -> tuple[Scaling, str]:
     """The factor and the weight of the levels that are declared."""
     pieces = [] if convention is None else normal(convention).split("; ")
-    weights = [piece for piece in pieces if piece.startswith("weight.")]
+    weights = [piece for piece in pieces if piece.startswith(("weight.", "own-weight."))]
     factors = [piece for piece in pieces if piece not in weights] or ["1"]
     if len(weights) > 1 or len(factors) > 1:
         raise ValueError("convention must be one factor and one weight of the levels at most where "
@@ -155,7 +151,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
     if next_p > BAD:
         return report("INCONCLUSIVE", f"it may be {best}, or {other}: repeat with {4 * R} "
                       "replicates")
-    right = [h for h in (best, *equals) if not h.mistake and h.weight not in REPLACED - {weight}]
+    right = [h for h in (best, *equals) if not h.mistake
+             and (h.weight == weight or not h.weight.startswith("own-weight."))]
     declares = declared is not None and (meant, weight) in {(h.factor, h.weight) for h in right}
     found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
     canonical = Hypothesis("", meant, best.expected, weight)

@@ -82,7 +82,7 @@ def test_variances_like_those_of_a_law_are_named(words, count, right):
 def test_a_weight_in_place_of_the_levels_own_has_the_expectation_of_the_exchanged_case(row):
     case = replicates._cases("multi_level")[1]
     name, _, w = row
-    found = dict(hypotheses.weighted(case))[f"weight.{name}"]
+    found = dict(hypotheses.weighted(case))[f"own-weight.{name}"]
     exchanged = dataclasses.replace(case, arrays={
         **case.arrays, "level_weights": w(case.level_weights, case.sigma)})
     assert found == pytest.approx(dict(hypotheses._denoising(exchanged))[""], rel=1e-13)
