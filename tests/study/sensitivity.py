@@ -39,7 +39,6 @@ ELSEWHERE = {                                # rooms whose tests stand in the mo
     "verify/mistakes/weighted": "verify/mistakes/test_mistakes.py",
     "verify/objectives": "verify/cases/test_reference.py",
     "verify/own_noise/hypotheses": "verify/own_noise/test_affine.py",
-    "verify/own_noise/moments": "verify/own_noise/test_replicates.py",
 }
 
 

@@ -20,6 +20,7 @@ log d, log n, log M are linearly independent.
 """
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
@@ -64,11 +65,13 @@ def thetas_per_group(objective: str) -> int:
     return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
+@lru_cache(maxsize=64)
 def prime(objective: str, seed: int, model: str | None) -> list[Case]:
     """Five thetas or more in each of six groups."""
     return _groups("prime", objective, seed, model or model_names(objective)[0])
 
 
+@lru_cache(maxsize=64)
 def array(objective: str, seed: int, model: str | None) -> list[Case]:
     """The prime sizes, with local quantities as arrays: a theta is another set of outputs."""
     return _groups("array", objective, seed, None)
@@ -159,7 +162,8 @@ def _paper_levels(about: Description, x: Array,
     return _noisy(about, x, noise, alpha, sigma), {}
 
 
-FAMILIES = {"paper": paper, "prime": prime, "array": array}
+FAMILIES: dict[str, Callable[[str, int, str | None], list[Case]]] = {
+    "paper": paper, "prime": prime, "array": array}
 
 
 def cases(objective: str | Iterable[str], family: str | None = None, seed: int = 0,

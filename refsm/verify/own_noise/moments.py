@@ -134,7 +134,7 @@ def _drawn_levels(k: Array) -> Iterator[Law]:
                                     ("levels drawn for the whole batch", of_batch)):
         raw = (k1, k2 + k1**2, k3 + 3 * k2 * k1 + k1**3,
                k4 + 4 * k3 * k1 + 3 * k2**2 + 6 * k2 * k1**2 + k1**4)         # (L, points) each
-        m1, m2, m3, m4 = (L**s * m.mean(axis=0) for s, m in enumerate(raw, 1))     # (10)
+        m1, m2, m3, m4 = [L**s * m.mean(axis=0) for s, m in enumerate(raw, 1)]     # (10)
         yield Law(words, (m2 - m1**2).sum(), (m4 - 4 * m3 * m1 - 3 * m2**2
                                               + 12 * m2 * m1**2 - 6 * m1**4).sum(), right=True)
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from refsm.verify.objectives import OBJECTIVES
-from refsm.verify.own_noise.affine import Affine
 from refsm.verify.own_noise import DRAWING, hypotheses, moments, replicates, verify_own_noise
+from refsm.verify.own_noise.affine import Affine
 
 DENOISERS = [name for name, about in OBJECTIVES.items()
              if about.random == "noise" and name in DRAWING and about.constant
@@ -387,3 +387,21 @@ def test_without_randomness_each_term_may_be_left_out_or_have_another_sign():
         "tr J has the opposite sign": norm - trace,
         "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace})
     assert list(dict(hypotheses._as_it_is(replicates._cases("mpf")[0]))) == [""]
+
+
+@pytest.mark.parametrize("objective", ["dsm", "velocity_prediction"])
+def test_a_control_variate_is_the_quadratic_function_that_is_said(objective):
+    case, rng = replicates._cases(objective)[0], np.random.default_rng(5)
+    right = Affine(case)
+    C, b = right.with_variate(1.7)
+    a, _ = right.residual()
+    _, r = right.target(right.kind)
+    eps = rng.standard_normal(case.x.shape)
+
+    def loss(eps):
+        control = r[:, None] * eps
+        return 1.7 * (squares(case, eps) + right.half * (2 * (a * control).sum(axis=1)
+                                                         - (control**2).sum(axis=1)))
+
+    quadratic = (b * eps).sum(axis=1) + np.einsum("ni,nij,nj->n", eps, C, eps) / 2
+    np.testing.assert_allclose(loss(eps) - loss(0 * eps), quadratic, rtol=1e-9)

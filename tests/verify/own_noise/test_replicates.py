@@ -8,11 +8,9 @@ import pytest
 from scipy import special, stats
 
 from refsm.verify import verify
-from refsm.verify.own_noise import hypotheses, moments
-from refsm.verify.own_noise import replicates
 from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
-from refsm.verify.own_noise import DRAWING, verify_own_noise
+from refsm.verify.own_noise import DRAWING, hypotheses, replicates, verify_own_noise
 
 PINNED = "c6681e39a0d95412dbcf20ff231f393763476d87666258cea9f52d818206916d"
 R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40,
@@ -378,97 +376,6 @@ def test_the_probability_of_distances_is_that_of_their_sum_of_squares():
     t = np.array([special.stdtrit(6, special.ndtr(1.0))] * 2)
     p = replicates._p(t, np.ones(2), np.zeros((1, 2)), 7)
     assert p == pytest.approx([np.exp(-1)], rel=1e-12)
-
-
-@pytest.mark.parametrize("k4, nu", [(0.0, 6.0), (7 / 3, 3.0), (7 / 6, 4.0)])
-def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of_freedom(k4, nu):
-    """Of seven replicates of variance 1: the cube root is normal by hand, and off by 5e-3 at most
-    from the law of chi^2_nu."""
-    for s2 in (0.5, 1.9):
-        p = moments._p(np.array([s2]), np.ones(1), np.array([k4]), 7)
-        h = 2 / (9 * nu)
-        z = (s2 ** (1 / 3) - 1 + h) / np.sqrt(h)
-        assert p == pytest.approx(2 * special.ndtr(-abs(z)), rel=1e-12)
-        tail = special.chdtrc(nu, nu * s2) if s2 > 1 else special.chdtr(nu, nu * s2)
-        assert p / 2 == pytest.approx(tail, abs=5e-3)
-
-
-def test_the_ratio_is_that_of_the_variances():
-    asked = replicates._cases("dsm")
-    V = np.array([moments.laws("dsm", case)[0].variance for case in asked])
-    values = np.tile([1.0, -1.0], (12, 15)) * np.sqrt(29 / 30 * 4 * V)[:, None]
-    for factor, ratio in ((1.0, 4.0), (2.0, 1.0)):
-        found = moments.compared("dsm", asked, np.full(12, factor), values)
-        assert found.ratio == pytest.approx(ratio, rel=1e-12)
-
-
-def test_the_resolution_moves_the_sum_of_squares_to_four_standard_deviations_beyond_its_bound():
-    moved = replicates.resolution(12, 41) * np.sqrt(12 * 40 / 2)     # of s2 / V: variance 2 / 40
-    assert moved - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
-
-
-def cumulants(q, w):
-    """The second and the fourth cumulant of q (n, nodes) with weights."""
-    off = q - (q @ w)[:, None]
-    return off**2 @ w, off**4 @ w - 3 * (off**2 @ w)**2
-
-
-def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
-    case = replicates._cases("dsm")[0]                                  # d = 3
-    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
-    eps, w = np.polynomial.hermite_e.hermegauss(6)                      # exact to degree 11
-    nodes = np.array(np.meshgrid(*[eps] * 3)).reshape(3, -1).T
-    weights = np.prod(np.array(np.meshgrid(*[w / w.sum()] * 3)).reshape(3, -1), axis=0)
-
-    def losses(eps):
-        return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
-                         for x in case.x])                              # (n, nodes)
-
-    normal, pairs, variate, shared_, by_signs = moments.laws("dsm", case)
-    V, k4 = cumulants(losses(nodes), weights)
-    assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
-    assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
-    with_variate = losses(nodes) - np.array([
-        eps_ @ case.score(x[None])[0] for x in case.x for eps_ in [nodes / case.sigma]]) \
-        - (nodes**2).sum(axis=1) / (2 * case.sigma**2)
-    V, k4 = cumulants(with_variate, weights)
-    assert variate.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
-    assert variate.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
-    V, k4 = cumulants((losses(nodes) + losses(-nodes)) / 2, weights)
-    assert pairs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
-    assert pairs.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
-    V, k4 = cumulants(losses(nodes).mean(axis=0, keepdims=True), weights)
-    assert shared_.variance == pytest.approx(V[0], rel=1e-10)
-    assert shared_.fourth == pytest.approx(k4[0], rel=1e-9)
-    V, _ = cumulants(losses(signs), np.full(8, 1 / 8))
-    assert by_signs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
-
-
-@pytest.mark.parametrize("objective", ["ssm", "ssm_vr"])
-def test_the_variances_of_directions_by_quadrature_and_enumeration(objective):
-    case = replicates._cases(objective)[0]
-    J, psi, M = case.score_jacobian(case.x), case.score(case.x), int(case.n_directions)
-    signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
-    eps, w = np.polynomial.hermite_e.hermegauss(6)
-    nodes = np.array(np.meshgrid(*[eps] * 3)).reshape(3, -1).T
-    weights = np.prod(np.array(np.meshgrid(*[w / w.sum()] * 3)).reshape(3, -1), axis=0)
-
-    def q(v):
-        norm = np.einsum("qi,ni->nq", v, psi)**2 / 2 if objective == "ssm" else 0
-        return np.einsum("qi,nik,qk->nq", v, J, v) + norm
-
-    normal, by_signs, sphere, alone, *_ = moments.laws(objective, case)
-    V, k4 = cumulants(q(nodes), weights)
-    assert normal.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
-    assert normal.fourth == pytest.approx(k4.sum() / (case.n**4 * M**3), rel=1e-9)
-    V, k4 = cumulants(q(nodes).mean(axis=0, keepdims=True), weights)
-    assert alone.variance == pytest.approx(V[0] / M, rel=1e-10)
-    assert alone.fourth == pytest.approx(k4[0] / M**3, rel=1e-9)
-    V, _ = cumulants(q(signs), np.full(8, 1 / 8))
-    assert by_signs.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
-    # |v|^4 has the mean d (d + 2), and v / |v| is independent of |v|: E over the sphere from nodes
-    second, mean = (q(nodes)**2 @ weights) * 3 / 5, q(nodes) @ weights
-    assert sphere.variance == pytest.approx((second - mean**2).sum() / (case.n**2 * M))
 
 
 # -- every objective whose expectation is known ----------------------------------------------------
