@@ -135,7 +135,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
     left_out = [_level(*own) for own, is_read in zip(maps[0], read) if not is_read]
     c, error = c[:, read], error[:, read]
-    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each  (2)
+    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
     if not read.any() or (a <= 0).any() or (error[..., 0] > CLEAR * np.abs(a)).any():
         return None
     alpha, sigma = np.moveaxis(np.array([list(of) for of in maps])[:, read], -1, 0)
