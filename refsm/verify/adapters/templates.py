@@ -42,7 +42,7 @@ def template(language: str, objectives: str | Iterable[str]) -> str:
     wanted = {"", *names, *(["handing"] if random else [])}
     while True:
         text = "".join(own for name, own in sections if name in wanted)
-        mentioned = {name for name, _ in sections if re.search(rf"\b{name}\b", text)} - wanted
+        mentioned = {name for name, _ in sections} & set(re.findall(r"\w+", text)) - wanted
         if not mentioned:
             break
         wanted |= mentioned
