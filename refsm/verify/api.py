@@ -6,7 +6,7 @@
         r = case.score(case.x_noisy) - (case.x - case.x_noisy) / case.sigma**2
         return (r * r).sum(axis=1).mean()
 
-    print(refsm.verify(dsm, "dsm"))                      # CONVENTION: 2, without the 1/2
+    print(refsm.verify(dsm, "dsm"))                      # CONVENTION  dsm: a factor 2
     refsm.assert_conforms(dsm, "dsm", convention="2")    # in a test: raises with the report's text
 """
 from __future__ import annotations

@@ -27,7 +27,7 @@ __all__ = ["add_options"]
 STATUS = ("Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call is broken, "
           "3 inconclusive")
 ENDING = ("Compiled code that ends the process ends this one too, without a verdict; --cmd runs it "
-          "apart, and says so")
+          "in a process of its own, and reports that it ended")
 WORST_FIRST = (2, 1, 3, 0)
 NAMES = ", ".join(OBJECTIVES)
 

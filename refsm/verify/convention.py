@@ -23,7 +23,7 @@ FACTOR = re.compile(rf"(?!.* in place of )([-0-9(]|(sqrt|{'|'.join(ORDER)})\b(?!
 
 
 def normal(convention: str) -> str:
-    """A convention as a report prints it.  ValueError where a piece of it is none.
+    """A convention as a report prints it.  ValueError where a piece is not one.
 
     >>> normal("2*sigma**2/d;  constant dropped")
     '2 sigma^2 / d; constant dropped'

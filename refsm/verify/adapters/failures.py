@@ -1,5 +1,5 @@
 """What goes wrong in somebody else's code, in one line that a terminal can show: the exception and
-the place it comes from, and no end of the process."""
+the place it comes from; the process goes on."""
 from __future__ import annotations
 
 import contextlib

@@ -3,7 +3,7 @@ is the user's.
 
 A template is a text in sections.  A line `#-- dsm` (`//-- dsm` in C++) opens the section of the
 objective dsm, `#-- score_of` that of a function, and a bare `#--` what belongs to all.  A section
-is there where what is there mentions it.
+is included where an included one mentions it.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How the numbers of the cases are made: the families paper, prime and array.
 
-    paper    tiny dyadic inputs: a person can follow them with a pencil, and float32, float64 and
-             fractions agree exactly
+    paper    tiny dyadic inputs, which a person can follow with a pencil, and which float32,
+             float64 and fractions hold exactly
     prime    the discriminating set: d in {3, 5}, n in {7, 13}, M in {11, 17}, sigma in
              {0.37, 0.61, 1.3}; five thetas or more in each of six groups.  One model throughout:
              the objective's first, or the one that is asked for

@@ -41,7 +41,8 @@ Equations
 
 Derivation
     (2) -> (3) -> (4)  psi = -grad E, softplus' = sigmoid, sigmoid' = s (1 - s).
-    (5) -> (6)         tanh' = 1 - s^2; A is not a multiple of B', so no energy has this score.
+    (5) -> (6)         tanh' = 1 - s^2; the columns of A are no multiples of the rows of B:
+                       no energy has this score.
     (7) -> (8)         psi = grad log of a sum = sum_j r_j u_j, where u_j is the score of j.
     (12), (13)         means and covariances of a sum of independent variables.
     (8) -> (9)         d r_j / dx = r_j (u_j - psi);  d u_j / dx = -I / scales_j^2.

@@ -1,4 +1,4 @@
-"""One case laid open: what is given, and every quantity on the way to its value.
+"""One case in full: what is given, and every quantity on the way to its value.
 
 The cases of the paper family have two dimensions, a few points and dyadic numbers, so that each
 step can be done by hand and is exact.

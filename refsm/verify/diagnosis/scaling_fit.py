@@ -4,7 +4,7 @@ Symbols
     sizes         dict     d, n, M, sigma, strength of one group
     coefficients  (C,)     one number per group
     error         (C,)     how far each may be off: rounding of the answers, after the regression
-    prefactor         number   the factor in front
+    prefactor     number   the factor in front
 
 Equations
     (1)  log |coefficient| = log prefactor + sum_s powers_s log size_s

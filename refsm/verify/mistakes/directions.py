@@ -24,7 +24,7 @@ DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
      "in expectation the divergence alone weighs 1 / d: 1 / d times the score is learned"),
     ("sphere", "directions of length sqrt(d)", f"E[v v'] = I holds: {SAME}", "", ""),
     ("first point's", "the first point's directions at every point",
-     "unbiased, but the variance does not fall with the size of the batch", "", ""),
+     "unbiased, but the variance does not fall to 0 in a large batch", "", ""),
     ("first", "only the first direction", "unbiased, but with the variance of a single direction",
      "", ""),
     ("last", "only the last direction", "unbiased, but with the variance of a single direction",
@@ -34,7 +34,7 @@ DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("next point's", "the directions of the next point",
      "harmless where all points have independent directions", "", ""),
     ("one", "one direction for the whole batch",
-     "unbiased, but the variance does not fall with the size of the batch", "", ""))
+     "unbiased, but the variance does not fall to 0 in a large batch", "", ""))
 UNIT_SEEN = ("ermongroup/sliced_score_matching sliced_score_matching, whose projections are "
              "normalised to length 1")
 

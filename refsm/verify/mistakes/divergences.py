@@ -45,7 +45,7 @@ TRACES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("beside", "the entries beside the diagonal", "sum_i J_i,i+1",
      lambda q: np.einsum("nii->n", np.roll(q.J(), -1, axis=2)),
      "each entry learns the next entry of the score"),
-    ("other-diagonal", "the other diagonal of the Jacobian", "sum_i J_i,d-i",
+    ("other-diagonal", "the other diagonal of the Jacobian", "sum_i J_i,d+1-i",
      lambda q: np.einsum("nii->n", q.J()[:, :, ::-1]),
      "the entries of the score are learned in reverse order"),
     ("absolute", "its absolute value", "|tr J|", lambda q: absolute(trace(q)), NOT_NEGATIVE),

@@ -95,7 +95,7 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
         effect = {"x": "the clean point is reconstructed from itself: the identity is learned",
                   "noise": MEAN_OF_DATA, "x - sigma noise": HARMLESS}.get(
             point, f"noise of standard deviation {SMOOTHED.get(point, ('', '', ''))[1]} is removed")
-        yield Mistake(f"point.{point}", f"the encoder sees {point}", f"y({point})",
+        yield Mistake(f"point.{point}", f"the input of the encoder is {point}", f"y({point})",
                       lambda q, point=point: q.reconstruction(point), effect,
                       same=point == "x - sigma noise")
     for name, words, f in HIDDEN if model == "autoencoder" else ():

@@ -16,7 +16,7 @@ __all__ = ["extra_terms", "left_out", "some_points"]
 ONE_LESS = "harmless on average: one point in every batch is not used"
 FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, with the variance "
                "of a batch of one")
-NEGATIVE = "the loss is driven to 0, where it should go on to negative values"
+NEGATIVE = "the loss is pushed towards 0, where it should go on to negative values"
 
 # (name, words, from where to where of n sorted losses)
 SORTED: tuple[tuple[str, str, Callable[[int], tuple[int, int]]], ...] = (

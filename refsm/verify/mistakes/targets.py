@@ -90,12 +90,13 @@ PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
     ("bandwidth-one", "the bandwidth is 1", "parzen, 1", lambda q: q.parzen(bandwidth=1.0),
      OTHER_BANDWIDTH),
     ("nearest", "the nearest point alone", "parzen, nearest",
-     lambda q: q.parzen(shares="nearest"), "the way to the nearest point of the data is learned"),
+     lambda q: q.parzen(shares="nearest"),
+     "the step to the nearest point of the data, over sigma^2, is learned"),
     ("other-axis", "the shares sum to 1 over the noisy points, not over the data",
      "parzen, other axis", lambda q: q.parzen(shares="over the noisy points"),
      "it is the score of no density: its shares depend on the other noisy points"),
     ("equal", "every point weighs the same", "parzen, equal", lambda q: q.parzen(shares="equal"),
-     "the way to the mean of the data is learned"))
+     "the step to the mean of the data, over sigma^2, is learned"))
 OF_BANDWIDTH = "the score of the Parzen density of bandwidth"
 EXPONENTS: tuple[tuple[str, str, Callable[[float], float], str], ...] = (
     ("no-half", "lacks its 1/2", lambda s: s / 2**0.5, f"half {OF_BANDWIDTH} sigma / sqrt(2)"),

@@ -235,7 +235,7 @@ def _autoencoder(case: Case) -> Rows:
     yield "the noise has standard deviation 1 in place of sigma", expected(1.0)
     yield ("the noise has standard deviation sqrt(sigma), the variance for sigma",
            expected(sigma**0.5))
-    yield ("the encoder sees the clean point, the output is compared with the noisy one",
+    yield ("the input of the encoder is the clean point, the output is compared with the noisy one",
            expected(0.0, sigma))
 
 

@@ -88,9 +88,11 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
     if findings[0].kind == "whole" and e.is_convention:              # and there is no other
         assert findings[0].scaling is not None
         times = e.factor * findings[0].scaling
-        return ("the gradient is the reference's: training is the same" if times.is_one else
-            "gradients are minus the reference's: descent goes up" if str(times) == "-1" else
-            f"gradients are {scaling_in_words(times)} times the reference's",)
+        if times.is_one:
+            return ("the gradient is the reference's: training is the same",)
+        return ("gradients are minus the reference's: descent increases the loss"
+                if str(times) == "-1" else
+                f"gradients are {scaling_in_words(times)} times the reference's",)
     return (*(f"where the gradient is that of the value: {text}" for text in said), FOLLOWS)
 
 

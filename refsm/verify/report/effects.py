@@ -110,7 +110,7 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
             return nothing
         if str(scaling) == "-1" and learned == "score":
             return ("the energy is learned upside down: the score points away from the data, and "
-                    "samples leave it")
+                    "samples move away from them")
         if str(scaling) == "-1":
             return f"the {learned} that is learned is minus the right one"
         return f"the {learned} that is learned is {scaling_in_words(scaling)} times the right one"

@@ -1,4 +1,4 @@
-"""A case laid open: what is shown is what the reference computes, step by step."""
+"""A case in full: what is shown is what the reference computes, step by step."""
 import re
 
 import numpy as np

@@ -130,7 +130,7 @@ MISTAKES = [
      (sq(c.score(c.x)) / 2 + c.score_curvature(c.x, c.directions).mean(axis=1)).mean()),
     ("dae", "compared with the noisy point, not the clean one",
      lambda c: sq(c.reconstruct(c.x_noisy) - c.x_noisy).mean()),
-    ("dae", "the encoder sees x", lambda c: sq(c.reconstruct(c.x) - c.x).mean()),
+    ("dae", "the input of the encoder is x", lambda c: sq(c.reconstruct(c.x) - c.x).mean()),
     ("ratio", "the sign of the gap", lambda c: (sigmoid(c.energy_gap(c.x))**2).sum(axis=1).mean()),
     ("ratio", "the square is missing", lambda c: sigmoid(-c.energy_gap(c.x)).sum(axis=1).mean()),
     ("pseudo", "d; only the first bit", lambda c: c.d * softplus(-c.energy_gap(c.x))[:, 0].mean()),

@@ -110,10 +110,10 @@ def test_targets_of_the_parzen_density_are_what_is_said():
     assert "of the other points" in effect("parzen_esm", "target.without-own")
     way = (X.mean(axis=0) - Y) / SIGMA**2
     assert np.allclose(learned("equal"), way, rtol=1e-11)
-    assert "the way to the mean of the data" in effect("parzen_esm", "target.equal")
+    assert "the step to the mean of the data" in effect("parzen_esm", "target.equal")
     nearest = X[((Y[:, None] - X[None])**2).sum(axis=2).argmin(axis=1)]
     assert np.allclose(learned("nearest"), (nearest - Y) / SIGMA**2, rtol=1e-11)
-    assert "the way to the nearest point" in effect("parzen_esm", "target.nearest")
+    assert "the step to the nearest point" in effect("parzen_esm", "target.nearest")
 
 
 def test_a_score_read_at_the_clean_point_learns_the_mean_over_its_noisy_points():

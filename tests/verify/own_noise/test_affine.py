@@ -159,7 +159,8 @@ def test_the_autoencoder_has_the_expectations_and_moments_of_another_rule():
             f"{noise} sigma^2 in place of sigma": (s**2, 0),
             f"{noise} 1 in place of sigma": (1, 0),
             f"{noise} sqrt(sigma), the variance for sigma": (s**0.5, 0),
-            "the encoder sees the clean point, the output is compared with the noisy one": (0, s),
+            "the input of the encoder is the clean point, the output is compared with the noisy "
+            "one": (0, s),
             }.items():
         assert found.pop(mistake) == pytest.approx((losses(*wrong) @ w).mean(), rel=1e-4)
     assert not found

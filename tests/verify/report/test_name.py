@@ -426,7 +426,7 @@ def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_anothe
 
 @pytest.mark.parametrize("factor, times, said", [
     (2, 0.5, "the gradient is the reference's: training is the same"),
-    (1, -1.0, "gradients are minus the reference's: descent goes up"),
+    (1, -1.0, "gradients are minus the reference's: descent increases the loss"),
     (3, 2.0, "gradients are 6 times the reference's")])
 def test_a_whole_gradient_is_compared_with_that_of_the_reference(factor, times, said):
     whole = Finding("W, b, c", "whole", "the whole gradient is another", Scaling(times))
