@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from types import NoneType
 from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases import cases as cases_of
 from refsm.verify.cases import per_sample
 from refsm.verify.cases.case import Answer, Case
-from refsm.verify.cases.families import network_cases
+from refsm.verify.cases.families import network_cases, whole_seed
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
@@ -125,8 +126,13 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     declared = None if settings["convention"] is None else normal(settings["convention"])
     known = _known(settings["known_failures"])
     given = settings["cases"] is not None
+    if given and not isinstance(settings["cases"], Iterable):
+        raise TypeError(f"cases must be a list of cases, but it is {settings['cases']!r}")
+    for name in ("family", "model"):
+        if not isinstance(settings[name], (str, NoneType)):
+            raise TypeError(f"{name} must be a name, but it is {settings[name]!r}")
     asked, table = (list(settings["cases"]), None) if given else _pinned(
-        objective, settings["family"] or "prime", settings["seed"], settings["model"])
+        objective, settings["family"] or "prime", whole_seed(settings["seed"]), settings["model"])
     _check(asked, objective)
     command = "" if given else command_of(command or named(implementation), called, settings)
 
@@ -246,7 +252,7 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
             raise ValueError("known_failures must be identifiers of cases or a file of them, but "
                              f"{given} cannot be read: {getattr(error, 'strerror', 'no text')}"
                              ) from None
-    given = list(given)
+    given = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(line, str) for line in given):
         raise TypeError("known_failures must be identifiers of cases, but one is no string")
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))

@@ -279,6 +279,13 @@ def test_cases_can_be_given():
     [(lambda: verify(value, "none"), ValueError, "objective must be one of"),
      (lambda: verify(value, "dsm", cases=[]), ValueError, "cases must not be empty"),
      (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is a int"),
+     (lambda: verify(value, "dsm", cases=3), TypeError, "cases must be a list of cases, but it is"),
+     (lambda: verify(value, "dsm", model=["tanh"]), TypeError, "model must be a name, but"),
+     (lambda: verify(value, "dsm", family=["prime"]), TypeError, "family must be a name, but"),
+     (lambda: verify(value, "dsm", seed=[3]), ValueError, "seed must be an integer >= 0, but"),
+     (lambda: verify(value, "dsm", known_failures=3), TypeError,
+      "known_failures must be identifiers of cases, but one is no string"),
+     (lambda: cases(3), TypeError, "objective must be the name of one, or names, but it is 3"),
      (lambda: verify(value, "dsm", cases=cases("ism")), ValueError,
       "cases must be of the objective dsm, but prime/ism/c0/t0 is of ism"),
      *((lambda options=options: verify(value, "dsm", **options), ValueError, text)

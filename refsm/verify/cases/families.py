@@ -177,6 +177,9 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
     (30, 'boltzmann')
     """
     if not isinstance(objective, str):
+        if not isinstance(objective, Iterable):
+            raise TypeError("objective must be the name of one, or names, but it is "
+                            f"{validation.brief(objective)}")
         return [case for name in objective for case in cases(name, family, seed, model)]
     objective = objective_name(objective)
     if family is not None and family not in FAMILIES:
