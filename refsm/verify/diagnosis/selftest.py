@@ -2,7 +2,7 @@
 
     kill table      every formula differs widely from the reference in two cases at least
     tampering       one answer changed by one part in ten thousand is noticed
-    named           every formula is named, on many sets of cases, in float64 and float32
+    named           formulas are named, on many sets of cases, in float64 and float32
     left out        a formula that the diagnosis must do without is not taken for another one
     random          random numbers are never explained
     doubles         two random mistakes at once are named right or not at all
@@ -56,7 +56,7 @@ class SelfTest:
 
 
 def selftest(quick: bool = True, seed: int = 0) -> SelfTest:
-    """Run the self-test: a sample in a few seconds, or (quick=False) all of it in some minutes."""
+    """Run the self-test: a few trials in seconds, or (quick=False) many in some minutes."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     failures: list[str] = []
     rng = np.random.default_rng(seed)

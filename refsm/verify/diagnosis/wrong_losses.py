@@ -43,7 +43,8 @@ class WrongLoss:
     def __str__(self) -> str:
         scaled = [f"{term.name} x {scaling}"
                   for term, scaling in zip(self.formula.terms, self.scalings) if not scaling.is_one]
-        constant = [] if self.constant.is_one else [f"constant x {self.constant}"]
+        kept = self.constant.is_one or self.formula.constant is None
+        constant = [] if kept else [f"constant x {self.constant}"]
         words = [mistake.words for mistake in self.formula.mistakes]
         return "; ".join([*words, *scaled, *constant]) or "the reference"
 

@@ -146,6 +146,7 @@ def test_a_mistake_says_what_it_is():
     assert len({str(mistake) for mistake in single_mistakes("ratio")}) == len(
         list(single_mistakes("ratio")))
     for loss in single_mistakes("regularized"):
+        assert "constant" not in str(loss)                     # the objective has none
         assert len(loss.scalings) == len(loss.formula.terms)
         assert sum(not scaling.is_one for scaling in loss.scalings) in (0, 1, 3)
     assert str(no_mistake("dsm")) == "the reference"
