@@ -19,6 +19,7 @@ from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
+from refsm import validation
 from refsm.verify.adapters import ask as adapters
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases import cases as cases_of
@@ -127,10 +128,11 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     known = _known(settings["known_failures"])
     given = settings["cases"] is not None
     if given and not isinstance(settings["cases"], Iterable):
-        raise TypeError(f"cases must be a list of cases, but it is {settings['cases']!r}")
+        raise TypeError("cases must be a list of cases, but it is "
+                        f"{validation.brief(settings['cases'])}")
     for name in ("family", "model"):
         if not isinstance(settings[name], (str, NoneType)):
-            raise TypeError(f"{name} must be a name, but it is {settings[name]!r}")
+            raise TypeError(f"{name} must be a name, but it is {validation.brief(settings[name])}")
     asked, table = (list(settings["cases"]), None) if given else _pinned(
         objective, settings["family"] or "prime", whole_seed(settings["seed"]), settings["model"])
     _check(asked, objective)
