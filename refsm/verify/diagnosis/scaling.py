@@ -135,10 +135,12 @@ def _base(name: str, sizes: Sizes) -> float:
     if name in ORDER:
         return sizes[name]
     if name == "1 + 2 strength":
-        return 1 + 2 * sizes["strength"]                                            # ()  (2)
-    if name.startswith("1 + sigma^2"):
-        return 1 + sizes["sigma"]**2 / float(name.partition(" / ")[2] or 1)         # ()  (2)
-    return sizes[name[0]] + float(name[1:].replace(" ", ""))                        # ()  (2)
+        a, b = 1.0, 2 * sizes["strength"]
+    elif name.startswith("1 + sigma^2"):
+        a, b = 1.0, sizes["sigma"]**2 / float(name.partition(" / ")[2] or 1)
+    else:
+        a, b = sizes[name[0]], float(name[1:].replace(" ", ""))      # n - 1 and its like
+    return a + b                                                                    # ()  (2)
 
 
 TOKENS = re.compile(r"\d+\.?\d*(?:e[+-]?\d+)?|[a-zA-Z]+|\S")

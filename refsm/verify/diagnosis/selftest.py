@@ -2,7 +2,8 @@
 
     kill table      every formula differs widely from the reference in two cases at least
     tampering       one answer changed by one part in ten thousand is noticed
-    named           formulas are named, on many sets of cases, in float64 and float32
+    named           formulas are named, on many sets of cases, in float64
+    in float32      the same from float32, where a small coefficient may be lost in rounding
     left out        a formula that the diagnosis must do without is not taken for another one
     random          random numbers are never explained
     doubles         two random mistakes at once are named right or not at all
@@ -82,7 +83,8 @@ def _trials(objective: str, count: int,
     for k in rng.permutation(len(single))[:4 * count]:
         for float32 in (False, True):
             outcome, said = judge(single[k], here, other, rng, float32)
-            yield "named", outcome, "" if outcome == "right" else said
+            fine = ("right", "unexplained") if float32 else ("right",)
+            yield "in float32" if float32 else "named", outcome, "" if outcome in fine else said
         ids = [mistake.id for mistake in single[k].formula.mistakes]
         if ids:
             outcome, said = judge(single[k], here, other, rng, left_out=ids)

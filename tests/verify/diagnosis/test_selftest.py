@@ -23,7 +23,7 @@ def test_the_quick_self_test_passes():
     assert done.passed
     assert str(done).startswith("self-test of the diagnosis: passed\n")
     assert set(done.counts) == {
-        "kill table", "named", "left out", "doubles", "random", "right", "tampering"
+        "kill table", "named", "in float32", "left out", "doubles", "random", "right", "tampering"
     }
 
 
@@ -34,6 +34,8 @@ def test_the_whole_self_test_passes():
     assert sum(done.counts["doubles"].values()) >= 200
     assert sum(done.counts["right"].values()) >= 1000
     assert sum(done.counts["named"].values()) >= 1000
+    single = done.counts["in float32"]
+    assert single.get("unexplained", 0) <= single["right"] / 500
 
 
 def outcomes(objective, seed=3):
@@ -51,7 +53,7 @@ def test_every_kind_of_trial_is_made_of_an_objective():
                          for kind in ("left out", "doubles"))
     assert bad == []
     assert counts["kill table", "killed by two cases or more"] == len(kill_table("generalized"))
-    assert counts["named", "right"] == 16
+    assert counts["named", "right"] == counts["in float32", "right"] == 8
     assert 1 <= left_out <= 8
     assert doubles == counts["random", "unexplained"] == 2
     assert counts["right", "no alarm"] == 12
