@@ -7,7 +7,7 @@ Symbols
     n points, d dimensions, M directions, R replicates.
     q      a loss of one point, q = 1/2 |a + B eps|^2 or v' K v;  C = B'B, b = B'a
     eps, v: noise, directions
-    l of L: levels;  q_l, m_l a loss at level l and its expectation
+    l of L: levels;  q_l a loss at level l;  k3 its third cumulant
     V      number   the variance of a value;  k4 its fourth cumulant
     s2     number   the variance of R replicates
 
