@@ -52,7 +52,8 @@ from refsm.verify.mistakes import Formula
 from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form", "weight_of_levels"]
+__all__ = ["CLEAR", "QuadraticForm", "joined", "levels_of", "of_level", "quadratic_form",
+           "weight_of_levels"]
 
 # where the output may be read, and u and v of that point
 POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
@@ -91,13 +92,13 @@ class QuadraticForm:
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
-        return _joined(self.left_out, self.point, self.target, self.weight, factor)
+        return joined(self.left_out, self.point, self.target, self.weight, factor)
 
     @property
     def convention(self) -> str:
         """Factor and weight, as `convention=` takes them; "" where more than these differs."""
         factor = "" if self.factor == ONE else str(self.factor)
-        return _joined(factor, self.declared) if self.right else ""
+        return joined(factor, self.declared) if self.right else ""
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -109,7 +110,8 @@ class QuadraticForm:
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
 
 
-def _joined(*pieces: str) -> str:
+def joined(*pieces: str) -> str:
+    """The pieces that are there, as one line."""
     return "; ".join(filter(None, pieces))
 
 
@@ -138,9 +140,9 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
     if not read.any() or (a <= 0).any() or (error[..., 0] > CLEAR * np.abs(a)).any():
         return None
-    alpha, sigma = np.moveaxis(np.array([list(of) for of in maps])[:, read], -1, 0)
+    alpha, sigma, data_sd = levels_of(groups)
+    alpha, sigma = alpha[:, read], sigma[:, read]
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
-    data_sd = np.array([[case.hyper.get("data_sd", 0.5)] for case in groups])
     half = 1.0 if about.predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
     u, v = POINTS[point](alpha, sigma)
@@ -168,15 +170,17 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
     for l in range(len(set(per_point(first)))):
         for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
             def at_level(q: Any, l: int = l, f: Any = f) -> Array:
-                return of_level(q.case, l) * dot(psi(q), f(q))                # (n,)  (2)
+                return of_level(q, l) * dot(psi(q), f(q))                     # (n,)  (2)
             yield Term("form", f"level {l}: psi({point}).{name}", at_level)
 
 
-def of_level(case: Case, l: int) -> Array:
+def of_level(q: Any, l: int) -> Array:
     """1 for the points of level l of a case, 0 for the others, (n,)."""
-    levels = per_point(case)
-    chosen = [own == sorted(set(levels))[l] for own in levels]
-    return np.array(chosen, dtype=float)
+    def chosen() -> Array:
+        levels = per_point(q.case)
+        return np.array([[own == one for own in levels] for one in sorted(set(levels))], float)
+
+    return q.once("chosen", chosen)[l]
 
 
 def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:
@@ -257,10 +261,10 @@ def weight_of_levels(w: Array, error: Array, levels: tuple[Array, Array, Array],
             return words, id, factor
     for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
         times = column(common, sizes)
-        of_level = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
-        u = [_common((w / times)[here], (error / times)[here]) for here in of_level.values()]
+        places = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
+        u = [_common((w / times)[here], (error / times)[here]) for here in places.values()]
         if len(u) < w.size and None not in u:
-            by_level = _listed(sorted((s, a, number) for (s, a), number in zip(of_level, u)))
+            by_level = _listed(sorted((s, a, number) for (s, a), number in zip(places, u)))
             return by_level, by_level, common
     if L == 1:
         return None
@@ -268,7 +272,7 @@ def weight_of_levels(w: Array, error: Array, levels: tuple[Array, Array, Array],
         u = [_common(*own) for own in zip(w / of, error / of)]
         if None not in u:
             by_group = _listed(zip((case.group for case in groups), u))
-            return _joined(words, by_group), _joined(id, by_group), ONE
+            return joined(words, by_group), joined(id, by_group), ONE
     listed = _listed((f"{case.group}/{s:g}", number) for case, *of in zip(groups, sigma, w)
                      for s, number in zip(*of))
     return listed, listed, ONE

@@ -33,7 +33,8 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import CLEAR, levels_of, of_level, weight_of_levels
+from refsm.verify.diagnosis.quadratic_form import (CLEAR, joined, levels_of, of_level,
+                                                   weight_of_levels)
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.mistakes import Formula, Mistake
@@ -58,7 +59,7 @@ class WeightedMistake:
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor.is_one else f"a common factor {self.factor}"
-        return "; ".join(filter(None, (self.mistake.words, self.weight, factor)))
+        return joined(self.mistake.words, self.weight, factor)
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -94,8 +95,8 @@ def _at_levels(formula: Formula, L: int) -> Iterator[Term]:
     for term in formula.terms:
         for l in range(L):
             def chosen(q: Any, term: Term = term, l: int = l) -> Array:
-                values = np.asarray(term.per_sample(q))
+                values = q.once(("term", term.name), lambda: np.asarray(term.per_sample(q)))
                 if values.shape != (q.case.n,):                      # it is of the points together
                     raise Unavailable
-                return of_level(q.case, l) * values                                 # (n,)  (2)
+                return of_level(q, l) * values                                      # (n,)  (2)
             yield Term(term.role, f"level {l}: {term.name}", chosen)
