@@ -35,6 +35,7 @@ from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
+from refsm.verify.on_a_schedule import on_a_schedule
 from refsm.verify.own_gradient import against_own_loss
 from refsm.verify.own_noise.hypotheses import DRAWING
 from refsm.verify.own_noise.replicates import verify_own_noise
@@ -44,11 +45,9 @@ from refsm.verify.reproduce import command_of, named
 
 __all__ = ["ask_and_judge", "assert_conforms", "verify"]
 
-OWN_NOISE = ("own_noise takes no gradient, cases, family, model or known_failures: it has cases of "
-             "its own")
-NETWORK = ("network and parameters belong together, and take no gradient, own_noise, cases, family "
-           "or model: their cases are those of the family prime, and the network's derivatives are "
-           "not known")
+OWN_NOISE = ("own_noise takes no gradient, cases, model or known_failures: it has cases of its own")
+NETWORK = ("network and parameters belong together, and take no gradient, own_noise, cases or "
+           "model: they have cases of their own, and the network's derivatives are not known")
 SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
           "finite differences")
 
@@ -65,7 +64,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
 
     `implementation` is a function of a `Case` that returns the loss (a number, an array (n,), or a
     dict with value, per_sample and gradient), or "package.module:function".  The cases are the
-    family prime (or another), for the autoencoder (or another model), unless `cases` are given.
+    family prime (or another: vp and flow for code that computes sigma from alpha), for the
+    autoencoder (or another model), unless `cases` are given.
     `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
     or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and
     `case.prediction(case.x_noisy)` is the network's output (for "score", `case.score`).
@@ -101,15 +101,15 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     'PASS'
     """
     if network is not None or parameters is not None:
-        if gradient or own_noise or (cases, family, model) != (None, None, None):
+        if gradient or own_noise or (cases, model) != (None, None):
             raise ValueError(NETWORK)
         cases = network_cases(predicting(objective_name(objective), predicts), network, parameters,
-                              seed)
+                              seed, family or "prime")
     elif own_noise:
-        if gradient or (cases, family, model, known_failures) != (None, None, None, None):
+        if gradient or (cases, model, known_failures) != (None, None, None):
             raise ValueError(OWN_NOISE)
         return verify_own_noise(implementation, objective, replicates, seed, convention, time_limit,
-                                predicts)
+                                predicts, family or "prime")
     if replicates is not None:
         raise ValueError("replicates are for own_noise=True")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
@@ -164,8 +164,12 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
         none = ("gradients were asked for, but the answers hold values only, as those of the "
                 "numpy, cpp and julia templates do: return value and gradient")
         return Report("INCONCLUSIVE", objective, none, reproduce=_reproduce(command, asked[0]))
-    return _judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
-                  function, time_limit)
+    report = _judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
+                    function, time_limit)
+    if given or settings["family"] is not None:
+        return report
+    return on_a_schedule(report, lambda family: ask_and_judge(
+        function, called, waits=waits, **{**settings, "family": family}))
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,

@@ -111,7 +111,10 @@ def _add_judgement(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--family", help=f"{', '.join(FAMILIES)} (default: prime)")
+    parser.add_argument("--family",
+                        help=f"{', '.join(FAMILIES)} (default: prime); for code that computes "
+                             "sigma from alpha, vp has alpha^2 + sigma^2 = 1, and flow has alpha "
+                             "+ sigma = 1")
     parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, "
                                         "mixture, rbm")
     parser.add_argument("--seed", type=int, default=0,
@@ -136,11 +139,11 @@ def _verify(args: argparse.Namespace) -> int:
         raise ValueError("give either MODULE:FUNCTION or --cmd COMMAND, and not both")
     if args.replicates is not None and not args.own_noise:
         raise ValueError("--replicates is for --own-noise")
-    others = {args.cmd, args.family, args.model} != {None} or args.gradient or args.own_noise
+    others = {args.cmd, args.model} != {None} or args.gradient or args.own_noise
     if args.network is not None and others:
-        raise ValueError("--network takes no --cmd, --gradient, --own-noise, --family or --model: "
-                         "its cases are those of the family prime, it is called in Python, and its "
-                         "derivatives are not known")
+        raise ValueError("--network takes no --cmd, --gradient, --own-noise or --model: it has "
+                         "cases of its own, is called in Python, and its derivatives are not "
+                         "known")
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
@@ -180,7 +183,8 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
         if args.network is None:
             return ask_and_judge(function, objective, name, **settings)
         settings["cases"] = network_cases(predicting(objective, args.predicts),
-                                          *load_network(args.network), args.seed)
+                                          *load_network(args.network), args.seed,
+                                          args.family or "prime")
         again = f"{command_of(name, objective, settings)} --network {shlex.quote(args.network)}"
         return dataclasses.replace(ask_and_judge(function, objective, **settings), reproduce=again)
     program = stack.enter_context(Program(args.cmd, args.time_limit))
@@ -192,12 +196,13 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
 def _own_noise(args: argparse.Namespace, objective: str) -> Report:
     from refsm.verify.own_noise import verify_own_noise
 
-    others = {args.known_failures, args.family, args.model} != {None}
+    others = {args.known_failures, args.model} != {None}
     if args.cmd is not None or args.gradient or others:
-        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures, --family or "
-                         "--model: it has cases of its own, and needs a Python function")
+        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures or --model: it "
+                         "has cases of its own, and needs a Python function")
     return verify_own_noise(args.implementation, objective, args.replicates, args.seed,
-                            args.convention, args.time_limit, args.predicts)
+                            args.convention, args.time_limit, args.predicts,
+                            args.family or "prime")
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -128,9 +128,8 @@ def test_a_network_of_ones_own_takes_the_place_of_the_model(run):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (["own_adapters:network", "--gradient"], "--network takes no --cmd, --gradient, --own-noise, "
-     "--family or --model: its cases are those of the family prime, it is called in Python, and "
-     "its derivatives are not known"),
+    (["own_adapters:network", "--gradient"], "--network takes no --cmd, --gradient, --own-noise "
+     "or --model: it has cases of its own, is called in Python, and its derivatives are not known"),
     (["own_adapters:network", "--model", "tanh"], "--network takes no --cmd, --gradient"),
     (["own_adapters"], "the network must be given as package.module:function, but it is "
      "'own_adapters'"),
@@ -221,7 +220,7 @@ def test_other_cases_are_asked_for(run):
     assert json.loads(out)["model"] == "tanh"
     assert run("verify", "own_adapters:dsm", "--family", "paper")[1].startswith("PASS  dsm: all ")
     assert refused(run, "verify", "own_adapters:dsm", "--family",
-                   "new").startswith("family must be one of paper, prime, array")
+                   "new").startswith("family must be one of paper, prime, vp, flow, array")
     assert refused(run, "verify", "own_adapters:dsm", "--model",
                    "resnet").startswith("model must be one of ")
     assert refused(run, "verify", "own_adapters:dsm", "--seed",
@@ -286,10 +285,9 @@ def test_a_call_that_means_nothing_is_one_line(run):
     assert refused(run, "verify", "own_adapters:dsm", "--replicates",
                    "50") == "--replicates is for --own-noise"
     apart = (
-        "--own-noise takes no --cmd, --gradient, --known-failures, --family or --model: it has "
-        "cases of its own, and needs a Python function")
-    for more in (["--gradient"], ["--known-failures", "x"], ["--family",
-                                                             "prime"], ["--model", "gaussian"]):
+        "--own-noise takes no --cmd, --gradient, --known-failures or --model: it has cases of its "
+        "own, and needs a Python function")
+    for more in (["--gradient"], ["--known-failures", "x"], ["--model", "gaussian"]):
         assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == apart
     assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", "--own-noise") == apart
 

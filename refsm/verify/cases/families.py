@@ -1,4 +1,4 @@
-"""How the numbers of the cases are made: the families paper, prime and array.
+"""How the numbers of the cases are made: the families paper, prime, vp, flow and array.
 
     paper    tiny dyadic inputs, which a person can follow with a pencil, and which float32,
              float64 and fractions hold exactly
@@ -12,7 +12,7 @@
 
 Every random number comes from one generator per set, in a fixed order, and is rounded to a multiple
 of 1/256, so that float32 holds it exactly and the last bit of a platform's logarithm cannot matter;
-only sigma, strength and x_noisy = x + sigma * noise are not.
+only sigma, strength and x_noisy = alpha x + sigma noise are not.
 
 Six groups carry the sizes.  Their logarithms make the exponents of sigma^a d^b n^c M^e unique
 (M and the penalty's strength vary alike, and no objective has both): the columns 1, log sigma,
@@ -20,7 +20,7 @@ log d, log n, log M are linearly independent.
 """
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
@@ -28,8 +28,8 @@ import numpy as np
 from refsm import validation
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.cases.levels import SCHEDULES, at_levels, levels_of, paper_levels
 from refsm.verify.cases.network import check_network, new_parameters
-from refsm.verify.description import Description
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
 __all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "network_cases", "thetas_per_group",
@@ -53,9 +53,6 @@ GROUPS = (Group(3, 7, 11, 0.37, 0.23, 0.875, 3), Group(5, 7, 11, 0.61, 0.23, 0.5
           Group(3, 7, 17, 1.3, 0.71, 0.625, 5), Group(5, 13, 17, 0.37, 0.71, 0.375, 5))
 HIDDEN = 6
 LENGTHS = (1.0, 0.5, 1.5, 0.75, 1.25, 2.0)     # the thetas of a group differ in length too
-# (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
-LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
-OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first three a point has
 
 
 def thetas_per_group(objective: str) -> int:
@@ -66,21 +63,18 @@ def thetas_per_group(objective: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def prime(objective: str, seed: int, model: str | None) -> list[Case]:
+def in_groups(family: str, objective: str, seed: int, model: str | None) -> list[Case]:
     """Five thetas or more in each of six groups."""
-    return _groups("prime", objective, seed, model or model_names(objective)[0])
+    name = None if family == "array" else model or model_names(objective)[0]
+    return _groups(family, objective, seed, name)
 
 
-@lru_cache(maxsize=64)
-def array(objective: str, seed: int, model: str | None) -> list[Case]:
-    """The prime sizes, with local quantities as arrays: a theta is another set of outputs."""
-    return _groups("array", objective, seed, None)
-
-
-def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0) -> list[Case]:
-    """The cases of the family prime with a network of the user's own."""
+def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0,
+                  family: str = "prime") -> list[Case]:
+    """The cases of a family in groups with a network of the user's own."""
     check_network(objective, network, parameters)
-    return _groups("prime", objective, whole_seed(seed), "network", network, parameters)
+    check_family(family, objective, ("prime", *SCHEDULES), "with a network of your own")
+    return _groups(family, objective, whole_seed(seed), "network", network, parameters)
 
 
 def _groups(family: str, objective: str, seed: int, name: str | None,
@@ -92,7 +86,9 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
     rng = np.random.default_rng([seed, sum(map(ord, objective + (name or family)))])
     made = []
     for k, group in enumerate(GROUPS):
-        arrays, hyper = _data(objective, name, group, rng)
+        if family in SCHEDULES:
+            group = group._replace(sigma=SCHEDULES[family](group.alpha))
+        arrays, hyper = _data(objective, name, group, rng, levels_of(family))
         for t in range(thetas_per_group(objective)):
             theta, outputs = {}, {}
             if name is None:
@@ -138,7 +134,7 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
         signs = [[[1.0, 1.0], [1.0, -1.0]], [[-1.0, 1.0], [1.0, 1.0]]]
         arrays["directions"] = np.array(signs * 2)
     if about.levels:
-        arrays, hyper = _paper_levels(about, x, noise)
+        arrays, hyper = paper_levels(about, x, noise)
     if "data_score" in about.given:
         arrays["data_score"] = -x / 2
     if "h" in about.given:
@@ -147,23 +143,8 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
             for k, theta in enumerate(thetas)]
 
 
-def _paper_levels(about: Description, x: Array,
-                  noise: Array) -> tuple[dict[str, Array], dict[str, float]]:
-    """Dyadic levels: one, one for each point, or two at once."""
-    if about.levels == "scaled":
-        return {"x": x, "noise": noise, "x_noisy": x / 2 + noise / 4}, {"alpha": 0.5, "sigma": 0.25}
-    alpha, sigma = np.array([[0.5, 1.0, 0.25, 0.5], [0.5, 0.25, 1.0, 0.25]])
-    if about.levels == "several":
-        arrays = _noisy(about, x, np.array([noise, 2 * noise[::-1]]), alpha[:2], sigma[:2])
-        return {**arrays, "level_weights": np.array([0.25, 2.0])}, {}
-    if about.predicts == "edm":                # sqrt(sigma^2 + data_sd^2) is 1.25 and 0.9375
-        sigma = np.array([1.0, 0.5625, 1.0, 0.5625])
-        return _noisy(about, x, noise, np.ones(4), sigma), {"data_sd": 0.75}
-    return _noisy(about, x, noise, alpha, sigma), {}
-
-
 FAMILIES: dict[str, Callable[[str, int, str | None], list[Case]]] = {
-    "paper": paper, "prime": prime, "array": array}
+    "paper": paper, **{name: partial(in_groups, name) for name in ("prime", *SCHEDULES, "array")}}
 
 
 def cases(objective: str | Iterable[str], family: str | None = None, seed: int = 0,
@@ -182,9 +163,8 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
                             f"{validation.brief(objective)}")
         return [case for name in objective for case in cases(name, family, seed, model)]
     objective = objective_name(objective)
-    if family is not None and family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)} or None, "
-                         f"but it is {validation.brief(family)}")
+    if family is not None:
+        check_family(family, objective)
     seed = whole_seed(seed)
     if model is not None and model not in model_names(objective):
         raise ValueError(f"model must be one of {', '.join(model_names(objective))} for "
@@ -194,6 +174,16 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
     if model is not None and model not in {case.model for case in made}:
         raise ValueError(f"the family {family} has no cases of {objective} on the {model} model")
     return made
+
+
+def check_family(family: Any, objective: str, allowed: Iterable[str] = tuple(FAMILIES),
+                 what: str = "or None") -> None:
+    """ValueError for a family that is not known, or that has no cases of the objective."""
+    if family not in allowed:
+        raise ValueError(f"family must be one of {', '.join(allowed)} {what}, "
+                         f"but it is {validation.brief(family)}")
+    if family in SCHEDULES and "alpha" not in OBJECTIVES[objective].given:
+        raise ValueError(f"the family {family} has no cases of {objective}, which has no alpha")
 
 
 def whole_seed(seed: Any) -> int:
@@ -208,8 +198,8 @@ def _normals(rng: np.random.Generator, length: float = 1.0) -> Callable[..., Arr
     return lambda *shape: np.round(length * rng.standard_normal(shape) * 256) / 256
 
 
-def _data(objective: str, model: str | None, group: Group,
-          rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, float]]:
+def _data(objective: str, model: str | None, group: Group, rng: np.random.Generator,
+          levels: Array) -> tuple[dict[str, Array], dict[str, float]]:
     """The arrays and hyper-parameters that the thetas of a group share."""
     about, (d, n, M, sigma, strength, *_) = OBJECTIVES[objective], group
     if about.is_binary:
@@ -217,7 +207,8 @@ def _data(objective: str, model: str | None, group: Group,
     normal = _normals(rng)
     arrays, hyper = {"x": normal(n, d)}, {}
     if about.levels:
-        return _levels(about, arrays["x"], group, rng)
+        L = (group.L,) if about.levels == "several" else ()
+        return at_levels(about, arrays["x"], normal(*L, n, d), group, levels, rng)
     if "h" in about.given:                         # h = x^2 on x > 0
         x = np.abs(arrays["x"]) + 1 / 256
         arrays |= {"x": x, "h": x**2, "h_slope": 2 * x}
@@ -233,36 +224,6 @@ def _data(objective: str, model: str | None, group: Group,
     if "strength" in about.given:
         hyper["strength"] = strength
     return arrays, hyper
-
-
-def _levels(about: Description, x: Array, group: Group,
-            rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, float]]:
-    """Points, noise and levels: one level, one for each point, or several at once."""
-    n, d = x.shape
-    L = (group.L,) if about.levels == "several" else ()
-    noise = _normals(rng)(*L, n, d)
-    if about.levels == "scaled":
-        x_noisy = group.alpha * x + group.sigma * noise
-        return ({"x": x, "noise": noise, "x_noisy": x_noisy},
-                {"sigma": group.sigma, "alpha": group.alpha})
-    alpha, sigma = LEVELS[list(range(*L) if L else OF_POINTS[:n])].T
-    if about.predicts == "edm":
-        data_sd = 0.5 if group.M == 11 else 0.75
-        return _noisy(about, x, noise, np.ones(n), sigma), {"data_sd": data_sd}
-    arrays = _noisy(about, x, noise, alpha, sigma)
-    if not L:
-        return arrays, {}
-    level_weights = (64 + np.floor(rng.random(L) * 320)) / 256
-    return {**arrays, "level_weights": level_weights}, {"L": group.L}
-
-
-def _noisy(about: Description, x: Array, noise: Array, alpha: Array,
-           sigma: Array) -> dict[str, Array]:
-    """Points at a level for each point, or at each of several levels."""
-    shape = (-1, *(1,) * (noise.ndim - 1))
-    x_noisy = alpha.reshape(shape) * x + sigma.reshape(shape) * noise
-    given = {"alpha": alpha} if "alpha" in about.given else {}
-    return {"x": x, "noise": noise, "x_noisy": x_noisy, **given, "sigma": sigma}
 
 
 def _theta(model: str, d: int, length: float, rng: np.random.Generator) -> dict[str, Array]:

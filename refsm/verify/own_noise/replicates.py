@@ -40,7 +40,8 @@ from refsm.verify.adapters.answer import plain
 from refsm.verify.adapters.ask import TIME_LIMIT, lent, load, within
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
-from refsm.verify.cases.families import cases, whole_seed
+from refsm.verify.cases.families import cases, check_family, whole_seed
+from refsm.verify.cases.levels import SCHEDULES, levels_of
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
@@ -70,7 +71,8 @@ UNSEEN = {
 
 def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
                      replicates: int | None = None, seed: int = 0, convention: str | None = None,
-                     time_limit: float = TIME_LIMIT, predicts: str | None = None) -> Report:
+                     time_limit: float = TIME_LIMIT, predicts: str | None = None,
+                     family: str = "prime") -> Report:
     """Which expectation the values of an implementation have, from replicates.
 
     The implementation is called as implementation(case, rng) with a `numpy.random.Generator`; or
@@ -79,6 +81,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
     directions; `case.n_directions` is the number of directions per point.  `convention` is the
     factor that is meant, such as "sigma^2", and a weight of the levels, such as weight.variance.
+    `family` is prime, or vp or flow, whose levels are on a schedule.
     `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
     than 30 replicates (200 for None).
@@ -94,11 +97,13 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     if weight and weight not in weights_of(name):
         raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
                          f"but it is {convention!r} for {name}")
-    asked = _cases(name)
+    check_family(family, name, ("prime", *SCHEDULES), "with own_noise")
+    asked = _cases(name, family)
     rng = np.random.default_rng(whole_seed(seed))
     reproduce = command_of(named(implementation), called, {
         "predicts": predicts, "own_noise": True, "seed": seed, "convention": convention,
-        "replicates": None if R == REPLICATES else R, "time_limit": time_limit})
+        "replicates": None if R == REPLICATES else R, "time_limit": time_limit,
+        "family": None if family == "prime" else family})
     try:
         function = load(implementation) if isinstance(implementation, str) else implementation
         values = np.array([_replicates(function, case, R, rng, time_limit)
@@ -194,18 +199,19 @@ def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
     return special.chdtrc(len(mean), (z * z).sum(axis=1))                           # (H,)  (2)
 
 
-def _cases(objective: str) -> list[Case]:
+def _cases(objective: str, family: str = "prime") -> list[Case]:
     """Two thetas of every group, or six where points have levels, without their noise."""
     about, made = OBJECTIVES[objective], []
+    levels = levels_of(family, LEVELS[:, 0], LEVELS)
     model = "gaussian" if about.random == "noise" and objective != "dae" else None
     thetas = tuple(f"/t{k}" for k in range(6 if about.levels == "points" else 2))
-    for case in cases(objective, "prime", model=model):
+    for case in cases(objective, family, model=model):
         if not case.id.endswith(thetas) or (objective == "dae" and case.d != 3):
             continue
         arrays = {name: a for name, a in case.arrays.items() if name in ("x", *about.given)}
         for k, name in enumerate(("alpha", "sigma")):            # no level outweighs the others
             if name in arrays:
-                arrays[name] = LEVELS[np.arange(len(arrays[name])) % len(LEVELS), k]
+                arrays[name] = levels[np.arange(len(arrays[name])) % len(levels), k]
         drawn = {"n_directions": case.M} if about.random == "directions" else {}
         made.append(dataclasses.replace(case, arrays=arrays, hyper={**case.hyper, **drawn}))
     return made

@@ -1,0 +1,116 @@
+"""The noise levels of the cases: alpha and sigma apart, or on a schedule."""
+import numpy as np
+import pytest
+
+from refsm.verify import verify
+from refsm.verify.cases import cases, value
+from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of
+from refsm.verify.objectives import OBJECTIVES
+
+HAVE_ALPHA = [name for name, about in OBJECTIVES.items() if "alpha" in about.given]
+SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma}
+
+
+@pytest.mark.parametrize("family", SCHEDULES)
+def test_on_a_schedule_alpha_gives_sigma_and_nowhere_else(family):
+    for objective in HAVE_ALPHA:
+        for case in (c for c in cases(objective, family) if c.id.endswith("/t0")):
+            np.testing.assert_allclose(SUM[family](case.alpha, case.sigma), 1, rtol=1e-15)
+            alpha, sigma = (np.reshape(a, (-1,) + (1,) * (case.x_noisy.ndim - 1))
+                            for a in (case.alpha, case.sigma))
+            clean = alpha * case.x
+            np.testing.assert_allclose(case.x_noisy - clean, sigma * case.noise, atol=1e-14)
+    for alpha, sigma in levels_of("prime"):
+        assert abs(SUM[family](alpha, sigma) - 1) > 0.003
+    assert len(np.unique(levels_of(family), axis=0)) == 5
+
+
+def test_every_case_has_three_levels_at_least():
+    assert set(OF_POINTS[:7]) == {0, 1, 2}
+
+
+def preserving(case, at=lambda network: network):
+    """The velocity of code that knows alpha^2 alone, as a mean over dimensions."""
+    alpha, sigma = case.alpha[:, None], np.sqrt(1 - case.alpha**2)[:, None]
+    output = case.prediction(alpha * case.x + sigma * case.noise)
+    return ((output - (alpha * case.noise - sigma * case.x))**2).mean(axis=1)
+
+
+def straight(case):
+    """The velocity from noise (t = 0) to data (t = 1), of code that knows t = 1 - sigma alone."""
+    t = 1 - case.sigma[:, None]
+    output = -case.prediction(t * case.x + (1 - t) * case.noise)
+    return ((output - (case.x - case.noise))**2).sum(axis=1)
+
+
+@pytest.mark.parametrize("loss, objective, family, verdict, name", [
+    (preserving, "velocity_prediction", "vp", "CONVENTION", "a factor 1 / d (mean over"),
+    (straight, "flow_prediction", "flow", "PASS", "every answer is the reference's")])
+def test_code_that_computes_sigma_from_alpha_is_right_on_its_schedule(loss, objective, family,
+                                                                     verdict, name):
+    there, here = verify(loss, objective, family=family), verify(loss, objective)
+    assert (there.verdict, there.name[:len(name)]) == (verdict, name)
+    assert here.verdict == "UNEXPLAINED"
+    assert here.notes[-1].startswith("code that computes sigma from alpha, or both from a time, is "
+                                     f"for --family {family}: there the verdict is {verdict}, "
+                                     f"{name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss, objective, family", [
+    (preserving, "velocity_prediction", "flow"), (preserving, "velocity_prediction", "prime"),
+    (straight, "flow_prediction", "vp"), (straight, "flow_prediction", "prime")])
+def test_a_family_that_is_asked_for_is_the_only_one(loss, objective, family):
+    report = verify(loss, objective, family=family)
+    assert report.verdict == "UNEXPLAINED"
+    assert not any("--family" in note for note in report.notes)
+
+
+def test_a_schedule_is_not_asked_of_a_right_loss_or_where_there_is_no_alpha():
+    asked = []
+
+    def counted(case, factor=1.0):
+        asked.append(case.family)
+        return factor * value(case)
+
+    verify(counted, "noise_prediction")
+    verify(lambda case: counted(case)**2, "edm_prediction")
+    verify(lambda case: counted(case)**2, "dsm_scaled", cases=cases("dsm_scaled", "prime"))
+    assert set(asked) == {"prime"}
+    report = verify(lambda case: counted(case)**2, "dsm_scaled")
+    assert set(asked) == {"prime", "vp", "flow"}
+    assert not any("--family" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("settings, sentence", [
+    ({"objective": "dsm"}, "the family vp has no cases of dsm, which has no alpha"),
+    ({"objective": "dsm", "own_noise": True}, "the family vp has no cases of dsm, which has no "),
+    ({"objective": "dsm", "own_noise": True, "family": "paper"},
+     "family must be one of prime, vp, flow with own_noise, but it is 'paper'")])
+def test_a_family_without_cases_is_refused(settings, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        verify(value, **{"family": "vp", **settings})
+
+
+def of_own(family):
+    """The report on the velocity with a network of one's own."""
+    def network(x, theta):
+        return np.tanh(x @ theta["B"]) @ theta["A"]
+
+    def parameters(d, rng):
+        return {"A": rng.standard_normal((6, d)), "B": rng.standard_normal((d, 6))}
+
+    return verify(preserving, "velocity_prediction", family=family, network=network,
+                  parameters=parameters)
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_has_cases_on_a_schedule_too():
+    assert of_own("vp").factor == "1 / d"
+    assert of_own(None).verdict == "UNEXPLAINED"
+
+
+def test_a_network_of_ones_own_has_no_cases_of_another_family():
+    with pytest.raises(ValueError, match="family must be one of prime, vp, flow with a network of "
+                                         "your own, but it is 'array'"):
+        of_own("array")
