@@ -161,7 +161,8 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
     """The weight of another point, and every weight with the loss of every point."""
     for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
                                                              (1, "point before"))):
-        yield _weighted(objective, f"{name}-{step}", f"{words} of the {other}",
+        weight, colon, meaning = words.partition(":")
+        yield _weighted(objective, f"{name}-{step}", f"{weight} of the {other}{colon}{meaning}",
                         lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is in expectation the loss without weights, "

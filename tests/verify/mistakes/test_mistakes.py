@@ -34,9 +34,10 @@ def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
 
 
 @pytest.mark.parametrize("objective", [
-    "dsm", "ism", pytest.param("ssm", marks=pytest.mark.slow), "ratio"])
+    pytest.param(name, marks=() if name in ("dsm", "ism", "ratio", "dsm_levels", "multi_level")
+                 else pytest.mark.slow) for name in OBJECTIVES])
 def test_parts_with_one_name_are_one_function(objective):
-    case = cases(objective, "prime", model=model_names(objective)[1])[3]
+    case = cases(objective, "prime", model=model_names(objective)[-1])[3]
     q, seen = Quantities(case), {}
     for formula in formulas(objective, case.model):
         for term in formula.terms:
