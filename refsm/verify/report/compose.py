@@ -18,6 +18,7 @@ from refsm.verify.report.known import listed, seen
 from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
 from refsm.verify.report.weights import agree
+from refsm.verify.report.where import where_right
 
 __all__ = ["report_on"]
 
@@ -251,6 +252,8 @@ def _notes(found: Diagnosis, known_failures: Sequence[str], failing: Sequence[Ca
         out.append("the answers agree to single precision only: something inside is float32, or a "
                    "small number is added under a root or a logarithm, or there are finite "
                    "differences, or noise, in it")
+    if found.explanation is None and found.coefficients is None and found.form is None:
+        out += filter(None, [where_right(found)])
     if excused:
         out.append("every failing case is a known failure")
     surprising = [case.id for case in cases

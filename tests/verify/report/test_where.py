@@ -1,0 +1,31 @@
+"""Where a loss that is not explained is right."""
+import numpy as np
+import pytest
+
+from refsm.verify import verify
+from refsm.verify.cases import value
+
+
+def other(case):
+    """Something that no formula explains."""
+    return value(case)**2
+
+
+def right_where(known):
+    """Twice the reference where the case is known, and nothing that is known elsewhere."""
+    return lambda case: 2 * value(case) if known(case) else other(case)
+
+
+@pytest.mark.parametrize("objective, known, note", [
+    ("ism", lambda case: case.d == 3, "where d = 3, and not where d = 5"),
+    ("dsm", lambda case: case.sigma < 1, "where sigma = 0.37 or 0.61, and not where sigma = 1.3"),
+    ("ism", lambda case: case.group in ("c1", "c5"), "in the groups c1, c5 alone")])
+def test_the_sizes_that_right_and_wrong_cases_do_not_share_are_said(objective, known, note):
+    report = verify(right_where(known), objective)
+    assert report.verdict == "UNEXPLAINED"
+    assert f"the answers are the reference's, up to a factor, {note}" in report.notes
+
+
+def test_nothing_is_said_where_no_group_is_right_or_where_it_is_explained():
+    for wrong in (other, lambda case: np.sqrt(case.d) * case.n * value(case)):
+        assert not any("up to a factor" in note for note in verify(wrong, "ism").notes)
