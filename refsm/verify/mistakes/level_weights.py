@@ -10,7 +10,8 @@ Sources
     Elucidating the design space of diffusion-based generative models, NeurIPS 2022; Song et al.,
     Maximum likelihood training of score-based diffusion models, NeurIPS 2021; Crowson et al.,
     Scalable high-resolution pixel-space image synthesis with hourglass diffusion transformers,
-    ICML 2024 (soft min-SNR).
+    ICML 2024 (soft min-SNR); Kingma & Gao, Understanding diffusion objectives as the ELBO with
+    simple data augmentation, NeurIPS 2023 (sigmoid).
 """
 from __future__ import annotations
 
@@ -51,6 +52,8 @@ WEIGHTS: tuple[tuple[str, str, Weight], ...] = (
     ("p2-1", "1 / (1 + snr): P2 with k = 1, gamma = 1", lambda a, s, t: 1 / (1 + a**2 / s**2)),
     ("p2-half", "1 / sqrt(1 + snr): P2 with k = 1, gamma = 1 / 2",
      lambda a, s, t: 1 / np.sqrt(1 + a**2 / s**2)),
+    ("sigmoid-2", "1 / (1 + snr / exp(2)): the sigmoid of 2 - log snr",
+     lambda a, s, t: 1 / (1 + a**2 / s**2 / np.exp(2))),
     ("edm", "(sigma^2 + data_sd^2) / (sigma data_sd)^2: EDM's weight",
      lambda a, s, t: (s**2 + t**2) / (s * t)**2),
     ("edm-noise", "(sigma^2 + data_sd^2) / data_sd^2: EDM's weight on the noise",

@@ -14,7 +14,7 @@ def in_words(words, alpha, sigma, data_sd):
     text = words.partition(":")[0].rpartition(" = ")[2].replace("^", "**")
     text = text.replace("sigma data_sd", "sigma * data_sd").replace("sigma**2 (", "sigma**2 * (")
     names = {"alpha": alpha, "sigma": sigma, "data_sd": data_sd, "snr": (alpha / sigma)**2,
-             "min": min, "max": max, "sqrt": math.sqrt}
+             "min": min, "max": max, "sqrt": math.sqrt, "exp": math.exp}
     return eval(text, {"__builtins__": {}}, names)
 
 
