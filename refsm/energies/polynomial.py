@@ -10,6 +10,7 @@ Symbols
     J         (n, d, d)   score Jacobian
     c         (K,)        the factors that differentiating the terms puts before them
     v         (n, M, d)   directions
+    first, second, mixed  dF_k/dx_i for each i, d^2 F_k/dx_i^2, and d^2 F_k/dx_i dx_l for i < l
     Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
@@ -20,7 +21,7 @@ Equations
     (3)  psi_i  = sum_k theta_k dF_k/dx_i
     (4)  dF_k/dx_i = exponents_ki x_i^(exponents_ki - 1) prod_(l != i) x_l^exponents_kl
     (5)  J_il   = sum_k theta_k d^2 F_k/dx_i dx_l
-    (6)  d^2 F_k/dx_i dx_l = what (4) makes of the monomial dF_k/dx_i, along x_l
+    (6)  d^2 F_k/dx_i dx_l = (4) applied to the monomial dF_k/dx_i, along x_l
     (7)  tr J   = sum_i J_ii
     (8)  J_ii   = (5) for l = i
     (9)  v_r'J v_r = sum_i v_ri^2 J_ii + 2 sum_(i < l) v_ri v_rl J_il
@@ -150,7 +151,7 @@ class PolynomialEnergyAt(EnergyAt):
         return _monomials(self.x, self.exponents)                        # (n, K)  (2)
 
     def score(self) -> Array:
-        psi = [F_i @ self.theta[terms] for terms, F_i in self.slopes]    # (n,) each  (3)
+        psi = [F_i @ self.theta[terms] for terms, F_i in self.first]     # (n,) each  (3)
         return np.stack(psi, axis=1)
 
     def derivative(self, *along: int) -> tuple[Array, Array]:
@@ -163,34 +164,34 @@ class PolynomialEnergyAt(EnergyAt):
         return terms, c[terms] * _monomials(self.x, exponents[terms])    # (n, terms)  (4)
 
     @cached_property
-    def slopes(self) -> list[tuple[Array, Array]]:
+    def first(self) -> list[tuple[Array, Array]]:
         return [self.derivative(i) for i in range(self.d)]               # (terms,), (n, terms)  (4)
 
     def jacobian(self) -> Array:
         J = self.diagonal()[:, :, None] * np.eye(self.d, dtype=int)
-        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+        for (i, l), (terms, F_il) in zip(self.pairs, self.mixed):
             J[:, i, l] = J[:, l, i] = F_il @ self.theta[terms]           # (n,)    (5)
         return J
 
     @cached_property
-    def bends(self) -> list[tuple[Array, Array]]:
+    def second(self) -> list[tuple[Array, Array]]:
         return [self.derivative(i, i) for i in range(self.d)]            # (terms,), (n, terms)  (6)
 
     @cached_property
-    def twists(self) -> list[tuple[Array, Array]]:
+    def mixed(self) -> list[tuple[Array, Array]]:
         return [self.derivative(i, l) for i, l in self.pairs]            # (terms,), (n, terms)  (6)
 
     def divergence(self) -> Array:
         return self.diagonal().sum(axis=1)                               # (n,)    (7)
 
     def diagonal(self) -> Array:
-        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.bends]  # (n,) each  (8)
+        J_ii = [F_ii @ self.theta[terms] for terms, F_ii in self.second]  # (n,) each  (8)
         return np.stack(J_ii, axis=1)
 
     def curvature(self) -> Array:
         v = self.v
         out = (v**2 @ self.diagonal()[:, :, None])[:, :, 0]              # (n, M)  (9)
-        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+        for (i, l), (terms, F_il) in zip(self.pairs, self.mixed):
             J_il = F_il @ self.theta[terms]
             out = out + 2 * v[:, :, i] * v[:, :, l] * J_il[:, None]      # (n, M)  (9)
         return out
@@ -201,11 +202,11 @@ class PolynomialEnergyAt(EnergyAt):
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> PolynomialTheta:
         e, p, t, g, w, v = energy, score, divergence, diagonal, curvature, self.v
         i, l = self.pairs.T
-        on_bends = column(t) + g + sum_directions(w, v**2)               # a column per i, or one
-        on_twists = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])       # a column per pair
-        dtheta = (-weighted_sum(e, self.F) + self.gather(p, "slopes")
-                  + self.gather(on_bends, "bends")
-                  + self.gather(on_twists, "twists"))                    # (K,)    (10)
+        on_second = column(t) + g + sum_directions(w, v**2)              # a column per i, or one
+        on_mixed = 2 * sum_directions(w, v[:, :, i] * v[:, :, l])        # a column per pair
+        dtheta = (-weighted_sum(e, self.F) + self.gather(p, "first")
+                  + self.gather(on_second, "second")
+                  + self.gather(on_mixed, "mixed"))                      # (K,)    (10)
         return PolynomialTheta(dtheta)
 
     def gather(self, cotangents: Array, name: str) -> Array:
@@ -226,14 +227,15 @@ class PolynomialEnergyAt(EnergyAt):
         if name == "energy":
             return -self.F.T
         if name == "score":
-            return self.scatter(self.slopes)
-        second = self.scatter(self.bends)
+            return self.scatter(self.first)
+        diagonal = self.scatter(self.second)
         if name == "diagonal":
-            return second
+            return diagonal
         if name == "divergence":
-            return second.sum(axis=2)
-        out = np.stack([(second_k[:, None, :] * self.v**2).sum(axis=2) for second_k in second])
-        for (i, l), (terms, F_il) in zip(self.pairs, self.twists):
+            return diagonal.sum(axis=2)
+        out = np.stack([(diagonal_k[:, None, :] * self.v**2).sum(axis=2)
+                        for diagonal_k in diagonal])
+        for (i, l), (terms, F_il) in zip(self.pairs, self.mixed):
             out[terms] += F_il.T[:, :, None] * (2 * self.v[:, :, i] * self.v[:, :, l])
         return out
 
