@@ -53,7 +53,7 @@ Conventions
 
 Sources
     Hyvarinen, Some extensions of score matching, CSDA 51 (2007): non-negative data, h = x^2.  Yu,
-    Drton & Shojaie, Generalized score matching for non-negative data, JMLR 20 (2019): (1) and (3)
+    Drton & Shojaie, Generalized score matching for non-negative data, JMLR 20 (2019): (1) and (4)
     for any h that vanishes at 0.
 """
 from __future__ import annotations
@@ -72,7 +72,7 @@ __all__ = ["GeneralizedScoreMatching"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneralizedScoreMatching(Objective):
-    """sum_n weights_n sum_i ( h_i' psi_i + h_i d_i psi_i + 1/2 h_i psi_i^2 ), equation (1).
+    """sum_n weights_n sum_i ( h_slope_i psi_i + h_i d_i psi_i + 1/2 h_i psi_i^2 ), equation (1).
 
     x, h and h_slope (n, d): points, h_i(x) >= 0 and dh_i/dx_i there.  h must vanish where the data
     end, at x_i = 0 for positive data; `x` itself is not restricted.  The value is in the units of
@@ -95,13 +95,8 @@ class GeneralizedScoreMatching(Objective):
     per_point = ("x", "h", "h_slope", "weights")
 
     def __post_init__(self) -> None:
-        self._set_data(x=self.x, h=self.h, h_slope=self.h_slope)
+        super().__post_init__()
         _check_not_negative(self.h)
-
-    @property
-    def points(self) -> Array:
-        """The points x."""
-        return self.x
 
     def local_loss(self, score: Array, diagonal: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the score (n, d) and the diagonal of its Jacobian (n, d)."""

@@ -78,13 +78,8 @@ class MinimumProbabilityFlow(Objective):
     reads = ("gap",)
 
     def __post_init__(self) -> None:
-        self._set_data(x=self.x)
+        super().__post_init__()
         validation.all_binary(self.x, "x")
-
-    @property
-    def points(self) -> Array:
-        """The points x."""
-        return self.x
 
     def local_loss(self, gap: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the gaps (n, d)."""
