@@ -56,9 +56,9 @@ Derivation
                  Var (1) - Var (5) = 2 ( psi'J psi + |psi|^4 / 4 ).
                  For psi = -x, J = -I:  psi'J psi = -|x|^2, with E |x|^2 = d and
                  E |x|^4 = d (d + 2).  Hence 2 ( d - d + d (d + 2) / 4 ) and 2 d.
-    Whether (5) has the smaller variance depends on the sign of psi'J psi + |psi|^4 / 4.  Near a
-    mode, J < 0 and psi is small, and (1) has the smaller one: its two parts cancel.  By (12) the
-    plain form wins for d = 1, both are equal for d = 2, and (5) wins from d = 3 on.
+    For Gaussian v, which of the two has the smaller variance depends on the sign of
+    psi'J psi + |psi|^4 / 4.  Near a mode, where J < 0 and psi is small, it is (1): its two parts
+    cancel.  In (12) it is (1) for d = 1, neither for d = 2, and (5) from d = 3 on.
 
 Conventions
     "Variance-reduced" is the name of (5) in the literature; by (12) it is not true of every model.
