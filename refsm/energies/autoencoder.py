@@ -83,15 +83,17 @@ Conventions
     Tied weights: with a free decoder V in the place of W in sum_j s_j W_ji, the first sum of (5) is
     sum_j s1_j V_ji W_jk.  It is symmetric for all x exactly if each V_j is a multiple lambda_j W_j,
     provided that no W_j is 0 and the functions s1_j of x are linearly independent.  Then the field
-    is the score of -( c.x - |x|^2 / 2 + sum_j lambda_j f(a_j) ) / sigma^2; tied is lambda_j = 1.  A
-    free decoder loses the energy, not the identity with the autoencoder's loss, which is algebra.
-    sigma inside the sigmoid, s_j = sigmoid(a_j / sigma^2), is another model with an identity of its
-    own: `refsm.GaussianBernoulliRBM` with the weights W and the hidden offsets b / sigma^2.  If
+    is the score of -( c.x - |x|^2 / 2 + sum_j lambda_j f(a_j) ) / sigma^2; tied is lambda_j = 1.
+    With any other decoder there is no energy, but J_DSM = J_DAE / (2 sigma^4) still holds
+    (statement 22).
+    sigma inside the sigmoid, s_j = sigmoid(a_j / sigma^2), is another model:
+    `refsm.GaussianBernoulliRBM` with the weights W and the hidden offsets b / sigma^2.  If
     1 / sigma^2 is a whole number K, our energy is such a machine with K copies of each hidden unit,
     weights W / K and offsets b.  With sigma = 1 the two are the same up to the constant |c|^2 / 2.
     Parameters with the same score: hidden units may change places; and because s(-a) = 1 - s(a),
-    (W_j, b_j, c) may become (-W_j, -b_j, c + W_j), which adds b_j / sigma^2 to E.  So up to 2^m m!
-    parameters have one score.
+    (W_j, b_j, c) may become (-W_j, -b_j, c + W_j), which adds b_j / sigma^2 to E.  These
+    moves give 2^m m! parameters with one score, all different if no two hidden units are equal or
+    opposite and no W_j is 0.
 
 Sources
     Vincent, A connection between score matching and denoising autoencoders, Neural Computation 23

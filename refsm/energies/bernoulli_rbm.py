@@ -67,7 +67,8 @@ Conventions
     would need d products.
     Parameters with the same density: hidden units may change places; and because
     softplus(a) - softplus(-a) = a, (W_j, b_j, c) may become (-W_j, -b_j, c + W_j), which adds b_j
-    to E.  So up to 2^m m! parameters have the same gaps.
+    to E.  These moves give 2^m m! parameters with the same gaps, all different if no two hidden
+    units are equal or opposite and no W_j is 0.
 
 Sources
     Smolensky, Information processing in dynamical systems: foundations of harmony theory (1986),

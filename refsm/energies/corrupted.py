@@ -157,7 +157,7 @@ class CorruptedAt(EnergyAt):
     def curvature(self) -> Array:
         return self.density_at.curvature()
 
-    def pullback(self, *_: Any, **cotangents: Array) -> Any:
+    def pullback(self, **cotangents: Array) -> Any:
         return self.model.base_gradient(self.density_at.pullback(**cotangents))
 
 
@@ -204,7 +204,8 @@ class CorruptedGaussian(Corrupted):
 class CorruptedMixture(Corrupted):
     """A mixture of Gaussians in noise, equation (5): the same weights.
 
-    Components at -3 and 3 of variance 1/4, scaled by 2 in noise of variance 3: at 6 +- 2.
+    Components at -3 and 3 of variance 1/4, scaled by 2 in noise of variance 3, are at -6 and 6,
+    of variance 4:
 
     >>> from refsm import GaussianMixture, ScaledCorruption
     >>> base = GaussianMixture([0.5, 0.5], [[-3.0], [3.0]], [[[0.25]], [[0.25]]])

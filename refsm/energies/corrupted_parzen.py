@@ -135,7 +135,7 @@ class WhitenedParzenAt(EnergyAt):
     def curvature(self) -> Array:
         return self.at_u.curvature()                                                 # (n, M)  (8)
 
-    def pullback(self, *_: Any, **cotangents: Array) -> Any:
+    def pullback(self, **cotangents: Array) -> Any:
         return self.model.theta
 
 

@@ -1,8 +1,9 @@
-"""The contract of every energy, and the loop over blocks of points.  No formula stands here.
+"""The contract of every energy, and the loop over blocks of points.  No energy's formula
+stands here.
 
 An energy E(x; theta) stands for the density p(x; theta) = exp(-E(x; theta)) / Z(theta).  It is
-immutable data: its learnable arrays `theta` and its constants.  Everything that can be asked of it
-is a local quantity, a function of one point: `refsm.quantities` has the table.
+immutable data: its learnable arrays `theta` and its constants.  What objectives read of it are
+local quantities, functions of one point: `refsm.quantities` has the table.
 
 `model.at(x, v)` is the energy at a block of points x (n, d), along directions v (n, M, d) where
 there are any.  Made once, it holds what the local quantities share (activations and their slopes),

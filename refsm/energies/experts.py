@@ -86,8 +86,7 @@ Conventions
     The length of a row of W is the inverse scale of its component: it is not fixed here, and
     neither are the order and the signs of the rows, which E does not show.  Hyvarinen (2005) uses
     f = 2 log cosh(pi a / (2 sqrt 3)), the logistic density of variance 1; others fix |W_j| = 1 and
-    learn alpha.  The Student expert's f'' is 0 at a^2 = 2 and negative beyond, where f''' is not 0:
-    no ratio f'''/f'' exists, and the code uses f''' itself.
+    learn alpha.  The Student expert's f'' is negative for a^2 > 2: E is not convex.
     On a finite sample with d > 1 the implicit loss of these energies is unbounded below over W and
     alpha together: with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that
     point falls like -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, to many more

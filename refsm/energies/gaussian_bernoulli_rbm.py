@@ -102,7 +102,8 @@ Conventions
     to the constant |c|^2 / 2; with 1 / sigma^2 = K, a whole number, that energy is this machine
     with K copies of each hidden unit, weights W / K and offsets b.
     Parameters with the same score: hidden units may change places; and because s(-a) = 1 - s(a),
-    (W_j, b_j, c) may become (-W_j, -b_j, c + W_j).  So up to 2^m m! parameters have one score.
+    (W_j, b_j, c) may become (-W_j, -b_j, c + W_j).  These moves give 2^m m! parameters
+    with one score, all different if no two hidden units are equal or opposite and no W_j is 0.
 
 Sources
     Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313

@@ -20,7 +20,7 @@ Symbols
     R         number      the largest |y_k| of the centres that matter to a point, those with
                           b_k > top - NEGLIGIBLE
     tau       (n,)        error of an exponent
-    eps       number      unit of rounding: the distance from 1 to the next floating-point number
+    eps       number      machine epsilon: the distance from 1 to the next floating-point number
 
 Equations
     (1)  E      = |u|^2 / 2 - log_Z + log N + d log sigma + (d/2) log(2 pi)
