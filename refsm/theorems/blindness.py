@@ -36,8 +36,8 @@ Derivation
 Conditions
     27 is why J_ESM near 0 does not show that two densities agree; noise of the size of a makes
     the components overlap, which is one reason for several noise levels.
-    28: on a finite sample implicit score matching needs a model with a bound on div psi from below,
-    a penalty, or noise (the denoising loss is never negative).
+    28: on a finite sample implicit score matching needs a model that cannot peak at every point, a
+    penalty, or noise (the denoising loss is never negative).
 
 Sources
     Wenliang & Kanagawa, Blindness of score-based methods to isolated components and mixing

@@ -13,7 +13,8 @@ Statements
     2   J_ESM - J_ISM is the constant of statement 2 in expectation only: on n points it depends on
         theta
     33  (a) if q has a density, the best reconstruction of a point without zeros is that point,
-            so that psi = 0 there, whatever q and sigma: E |psi|^2 = 0, but E_q |grad log q|^2 > 0
+            so that psi = 0 there, whatever q and sigma: over such points, whose density is q,
+            E |psi|^2 = 0, but E_q |grad log q|^2 > 0
         (b) for Gaussian data of mean 0 the best linear reconstruction is
             R = S ((1 - nu) S + nu D)^-1: the gradient of its loss, summed over all masks, vanishes
         (c) the Jacobian of its psi, (R - I) / sigma^2, is not symmetric unless S D = D S: psi is

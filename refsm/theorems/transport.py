@@ -16,8 +16,8 @@ Derivation
     For a Gaussian f = (S + t I)^-1 (x - m) / 2, and d/dt (S + t I)^(1/2) = (S + t I)^(-1/2) / 2.
 
 Conditions
-    Where q_t has no closed form at t = 0 the flow starts at a small t.  The bound is the change of
-    the result when the solver's tolerance falls from 1e-8 to 1e-11.
+    Where the clean points have no density (a finite set), the flow starts at a small t.  The bound
+    is the change of the result when the solver's tolerance falls from 1e-8 to 1e-11.
 
 Sources
     Song et al., Score-based generative modeling through stochastic differential equations, ICLR
