@@ -1,7 +1,8 @@
 """Activation functions of one-hidden-layer energies: f, and its first three derivatives by hand.
 
-An energy with one hidden layer is a quadratic minus a multiple of sum_j f(a_j).  Its score needs
-f', the Jacobian of the score f'', and the pullback of a divergence, diagonal or curvature f'''.
+The autoencoder energy and the Gaussian-Bernoulli RBM are a quadratic minus a multiple of
+sum_j f(a_j).  The score needs f', its Jacobian f'', and the pullback of a divergence, diagonal or
+curvature f'''.
 
 Symbols
     a         array   activations, of any shape

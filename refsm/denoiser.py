@@ -69,8 +69,7 @@ def tweedie(density: Any, x_noisy: ArrayLike, corruption: Corruption | float) ->
     of `refsm.corruption`, or a number sigma > 0.  ValueError for shapes that disagree.
     Source: Robbins (1956), Miyasawa (1961).
 
-    A clean point from N(0, 1) in noise of variance 1 is N(0, 2) when noisy, and on average half of
-    what is seen is the point:
+    x ~ N(0, 1) in noise of variance 1 gives x_noisy ~ N(0, 2), and E[x | x_noisy] = x_noisy / 2:
 
     >>> from refsm.energies.gaussian import Gaussian
     >>> tweedie(Gaussian([0.0], [[0.5]]), [[3.0]], 1.0)

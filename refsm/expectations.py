@@ -44,11 +44,11 @@ Derivation
     (3)         Poisson's summation formula: for f on the whole line,
                 h sum_k f(k h) = sum_m F(2 pi m / h),  F the Fourier transform of f.
                 The term m = 0 is the integral; the others are the error, 2 exp(-2 pi^2 / h^2) for
-                the Gaussian alone, and of the order of exp(-2 pi a / h) times a function whose
-                nearest singularity lies at a distance a from the real axis (a = pi / |w| for
-                sigmoid(w z)).  So halving h squares the error: where two levels agree to 1e-13, the
-                finer one is right to rounding.  What lies beyond REACH = 9 standard deviations
-                weighs 2.3e-19.
+                the Gaussian alone.  For the Gaussian times a function whose nearest singularity
+                lies at a distance a from the real axis (a = pi / |w| for sigmoid(w z)) it is of the
+                order of exp(-2 pi a / h).  So halving h squares the error, or does better: where
+                two levels agree to 1e-13, the finer one is right to rounding.  What lies beyond
+                REACH = 9 standard deviations weighs 2.3e-19.
     (4)         exact for polynomials of degree <= 2 order - 1 (Gauss), but slow for functions with
                 poles near the real axis.
     -> (9)      x_noisy = alpha x + noise is a sum of independent Gaussians;

@@ -1,4 +1,4 @@
-"""The probability flow: noise and data joined by a differential equation without noise.
+"""The probability flow: an ordinary differential equation between data and noise.
 
 Symbols
     n points, i dimensions (d), l levels (L).

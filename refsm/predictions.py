@@ -82,7 +82,7 @@ class LinearMap(NamedTuple):
 
 def convert(value: ArrayLike, x_noisy: ArrayLike, corruption: Corruption | float, *, source: str,
             target: str, data_sd: float | None = None) -> Array:
-    """The prediction of kind `target` of the score that `value` (n, d) is as kind `source`.
+    """The prediction `value` (n, d) of kind `source`, as one of kind `target`, equation (11).
 
     Kinds are "score", "noise", "clean", "velocity", "flow" and "edm"; corruption: a number sigma, a
     GaussianCorruption or a ScaledCorruption; data_sd > 0 for "edm" only.  ValueError or TypeError,

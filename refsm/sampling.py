@@ -29,8 +29,8 @@ Derivation
             1 / (1 - step p / 2), which no number of steps removes.
 
 Conventions
-    The noise follows from the drift: half the square of its factor is the drift's.  Two forms are
-    common and equal,
+    The factor of the drift is half the square of that of the noise.  Two forms are common and
+    equal,
         x + step psi + sqrt(2 step) xi             this one,
         x + (step / 2) psi + sqrt(step) xi         its step is twice ours (Welling & Teh; Song &
                                                    Ermon write alpha / 2).

@@ -131,8 +131,7 @@ def _judged(subject: str, probe: Probe, claimed: Array, k: int, every: bool, acc
 
 
 def _worst_entry(probe: Probe, claimed: Array, k: int) -> int:
-    """The entry of a leaf with the largest error: the half along which a random direction has more.
-    """
+    """The entry of a leaf with the largest error, found by halving."""
     rows, scale = probe.groups[k]
     while rows.stop - rows.start > 1:
         middle = (rows.start + rows.stop) // 2

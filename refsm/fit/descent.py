@@ -16,10 +16,10 @@ Equations
     (3)  J on a batch = share sum_{n in batch} w_n term_n,  share = sum_n w_n / sum_{n in batch} w_n
 
 Derivation
-    (1), (2)  Polyak's heavy ball.  With a constant rate the displacement of a step is momentum
-              times the last one, minus rate g.
+    (1), (2)  Polyak's heavy ball: the displacement of a step is momentum times the last one, minus
+              rate g.
     (3)       Each batch keeps the total weight, so a rate means the same for batches of any size;
-              with equal shares of the weight in disjoint batches the mean over batches is J.
+              over disjoint batches of equal weight that have all points the mean of (3) is J.
 
 Conventions
     Some write v <- momentum v + g, theta <- theta - rate v: the same for a constant rate, another

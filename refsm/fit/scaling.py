@@ -28,8 +28,8 @@ Equations
 
 Derivation
     (1)  pullback(c)_k = sum_ni c_ni d q_ni / d theta_k.  Signs have E[z_ni z_mj] = 1 where the two
-         are one and 0 elsewhere, so the mean of the square keeps the squares alone.  1 / D_k^2 is
-         the diagonal of the Gauss-Newton matrix of sum_n w_n |q - target|^2 / 2.
+         are the same and 0 elsewhere, so the mean of the square keeps the squares alone.  1 / D_k^2
+         is the diagonal of the Gauss-Newton matrix of sum_n w_n |q - target|^2 / 2.
     (3)  E[z'A z] = tr A: h is the mean eigenvalue of the Hessian in scaled parameters.
     (5)  D g / h is the step, in scaled parameters, to the minimum of a quadratic with the curvature
          h in every direction: (5) is about the change of q by it, relative to q.  It does not

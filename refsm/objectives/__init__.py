@@ -1,7 +1,8 @@
 """Objectives: one file, one family; `objective.py` is the contract that they share.
 
 Read `score_matching` first (explicit and implicit, Hyvarinen 2005), then `denoising` and
-`denoising_autoencoder` (Vincent 2011), whose equality is statement 1 of `refsm.theorems`.
+`denoising_autoencoder` (Vincent 2011), which are equal up to a factor: statement 1 of
+`refsm.theorems`.
 
 What each estimates, and when to take it
 

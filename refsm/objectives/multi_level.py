@@ -19,7 +19,7 @@ Equations
     (4)  d value / d theta = sum_l lambda_l d J_l / d theta
     one energy for each level, with parameters theta_l:
     (5)  d value / d theta_l = lambda_l d J_l / d theta_l
-    (6)  if the family contains q, the expected value is least where the model is q, for any
+    (6)  in (4), if the family contains q, the expected value is least where the model is q, for any
          lambda_l >= 0, and only there if some lambda_l > 0                        [statement 40]
 
 Derivation

@@ -1,4 +1,4 @@
-"""The contract of every objective, and the loop over blocks of points.  No formula stands here.
+"""The contract of every objective, and the loop over blocks of points.  No loss stands here.
 
 An objective holds its data and is a weighted sum of one term per point,
 

@@ -34,7 +34,7 @@ Equations
              edm -(sigma / c_out) delta
     (9)  d value / d psi = -sigma d value / d eps_hat
     the statement
-    (10) term = factor 1/2 |psi - (x alpha - x_noisy) / sigma^2|^2   [statements 34, 35, 36, 37, 38]
+    (10) term = factor 1/2 |psi - (alpha x - x_noisy) / sigma^2|^2   [statements 34, 35, 36, 37, 38]
 
 Derivation
     (6) -> (7)   elementwise derivative of the term, times w.

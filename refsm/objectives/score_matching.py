@@ -52,8 +52,8 @@ Derivation
         is computed point by point omits the jump, and E_q (3) falls short of (7) by q(0) times the
         jump, at 0 say, in one dimension                                             [statement 26].
 
-    Why 1/2.  It leaves the divergence with the factor 1, because twice the cross term is halved,
-    and it makes the cotangent (2) the residual itself.
+    Why 1/2.  The square has twice the cross term, so that the divergence gets the factor 1, and the
+    cotangent (2) is the weighted residual itself.
 
     What the minimum says.  If q > 0 everywhere and (1) has the expectation 0, then psi = grad log q
     almost everywhere, so that log p - log q is a constant, and p = q because both integrate to 1.
