@@ -52,8 +52,8 @@ def in_noise():
 #
 # A mixture of three Gaussians, without labels; each of the eight losses has the weight `sigma_l^2`.
 # In noise the mixture is again one, so its score at every level is exact, and the gradient goes
-# through to its weights, means and covariances. Each of the three components turns out to be one of
-# the three species.
+# through to its weights, means and covariances. Each of the three components turns out to be nearly
+# one of the three species.
 
 # %%
 start = refsm.GaussianMixture([1 / 3, 1 / 3, 1 / 3], x[rng.choice(n, 3, replace=False)],

@@ -195,7 +195,7 @@ def _normal_equations(J: Objective, model: Any) -> tuple[Array, Array]:
     for part, _, phi in _blocks(J, model):
         _, at_zero = part.local_loss(**{name: 0 * rows[0] for name, rows in phi.items()})
         step = int(STEP) if J.points.dtype == object else STEP
-        with np.errstate(all="ignore"):               # of such a loss, again
+        with np.errstate(all="ignore"):               # of a loss that is not quadratic
             far = [part.local_loss(**{name: step * rows[k] for name, rows in phi.items()})[1]
                    for k in range(len(model.ravel()))]
         for name, rows in phi.items():

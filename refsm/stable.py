@@ -93,8 +93,8 @@ def sigmoid_slope(a: Array) -> Array:
     Textbook form: s (1 - s).  It is exactly 0 for a > 37, where the value is exp(-a).  Here:
     e / (1 + e)^2 with e = exp(a) or exp(-a), whichever does not overflow.  Error: 4.5 units.
 
-    >>> float(sigmoid_slope(np.array(0.0)))
-    0.25
+    >>> float(sigmoid_slope(np.array(0.0))), bool(0 < sigmoid_slope(np.array(40.0)) < 1e-17)
+    (0.25, True)
     """
     return sigmoid_and_slope(a)[1]
 
@@ -105,8 +105,8 @@ def sigmoid_bend(a: Array, slope: Array | None = None) -> Array:
     Textbook form: s (1 - s) (1 - 2 s).  Besides the fault of s (1 - s), the factor 1 - 2 s has no
     correct digit for |a| < 1e-16.  Here: 1 - 2 sigmoid(a) = -tanh(a/2).  Error: 4.8 units.
 
-    >>> float(sigmoid_bend(np.array(0.0)))
-    -0.0
+    >>> float(sigmoid_bend(np.array(2.0**-60))) == -2.0**-63             # near 0 it is -a / 8
+    True
     """
     a = _floating(a)
     if slope is None:

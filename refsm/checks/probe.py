@@ -34,7 +34,7 @@ from refsm.typing import Array
 __all__ = ["Probe", "Group"]
 
 H = 2.0 ** -100
-ROUNDING = 16                           # units of rounding allowed for a complex step
+ROUNDING = 16                           # machine epsilons allowed for a complex step
 Group = tuple[slice, float]             # some entries of x, and the size of a step in them
 
 

@@ -51,8 +51,8 @@ Equations
     (23) dL/dS_k      = sym( sum_n (A_k s_k / 2 - P_k B_k) s_k' - (sum_n A_k) P_k / 2
                              + P_k ( sum_n r_k C ) P_k ),   sym(X) = (X + X') / 2
     Accuracy: bounds on errors, to first order in eps, the machine epsilon, and whatever the order
-    of products and sums.  kappa_k is the condition of S_k, |R_k| the largest singular value, and
-    tau the largest tau_k of the components that matter to x, those with r_k > 1e-44.
+    of products and sums.  kappa_k is the condition number of S_k, |R_k| the largest singular value
+    of R_k, and tau the largest tau_k of the components that matter to x, those with r_k > 1e-44.
     (24) tau_k   = 2 (d + 1)^2 eps kappa_k ( |z_k|^2 + d )
                    + (d + 4) eps ( |log w_k| + sum_i |log R_kii| + d ), the error of ell_k  [result]
     (25) error of E   <= tau + (K + 8) eps                                                  [result]

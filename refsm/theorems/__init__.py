@@ -57,34 +57,11 @@ from refsm.typing import ArrayLike
 
 __all__ = ["ROOMS", "all", "batches", "letters", "Statement"]
 
-ROOMS = [
-    "denoising",            # 1, 6, 15
-    "decoder",              # 22
-    "parametrisation",      # 23, 24
-    "chain",                # 2, 3, 4, 5
-    "small_noise",          # 14, 19, 20, 21
-    "denoiser",             # 11, 12, 16
-    "reconstruction",       # 17, 18, 25
-    "posterior_moments",    # 51
-    "gaussian",             # 13, 31
-    "sliced",               # 7, 8
-    "slice_variance",       # 29, 32
-    "binary",               # 9, 10
-    "binary_flow",          # 48
-    "conditions",           # 26, 30
-    "blindness",            # 27, 28
-    "finite",               # 2 on a finite sample, 33
-    "prediction_factors",   # 34, 35, 36, 37, 38
-    "levels",               # 39, 40
-    "diffusion",            # 41, 42
-    "transport",            # 43
-    "positive",             # 44, 45
-    "linear",               # 46
-    "components",           # 47
-    "contrastive",          # 49
-    "stein",                # 50
-    "langevin_steps",       # 52
-]
+ROOMS = ["denoising", "decoder", "parametrisation", "chain", "small_noise", "denoiser",
+         "reconstruction", "posterior_moments", "gaussian", "sliced", "slice_variance", "binary",
+         "binary_flow", "conditions", "blindness", "finite", "prediction_factors", "levels",
+         "diffusion", "transport", "positive", "linear", "components", "contrastive", "stein",
+         "langevin_steps"]
 
 SIGMAS = (0.05, 0.3, 1.7)
 HIDDEN = 100

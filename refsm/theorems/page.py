@@ -21,7 +21,7 @@ COLUMNS = {
     "left": "one side of the statement, at the entry that is nearest to its bound",
     "right": "the other side there, computed in another way; != where the two are stated to differ",
     "gap": "|left - right|",
-    "bound": "what rounding, the quadrature rule or an extrapolation can explain of the gap",
+    "bound": "what rounding, quadrature, extrapolation or a solver can explain of the gap",
     "ok": f"yes if gap <= bound; for != if gap > {FAR:g} bounds",
 }
 
@@ -30,7 +30,7 @@ KINDS = {
     "rounding": "floating point",
     "quadrature": "expectations by quadrature, accurate to rounding",
     "enumeration": "sums over all binary points",
-    "limit": "a sequence extrapolated to its limit",
+    "limit": "a sequence extrapolated to its limit, or a flow at two tolerances",
     "differs": "the two sides are not equal",
 }
 

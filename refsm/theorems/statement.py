@@ -10,12 +10,12 @@ How exact a statement is, in the column `how`:
     rounding      in floating point: the bound counts roundings of the terms of both sides
     quadrature    exact expectations: the bound is 1e-12 of the sum of absolute terms
     enumeration   sums over all 2^d binary points: as for rounding
-    limit         a limit or a slope: the bound is the estimated error of an extrapolation
+    limit         a limit, a slope or a flow: the bound is an estimated error
     differs       the two sides are NOT equal: the statement holds if the gap exceeds 100 bounds
 
 Which bounds are computed, and which numbers are chosen
-    computed      statements 1, 13, 15, 22 and 31 on given data and statement 6: the sizes of all
-                  terms, and for 1 the propagation of every rounding (`rounding`)
+    computed      statements 1, 6, 13, 15 and 31, on given data: the sizes of all terms and how many
+                  roundings each has, and for 1 the propagation of every rounding (`rounding`)
     chosen        FUNCTION = 10 roundings for one sigmoid or slope (at most 9 are measured);
                   ROUNDINGS = 64, or 256 for posterior moments: more than the operations on the
                   longest path of a term, and small enough that an error of 1e-11 is seen;
@@ -23,7 +23,8 @@ Which bounds are computed, and which numbers are chosen
                   FAR = 100: what differs here differs by many more bounds than that
     measured      AMPLIFIED = 2, the growth of an error along the descents of statement 6, which is
                   below 1.1 in the tests
-    estimated     the error of a limit: the change that the last step of the extrapolation makes
+    estimated     the error of a limit: the change that the last step of the extrapolation makes;
+                  of a flow: the change that a smaller tolerance makes
 """
 from __future__ import annotations
 
