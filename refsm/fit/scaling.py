@@ -20,7 +20,7 @@ Equations
     (1)  D_k        = ( sum_ni |w_n| (d q_ni / d theta_k)^2 )^(-1/2)
                     = ( mean over z of pullback(q = sqrt|w| z)_k^2 )^(-1/2)
     (2)  size       = ( sum_ni |w_n| q_ni^2 )^(1/2)
-    (3)  h          = mean over z of (D z)'H (D z) / N
+    (3)  h          = | mean over z of (D z)'H (D z) / N |,  1 where that is 0 or not finite
     (4)  H u        = ( g(theta + t u) - g(theta - t u) ) / (2 t),  t = eps^(1/3) / length
     (5)  |g|_scaled = |D g| / (h size)
     (6)  Q_next     = Q and one more row, D H D q - Q'Q (D H D) q scaled to length 1, q the last one
@@ -30,7 +30,7 @@ Derivation
     (1)  pullback(c)_k = sum_ni c_ni d q_ni / d theta_k.  Signs have E[z_ni z_mj] = 1 where the two
          are the same and 0 elsewhere, so the mean of the square keeps the squares alone.  1 / D_k^2
          is the diagonal of the Gauss-Newton matrix of sum_n w_n |q - target|^2 / 2.
-    (3)  E[z'A z] = tr A: h is the mean eigenvalue of the Hessian in scaled parameters.
+    (3)  E[z'A z] = tr A: h is the mean eigenvalue of the Hessian in scaled parameters, in size.
     (5)  D g / h is the step, in scaled parameters, to the minimum of a quadratic with the curvature
          h in every direction: (5) is about the change of q by it, relative to q.  It does not
          change with the units of x, of theta or of J.
