@@ -18,7 +18,7 @@ Equations
     (7)  Gaussian:   2 |A|^2 / M,  |A|^2 the sum of all squared entries              [statement 29]
     (8)  signs:      2 ( |A|^2 - sum_i A_ii^2 ) / M                                  [statement 29]
     (9)  sphere:     2 d/(d + 2) ( |A|^2 - (tr A)^2 / d ) / M                        [statement 29]
-    (10) M vectors of one frame:  (9) times (d - M)/(d - 1)                          [statement 29]
+    (10) M vectors of one frame:  (9) times (d - M)/(d - 1), where d > 1                   [result]
 
 Derivation
     (1), (2)    entries are independent, of mean 0 and variance 1: E v_i v_k = delta_ik.

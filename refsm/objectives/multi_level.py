@@ -20,7 +20,7 @@ Equations
     one energy for each level, with parameters theta_l:
     (5)  d value / d theta_l = lambda_l d J_l / d theta_l
     (6)  in (4), if the family contains q, the expected value is least where the model is q, for any
-         lambda_l >= 0, and only there if some lambda_l > 0                        [statement 40]
+         lambda_l >= 0, and only there if some lambda_l > 0                              [result]
 
 Derivation
     -> (2)        exchange of two finite sums.
@@ -29,18 +29,19 @@ Derivation
     -> (6)        E J_l = 1/2 E |psi_l - grad log q_l|^2 + a constant (statement 4), which is least
                   where psi_l is the score of q_l, the density of the noisy points.  With the model
                   at q this holds at all levels at once, so it is least for every choice of the
-                  weights.  Equal scores at one level are equal densities there, and a density is
-                  determined by its convolution with Gaussian noise: the Fourier transform of the
-                  noise has no zero.  Where the family does not contain q, the weights matter: a
-                  level of little weight may be fitted badly.
+                  weights, and its gradient is 0 (statement 40).  Equal scores at one level are
+                  equal densities there, and a density is determined by its convolution with
+                  Gaussian noise: the Fourier transform of the noise has no zero.  Where the family
+                  does not contain q, the weights matter: a level of little weight may be fitted
+                  badly.
 
 Conventions
     The factor 1/2, the sum over dimensions and levels, the mean over points.  Training code draws
     one random level for each point; (1) has all of them, and is the expectation of that if
     lambda_l is the weight of the level times its probability.  Weights in use: sigma_l^2 (Song &
     Ermon 2019; with the noise as prediction this is 1/2 |eps_hat - eps|^2, Ho et al. 2020), and
-    the step of sigma^2 from one level to the next, with which the sum tends to the integral that is
-    a divergence of densities (statement 42).
+    the step of sigma^2 from one level to the next, with which the sum, apart from a constant, tends
+    to the integral that is a divergence of densities (statement 42).
 
 Sources
     Song & Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS

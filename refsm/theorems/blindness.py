@@ -15,7 +15,7 @@ Statements
             K(a) = integral exp(-y^2 / (8 a^2)) (w e^{y/2} + (1 - w) e^{-y/2}) (r_w - r_w')^2 dy,
             r_w(y) = sigmoid(y + log(w / (1 - w))), and K(a) <= K(infinity), which is finite
         (c) while, as a grows, KL(p_w, p_w') -> w log(w / w') + (1 - w) log((1 - w) / (1 - w')):
-            far modes can have any weights, at almost no cost
+            far modes can have any weights, at almost no cost in J_ESM
     28  for a Parzen density of distinct points, its implicit loss on these points, J_ISM(h), has
         h^2 J_ISM(h) -> -d as h -> 0: it falls without bound, as -d / h^2
 
