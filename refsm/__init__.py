@@ -12,7 +12,7 @@ In the order of study (`refsm study` has all chapters, `python -m pydoc refsm.RO
     denoiser                           Tweedie's formula: a score is a denoiser
     objectives.denoising_autoencoder   the squared error of an autoencoder, backpropagated
     energies.autoencoder               the energy for which the two losses differ by a factor
-    energies.energy                    cotangents and pullbacks: (10) to (14) of the autoencoder
+    energies.energy                    cotangents and pullbacks: (11) to (16) of the autoencoder
     objectives.sliced                  directions in the place of a trace
     energies.boltzmann_machine         binary points: energy gaps in the place of a score
     objectives.ratio_matching          and the objectives that read them

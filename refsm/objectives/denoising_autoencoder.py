@@ -1,7 +1,7 @@
 """The denoising autoencoder's loss, derived as an autoencoder: encoder, decoder, backpropagation.
 
 No energy and no score is used here.  That this loss is denoising score matching of an energy
-(statement 1) is then a comparison of two computations; (11) says what they share.
+(statement 1) is then a comparison of two computations; what they share is said below.
 
 Symbols
     n points, i visible dimensions (d), j hidden units (m).
