@@ -57,8 +57,8 @@ implicit = refsm.ImplicitScoreMatching(x).value(model)
 # %% [markdown]
 # ## Four kinds of directions
 #
-# All have `E[v v'] = I`. Scaled to length 1 they have `E[v v'] = I/d`: the loss comes out d times
-# too small.
+# All have `E[v v'] = I`. Scaled to length 1 they have `E[v v'] = I/d`: the plain loss comes out d
+# times too small, and the variance-reduced one is another loss.
 
 # %%
 KINDS = {

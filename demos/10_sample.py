@@ -8,9 +8,9 @@
 #     S(x; theta) = psi.grad log q + div psi = div(q psi) / q,
 #
 # and only the expectation of S is 0 (integrate by parts). So on n points the gap between the two
-# losses is a constant plus noise of size `sd(S) / sqrt(n)`, a different noise for each theta:
-# their minimisers differ on a sample and agree in expectation. And if `q psi` does not vanish at
-# the boundary, not even the expectation of S is 0.
+# losses is a term without theta plus noise of size `sd(S) / sqrt(n)`, a different noise for each
+# theta: their minimisers differ on a sample and agree in expectation. And if `q psi` does not
+# vanish at the boundary, even the expectation of S need not be 0.
 #
 # It takes 2 seconds.
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Your own energy and your own objective
 #
-# **Claim.** An energy is a class that answers a few local quantities and pulls cotangents on them
+# **Claim.** An energy is a class that gives a few local quantities and pulls cotangents on them
 # back to its parameters; an objective is a class that reads some of these quantities and gives its
 # terms and their derivatives. Each works with everything else: a new energy has all objectives, a
 # new objective has all energies. `refsm.check_model` and `refsm.check_objective` compare every

@@ -44,8 +44,9 @@ Derivation
                 K = -V / (d - 1), and ( V + (M - 1) K ) / M = V / M (d - M) / (d - 1).
 
 Conventions
-    Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and a sliced loss comes out as 1/d of
-    ours.  Signs are also called Rademacher vectors.
+    Length sqrt(d), not 1: with unit vectors E[v v'] = I/d, and the plain sliced loss comes out as
+    1/d of ours; the variance-reduced one is then another loss.  Signs are also called Rademacher
+    vectors.
     (8) and (9) are at most (7).  Signs do not vary for a diagonal A, the sphere does not for a
     multiple of I; which of the two varies less depends on A.  The means over (4), (5) and (6) do
     not vary.  A matrix that is not symmetric enters by its symmetric part, (A + A')/2.

@@ -1,6 +1,6 @@
 """The local quantities of an energy: their names, shapes and meanings, in one table.
 
-An energy answers them at each point, an objective reads some of them, a pullback takes a cotangent
+An energy gives them at each point, an objective reads some of them, a pullback takes a cotangent
 on each, and checkers and tests go through this table.  n points, d dimensions, M directions.
 """
 from __future__ import annotations
