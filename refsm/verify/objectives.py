@@ -174,12 +174,11 @@ def predicting(objective: str, kind: str | None) -> str:
     """
     if kind is None:
         return objective
-    kinds = {about.predicts: name for name, about in OBJECTIVES.items() if about.predicts}
-    if kind not in (*kinds, "score"):
-        raise ValueError(f"predicts must be one of score, {', '.join(kinds)}, but it is "
+    kinds = {"score": "dsm_levels", **{about.predicts: name for name, about in OBJECTIVES.items()
+                                       if about.predicts}}
+    if kind not in list(kinds):
+        raise ValueError(f"predicts must be one of {', '.join(kinds)}, but it is "
                          f"{validation.brief(kind)}")
-    if objective not in ("dsm", "dsm_levels", *kinds.values()):
+    if objective not in ("dsm", *kinds.values()):
         raise ValueError(f"predicts is for denoising (dsm), but the objective is {objective}")
-    if kind == "score":
-        return "dsm_levels"
     return kinds[kind]

@@ -1,7 +1,8 @@
 """What an implementation is asked: cases, their families and models, and the reference's answers.
 
-Reading order: `case`, `models`, `families` (the numbers), `quantities` (what terms are made of),
-`reference` (the judge), `derivatives` (gradients of single terms), `show`.
+Reading order: `case`, `models`, `network` (one in a model's place), `levels` and `families` (the
+numbers), `quantities` (what terms are made of), `derivatives` (gradients of single terms),
+`reference` (the judge), `show`.
 """
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def paper_levels(about: Description, x: Array,
 def _noisy(about: Description, x: Array, noise: Array, alpha: Array,
            sigma: Array) -> dict[str, Array]:
     """Points at a level for each point, or at each of several levels."""
-    shape = (-1, *(1,) * (noise.ndim - 1))
+    shape = (len(alpha), *(1,) * (noise.ndim - 1))
     x_noisy = alpha.reshape(shape) * x + sigma.reshape(shape) * noise
     given = {"alpha": alpha} if "alpha" in about.given else {}
     return {"x": x, "noise": noise, "x_noisy": x_noisy, **given, "sigma": sigma}

@@ -127,7 +127,7 @@ def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
     array([[-2., -6.]])
     """
     if model == "gaussian":
-        return -(x - theta["mean"]) @ theta["precision"].T                    # (n, d)  (1)
+        return -(x - theta["mean"]) @ theta["precision"]                      # (n, d)  (1)
     if model == "autoencoder":
         s = sigmoid(x @ theta["W"].T + theta["b"])
         decoder = theta.get("decoder", theta["W"])

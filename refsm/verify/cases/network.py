@@ -12,21 +12,21 @@ from typing import Any, Callable, Mapping
 import numpy as np
 
 from refsm.typing import Array
+from refsm.validation import brief
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["check_network", "new_parameters", "output"]
 
-READ = ("score", "prediction", "reconstruction")
+READ = (("score",), ("prediction",), ("reconstruction",))
 
 
 def check_network(objective: str, network: Any, parameters: Any) -> None:
     """ValueError or TypeError where a network cannot take the place of a model."""
     for name, function in (("network", network), ("parameters", parameters)):
         if not callable(function):
-            raise TypeError(f"{name} must be a function, but it is {function!r}")
-    if len(OBJECTIVES[objective].reads) > 1 or OBJECTIVES[objective].reads[0] not in READ:
-        able = [name for name, about in OBJECTIVES.items()
-                if len(about.reads) == 1 and about.reads[0] in READ]
+            raise TypeError(f"{name} must be a function, but it is {brief(function)}")
+    able = [name for name, about in OBJECTIVES.items() if about.reads in READ]
+    if objective not in able:
         raise ValueError(f"network is for {', '.join(able)}, which read no derivative of it, but "
                          f"the objective is {objective}")
 

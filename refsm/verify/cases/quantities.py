@@ -133,12 +133,8 @@ class Quantities:
         """What a network predicts in the place of a score, (n, d)."""
         if self.case.model is None:
             return self._given("prediction", self.at)
-
-        def make() -> Array:
-            A, B = linear_maps(self.case, self.about.predicts)
-            return A * self.case.x_noisy + B * self.psi()
-
-        return self.once("prediction", make)
+        A, B = linear_maps(self.case, self.about.predicts)
+        return self.once("prediction", lambda: A * self.case.x_noisy + B * self.psi())
 
     def J(self, point: str | None = None) -> Array:
         """The Jacobian of the score, (n, d, d)."""

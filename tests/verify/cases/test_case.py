@@ -12,6 +12,7 @@ from refsm.verify import cases
 from refsm.verify.cases import families
 from refsm.verify.cases import FAMILIES, SUITE_VERSION, checksum
 from refsm.verify.cases.levels import SCHEDULES
+from refsm.verify.cases.quantities import Quantities
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
 FIRST = ("esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", "ssm", "ssm_vr",
@@ -75,13 +76,12 @@ def test_paper_cases_are_exact_in_single_precision_too():
             np.array_equal(a, a.astype(np.float32)) for a in {**case.theta, **case.arrays}.values())
 
 
-def test_a_cell_shares_its_data_and_not_its_parameters():
+def test_a_group_shares_its_data_and_not_its_parameters():
     for group in range(6):
         group = cases("dsm", "prime")[5 * group:5 * group + 5]
-        assert len({c.checksums["x"]
-                    for c in group}) == len({c.checksums["noise"]
-                                             for c in group}) == len({c.group
-                                                                      for c in group}) == 1
+        for shared in (lambda c: c.checksums["x"], lambda c: c.checksums["noise"],
+                       lambda c: c.group):
+            assert len(set(map(shared, group))) == 1
         assert len({c.checksums["W"] for c in group}) == 5
         assert np.array_equal(group[0].x_noisy, group[0].x + group[0].sigma * group[0].noise)
 
@@ -104,7 +104,7 @@ def test_sizes_are_those_that_tell_conventions_apart():
     assert len({tuple(f"{v:.6g}" for v in row) for row in values}) == 3 * 7 * 27
 
 
-def test_regularised_cells_have_one_theta_more_than_their_unknowns_need():
+def test_regularised_groups_have_one_theta_more_than_their_unknowns_need():
     assert len(cases("regularized", "prime")) == 36
     assert len(cases("esm", "prime")) == 30
     assert families.thetas_per_group("regularized") == 6
@@ -120,6 +120,12 @@ def test_a_case_answers_for_its_arrays_numbers_and_functions():
     assert np.allclose(
         cases("dae", "prime")[0].reconstruct(case.x) - case.x,
         cases("dae", "prime")[0].sigma**2 * cases("dae", "prime")[0].score(case.x))
+
+
+def test_a_case_of_several_levels_has_the_score_of_each():
+    case = cases("multi_level", "prime")[7]
+    for l, (y, psi) in enumerate(zip(case.x_noisy, Quantities(case).psi(), strict=True)):
+        assert np.array_equal(case.score(y, l), psi)
 
 
 def test_a_predicted_velocity_is_that_of_the_score():

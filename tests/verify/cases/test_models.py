@@ -86,6 +86,12 @@ def test_the_tanh_model_has_no_energy_because_its_jacobian_is_not_symmetric():
     assert relative_gap(J, J.transpose(0, 2, 1)) > 0.1
 
 
+def test_the_score_of_the_tanh_model_is_c_where_the_hidden_units_are_0():
+    theta = cases("ism", "prime", model="tanh")[0].theta
+    at_0 = models.score("tanh", {**theta, "b": 0 * theta["b"]}, np.zeros((3, 3)))
+    assert np.array_equal(at_0, np.broadcast_to(theta["c"], (3, 3)))
+
+
 def test_a_decoder_given_apart_replaces_the_tied_weights_in_score_and_jacobian():
     case = cases("ism", "prime")[3]
     free = {**case.theta, "decoder": 2 * case.theta["W"]}

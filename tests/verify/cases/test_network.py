@@ -63,6 +63,7 @@ def test_the_reference_judges_the_network_as_it_is(objective):
 
 def test_a_network_is_given_the_level_of_each_point_unless_another_is_named():
     case = network_cases("noise_prediction", conditional, parameters)[0]
+    assert case.id == "prime/noise_prediction/network/c0/t0"
     own = conditional(case.x_noisy, case.params, case.sigma)
     np.testing.assert_array_equal(case.prediction(case.x_noisy), own)
     np.testing.assert_array_equal(output(case, case.theta, case.x_noisy, 0.3),

@@ -81,6 +81,7 @@ def test_the_paths_of_a_parameter_add_up_to_its_gradient(objective, model):
 
 def test_a_path_alone_is_not_the_whole_gradient():
     case = cases("dsm", "prime")[2]
+    assert derivatives.paths(case) == {"W": ("encoder", "decoder"), "b": ("",), "c": ("",)}
     whole = derivatives.term_gradient(case, NORM)["W"]
     for way in ("encoder", "decoder"):
         share = derivatives.term_gradient(case, NORM, way, ["W"])["W"]
