@@ -14,18 +14,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import NoneType
 from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
 from refsm import validation
-from refsm.verify.adapters import ask as adapters
-from refsm.verify.adapters.failures import AdapterError
+from refsm.verify.adapters.ask import TIME_LIMIT, AdapterError, ask, load
+from refsm.verify.cases import Answer, Case, per_sample
 from refsm.verify.cases import cases as cases_of
-from refsm.verify.cases import per_sample
-from refsm.verify.cases.case import Answer, Case
-from refsm.verify.cases.families import network_cases, whole_seed
+from refsm.verify.cases.families import network_cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.explanation import multiple
@@ -46,10 +43,14 @@ from refsm.verify.reproduce import command_of, named
 __all__ = ["ask_and_judge", "assert_conforms", "verify"]
 
 OWN_NOISE = ("own_noise takes no gradient, cases, model or known_failures: it has cases of its own")
+FEW = ("gradient, convention and known_failures are for more cases than these: the family prime "
+       "has them")
 NETWORK = ("network and parameters belong together, and take no gradient, own_noise, cases or "
            "model: they have cases of their own, and the network's derivatives are not known")
 SINGLE = ("the gradients agree to single precision only: something inside is float32, or they are "
           "finite differences")
+VALUES_ONLY = ("gradients were asked for, but the answers hold values only, as those of the numpy, "
+               "cpp and julia templates do: return value and gradient")
 
 
 def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradient: bool = False,
@@ -58,7 +59,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
            predicts: str | None = None, network: Callable[..., Any] | None = None,
            parameters: Callable[..., Any] | None = None,
            known_failures: str | Path | Iterable[str] | None = None,
-           time_limit: float = adapters.TIME_LIMIT, own_noise: bool = False,
+           time_limit: float = TIME_LIMIT, own_noise: bool = False,
            replicates: int | None = None) -> Report:
     """Compare an implementation with the reference on the cases of an objective.
 
@@ -100,6 +101,9 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     >>> verify(loss, "dsm", predicts="noise", network=network, parameters=parameters).verdict
     'PASS'
     """
+    if not callable(implementation) and not isinstance(implementation, str):
+        raise TypeError("implementation must be a function of a case, or package.module:function, "
+                        f"but it is {validation.brief(implementation)}")
     if network is not None or parameters is not None:
         if gradient or own_noise or (cases, model) != (None, None):
             raise ValueError(NETWORK)
@@ -127,45 +131,36 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     declared = None if settings["convention"] is None else normal(settings["convention"])
     known = _known(settings["known_failures"])
     given = settings["cases"] is not None
-    if given and not isinstance(settings["cases"], Iterable):
-        raise TypeError("cases must be a list of cases, but it is "
-                        f"{validation.brief(settings['cases'])}")
-    for name in ("family", "model"):
-        if not isinstance(settings[name], (str, NoneType)):
-            raise TypeError(f"{name} must be a name, but it is {validation.brief(settings[name])}")
-    asked, table = (list(settings["cases"]), None) if given else _pinned(
-        objective, settings["family"] or "prime", whole_seed(settings["seed"]), settings["model"])
-    _check(asked, objective)
+    asked = _given(settings["cases"], objective) if given else cases_of(
+        objective, settings["family"] or "prime", settings["seed"], settings["model"])
+    if not enough(asked) and (settings["gradient"] or declared or known):
+        raise ValueError(FEW)
+    if settings["gradient"] and not asked[0].theta:
+        raise ValueError("gradient is for a model with parameters, but these cases are arrays")
     command = "" if given else command_of(command or named(implementation), called, settings)
 
-    def broken(error: Any, case: Case, verdict: str = "BROKEN") -> Report:
-        return Report(verdict, objective, str(error), reproduce=_reproduce(command, case),
-                      status=error.status)
+    def broken(error: str, status: int, case: Case) -> Report:
+        verdict = "INCONCLUSIVE" if status == 3 else "BROKEN"
+        return Report(verdict, objective, error, reproduce=_reproduce(command, case), status=status)
 
     try:
-        function: Any = (adapters.load(implementation) if isinstance(implementation, str)
-                         else implementation)
+        function: Any = load(implementation) if isinstance(implementation, str) else implementation
     except AdapterError as error:
-        return broken(error, asked[0])
+        return broken(str(error), error.status, asked[0])
     answers = []
     for case in asked:
-        answer = adapters.ask(function, case, time_limit)
-        if isinstance(answer, adapters.Broken):
-            hint = "" if case.model is not None else (" (an array case has no model and no "
-                                                      f"functions; its arrays are "
-                                                      f"{', '.join(case.arrays)})")
-            if answer.status == 3 and objective in DRAWING and not given:
+        try:
+            answers.append(ask(function, case, time_limit))
+        except AdapterError as error:
+            hint = "" if case.model else (" (an array case has no model and no functions; its "
+                                          f"arrays are {', '.join(case.arrays)})")
+            if error.status == 3 and objective in DRAWING and not given:
                 hint += "; or verify it with --own-noise"
-            reason = replace(answer, reason=f"{answer.reason}{hint}")
-            return broken(reason, case, "INCONCLUSIVE" if answer.status == 3 else "BROKEN")
-        answers.append(answer)
-    gradient = settings["gradient"] and bool(case.theta)              # an array case has none
-    if gradient and all(answer.gradient is None for answer in answers):
-        none = ("gradients were asked for, but the answers hold values only, as those of the "
-                "numpy, cpp and julia templates do: return value and gradient")
-        return Report("INCONCLUSIVE", objective, none, reproduce=_reproduce(command, asked[0]))
-    report = _judge(asked, answers, gradient, declared, known, _reproduce(command, asked[0]), table,
-                    function, time_limit)
+            return broken(f"{case.id}: {error}{hint}", error.status, case)
+    if settings["gradient"] and all(answer.gradient is None for answer in answers):
+        return broken(VALUES_ONLY, 3, asked[0])
+    report = _judge(asked, answers, settings["gradient"], declared, known,
+                    _reproduce(command, asked[0]), function, time_limit)
     if given or settings["family"] is not None:
         return report
     return on_a_schedule(report, lambda family: ask_and_judge(
@@ -185,15 +180,15 @@ def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
 
 
 def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, declared: str | None,
-           known_failures: Sequence[str], reproduce: str, table: Table | None,
-           implementation: Callable[[Case], Any], time_limit: float) -> Report:
+           known_failures: Sequence[str], reproduce: str, implementation: Callable[[Case], Any],
+           time_limit: float) -> Report:
     """The report on the answers of an implementation to cases of one objective on one model."""
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
     if not enough(cases):
         return few_cases(cases, values, dtypes, notes, reproduce)
-    found = diagnose(cases, values, dtypes, table=table)
+    found = diagnose(cases, values, dtypes, table=_table(tuple(cases)))
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
     explained = found.explanation or found.coefficients
@@ -230,22 +225,25 @@ def _steady(report: Report, answers: Sequence[Answer], found: Diagnosis) -> Repo
 
 
 @lru_cache(maxsize=16)
-def _pinned(objective: str, family: str, seed: int,
-            model: str | None) -> tuple[list[Case], Table]:
-    """The cases of a name, and what is computed for them, kept for the next implementation."""
-    asked = cases_of(objective, family, seed, model)
-    return asked, Table(asked)
+def _table(cases: tuple[Case, ...]) -> Table:
+    """What is computed for cases, kept for the next implementation."""
+    return Table(cases)
 
 
-def _check(cases: Sequence[Case], objective: str) -> None:
-    if not cases:
+def _given(cases: Any, objective: str) -> list[Case]:
+    """The cases that a user gives, which must be of the objective."""
+    if not isinstance(cases, Iterable):
+        raise TypeError(f"cases must be a list of cases, but it is {validation.brief(cases)}")
+    asked = list(cases)
+    if not asked:
         raise ValueError("cases must not be empty")
-    for case in cases:
+    for case in asked:
         if not isinstance(case, Case):
-            raise TypeError(f"cases must be cases, but one is a {type(case).__name__}")
+            raise TypeError(f"cases must be cases, but one is {validation.brief(case)}")
         if case.objective != objective:
             raise ValueError(f"cases must be of the objective {objective}, but {case.id} is of "
                              f"{case.objective}")
+    return asked
 
 
 def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
@@ -254,7 +252,7 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(given, (str, Path)):
         try:
             given = Path(given).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             raise ValueError("known_failures must be identifiers of cases or a file of them, but "
                              f"{given} cannot be read: {getattr(error, 'strerror', 'no text')}"
                              ) from None

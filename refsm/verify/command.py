@@ -9,17 +9,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import functools
 import json
-import os
 import shlex
 import sys
 import threading
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
-from refsm.verify.cases.families import FAMILIES, whole_seed
-from refsm.verify.objectives import OBJECTIVES, objective_name
+from refsm.verify.cases.families import FAMILIES, network_cases, whole_seed
+from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.report.report import Report
 
 __all__ = ["add_options"]
@@ -136,7 +134,8 @@ _seconds.__name__ = "number of seconds > 0"      # argparse: "invalid number of 
 
 def _verify(args: argparse.Namespace) -> int:
     if (args.implementation is None) == (args.cmd is None):
-        raise ValueError("give either MODULE:FUNCTION or --cmd COMMAND, and not both")
+        given = "neither is" if args.cmd is None else "both are"
+        raise ValueError(f"give either MODULE:FUNCTION or --cmd COMMAND, but {given} given")
     if args.replicates is not None and not args.own_noise:
         raise ValueError("--replicates is for --own-noise")
     others = {args.cmd, args.model} != {None} or args.gradient or args.own_noise
@@ -147,10 +146,15 @@ def _verify(args: argparse.Namespace) -> int:
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
-    with _quiet(args.json), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        out, err = _Lent(sys.stderr if args.json else sys.stdout), _Lent(sys.stderr)
+        stack.enter_context(contextlib.redirect_stdout(out))           # type: ignore[type-var]
+        stack.enter_context(contextlib.redirect_stderr(err))           # type: ignore[type-var]
         report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
-    _print([dataclasses.replace(report, notes=(*report.notes, *note))], args.json, alone=True)
-    return report.exit_status
+    args.status = lambda: report.exit_status       # where a reader, such as head, closes the pipe
+    report = dataclasses.replace(report, notes=(*report.notes, *note))
+    print(report.to_json() if args.json else report)
+    return args.status()
 
 
 def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
@@ -169,8 +173,6 @@ def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
 def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
     from refsm.verify.adapters.program import Program
     from refsm.verify.api import ask_and_judge
-    from refsm.verify.cases.families import network_cases
-    from refsm.verify.objectives import predicting
     from refsm.verify.reproduce import command_of
 
     settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
@@ -178,7 +180,7 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
                 "model": args.model, "cases": None, "time_limit": args.time_limit,
                 "predicts": args.predicts}
     if args.cmd is None:
-        function = stack.enter_context(_progress(load(args.implementation)))
+        function = _progress(load(args.implementation), stack)
         name = shlex.quote(args.implementation)
         if args.network is None:
             return ask_and_judge(function, objective, name, **settings)
@@ -187,8 +189,7 @@ def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack
                                           args.family or "prime")
         again = f"{command_of(name, objective, settings)} --network {shlex.quote(args.network)}"
         return dataclasses.replace(ask_and_judge(function, objective, **settings), reproduce=again)
-    program = stack.enter_context(Program(args.cmd, args.time_limit))
-    function = stack.enter_context(_progress(program))
+    function = _progress(stack.enter_context(Program(args.cmd, args.time_limit)), stack)
     return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
                          threading.TIMEOUT_MAX, **settings)            # it has its own time limit
 
@@ -208,7 +209,7 @@ def _own_noise(args: argparse.Namespace, objective: str) -> Report:
 def _export(args: argparse.Namespace) -> int:
     from refsm.verify.adapters.files import export
 
-    names = list(OBJECTIVES) if args.objectives == ["all"] else args.objectives
+    names = list(OBJECTIVES) if "all" in args.objectives else args.objectives
     for path in export(names, args.out, args.format, args.family or "prime", args.seed, args.model):
         print(path)
     return 0
@@ -219,8 +220,10 @@ def _grade(args: argparse.Namespace) -> int:
 
     reports = grade(args.folder, args.answers, gradient=args.gradient, convention=args.convention,
                     known_failures=args.known_failures)
-    _print(reports, args.json)
-    return min((report.exit_status for report in reports), key=WORST_FIRST.index)
+    args.status = lambda: min((report.exit_status for report in reports), key=WORST_FIRST.index)
+    texts = ",\n".join(report.to_json() for report in reports)
+    print(f"[{texts}]" if args.json else "\n\n".join(map(str, reports)))
+    return args.status()
 
 
 def _template(args: argparse.Namespace) -> int:
@@ -262,42 +265,35 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str,
 }
 
 
-# -- printing -------------------------------------------------------------------------------------
+# -- while an implementation runs -----------------------------------------------------------------
 
 
-def _print(reports: Sequence[Report], as_json: bool, alone: bool = False) -> None:
-    """Print reports; a reader that has seen enough, such as `head`, changes no verdict."""
-    text = "\n\n".join(map(str, reports))
-    if as_json:
-        texts = ",\n".join(report.to_json() for report in reports)
-        text = texts if alone else f"[{texts}]"
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class _Lent:
+    """A stream for what an implementation prints, which stays open if that closes it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        """Leave it open."""
 
 
-@contextlib.contextmanager
-def _quiet(quiet: bool) -> Iterator[None]:
-    """What an implementation prints goes to the standard error, where the standard output is for
-    JSON; if it puts other streams in the place of these two, they are put back."""
-    with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout):
-        with contextlib.redirect_stderr(sys.stderr):
-            yield
-
-
-@contextlib.contextmanager
-def _progress(implementation: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def _progress(implementation: Callable[..., Any],
+              stack: contextlib.ExitStack) -> Callable[..., Any]:
     """The implementation, showing on a terminal which case it is at, and nothing elsewhere."""
     terminal = sys.stderr
     if not terminal.isatty():
-        yield implementation
-        return
+        return implementation
 
-    @functools.wraps(implementation)
+    def show(text: str) -> None:
+        print(f"\r\033[K{text}", end="", file=terminal, flush=True)
+
     def counted(case: Any) -> Any:
-        print(f"\r\033[K{case.id}", end="", file=terminal, flush=True)
+        show(case.id)
         return implementation(case)
 
-    yield counted
-    print("\r\033[K", end="", file=terminal, flush=True)
+    stack.callback(show, "")
+    return counted

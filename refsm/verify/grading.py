@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from refsm.validation import brief
 from refsm.verify.adapters.files import FORMATS, prompt
 from refsm.verify.adapters.untrusted import (FileError, check_versions, members_of, npz_header,
-                                             parse, read_answers, read_bytes, read_npy, shown)
+                                             parse, read_answers, read_bytes, read_npy)
 from refsm.verify.api import verify
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases
@@ -20,8 +21,8 @@ __all__ = ["grade"]
 
 
 def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Report]:
-    """One report an objective that the folder has prompts of, from a file of answers; `settings` go
-    to `refsm.verify`.
+    """One report per objective that the folder has prompts of, from a file of answers; `settings`
+    go to `refsm.verify`.
 
     FileError, in one sentence, for files that are missing, damaged, too large, of another version,
     or that do not belong together.
@@ -31,7 +32,7 @@ def grade(folder: str | Path, answers: str | Path, **settings: Any) -> list[Repo
     known = [case.id for listed in asked.values() for case in listed]
     for identifier in given:
         if identifier not in known:
-            raise FileError(f"{answers} answers {shown(identifier)}, which {folder} does not ask")
+            raise FileError(f"{answers} answers {brief(identifier)}, which {folder} does not ask")
     missing = [identifier for identifier in known if identifier not in given]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -29,7 +29,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.adapters.ask import Broken, ask
+from refsm.verify.adapters.ask import AdapterError, ask
 from refsm.verify.cases.case import Answer, Case
 from refsm.verify.cases.derivatives import symmetric
 from refsm.verify.diagnosis.findings import Finding
@@ -83,8 +83,9 @@ def _slope(implementation: Callable[[Case], Any], case: Case, block: str, u: Arr
     values = []
     for sign in (1.0, -1.0):
         theta = {**case.theta, block: case.theta[block] + sign * h * u}
-        answer = ask(implementation, dataclasses.replace(case, theta=theta), time_limit, False)
-        if isinstance(answer, Broken):
+        moved = dataclasses.replace(case, theta=theta)
+        try:
+            values.append(ask(implementation, moved, time_limit, repeats=False).value)
+        except AdapterError:
             return None
-        values.append(answer.value)
     return float(values[0] - values[1]) / (2 * h)                             # ()  (1)

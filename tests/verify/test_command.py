@@ -243,7 +243,7 @@ def test_json_is_all_that_stands_on_the_standard_output(run):
 ), ("random", 3, "INCONCLUSIVE  dsm: prime/dsm/c0/t0: two equal calls gave value"
     ), ("hanging", 2,
         "BROKEN  dsm: prime/dsm/c0/t0: the implementation did not return within 0.2 s")])
-def test_an_implementation_that_fails_is_told_in_its_own_line(run, function, status, sentence):
+def test_an_implementation_that_fails_is_reported_in_its_own_line(run, function, status, sentence):
     got, out, err = run("verify", f"own_adapters:{function}", "--objective", "dsm", "--time-limit",
                         "0.2")
     assert got == status
@@ -254,9 +254,15 @@ def test_an_implementation_that_fails_is_told_in_its_own_line(run, function, sta
 def test_a_report_is_printed_whatever_becomes_of_the_streams(run, folder):
     (folder / "own_streams.py").write_text(
         "import io, sys\nfrom refsm.verify.cases import value\n\n"
-        "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n")
-    assert run("verify", "own_streams:dsm")[:2] == run("verify", "own_adapters:dsm")[:2]
-    assert json.loads(run("verify", "own_streams:dsm", "--json")[1])["verdict"] == "PASS"
+        "def dsm(case):\n    sys.stdout = sys.stderr = io.StringIO()\n    return value(case)\n\n"
+        "def closing(case):\n    print(end='', flush=True)\n    sys.stdout.close()\n"
+        "    sys.stderr.close()\n    return value(case)\n")
+    more = ("--objective", "dsm", "--family", "paper")
+    right = run("verify", "own_adapters:dsm", *more)
+    for function in ("dsm", "closing"):
+        words = ("verify", f"own_streams:{function}", *more)
+        assert run(*words) == right
+        assert json.loads(run(*words, "--json")[1])["verdict"] == "PASS"
     sys.modules.pop("own_streams")
 
 
@@ -277,10 +283,10 @@ def test_an_implementation_that_is_not_found_is_one_line(run, folder):
 
 
 def test_a_call_that_means_nothing_is_one_line(run):
-    assert refused(run, "verify", "--objective",
-                   "dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
-    assert refused(run, "verify", "own_adapters:dsm", "--cmd",
-                   "./dsm") == "give either MODULE:FUNCTION or --cmd COMMAND, and not both"
+    for words, given in ((["--objective", "dsm"], "neither is"),
+                         (["own_adapters:dsm", "--cmd", "./dsm"], "both are")):
+        assert refused(run, "verify", *words) == (
+            f"give either MODULE:FUNCTION or --cmd COMMAND, but {given} given")
     assert refused(run, "verify", "--cmd", "./dsm") == "--objective is needed with --cmd"
     assert refused(run, "verify", "own_adapters:dsm", "--replicates",
                    "50") == "--replicates is for --own-noise"
@@ -356,7 +362,7 @@ def test_a_program_is_verified(run, program):
 
 
 @pytest.mark.slow
-def test_a_program_that_fails_is_told(run, program, monkeypatch):
+def test_a_program_that_fails_is_reported(run, program, monkeypatch):
     monkeypatch.setattr("refsm.verify.adapters.program.LAST_WORDS", 0.2)
     status, out, _ = run("verify", "--cmd", f"{program} 60", "--objective", "ism", "--time-limit",
                          "0.5")
@@ -403,7 +409,8 @@ def test_prompts_are_written_and_answers_graded(run, folder):
 
 
 def test_all_objectives_and_other_formats_and_sets_are_written(run, folder):
-    status, out, _ = run("export", "all", "--out", "all", "--format", "npz", "--family", "paper")
+    status, out, _ = run("export", "ism", "all", "--out", "all", "--format", "npz",
+                         "--family", "paper")
     assert (status, out.count("\n")) == (0, len(OBJECTIVES))
     run("export", "dsm", "--out", "other", "--family", "paper")
     assert [
@@ -521,7 +528,7 @@ def test_each_command_has_help_with_its_exit_statuses(run):
 
 
 def outside(words, folder, **environment):
-    # a stranger's shell: nothing of this test run's settings
+    # another shell: nothing of this test run's settings
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True,
                           env={**kept, "PYTHONPATH": ROOT, **environment})

@@ -1,4 +1,6 @@
 """A declared convention is read as a report prints it, or as a person writes it."""
+import re
+
 import pytest
 
 from refsm.verify.convention import _identities, normal
@@ -12,14 +14,25 @@ from refsm.verify.objectives import OBJECTIVES
     ("the noise is divided by the sigma of the next level", "sigma.next"),
     ("1 in place of h in the term of J_ii", "divergence.1"),
     ("constant dropped;  target x -1", "constant dropped; target x -1"),
-    ("constant + d/2", "constant + d / 2")])
+    ("constant + d/2", "constant + d / 2"),
+    ("constant + -d / (2 sigma^2)", "constant + -d / (2 sigma^2)"), ("2 / d * d", "2"),
+    ("norm x 4/2", "norm x 2"), ("loss x -1", "loss x -1"),
+    ("d; only the first bit", "d; bits.first"),
+    ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"),
+    ("directions of unit length", "directions.unit"),
+    ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_each_piece_has_one_form(written, meant):
     assert normal(written) == meant
 
 
 @pytest.mark.parametrize("written, words", [
-    ("-2", "a factor that is meant must be positive, but it is -2"),
-    ("sigmas", "'sigmas' is not a convention"), ("2 / d n", "a factor must be a product")])
+    *((text, f"a factor that is meant must be positive, but it is {text}; a loss that is to be")
+      for text in ("-2", "-sigma", "0")),
+    *((text, f"'{re.escape(text)}' is not a convention")
+      for text in ("sigmas", "weight w(0.37) = 0", "weight w(c1) = -2",
+                   "weight w(0.37) = 0.5 w(0.61) = 1")),
+    *((text, "a factor must be a product")
+      for text in ("2 / d n", "2 / 3 d", "n - 1", "n/(n-1) apples"))])
 def test_what_is_none_is_refused(written, words):
     with pytest.raises(ValueError, match=words):
         normal(written)

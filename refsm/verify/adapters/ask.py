@@ -12,9 +12,9 @@ An implementation is a function of a case.  It returns one of
 in NumPy, torch, JAX or anything else that turns into a NumPy array (`answer` has the rules).
 
 Hygiene, before any number is looked at: does it raise, hang, return something else, NaN or a
-complex number, modify its inputs, answer differently twice?  Each is a `Broken`: one line and an
-exit status, 2 where the adapter is at fault and 3 where it draws its own randomness, so that no
-single answer says anything.
+complex number, modify its inputs, answer differently twice?  Each is an `AdapterError`: one line
+and an exit status, 2 where the adapter is at fault and 3 where it draws its own randomness, so that
+no single answer says anything.
 
 The time limit.  The call runs in a daemon thread and is waited for.  This works in any thread, on
 any system and inside a notebook or pytest, which an alarm signal does not; but Python cannot end a
@@ -39,7 +39,6 @@ import importlib
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -49,9 +48,9 @@ from refsm.verify.adapters.answer import described, plain, same
 from refsm.verify.adapters.failures import AdapterError, cause, staying
 from refsm.verify.cases.case import Answer, Case
 
-__all__ = ["ask", "load", "load_network", "Broken", "AdapterError", "TIME_LIMIT"]
+__all__ = ["ask", "load", "load_network", "AdapterError", "TIME_LIMIT"]
 
-TIME_LIMIT = 60.0        # seconds a call
+TIME_LIMIT = 60.0        # seconds per call
 
 Implementation = Callable[[Case], Any]
 
@@ -60,40 +59,20 @@ class _TimeIsUp(BaseException):
     """Raised inside a call that takes too long."""
 
 
-@dataclass(frozen=True)
-class Broken:
-    """An answer that cannot be used: of which case, why, and the exit status that it means."""
-
-    case: str
-    reason: str
-    status: int
-
-    def __str__(self) -> str:
-        return f"{self.case}: {self.reason}"
-
-
 def ask(implementation: Implementation, case: Case, time_limit: float = TIME_LIMIT,
-        repeats: bool = True) -> Answer | Broken:
-    """The implementation's answer to a case, or why there is none.
+        repeats: bool = True) -> Answer:
+    """The implementation's answer to a case.  AdapterError, in one line, if there is none.
 
     The implementation gets a copy of the case whose arrays may be written to, and is called twice
-    (once where `repeats` is False, for one that draws its own noise).  `time_limit` is in seconds a
-    call.  KeyboardInterrupt passes; nothing else does.
+    (once where `repeats` is False).  `time_limit` is in seconds per call.  KeyboardInterrupt
+    passes.
 
     >>> from refsm.verify.cases import cases
-    >>> case = cases("esm", "paper")[0]
-    >>> ask(lambda case: case.x.sum(axis=1), case).value
+    >>> ask(lambda case: case.x.sum(axis=1), cases("esm", "paper")[0]).value
     1.0
-    >>> print(ask(lambda case: "1.0", case).reason.partition(";")[0])
-    the implementation returned a string
     """
-    try:
-        first = _one_answer(implementation, case, time_limit)
-        if repeats:
-            first = same(first, _one_answer(implementation, case, time_limit))
-    except AdapterError as error:
-        return Broken(case.id, str(error), error.status)
-    return first
+    first = _one_answer(implementation, case, time_limit)
+    return same(first, _one_answer(implementation, case, time_limit)) if repeats else first
 
 
 def load(name: str, what: str = "the implementation") -> Implementation:

@@ -9,7 +9,7 @@ import os
 from types import TracebackType
 from typing import Iterator, NoReturn
 
-__all__ = ["AdapterError", "cause", "staying"]
+__all__ = ["AdapterError", "cause", "short", "staying"]
 
 LONGEST = 300            # characters of somebody else's message
 
@@ -49,7 +49,7 @@ def cause(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception:
         text = "an exception whose text cannot be made"
-    said = _short(type(error).__name__) + (f": {_short(text)}" if text else "")
+    said = short(type(error).__name__) + (f": {short(text)}" if text else "")
     trace = error.__traceback__
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
@@ -63,8 +63,9 @@ def cause(error: BaseException) -> str:
     return f"{said}, at {os.path.basename(own)}:{line}" + (f": {source}" if source else "")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
+def short(text: str, longest: int = LONGEST) -> str:
+    """The beginning of somebody else's text."""
+    return text if len(text) <= longest else text[:longest] + " ..."
 
 
 def _printable(text: str) -> str:

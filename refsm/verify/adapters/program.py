@@ -25,7 +25,7 @@ import threading
 from typing import Any, Callable
 
 from refsm.verify.adapters.ask import TIME_LIMIT
-from refsm.verify.adapters.failures import AdapterError
+from refsm.verify.adapters.failures import AdapterError, short
 from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION, Case
 from refsm.verify.adapters.files import prompt
 from refsm.verify.adapters.untrusted import LARGEST_FILE, FileError, answer_of, parse
@@ -40,7 +40,7 @@ class Program:
     """A program as an implementation: a function of a case, which returns what the program printed
     for it.
 
-    `command` is split like a shell does and run without one; `time_limit` is in seconds an answer.
+    `command` is split like a shell does and run without one; `time_limit` is in seconds per answer.
     Use it in a `with`, or `close` it.
     """
 
@@ -53,7 +53,7 @@ class Program:
                                f"{error}") from None
         if not words:
             raise AdapterError("the command must name a program, but it is empty")
-        self.name = command if len(command) <= 60 else command[:60] + " ..."
+        self.name = short(command, 60)
         try:
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe,
@@ -199,5 +199,4 @@ class Program:
 
 def _shown(line: bytes) -> str:
     """The beginning of what a program printed, without control characters."""
-    text = line.decode(errors="replace").strip()
-    return repr(text if len(text) <= 120 else text[:120] + " ...")
+    return repr(short(line.decode(errors="replace").strip(), 120))

@@ -34,7 +34,7 @@ def template(language: str, objectives: str | Iterable[str]) -> str:
     if language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, but it is {language!r}")
     asked = [objectives] if isinstance(objectives, str) else list(objectives)
-    names = list(OBJECTIVES) if asked == ["all"] else [objective_name(name) for name in asked]
+    names = list(OBJECTIVES) if "all" in asked else [objective_name(name) for name in asked]
     path = files("refsm.verify").joinpath(f"templates/{language}.template")
     head, *rest = SECTION.split(path.read_text(encoding="utf-8"))
     sections = [("", head), *((name.strip(), text) for name, text in zip(rest[::2], rest[1::2]))]

@@ -16,10 +16,11 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from refsm.typing import Array
+from refsm.validation import brief
 from refsm.verify.cases.case import SCHEMA_VERSION, SUITE_VERSION
 
 __all__ = ["FileError", "LARGEST_FILE", "answer_of", "check_versions", "members_of", "npz_header",
-           "parse", "read_answers", "read_bytes", "read_npy", "shown"]
+           "parse", "read_answers", "read_bytes", "read_npy"]
 
 LARGEST_FILE = 2 ** 24      # bytes, unpacked; the answers to all cases with gradients are 0.6 MB
 LIST = ("id", "value", "per_sample", "gradient")
@@ -47,7 +48,7 @@ def parse(text: str | bytes, what: str) -> Any:
         if len(made) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise FileError(f"{what} has the key {shown(twice)} twice")
+            raise FileError(f"{what} has the key {brief(twice)} twice")
         return made
 
     try:
@@ -71,13 +72,13 @@ def answer_of(entry: Any, what: str) -> tuple[str, dict[str, Any]]:
         raise FileError(f'{what} has an answer that is no object with an "id"')
     for key in entry:
         if key not in LIST:
-            raise FileError(f"{what} answers {shown(entry['id'])} with a key {shown(key)}; "
+            raise FileError(f"{what} answers {brief(entry['id'])} with a key {brief(key)}; "
                             f"the keys are {', '.join(LIST)}")
     gradient = entry.get("gradient")
     if isinstance(gradient, dict):
-        gradient = {name: _array(block, f"{what}, gradient of {shown(entry['id'])}")
+        gradient = {name: _array(block, f"{what}, gradient of {brief(entry['id'])}")
                     for name, block in gradient.items()}
-    per_sample = _array(entry.get("per_sample"), f"{what}, per_sample of {shown(entry['id'])}")
+    per_sample = _array(entry.get("per_sample"), f"{what}, per_sample of {brief(entry['id'])}")
     return entry["id"], {"value": entry.get("value"), "per_sample": per_sample,
                          "gradient": gradient}
 
@@ -91,7 +92,7 @@ def _answers_of_json(path: Path) -> dict[str, dict[str, Any]]:
     for entry in document["answers"]:
         identifier, answer = answer_of(entry, str(path))
         if identifier in given:
-            raise FileError(f"{path} answers {shown(identifier)} twice")
+            raise FileError(f"{path} answers {brief(identifier)} twice")
         given[identifier] = answer
     return given
 
@@ -106,7 +107,7 @@ def _answers_of_npz(path: Path) -> dict[str, dict[str, Any]]:
         case, _, key = name.rpartition("/")
         block = key if case.endswith("/gradient") else ""
         if not block and key not in ("value", "per_sample"):
-            raise FileError(f"{path} has an array {shown(name)}; names are <case id>/value, "
+            raise FileError(f"{path} has an array {brief(name)}; names are <case id>/value, "
                             "<case id>/per_sample, <case id>/gradient/<block>")
         a = read_npy(path, name, members[name])
         answer = given.setdefault(case.removesuffix("/gradient"), {})
@@ -122,7 +123,7 @@ def check_versions(header: dict[str, Any], path: Path) -> None:
     for key, ours in (("schema", SCHEMA_VERSION), ("suite", SUITE_VERSION)):
         if header.get(key) != ours:
             raise FileError(f"{path} must have {key} {ours!r}, "
-                            f"but its {key} is {shown(header.get(key))}")
+                            f"but its {key} is {brief(header.get(key))}")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -167,13 +168,13 @@ def read_npy(path: Path, name: str, content: Callable[[], bytes]) -> Array:
         shape, fortran, dtype = read_header(file)
         data = file.read()
     except Exception as error:                       # whatever a damaged header or stream raises
-        raise FileError(f"{path} has an array {shown(name)} that cannot be read "
+        raise FileError(f"{path} has an array {brief(name)} that cannot be read "
                         f"({type(error).__name__})") from None
     if dtype.kind not in "iuf":
-        raise FileError(f"{path} has an array {shown(name)} of dtype {shown(str(dtype))}; "
+        raise FileError(f"{path} has an array {brief(name)} of dtype {brief(str(dtype))}; "
                         "numbers are read, objects never")
     if not _holds(shape, len(data) / dtype.itemsize):
-        raise FileError(f"{path} has an array {shown(name)} of shape {shown(shape)}, "
+        raise FileError(f"{path} has an array {brief(name)} of shape {brief(shape)}, "
                         f"but {len(data)} bytes follow (truncated?)")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
@@ -200,10 +201,10 @@ def _array(value: Any, what: str) -> Any:
         raise FileError(f'{what} must be a list, or an object with lists of numbers "shape" and '
                         '"data"')
     if not all(length.is_integer() for length in shape):
-        raise FileError(f"{what} has the shape {shown(shape)}")
+        raise FileError(f"{what} has the shape {brief(shape)}")
     shape = [int(length) for length in shape]
     if not _holds(shape, len(data)):
-        raise FileError(f"{what} has {len(data)} numbers for the shape {shown(shape)}")
+        raise FileError(f"{what} has {len(data)} numbers for the shape {brief(shape)}")
     return np.array(data).reshape(shape)
 
 
@@ -215,9 +216,3 @@ def _holds(shape: Sequence[int], size: float) -> bool:
 
 def _at_end(error: json.JSONDecodeError) -> bool:
     return not error.doc[error.pos:].strip() or error.msg.startswith("Unterminated")
-
-
-def shown(value: Any) -> str:
-    """Somebody else's text, short and without control characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:80] + " ..."

@@ -326,8 +326,8 @@ NO_ARRAY = (", per_sample of 'a' must be a list, or an object with lists of numb
      ({"id": 3, "value": 1.0}, 'has an answer that is no object with an "id"'),
      ({"id": "a", "loss": 1.0
        }, "answers 'a' with a key 'loss'; the keys are id, value, per_sample, gradient"),
-     ({"id": "a", "\x1b[31m" + "k" * 200: 1.0}, "answers 'a' with a key '\\x1b[31m" + "k" * 71
-      + " ...; the keys are id, value, per_sample, gradient"),
+     ({"id": "a", "\x1b[31m" + "k" * 200: 1.0}, "answers 'a' with a key '\\x1b[31m" + "k" * 48
+      + "...; the keys are id, value, per_sample, gradient"),
      ({"id": "a", "per_sample": {"data": [1.0]}}, NO_ARRAY),
      ({"id": "a", "per_sample": {"shape": [1.0], "data": 3.0}}, NO_ARRAY),
      ({"id": "a", "per_sample": {"shape": [2.0], "data": [1.0, [2.0]]}}, NO_ARRAY),
@@ -366,13 +366,6 @@ def test_an_array_with_a_shape_is_read_row_after_row():
 
 def test_integers_of_any_length_are_numbers():
     assert parse("[" + "9" * 5000 + ", 3]", "it") == [float("inf"), 3.0]
-
-
-def test_somebody_elses_text_is_cut_at_80_characters():
-    for length, shown in ((78, repr("k" * 78)), (79, "'" + "k" * 79 + " ...")):
-        with pytest.raises(FileError) as raised:
-            answer_of({"id": "a", "k" * length: 1.0}, "it")
-        assert f" with a key {shown}; the keys" in str(raised.value)
 
 
 def test_an_identifier_cannot_paint_the_terminal(prompts, tmp_path):
