@@ -183,7 +183,7 @@ class Quantities:
         apart = x[None, :, :] - y[:, None, :]
         logs = -(apart * apart).sum(axis=2) / (2 * s**2)
         if without_own:
-            logs = logs - np.where(np.eye(len(x)) > 0, np.inf, 0)
+            np.fill_diagonal(logs, -np.inf)
         if shares == "nearest":
             share = (logs == logs.max(axis=1, keepdims=True)).astype(float)
         elif shares == "over the noisy points":

@@ -71,7 +71,8 @@ def test_directions_are_what_their_names_say():
     assert np.allclose((q.v("sphere")**2).sum(axis=2), 3)
     assert np.allclose(q.v("sphere") * (v**2).sum() > 0, v > 0)
     assert np.array_equal(q.v("first point's")[4], v[0])
-    assert q.v("first").shape == (7, 1, 3)
+    assert np.array_equal(q.v("first"), v[:, [0]])
+    assert np.array_equal(q.v("last"), v[:, [10]])
     assert np.array_equal(q.v("sign"), np.sign(v))
     assert np.array_equal(q.v("next point's")[0], v[1])
     assert np.array_equal(q.v("one")[5, 9], v[0, 0])
@@ -92,6 +93,9 @@ def test_a_parameter_can_be_left_out():
     assert np.allclose(
         Quantities(case).without("c").psi(),
         case.score(case.x) - case.params["c"] / case.sigma**2)
+    binary = cases("ratio", "prime")[2]
+    assert np.allclose(
+        Quantities(binary).without("W").gap(), (2 * binary.x - 1) * binary.params["b"])
 
 
 @pytest.mark.parametrize("model", ["gaussian", "mixture"])
