@@ -79,8 +79,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
     seconds per call.  `own_noise` is for an implementation that draws its noise itself: its
-    expectation over so many `replicates` (200) is compared, on cases of its own.  ValueError for a
-    name that is not known; an implementation that fails is a report, not an exception.
+    expectation over so many `replicates` (200) is compared, on cases of its own.  TypeError or
+    ValueError for a wrong argument; an implementation that fails is a report, not an exception.
 
     >>> from refsm.verify.cases import value
     >>> report = verify(lambda case: 2 * value(case), "dsm")
