@@ -51,7 +51,7 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
         verdict = "CONVENTION"
     conforms = verdict == "PASS" or (meant and not wrong)
     failing = [] if conforms else _failing(found, bool(wrong))
-    excused = bool(failing) and all(is_known(case.id, known_failures) for case in failing)
+    excused = bool(failing) and all(_is_known(case.id, known_failures) for case in failing)
     small = min(failing, key=lambda c: (c.n, c.d, c.id)) if failing and not found.matches else None
     changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
     common = e.factor if e is not None else ONE
@@ -97,7 +97,7 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
     return (*(f"where the gradient is that of the value: {text}" for text in said), FOLLOWS)
 
 
-def is_known(identifier: str, known_failures: Sequence[str]) -> bool:
+def _is_known(identifier: str, known_failures: Sequence[str]) -> bool:
     """Whether a case is among the known failures."""
     return any(fnmatch.fnmatchcase(identifier, pattern) for pattern in known_failures)
 
@@ -134,89 +134,60 @@ def _failing(found: Diagnosis, every: bool) -> list[Case]:
 
 def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...], dict]:
     """The terms of the smallest failing case beside the reference's, and the case in short."""
-    table, e = found.table, found.explanation
+    table, e, about = found.table, found.explanation, OBJECTIVES[case.objective]
     row, column = np.argwhere(table.index == table.cases.index(case))[0]
     reference = float(table.reference[row, column])
     fit = e.fit if e is not None else found.coefficients
-    of_role = {term.role: k for k, term in enumerate(fit.formula.terms)} if fit else {}
+    yours: dict[str, tuple[str, float | None, str]] = {}             # by role
 
-    def value(term) -> float | None:                                 # type: ignore[no-untyped-def]
-        values = table.term(term)
-        return None if values is None else float(values[0][row, column])
+    def value(term: Term) -> float:
+        return float(table.combined([term], [ONE])[0][row, column])
 
-    def yours(k: int) -> tuple[float, str]:
-        assert fit is not None
-        own = value(fit.formula.terms[k])
-        assert own is not None
-        c, error = fit.coefficients[:, k], fit.coefficient_error[:, k]
-        here = _shown(c[row], error[row])
-        if e is not None:
-            factor = scaling_in_words(e.scalings[k])
-        else:
-            right = bool((np.abs(c - 1) <= error).all())
-            factor = "1" if right else f"{here:.6g} in this case"
-        return here * own + 0.0, factor                              # and no -0
-
-    rows, about = [], OBJECTIVES[case.objective]
+    if fit is not None:
+        c, error = fit.coefficients, fit.coefficient_error           # (C, k+1) each
+        shown = np.where(np.abs(c) <= error, 0.0, c)[row]            # 0 where it may be 0
+        right = (np.abs(c - 1) <= error).all(axis=0)
+        for k, term in enumerate(fit.formula.terms):
+            factor = (scaling_in_words(e.scalings[k]) if e is not None
+                      else "1" if right[k] else f"{shown[k]:.6g} in this case")
+            yours[term.role] = term.name, float(shown[k]) * value(term) + 0.0, factor   # and no -0
+    rows = []
     for term in about.terms:
-        k = of_role.pop(term.role, None)
-        if k is None or fit is None:
-            rows.append(Row(term.name, value(term), None, ""))
-            continue
-        number, factor = yours(k)
-        own = fit.formula.terms[k].name
-        if own != term.name and factor != "0":
-            factor = _of_another(own, term.name, factor)
-        rows.append(Row(term.name, value(term), number, factor))
-    for k in of_role.values():
-        assert fit is not None
-        rows.append(Row(f"yours: {fit.formula.terms[k].name}", None, *yours(k)))
-    rows += _constant_row(found, row, value(about.constant) if about.constant else 0.0, case)
+        own, number, factor = yours.pop(term.role, (term.name, None, ""))
+        rows.append(Row(term.name, value(term), number, _of_another(own, term.name, factor)))
+    rows += [Row(f"yours: {own}", None, number, factor) for own, number, factor in yours.values()]
+    constant, added = about.constant, e is not None and e.constant in ("added", "other")
+    if added or constant is not None and (fit is None or fit.formula.constant is not None):
+        rows.append(Row("constant" if constant is None else f"constant: {constant.name}",
+                        0.0 if constant is None else value(constant),
+                        None if fit is None else float(shown[-1]), _constant_factor(e, constant)))
     rows.append(Row("value", reference, answer, ""))
     return tuple(rows), {"id": case.id, "sizes": case.sizes, "yours": answer,
                          "reference": reference}
 
 
-def _shown(c: float, error: float) -> float:
-    """A coefficient as it is shown: 0 where it may be 0."""
-    return 0.0 if abs(c) <= error else float(c)
-
-
 def _of_another(own: str, right: str, factor: str) -> str:
     """A factor of another term: of one with the same beginning, that and what follows it."""
+    if own == right or factor == "0":
+        return factor
     if own.startswith(right):
         more = own[len(right):]
         return more.removeprefix(" x ").removeprefix(", ") if factor == "1" else factor + more
     return own if factor == "1" else f"{factor} times {own}"
 
 
-def _constant_row(found: Diagnosis, row: int, reference: float | None, case: Case) -> list[Row]:
-    e, constant = found.explanation, OBJECTIVES[case.objective].constant
-    fit = e.fit if e is not None else found.coefficients
-    intercept = None if fit is None else _shown(*(a[row, -1] for a in (fit.coefficients,
-                                                                       fit.coefficient_error)))
-    expanded = constant is not None and (fit is None or fit.formula.constant is not None)
-    if not expanded and not (intercept and e is not None and e.constant in ("added", "other")):
-        return []
-    name = f"constant: {constant.name}" if constant is not None else "constant"
-    return [Row(name, reference, intercept, _constant_factor(e, constant))]
-
-
 def _constant_factor(e: Explanation | None, constant: Term | None) -> str:
     if e is None:
         return ""
-    if e.constant == "kept":
-        own = e.fit.formula.constant
-        factor = e.factor
-        for change in e.changes:
-            for _ in range({"target": 2, "constant": 1, "loss": 1}.get(change.what, 0)):
-                factor = factor * change.scaling
-        if own is None or constant is None or own.name == constant.name:
-            return scaling_in_words(factor)
-        return _of_another(own.name, constant.name, scaling_in_words(factor))
-    words = {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
-             "other": "another constant"}
-    return words.get(e.constant, "")
+    if e.constant != "kept":
+        return {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
+                "other": "another constant"}[e.constant]
+    own, factor = e.fit.formula.constant, e.factor
+    for change in e.changes:
+        power = {"target": 2, "constant": 1, "loss": 1}.get(change.what, 0)
+        factor = factor * change.scaling.to_the(power)
+    assert own is not None and constant is not None                  # what is kept is there
+    return _of_another(own.name, constant.name, scaling_in_words(factor))
 
 
 def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[str, ...]:
@@ -257,7 +228,7 @@ def _notes(found: Diagnosis, known_failures: Sequence[str], failing: Sequence[Ca
     if excused:
         out.append("every failing case is a known failure")
     surprising = [case.id for case in cases
-                  if is_known(case.id, known_failures) and case not in failing]
+                  if _is_known(case.id, known_failures) and case not in failing]
     if surprising:
         more = f" and {len(surprising) - 5} more" if len(surprising) > 5 else ""
         out.append(f"known failures that do not fail: {', '.join(surprising[:5])}{more}")

@@ -59,19 +59,13 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
 
 def _but_for_factors(found: Diagnosis) -> str | None:
     """The words of a positive factor in each group, "" for none; None where that is not all."""
-    mine, yours = found.table.reference, found.answers
-    factor = (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
-    allowed = np.abs(factor) * found.tolerance(np.abs(mine) + found.table.scale)
     if found.right.all():
         return ""
+    mine, yours = found.table.reference, found.answers
+    factor = (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
+    allowed = factor * found.tolerance(found.table.scale)
     near = (factor > 0).all() and (np.abs(yours - factor * mine) <= allowed).all()
     return "but for a positive factor in each group of cases, " if near else None
-
-
-def _off(found: Diagnosis) -> float:
-    """By how much of its terms the worst answer is off."""
-    mine = found.table.reference
-    return float((np.abs(found.answers - mine) / (np.abs(mine) + found.table.scale)).max())
 
 
 def explained(objective: str, e: Explanation) -> str:
@@ -169,29 +163,26 @@ def _no_scaling(found: Diagnosis) -> str:
 
 def _unexplained(found: Diagnosis) -> str:
     """What can be said all the same: where it is right, and what comes nearest."""
-    right, answers = found.right, found.answers
+    right, answers, table = found.right, found.answers, found.table
     if (np.ptp(answers, axis=1) <= 1e-12 * np.abs(answers).max(axis=1)).all():
         zero = "" if answers.any() else ": every one is 0"
         return f"the answers do not depend on the parameters{zero}"
     if (answers == np.round(answers)).all():
         return "every answer is a whole number: it is rounded, or its fraction is cut off"
-    off = _off(found)
-    if off < CLOSE and not right.mean() >= 1 - FEW:
-        return (f"the answers are off by up to {off:.1g} of their terms: a numerical "
-                "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     wrong = np.argwhere(~right)
     if len(wrong) <= FEW * right.size:
         return _but_few(found, wrong)
+    off = float((np.abs(answers - table.reference) / table.scale).max())
+    if off < CLOSE:
+        return (f"the answers are off by up to {off:.1g} of their terms: a numerical "
+                "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     text = "the answers are no combination of terms that is known"
-    if right.all(axis=1).any():
-        for name in ("d", "n", "M", "sigma", "strength"):
-            rows = [(group[name], r.all())
-                    for group, r in zip(found.table.sizes, right) if name in group]
-            good = {size for size, whole in rows if whole}
-            bad = {size for size, whole in rows if not whole}
-            if good and bad and not good & bad:
-                return (f"{text}; they are right where {name} is {_either(good)} and wrong where "
-                        f"it is {_either(bad)}")
+    for name in table.sizes[0]:
+        good, bad = ({group[name] for group, r in zip(table.sizes, right) if r.all() == whole}
+                     for whole in (True, False))
+        if good and not good & bad:
+            return (f"{text}; they are right where {name} is {_either(good)} and wrong where it is "
+                    f"{_either(bad)}")
     if right.any():
         text += f"; {int(right.sum())} of {right.size} {'are' if right.sum() > 1 else 'is'} right"
     near = found.nearest

@@ -4,11 +4,23 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
+from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.findings import Finding
+from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.report import compose
+from refsm.verify.report.compose import report_on
 
 
 def sq(a):
     return (a * a).sum(axis=-1)
+
+
+def psi(c):
+    return c.score(c.x_noisy)
+
+
+def target(c):
+    return (c.x - c.x_noisy) / c.sigma**2
 
 
 def test_the_table_has_the_reference_and_the_implementation_side_by_side():
@@ -170,21 +182,6 @@ def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, scaling)
         "reference's")
 
 
-def test_float32_answers_with_the_rounding_of_bfloat16_inside_are_not_called_wrong():
-    def autocast(c):                                     # the score is rounded to eight bits
-        psi = c.score(c.x_noisy).astype(np.float32)
-        psi = ((psi.view(np.uint32) + 0x8000) & 0xFFFF0000).astype(np.uint32).view(np.float32)
-        return np.float32(sq(psi - (c.x - c.x_noisy) / c.sigma**2).mean() / 2)
-
-    report = verify(autocast, "dsm")
-    assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3)
-    assert "right to the rounding of bfloat16" in report.name
-    wrong = verify(lambda c: np.float32(1.05) * autocast(c), "dsm")
-    assert wrong.verdict == "INCONCLUSIVE"
-    assert wrong.name.startswith("1.05 times the reference to the rounding of bfloat16")
-    assert verify(lambda c: -autocast(c), "dsm").verdict == "MISMATCH"
-
-
 def squared_residual(c):
     """|psi|^2 / 2, -psi.g and |g|^2 / 2, their means over points."""
     psi, g = c.score(c.x_noisy), (c.alpha * c.x - c.x_noisy) / c.sigma**2
@@ -242,3 +239,107 @@ def test_five_known_failures_that_do_not_fail_are_named_and_more_are_counted():
                     + ", ".join(f"prime/ism/c0/t{t}" for t in range(5)),)
     six = verify(value, "ism", known_failures=["prime/ism/c0/*", "prime/ism/c3/t4"]).notes
     assert six == (f"{five[0]} and 1 more",)
+
+
+def rows(report):
+    return {row.term: (row.yours, row.factor) for row in report.rows}
+
+
+CONSTANT = "constant: |g|^2 / 2"
+
+
+def test_the_constant_of_another_target_is_not_the_reference_s_times_a_factor():
+    report = verify(lambda c: (sq(psi(c) - c.x_noisy) / 2).mean(), "dsm")
+    assert rows(report)[CONSTANT][1] == "sigma^4 times |-x_noisy / sigma^2|^2 / 2"
+    assert rows(report)["-psi.g"][1] == "-sigma^2 times -psi.(-x_noisy / sigma^2)"
+    assert rows(report)["|psi|^2 / 2"][1] == "1"
+    assert "|psi|^2 / 2: right in every case" in report.not_the_problem
+    assert "the constant" not in report.not_the_problem
+
+
+@pytest.mark.parametrize("own, factor, said", [
+    ("|g|^2 / 2", "3", "3"), ("|psi|^2", "0", "0"), ("|psi|^2", "1", "|psi|^2"),
+    ("|psi|^2", "3", "3 times |psi|^2"), ("|g|^2 / 2 x sigma^2", "1", "sigma^2"),
+    ("|g|^2 / 2, points [1:]", "1", "points [1:]"),
+    ("|g|^2 / 2 x sigma^2", "3", "3 x sigma^2")])
+def test_a_factor_of_another_term_names_that_or_what_it_has_more(own, factor, said):
+    assert compose._of_another(own, "|g|^2 / 2", factor) == said
+
+
+def test_a_point_that_is_made_wrong_stands_in_parentheses_in_the_formula():
+    def loss(c):
+        y = c.x + c.sigma**2 * c.noise
+        return (sq(c.score(y) - (c.x - y) / c.sigma**2) / 2).mean()
+
+    own = "(x - (x + sigma^2 noise)) / sigma^2"
+    assert rows(verify(loss, "dsm"))[CONSTANT][1] == f"|{own}|^2 / 2"
+
+
+def test_a_constant_that_changes_its_sign_with_the_loss_is_not_called_right():
+    report = verify(lambda c: -(sq(psi(c) - target(c)) / 2).mean(), "dsm")
+    assert not any("constant" in text for text in report.not_the_problem)
+    beside = verify(lambda c: (sq(c.sigma**2 * psi(c) + c.noise) / 2).mean(), "dsm")
+    assert "the constant, but for the common factor" in beside.not_the_problem
+
+
+def test_a_term_that_is_missing_is_shown_as_0():
+    report = verify(lambda c: (sq(psi(c) - (target(c) if c.sigma < 1 else 0)) / 2).mean(), "dsm")
+    assert rows(report)["-psi.g"] == (0.0, "0 in this case")
+    dropped = verify(lambda c: (sq(c.score(c.x)) / 2).mean(), "ism")
+    assert rows(dropped)["tr J"] == (0.0, "0")
+    clean = rows(verify(lambda c: sq(c.reconstruct(c.x) - c.x).mean(), "dsm"))["-psi.g"]
+    assert f"{clean[0]:g} {clean[1]}" == "0 0"                    # and not -0
+
+
+def test_a_constant_that_is_taken_off_has_one_sign():
+    report = verify(lambda c: (np.exp(-c.energy_gap(c.x) / 2) - 1).sum(axis=1).mean(), "mpf")
+    constant, factor = rows(report)["constant"]
+    assert [row.reference for row in report.rows if row.term == "constant"] == [0.0]
+    assert np.isclose(constant, -3.0, rtol=1e-13)                # rounding of the regression
+    assert factor == "- d"
+
+
+def test_a_small_number_in_the_target_is_shown_as_one_would_write_it():
+    report = verify(lambda c: (sq(psi(c) - (c.x - c.x_noisy) / (c.sigma**2 + 1e-3)) / 2).mean(),
+                    "dsm")
+    assert rows(report)["-psi.g"][1] == "sigma^2 / (sigma^2 + 0.001)"
+    assert rows(report)[CONSTANT][1] == "(sigma^2 / (sigma^2 + 0.001))^2"
+
+
+def test_the_distance_of_the_next_formula_is_a_plain_number():
+    report = verify(lambda c: -(psi(c) * target(c)).mean(), "dsm")
+    assert report.runner_up.endswith("misses the answers by 10 %")
+
+
+def report_with(factor, declared, *findings):
+    some = cases("ism", "prime")
+    values = [factor * value(c) for c in some]
+    return report_on(some, values, diagnose(some, values), findings, (), declared, (), (), "", True)
+
+
+def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_another():
+    half = Finding("W", "multiple", "the gradient for {} is 1 / 2 times that of the value")
+    alone, beside = report_with(1, None, half), report_with(2, None, half)
+    assert alone.verdict == beside.verdict == "MISMATCH"
+    assert alone.name == "the gradient for W is 1 / 2 times that of the value"
+    assert beside.name == f"a factor 2 (without the 1/2); and {alone.name}"
+    assert alone.not_the_problem == ("the value of |psi|^2 / 2 and tr J",)
+    assert beside.not_the_problem == ("the value of |psi|^2 / 2 and tr J, but for the common "
+                                      "factor",)
+    assert alone.consequences == ("training follows the gradient, which is not that of the value",)
+    assert alone.failing == ("prime/ism/c0/t0",)
+    assert report_with(2, "2", half).exit_status == 1
+
+
+@pytest.mark.parametrize("factor, times, said", [
+    (2, 0.5, "the gradient is the reference's: training is the same"),
+    (1, -1.0, "gradients are minus the reference's: descent increases the loss"),
+    (3, 2.0, "gradients are 6 times the reference's")])
+def test_a_whole_gradient_is_compared_with_that_of_the_reference(factor, times, said):
+    whole = Finding("W, b, c", "whole", "the whole gradient is another", Scaling(times))
+    assert report_with(factor, None, whole).consequences == (said,)
+
+
+def test_a_declared_factor_is_not_that_of_the_reference():
+    assert report_with(2, "2").exit_status == 0
+    assert report_with(1, "2").name == "it is the reference itself, not the declared 2"
