@@ -35,7 +35,7 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases import models
-from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, rows
+from refsm.verify.mistakes.mistake import DIMENSIONS, Formula, Mistake, absolute, rows
 from refsm.verify.objectives import Term
 
 __all__ = ["binary"]
@@ -153,7 +153,7 @@ GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("zeros", "the gap of the bits that are 0 alone", "(1 - x) gap",
      lambda q: (1 - q.case.x) * q.gap(), "every bit learns to be 0"),
     ("absolute", "the absolute value of the gap", "|gap|",
-     lambda q: np.where(q.gap().real < 0, -q.gap(), q.gap()), EVEN))
+     lambda q: absolute(q.gap()), EVEN))
 SPINS = "coniii issue 3: data of 0 and 1 in a solver for spins -1 and 1"
 HALF_SEEN = "for spins -1 and 1 a spin times its field is half of the gap"
 

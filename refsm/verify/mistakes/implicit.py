@@ -25,9 +25,9 @@ __all__ = ["implicit"]
 
 HELD = "only the penalty holds the score back: the minimiser is not the score"
 PENALTY = "it is another penalty: the estimate is smoothed in another way"
-PENALTIES: tuple[tuple[str, str, str, Callable[[Any], Array]], ...] = (
-    *(row[:4] for row in TRACES if row[0] in ("absolutes", "square", "frobenius-squared",
-                                              "frobenius", "of-square")),
+PENALTIES: tuple[tuple, ...] = (
+    *(row for row in TRACES if row[0] in ("absolutes", "square", "frobenius-squared", "frobenius",
+                                          "of-square")),
     ("off-diagonal", "off-diagonal entries in place of the diagonal", "sum_i!=k J_ik^2",
      lambda q: (q.J()**2).sum(axis=(1, 2)) - dot(q.diagonal(), q.diagonal())),
     ("length", "the length of the diagonal, not squared", "sqrt(sum J_ii^2)",

@@ -120,7 +120,7 @@ def _runner_up(found: Diagnosis) -> str:
 
 def _precision(found: Diagnosis) -> str:
     """What the answers' digits look like, in words."""
-    coarse = found.tolerance.relative > COARSE and found.explanation is None
+    coarse = found.tolerance.relative > COARSE
     whole = coarse and (found.answers == np.round(found.answers)).all()
     return "whole numbers" if whole else found.tolerance.name
 

@@ -36,13 +36,6 @@ def test_terms_are_named_by_what_stands_in_them():
         "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
 
 
-def test_of_squares_the_cross_entropy_alone_was_seen_before():
-    for objective in ("dae", "dsm", "dsm_levels"):
-        seen = {m.id for f in formulas(objective, None) for m in f.mistakes
-                if m.role == "square" and m.seen}
-        assert seen == ({"square.cross-entropy"} if objective == "dae" else set())
-
-
 def test_sorted_losses_are_kept_by_their_share_of_the_points():
     kept = {name: f for name, _, f in SORTED}
     assert [kept["middle"](n) for n in (7, 8)] == [(3, 4), (3, 5)]

@@ -33,6 +33,17 @@ def test_a_mistake_has_one_identity_and_one_name_in_words(objective):
         assert all(said)
 
 
+@pytest.mark.parametrize("objective, identities", [
+    ("dsm", ""), ("ism", ""), ("dae", "square.cross-entropy"),
+    ("ssm", "directions.unit divergence.directions-unit norm.directions-unit "
+     "norm.variance-reduced"),
+    ("ratio", "bits.first gap.half gap.minus-spins gap.spins")])
+def test_these_were_seen_before_and_no_others(objective, identities):
+    model = model_names(objective)[0]
+    seen = {m.id for f in formulas(objective, model) for m in f.mistakes if m.seen}
+    assert sorted(seen) == identities.split()
+
+
 @pytest.mark.parametrize("objective", [
     pytest.param(name, marks=() if name in ("dsm", "ism", "ratio", "dsm_levels", "multi_level")
                  else pytest.mark.slow) for name in OBJECTIVES])

@@ -201,6 +201,12 @@ def test_what_takes_the_place_of_a_term_along_directions(identity):
     assert np.isclose(found, right + of_each(case, ALONG[identity]), rtol=1e-12)
 
 
+def test_a_norm_along_directions_in_the_reduced_form():
+    case, found = value("ssm_vr", "norm.sliced")
+    expected = of_each(case, lambda v, A, p: (v @ p)**2 / 2 + v @ A @ v)
+    assert np.isclose(found, expected, rtol=1e-12)
+
+
 def test_directions_that_are_averaged():
     case, norm = value("ssm", "norm.mean-along")
     v = case.directions.mean(axis=1, keepdims=True)
