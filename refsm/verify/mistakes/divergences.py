@@ -12,7 +12,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.mistakes.directions import SAME, along, curvature, of_directions, with_given
-from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, root, rows
+from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, rows
 from refsm.verify.objectives import OBJECTIVES, dot
 
 __all__ = ["TRACES", "divergences"]
@@ -57,7 +57,7 @@ TRACES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("frobenius-squared", "the squared Frobenius norm of the Jacobian", "|J|_F^2",
      lambda q: (q.J()**2).sum(axis=(1, 2)), NOT_NEGATIVE),
     ("frobenius", "the Frobenius norm of the Jacobian", "|J|_F",
-     lambda q: root((q.J()**2).sum(axis=(1, 2))), NOT_NEGATIVE),
+     lambda q: np.sqrt((q.J()**2).sum(axis=(1, 2))), NOT_NEGATIVE),
     ("of-square", "the trace of the squared Jacobian", "tr J^2",
      lambda q: np.einsum("nik,nki->n", q.J(), q.J()), "for a symmetric J " + NOT_NEGATIVE),
     ("score", "the score in place of its derivative", "sum_i psi_i", lambda q: q.psi().sum(axis=1),

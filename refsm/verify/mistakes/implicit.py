@@ -18,7 +18,7 @@ from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, along
                                               of_directions, with_given)
 from refsm.verify.mistakes.divergences import TRACES, divergences
 from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, OFFSET, SQUARES, UNBOUNDED, ZERO,
-                                           Formula, Mistake, absolute, dimensions, root, rows)
+                                           Formula, Mistake, absolute, dimensions, rows)
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["implicit"]
@@ -31,7 +31,7 @@ PENALTIES: tuple[tuple, ...] = (
     ("off-diagonal", "off-diagonal entries in place of the diagonal", "sum_i!=k J_ik^2",
      lambda q: (q.J()**2).sum(axis=(1, 2)) - dot(q.diagonal(), q.diagonal())),
     ("length", "the length of the diagonal, not squared", "sqrt(sum J_ii^2)",
-     lambda q: root(dot(q.diagonal(), q.diagonal()))),
+     lambda q: np.sqrt(dot(q.diagonal(), q.diagonal()))),
     ("square-of-mean", "the square of the mean divergence", "(mean tr J)^2",
      lambda q: q.diagonal().sum(axis=1).mean(keepdims=True)**2))
 

@@ -38,8 +38,8 @@ from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pair", "half_of",
-           "names_of_square", "not_constrained", "of_noise", "of_residual", "root", "rows",
-           "squared", "with_terms", "with_variate"]
+           "names_of_square", "of_noise", "of_residual", "rows", "squared", "with_terms",
+           "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: the score grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -180,19 +180,9 @@ def names_of_square(half: float, out: str, to: str) -> tuple[str, str, str]:
     return f"|{out}|^2{over}", f"{twice}{a}.{b}", f"|{to}|^2{over}"
 
 
-def not_constrained(left: str) -> str:
-    """The effect of dimensions that no term reads."""
-    return f"{left} {'are' if left.endswith('s') else 'is'} not constrained"
-
-
 def absolute(a: Array) -> Array:
     """|a| elementwise, analytic along the real axis."""
     return np.where(np.real(a) < 0, -a, a)
-
-
-def root(a: Array) -> Array:
-    """The square root; 0 stays 0."""
-    return np.sqrt(a)
 
 
 def huber(r: Array) -> Array:
@@ -213,16 +203,16 @@ def dimensions() -> Iterator[tuple[Mistake, str, slice]]:
     """Dimensions that no term reads: a mistake, and in symbols and as a slice those that are
     read."""
     for name, words, suffix, chosen, left in DIMENSIONS:
-        row = Mistake(f"dimensions.{name}", words, suffix, lambda a: a, not_constrained(left))
-        yield row, suffix, chosen
+        effect = f"{left} {'are' if left.endswith('s') else 'is'} not constrained"
+        yield Mistake(f"dimensions.{name}", words, suffix, lambda a: a, effect), suffix, chosen
 
 
 # What may stand in the place of a sum of squares of r: (name, words, symbols, function of r, effect
 # on a residual, effect on the norm of the score beside a divergence).
 SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = (
-    ("norm", "the norm is not squared", "|r|", lambda r: root(dot(r, r)), MEDIAN, LONG),
+    ("norm", "the norm is not squared", "|r|", lambda r: np.sqrt(dot(r, r)), MEDIAN, LONG),
     ("root-mean", "the square root of the mean square", "sqrt(mean |r|^2)",
-     lambda r: root(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG_IN_ALL),
+     lambda r: np.sqrt(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG_IN_ALL),
     ("absolute", "absolute values in place of squares", "sum |r_i|",
      lambda r: absolute(r).sum(axis=-1), MEDIAN, LONG),
     ("of-sum", "the sum over dimensions is squared, not its entries", "(sum r_i)^2",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, scaling_in_words
 from refsm.verify.mistakes import Mistake
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.known import listed
@@ -23,7 +23,7 @@ def consequences(objective: str, factor: Scaling, changes: Sequence[Change],
     """What the differences do to training, one sentence each."""
     learned = OBJECTIVES[objective].learned
     ids, zero = [m.id for m in mistakes], [c.what for c in changes if c.scaling.is_zero]
-    without_cross = [change.what for change in changes] == zero == ["cross"]
+    without_cross = list(changes) == [Change("cross", ZERO)]
     changes = tuple(change for change in changes if change.what != "extra")
     out: list[str] = []
     if ids == ["extra.tr J"] and without_cross:
