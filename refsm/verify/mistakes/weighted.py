@@ -34,47 +34,41 @@ __all__ = ["weighted"]
 ANOTHER = "the loss is no squared distance of scores plus a constant: the minimiser is another"
 UNWEIGHTED = ("it is implicit score matching: the terms at the boundary are left out, where the "
               "density of the data need not vanish")
-WEIGHTS: tuple[tuple[str, Callable[[Any], Array]], ...] = (
-    ("h", lambda q: q.case.h), ("h'", lambda q: q.case.h_slope),
-    ("1", lambda q: np.ones(q.case.x.shape)), ("h^2", lambda q: q.case.h**2),
-    ("sqrt(h)", lambda q: np.sqrt(q.case.h)), ("x", lambda q: q.case.x),
-    ("h'^2", lambda q: q.case.h_slope**2), ("h h'", lambda q: q.case.h * q.case.h_slope))
-RIGHT = ("h", "h'", "h")
+WEIGHTS: dict[str, Callable[[Any], Array]] = {
+    "h": lambda q: q.case.h, "h'": lambda q: q.case.h_slope,
+    "1": lambda q: np.ones(q.case.x.shape), "h^2": lambda q: q.case.h**2,
+    "sqrt(h)": lambda q: np.sqrt(q.case.h), "x": lambda q: q.case.x,
+    "h'^2": lambda q: q.case.h_slope**2, "h h'": lambda q: q.case.h * q.case.h_slope}
+RIGHT = {"norm": "h", "slope": "h'", "divergence": "h"}
 MULTIPLES = {"h": {"h'^2"}, "h'": {"sqrt(h)", "x"}}     # with h = x^2 these are multiples of it
-OF_ROLE: tuple[tuple[str, Callable[[Any], Array]], ...] = (
-    ("norm", lambda q: q.psi()**2 / 2), ("slope", lambda q: q.psi()),
-    ("divergence", lambda q: q.diagonal()))
-SYMBOLS = {"norm": "psi_i^2 / 2", "slope": "psi_i", "divergence": "J_ii"}
+OF_ROLE: dict[str, tuple[str, Callable[[Any], Array]]] = {
+    "norm": ("psi_i^2 / 2", lambda q: q.psi()**2 / 2), "slope": ("psi_i", lambda q: q.psi()),
+    "divergence": ("J_ii", lambda q: q.diagonal())}
 
 
 def weighted(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one or two wrong weights, and dimensions that are left out."""
-    wrong: list[tuple[str, ...]] = []
-    for k in range(3):
-        wrong += [(*RIGHT[:k], name, *RIGHT[k + 1:]) for name, _ in WEIGHTS
-                  if name not in {RIGHT[k], *MULTIPLES[RIGHT[k]]}]
-    wrong += [("1", "h'", "1"), ("h^2", "h'", "h^2"), ("sqrt(h)", "h'", "sqrt(h)")]
+    wrong = [{**RIGHT, role: name} for role, right in RIGHT.items() for name in WEIGHTS
+             if name not in {right, *MULTIPLES[right]}]
+    wrong += [{**RIGHT, "norm": name, "divergence": name} for name in ("1", "h^2", "sqrt(h)")]
     for names in wrong:
-        rows = tuple(Mistake(f"{role}.{name}", f"{name} in place of {right} in the term of "
-                             f"{SYMBOLS[role]}", name, lambda a: a, ANOTHER)
-                     for (role, _), name, right in zip(OF_ROLE, names, RIGHT) if name != right)
-        yield Formula(rows, tuple(_term(role, f, name)
-                                  for (role, f), name in zip(OF_ROLE, names)))
+        rows = tuple(Mistake(f"{role}.{name}", f"{name} in place of {RIGHT[role]} in the term of "
+                             f"{OF_ROLE[role][0]}", name, lambda a: a, ANOTHER)
+                     for role, name in names.items() if name != RIGHT[role])
+        yield Formula(rows, tuple(_term(role, name) for role, name in names.items()))
     row = Mistake("weights.none", "no weights at all: h = 1", "h = 1", lambda a: a, UNWEIGHTED)
-    yield Formula((row,), tuple(_term(role, f, "1") for role, f in OF_ROLE if role != "slope"))
+    yield Formula((row,), (_term("norm", "1"), _term("divergence", "1")))
     for row, suffix, chosen in dimensions():
-        yield Formula((row,), tuple(_term(role, f, right, chosen, suffix)
-                                    for (role, f), right in zip(OF_ROLE, RIGHT)))
+        yield Formula((row,), tuple(_term(role, right, chosen, suffix)
+                                    for role, right in RIGHT.items()))
 
 
-def _term(role: str, f: Callable[[Any], Array], name: str, chosen: slice = slice(None),
-          suffix: str = "") -> Term:
-    weight = dict(WEIGHTS)[name]
-    own = next(term for term in OBJECTIVES["generalized"].terms if term.role == role)
-    if name == RIGHT[("norm", "slope", "divergence").index(role)] and not suffix:
-        return own
+def _term(role: str, name: str, chosen: slice = slice(None), suffix: str = "") -> Term:
+    if name == RIGHT[role] and not suffix:
+        return next(term for term in OBJECTIVES["generalized"].terms if term.role == role)
+    symbols, f = OF_ROLE[role]
 
     def weighted_sum(q: Any) -> Array:
-        return dot(weight(q)[:, chosen], f(q)[:, chosen])                     # (n,)  (1)
+        return dot(WEIGHTS[name](q)[:, chosen], f(q)[:, chosen])              # (n,)  (1)
 
-    return Term(role, f"sum {name} {SYMBOLS[role]}{suffix}", weighted_sum)
+    return Term(role, f"sum {name} {symbols}{suffix}", weighted_sum)

@@ -120,7 +120,7 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
     if what in ("norm", "output"):
         if scaling.is_zero and penalty:
             return "only the penalty holds the score back: the minimiser is not the score"
-        if scaling.is_zero or scaling.prefactor < 0:
+        if scaling.prefactor <= 0:
             return f"the loss is unbounded below: the {learned} grows without end"
         return f"what is learned is {scaling.inverse()} times the right {learned}{penalty}"
     if what in ("cross", "divergence", "product"):

@@ -69,7 +69,7 @@ def weights_of(objective: str, w: Array, sizes: Sequence[Mapping[str, float]],
     """What positive weights are; None where one is not positive."""
     if not (w > 0).all():
         return None
-    sigmas = sorted({group.get("sigma", 0.0) for group in sizes})
+    sigmas = sorted({group["sigma"] for group in sizes if "sigma" in group})
     for plain in PLAIN if len(sigmas) > 1 else ():
         if not all(name in sizes[0] for name, _ in plain.powers):
             continue

@@ -103,7 +103,7 @@ def test_every_formula_can_be_evaluated_or_left_out_on_every_model(objective):
 
 
 def found(objective, mistake, index=24):
-    """A case, and the terms of the formula with this slip alone."""
+    """A case, and the terms of the formula with this mistake alone."""
     case = cases(objective, "prime")[index]
     q = Quantities(case)
     formula = next(f for f in formulas(objective, case.model) if words(f) == (mistake,))
@@ -127,10 +127,3 @@ def test_absolute_values_of_a_loss_by_hand():
                    for f in formulas(name,
                                      cases(name, "prime")[0].model)
                    for mistake in words(f))
-
-
-def test_weights_of_generalised_terms_by_hand():
-    case, terms = found("generalized", "1 in place of h in the term of psi_i^2 / 2", 7)
-    psi, diagonal = case.score(case.x), case.score_jacobian_diagonal(case.x)
-    expected = (psi**2 / 2 + case.h_slope * psi + case.h * diagonal).sum(axis=1)
-    np.testing.assert_allclose(terms, expected, rtol=1e-12)

@@ -35,7 +35,7 @@ def test_the_table_has_the_reference_and_the_implementation_side_by_side():
     assert total.reference == value(case)
 
 
-def test_a_slip_is_shown_by_its_own_function():
+def test_a_mistake_is_shown_by_its_own_function():
     report = verify(
         lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean(), "ism")
     assert report.rows[1].factor == "sum_ik J_ik"
@@ -76,7 +76,7 @@ def test_a_positive_factor_of_its_own_for_every_group_is_a_convention_to_be_decl
     assert "not positive in all" in negative.name
 
 
-def test_coefficients_without_a_law_are_listed():
+def test_coefficients_of_no_scaling_are_listed():
     report = verify(
         lambda c:
         (sq(c.score(c.x)) / 2 + np.sin(9 * c.sigma * c.n) * c.score_divergence(c.x)).mean(), "ism")
@@ -90,7 +90,7 @@ def test_coefficients_without_a_law_are_listed():
     assert np.isclose(trace.yours, np.sin(9 * 0.37 * 7) * trace.reference)
 
 
-def test_equals_are_told_as_what_cannot_be_told_apart():
+def test_equals_are_listed_as_what_cannot_be_told_apart():
     report = verify(
         lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength *
                    (c.score_jacobian(c.x)**2).sum(axis=(1, 2))).mean(), "regularized")
@@ -137,7 +137,7 @@ def test_single_precision_inside_is_noted():
      (lambda c: value(c) * (1 + 0.5 * (c.id in ("prime/ism/c1/t1", "prime/ism/c2/t3"))),
       "only 2 of 30 answers differ: prime/ism/c1/t1: 1.5 times the reference"),
      (lambda c: int(value(c)), "every answer is a whole number")])
-def test_what_follows_no_law_is_listed_by_what_decides_it(wrong, name):
+def test_what_follows_no_scaling_is_listed_by_what_decides_it(wrong, name):
     report = verify(wrong, "ism")
     assert name in report.name
     assert report.exit_status == 1
@@ -170,7 +170,7 @@ def test_the_distance_of_the_next_explanation_comes_last():
 
 
 @pytest.mark.parametrize("scale, scaling", [(lambda c: 2, "2"), (lambda c: 1 / c.n, "1 / n")])
-def test_the_terms_of_points_that_are_a_multiple_are_told_as_one(scale, scaling):
+def test_the_terms_of_points_that_are_a_multiple_are_said_as_one(scale, scaling):
     report = verify(
         lambda c: {
             "value": value(c), "per_sample": scale(c) *

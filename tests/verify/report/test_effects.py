@@ -98,7 +98,8 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("dsm", "1", {}, ("the score is read at x", "only the first dimension"),
       ("the score is read at x, taken alone:", "only the first dimension, taken alone:")),
      ("dsm", "1", {}, ("the score is read at x",), ("at the clean point",)),
-     ("ism", "1", {"norm": "2", "divergence": "0"}, (), ("nothing is learned",)),
+     ("ism", "1", {"norm": "1 / 2", "divergence": "0"}, (), ("nothing is learned",)),
+     ("generalized", "1", {"slope": "2"}, (), ("the loss has other minimisers",)),
      ("dsm", "1", {"target": "-1"}, ("the score is read at x",),
       ("taken alone: at the clean point",)),
      ("ssm", "1", {"norm": "2"}, ("directions of unit length",),
@@ -114,7 +115,7 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("dae", "1", {}, ("something new",), ("not the reconstruction",)),
      ("dsm", "1", {}, ("target: the clean point is left out of it",),
       ("minus the point over sigma^2",))])
-def test_several_differences_are_told_together(objective, factor, changes, mistakes, texts):
+def test_several_differences_are_said_together(objective, factor, changes, mistakes, texts):
     changes = tuple(
         Change(what, ZERO if scaling == "0" else parse_scaling(scaling))
         for what, scaling in changes.items())

@@ -19,7 +19,7 @@ def row(objective, words):
                          [("dsm", "sigma^2", "ncsn"), ("dsm", "2 sigma^2 / d", "score_sde"),
                           ("dsm", "sigma^4", "deen"), ("dsm", "2 / d", "pylearn2 SMD"),
                           ("ism", "1 / d", "pylearn2 SM"), ("dsm", "2 sigma^2", "score_models"),
-                          ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "k-diffusion"),
+                          ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "(Karras) divided by d"),
                           ("dsm", "2 sigma^2 (1 + sigma^2 / 0.25)", "EDM (Karras), sigma_data"),
                           ("ratio", "4 / d", "SpinModels"), ("dae", "1 / 2", "PyDeep"),
                           ("ssm", "1 / d", "unit length"), ("pseudo", "1.4427", "base 2")])
@@ -69,8 +69,10 @@ def test_nothing_is_seen_of_what_is_new():
      "the divergence alone has the mean over dimensions in place of their sum"),
     ("ism", "norm", "-n",
      "half the squared norm of the score alone has the sum over points in place of their mean, and "
-     "the wrong sign"
-     ), ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"),
+     "the wrong sign"),
+    ("ism", "loss", "-1", "the sign of the loss: it is to be maximised"),
+    ("ssm", "norm", "1 / M", "half the squared norm of the score alone is divided by the number of "
+     "directions once more"),
     ("ism", "norm", "M / d", "half the squared norm of the score alone has the mean over "
      "dimensions in place of their sum and has the sum over directions in place of their mean"),
     ("ism", "norm", "d / n", "half the squared norm of the score alone is multiplied by the number "
@@ -146,7 +148,7 @@ def test_a_weight_that_saturates_is_said_with_its_power(prefactor, sigma, power,
     assert scaling_in_words(scaling) == words
 
 
-def test_laws_that_people_write_in_another_way():
+def test_scalings_that_people_write_in_another_way():
     assert known.factor_in_words("dsm",
                                  parse_scaling("n / (n - 1)")) == "divided by n - 1 in place of n"
     assert known.factor_in_words("ssm",
