@@ -18,7 +18,7 @@ Derivation
 
 Conventions
     An effect is what the mistake does alone, in expectation over data, noise and directions, for a
-    model that can have every score.  Effects are held by minimisers in closed form or by training.
+    model that can have every score.  Tests compare effects with exact minimisers.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005),
@@ -123,8 +123,7 @@ def of_residual(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: M
     """A function of the residual that is no square; the target may be multiplied."""
     def loss(q: Any) -> Array:
         r = out.formula(q) - to.formula(q) * (1.0 if times is None else times.formula(q))
-        f = square.formula
-        return f(r) if r.ndim == 2 else total(q, np.array([f(of_level) for of_level in r]))
+        return square.formula(r) if r.ndim == 2 else total(q, np.array([*map(square.formula, r)]))
 
     own = f"({to.name})" if " " in to.name else to.name
     name = f"{square.name}, r = {out.name} - {own}{'' if times is None else times.name}"

@@ -42,6 +42,7 @@ from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["residual"]
 
+OTHER_POINTS = [point for point in POINTS if point != "x_noisy"]
 HARMLESS = "harmless where the noise is symmetric: the same loss in expectation"
 SCORE_AT = "the score of the data with noise of standard deviation"
 SMOOTHED = {          # of the points x + k sigma e: k, |k| sigma and k^2 in words
@@ -56,7 +57,6 @@ SMOOTHED = {          # of the points x + k sigma e: k, |k| sigma and k^2 in wor
 
 def _read_at(objective: str, point: str) -> str:
     """What a score learns whose model is read at another point."""
-    k, width, _ = SMOOTHED.get(point, ("", "", ""))
     if objective == "parzen_esm":
         return ("what is learned at a point is the mean of the Parzen score over the noisy points "
                 "that belong to it")
@@ -64,6 +64,7 @@ def _read_at(objective: str, point: str) -> str:
         return AT_CLEAN
     if point == "noise":
         return "minus the point over sigma is learned, whatever the data"
+    k, width, _ = SMOOTHED[point]
     upside = ": the energy is learned upside down" if k == "minus" else ""
     return f"{k} {SCORE_AT} {width} is learned{upside}"
 
@@ -74,7 +75,7 @@ def _outputs(objective: str, model: str | None) -> Iterator[Mistake]:
         yield from _reconstructions(model)
         return
     yield Mistake("", "", "psi", lambda q: q.psi())
-    for point in _points() if model is not None and objective != "esm" else ():
+    for point in OTHER_POINTS if model is not None and objective != "esm" else ():
         yield Mistake(f"point.{point}", f"the score is read at {point}", f"psi({point})",
                       lambda q, point=point: q.psi(point), _read_at(objective, point))
 
@@ -91,12 +92,13 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
                   "y - x_noisy learns the clean point: y is off by the noisy one")
     if model is None:
         return
-    for point in _points():
-        effect = {"x": "the clean point is reconstructed from itself: the identity is learned",
-                  "noise": MEAN_OF_DATA, "x - sigma noise": HARMLESS}.get(
-            point, f"noise of standard deviation {SMOOTHED.get(point, ('', '', ''))[1]} is removed")
+    effects = {point: f"noise of standard deviation {width} is removed"
+               for point, (_, width, _) in SMOOTHED.items()}
+    effects.update({"x": "the clean point is reconstructed from itself: the identity is learned",
+                    "noise": MEAN_OF_DATA, "x - sigma noise": HARMLESS})
+    for point in OTHER_POINTS:
         yield Mistake(f"point.{point}", f"the input of the encoder is {point}", f"y({point})",
-                      lambda q, point=point: q.reconstruction(point), effect,
+                      lambda q, point=point: q.reconstruction(point), effects[point],
                       same=point == "x - sigma noise")
     for name, words, f in HIDDEN if model == "autoencoder" else ():
         yield Mistake(f"hidden.{name}", f"hidden units: {words} in place of sigmoid",
@@ -112,10 +114,6 @@ def _network(q: Any, f: Callable[[Array], Array]) -> Array:
     theta = q.theta
     hidden = f(q.case.x_noisy @ theta["W"].T + theta["b"])
     return hidden @ theta.get("decoder", theta["W"]) + theta["c"]
-
-
-def _points() -> list[str]:
-    return [point for point in POINTS if point != "x_noisy"]
 
 
 SCALES: tuple[tuple[str, str, Callable[[Any], float]], ...] = (

@@ -7,6 +7,8 @@
     UNEXPLAINED    another function, and nothing that is known explains it    1
     BROKEN         the implementation gave no answers                         2
     INCONCLUSIVE   the answers cannot decide                                  3
+
+The exit status is 0, too, where every failing case is a known failure.
 """
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ Derivation
          sigma^2 max(1, sigma^2).
 
 Conventions
-    At least two thirds of the levels must agree with one prefactor; gamma is a short number.
+    At least two levels must agree with one prefactor, and at least one not; gamma is a short
+    number.
 
 Sources
     Hang et al., Efficient diffusion training via min-SNR weighting strategy, ICCV 2023, for (2).
