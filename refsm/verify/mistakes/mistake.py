@@ -105,7 +105,7 @@ def half_of(objective: str) -> float:
 def squared(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mistake,
             suffix: str = "", chosen: slice = slice(None)) -> Formula:
     """half |out - to|^2 as its three terms, in the dimensions that are chosen."""
-    half, roles = half_of(objective), [term.role for term in OBJECTIVES[objective].terms]
+    half, (first, second) = half_of(objective), OBJECTIVES[objective].terms
     norm, product, constant = names_of_square(half, out.name + suffix, to.name + suffix)
 
     def of(row: Mistake) -> Callable[[Any], Array]:
@@ -113,8 +113,8 @@ def squared(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mistak
 
     a, b = of(out), of(to)
     return Formula(wrong, (
-        Term(roles[0], norm, lambda q: total(q, half * dot(a(q), a(q)))),
-        Term(roles[1], product, lambda q: total(q, -2 * half * dot(a(q), b(q))))),
+        Term(first.role, norm, lambda q: total(q, half * dot(a(q), a(q)))),
+        Term(second.role, product, lambda q: total(q, -2 * half * dot(a(q), b(q))))),
         Term("constant", constant, lambda q: total(q, half * dot(b(q), b(q)))))
 
 
