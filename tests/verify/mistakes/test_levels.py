@@ -89,19 +89,6 @@ def test_a_row_of_several_levels_is_the_loss_that_its_words_say(identity):
     np.testing.assert_allclose(sums, PLANTED[identity][0](case), rtol=1e-11)
 
 
-@pytest.mark.parametrize("identity, mean_of", [
-    ("pairs.variance", lambda w, each: (w[:, None] * each).mean()),
-    ("weight.variance", lambda w, each: (w * each).mean())])
-def test_a_weight_belongs_to_its_point_or_all_weights_to_all_points(identity, mean_of):
-    case = cases("dsm_levels", "prime")[7]
-    (row,) = [formula for formula in formulas("dsm_levels", case.model)
-              if [mistake.id for mistake in formula.mistakes] == [identity]]
-    q = Quantities(case)
-    sums = sum(term.per_sample(q) for term in (*row.terms, row.constant))
-    each = ((case.score(case.x_noisy) + case.noise / case.sigma[:, None])**2).sum(axis=1) / 2
-    assert np.isclose(sums.mean(), mean_of(case.sigma**2, each), rtol=1e-12)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("identity", PLANTED)
 def test_a_mistake_of_several_levels_is_named(identity):

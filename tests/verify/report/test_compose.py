@@ -132,10 +132,6 @@ def test_single_precision_inside_is_noted():
       (-1 if c.sigma > 1 else 1),
       "powers of the sizes: tr J (right where sigma = 0.37 or 0.61, -1 where sigma = 1.3)"
       ),
-     (lambda c: value(c) *
-      (1 + (c.id == "prime/ism/c1/t1")), "only prime/ism/c1/t1 differs: 2 times the reference"),
-     (lambda c: value(c) * (1 + 0.5 * (c.id in ("prime/ism/c1/t1", "prime/ism/c2/t3"))),
-      "only 2 of 30 answers differ: prime/ism/c1/t1: 1.5 times the reference"),
      (lambda c: int(value(c)), "every answer is a whole number")])
 def test_what_follows_no_scaling_is_listed_by_what_decides_it(wrong, name):
     report = verify(wrong, "ism")
@@ -145,13 +141,7 @@ def test_what_follows_no_scaling_is_listed_by_what_decides_it(wrong, name):
 
 
 @pytest.mark.slow
-def test_a_term_too_many_has_its_weight_and_a_number_all_its_digits():
-    report = verify(lambda c: value(c) + 0.01 * (c.params["W"]**2).sum(), "ism")
-    assert report.name == "a term too many: 0.01 |W|^2"
-    assert report.consequences == (
-        "the minimiser is pulled away by the extra term",)
-    assert verify(lambda c: value(c) + (c.params["W"]**2).sum() / c.d,
-                  "ism").name == "a term too many: (1 / d) |W|^2"
+def test_a_number_has_all_its_digits():
     nearly = verify(lambda c: value(c) * (1 + 1e-6), "ism")
     assert (nearly.verdict, nearly.convention) == ("CONVENTION", "1.000001")
     assert not verify(lambda c: value(c) * 2.000002, "ism", convention="2").conforms
