@@ -15,6 +15,7 @@ from refsm.verify.diagnosis.weighted_mistake import WeightedMistake
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, listed
 from refsm.verify.report.weights import weights_of
+from refsm.verify.report.where import deciding
 
 __all__ = ["explained", "verdict_of"]
 
@@ -177,12 +178,10 @@ def _unexplained(found: Diagnosis) -> str:
         return (f"the answers are off by up to {off:.1g} of their terms: a numerical "
                 "derivative, a small number under a root or a logarithm, or bfloat16 inside?")
     text = "the answers are no combination of terms that is known"
-    for name in table.sizes[0]:
-        good, bad = ({group[name] for group, r in zip(table.sizes, right) if r.all() == whole}
-                     for whole in (True, False))
-        if good and not good & bad:
-            return (f"{text}; they are right where {name} is {_either(good)} and wrong where it is "
-                    f"{_either(bad)}")
+    size = deciding(table.sizes, np.all(right, axis=1))
+    if size is not None:
+        name, good, bad = size
+        return f"{text}; they are right where {name} is {good} and wrong where it is {bad}"
     if right.any():
         text += f"; {int(right.sum())} of {right.size} {'are' if right.sum() > 1 else 'is'} right"
     near = found.nearest
@@ -204,7 +203,3 @@ def _but_few(found: Diagnosis, wrong: Array) -> str:
     if len(texts) == 1:
         return f"only {texts[0].replace(':', ' differs:', 1)}"
     return f"only {len(texts)} of {found.answers.size} answers differ: {', '.join(texts)}"
-
-
-def _either(numbers: set[float]) -> str:
-    return " or ".join(f"{v:g}" for v in sorted(numbers))

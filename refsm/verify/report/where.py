@@ -1,11 +1,15 @@
 """Where an unexplained loss is right: the sizes that its right and its wrong cases do not share."""
 from __future__ import annotations
 
+from typing import Sequence
+
 import numpy as np
 
+from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
+from refsm.verify.diagnosis.scaling import Sizes
 
-__all__ = ["where_right"]
+__all__ = ["deciding", "where_right"]
 
 
 def where_right(found: Diagnosis) -> str:
@@ -16,15 +20,24 @@ def where_right(found: Diagnosis) -> str:
     right = (off <= found.tolerance(np.abs(factor) * found.table.scale)).all(axis=1)    # (C,)
     if right.all() or not right.any():
         return ""
-    for name in found.table.sizes[0]:
-        here, there = ({size[name] for size, is_right in zip(found.table.sizes, right)
-                        if is_right == wanted} for wanted in (True, False))
-        if not here & there:
-            return ("the answers are the reference's, up to a factor, where "
-                    f"{_one_of(name, here)}, and not where {_one_of(name, there)}")
+    size = deciding(found.table.sizes, right)
+    if size is not None:
+        name, here, there = size
+        return (f"the answers are the reference's, up to a factor, where {name} = {here}, and not "
+                f"where {name} = {there}")
     ids = [case.group for case, is_right in zip(found.table.groups, right) if is_right]
     return f"the answers are the reference's, up to a factor, in the groups {', '.join(ids)} alone"
 
 
-def _one_of(name: str, values: set[float]) -> str:
-    return f"{name} = {' or '.join(f'{value:g}' for value in sorted(values))}"
+def deciding(sizes: Sequence[Sizes], right: Array) -> tuple[str, str, str] | None:
+    """A size that right (C,) and wrong groups do not share, and what it is in each of the two."""
+    for name in sizes[0]:
+        here, there = ({group[name] for group, is_right in zip(sizes, right) if is_right == wanted}
+                       for wanted in (True, False))
+        if here and not here & there:
+            return name, _either(here), _either(there)
+    return None
+
+
+def _either(numbers: set[float]) -> str:
+    return " or ".join(f"{v:g}" for v in sorted(numbers))
