@@ -44,6 +44,16 @@ def test_these_were_seen_before_and_no_others(objective, identities):
     assert sorted(seen) == identities.split()
 
 
+@pytest.mark.parametrize("objective, identities", [
+    ("dae", ["point.x - sigma noise"]), ("ratio", ["link.flow", "link.pseudo"]),
+    ("dsm", ["noisy.x - sigma noise", "target.parzen", "variate.clean"]), ("esm", [])])
+def test_beside_fewer_points_these_keep_the_minimiser_and_no_others(objective, identities):
+    model = model_names(objective)[0]
+    same = {m.id for f in formulas(objective, model) for m in f.mistakes
+            if m.same and m.role != "points"}
+    assert sorted(same) == identities
+
+
 @pytest.mark.parametrize("objective", [
     pytest.param(name, marks=() if name in ("dsm", "ism", "ratio", "dsm_levels", "multi_level")
                  else pytest.mark.slow) for name in OBJECTIVES])
