@@ -36,7 +36,8 @@ ELSEWHERE = {                                # rooms whose tests stand in the mo
     "energies/corrupted_parzen": "energies/test_corrupted.py",
     "verify/cases/derivatives": "verify/diagnosis/test_gradients.py",
     "verify/diagnosis/scaling_fit": "verify/diagnosis/test_scaling.py",
-    "verify/mistakes/weighted": "verify/mistakes/test_mistakes.py",
+    "verify/mistakes/levels": "verify/mistakes/test_rows.py",
+    "verify/mistakes/weighted": "verify/mistakes/test_rows.py",
     "verify/objectives": "verify/cases/test_reference.py",
     "verify/own_noise/hypotheses": "verify/own_noise/test_affine.py",
 }

@@ -246,7 +246,7 @@ def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
         A, B = linear_maps(q.case, q.about.predicts)
         return A * q.case.x_noisy + B * psi()
 
-    case = SimpleNamespace(**q.case.hyper, **{**q.case.arrays, **arrays})
-    case.arrays, case.hyper = {**q.case.arrays, **arrays}, q.case.hyper
+    given, hyper = {**q.case.arrays, **arrays}, q.case.hyper
+    case = SimpleNamespace(**given, **hyper, arrays=given, hyper=hyper)
     return SimpleNamespace(case=case, about=q.about, psi=psi or q.psi,
                            prediction=prediction if psi else q.prediction)
