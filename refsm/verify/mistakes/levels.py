@@ -36,7 +36,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
-from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, WEIGHTED, Formula, Mistake,
+from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
                                            clipped, dimensions, every_pair, of_noise, of_residual,
                                            rows, squared, with_terms, with_variate)
 from refsm.verify.mistakes.targets import of_other_points
@@ -102,7 +102,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         yield squared(objective, (row,), out, row)
     for row, suffix, chosen in dimensions():
         yield squared(objective, (row,), out, right, suffix, chosen)
-    for row in rows("square", (*(row[:5] for row in SQUARES), *ROBUST)):
+    for row in rows("square", OF_RESIDUAL):
         yield of_residual((row,), row, out, right)
     if not kind:
         yield from of_noise(out, right)
@@ -193,7 +193,7 @@ def _of_level(q: Any, w: Weight) -> Array:
 
 def _times(q: Any, term: Term, w: Weight) -> Array:
     """w times a term, level by level."""
-    weight = _of_level(q, w).reshape(-1)
+    weight = _of_level(q, w).ravel()
     if q.about.levels != "several":
         return weight * term.per_sample(q)                                    # (n,)  (1)
     return term.per_sample(_exchanged(q, level_weights=q.case.level_weights * weight))

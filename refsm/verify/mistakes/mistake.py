@@ -269,6 +269,8 @@ ROBUST: tuple[tuple[str, str, str, Callable[[Array], Array], str], ...] = (
     *((f"clipped-{t}", f"the entries of the residual are clipped to (-{t}, {t}) before the square",
        f"|r clipped to {t}|^2", lambda r, t=t: dot(clipped(r, t), clipped(r, t)),
        f"an entry that is off by more than {t} has no gradient") for t in (1, 3, 5)))
+# What may stand in the place of the square of a residual, wrong or right.
+OF_RESIDUAL: tuple[tuple, ...] = (*(row[:5] for row in SQUARES), *ROBUST)
 
 
 def of_noise(out: Mistake, to: Mistake) -> Iterator[Formula]:
@@ -279,5 +281,5 @@ def of_noise(out: Mistake, to: Mistake) -> Iterator[Formula]:
 
     noise = Mistake("residual.noise", "the residual is that of the noise, sigma times that of the "
                     "score", "sigma r", times, WEIGHTED)
-    for row in rows("square", (*(row[:5] for row in SQUARES), *ROBUST)):
+    for row in rows("square", OF_RESIDUAL):
         yield of_residual((row, noise), row, times(out), times(to))

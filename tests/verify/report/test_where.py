@@ -1,9 +1,13 @@
 """Where a loss that is not explained is right."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from refsm.verify import verify
 from refsm.verify.cases import value
+from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.report.where import where_right
 
 
 def other(case):
@@ -24,6 +28,14 @@ def test_the_sizes_that_right_and_wrong_cases_do_not_share_are_said(objective, k
     report = verify(right_where(known), objective)
     assert report.verdict == "UNEXPLAINED"
     assert f"the answers are the reference's, up to a factor, {note}" in report.notes
+
+
+def test_rounding_is_relative_to_the_terms_times_the_factor():
+    mine = 1e6 * np.arange(1.0, 10).reshape(3, 3)        # 1e-9 is rounding of 3e6, and not of 3
+    yours = np.where(mine > 6e6, mine**2, 3 * mine + 1e-9 * np.array([1, -1, 1]))
+    table = SimpleNamespace(reference=mine, scale=mine, sizes=[{"n": n} for n in (7.0, 13.0, 19.0)])
+    found = SimpleNamespace(answers=yours, table=table, tolerance=FLOAT64)
+    assert where_right(found).endswith("where n = 7 or 13, and not where n = 19")
 
 
 def test_nothing_is_said_where_no_group_is_right_or_where_it_is_explained():
