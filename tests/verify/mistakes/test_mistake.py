@@ -33,6 +33,9 @@ def test_terms_are_named_by_what_stands_in_them():
     assert names("dae", "pairs.all") == ["|y|^2", "-2 (mean output).(mean target)", "|x|^2"]
     assert names("noise_prediction", "weight.variance") == [
         "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
+    said = {m.id: m.words for f in formulas("ssm", None) for m in f.mistakes}
+    assert said["divergence.score-exact"] == (
+        "divergence: the score in place of its derivative, without directions")
 
 
 def test_sorted_losses_are_kept_by_their_share_of_the_points():

@@ -428,8 +428,12 @@ def test_shared_mistakes():
     assert np.isclose(value("ism", "points.not-last")[1], own[:6].mean(), rtol=1e-12)
     assert np.isclose(value("ism", "points.not-first")[1], own[1:].mean(), rtol=1e-12)
     assert np.isclose(value("ism", "points.first")[1], own[0], rtol=1e-12)
-    assert np.isclose(value("ism", "loss.absolute")[1], abs(own.mean()), rtol=1e-12)
+    assert own.min() < 0 < own.mean()
     assert np.isclose(value("ism", "loss.absolutes")[1], np.abs(own).mean(), rtol=1e-12)
+    below = cases("ism", "prime")[16]
+    mean = (sq(psi(below)) / 2 + diagonal(below).sum(axis=1)).mean()
+    assert mean < 0
+    assert np.isclose(value_of(below, "loss.absolute"), -mean, rtol=1e-12)
     W, b, c = (case.params[name] for name in "Wbc")
     extras = {"|theta|^2": (W**2).sum() + b @ b + c @ c, "|W|^2": (W**2).sum(),
               "energy": case.energy(case.x).mean(), "energy^2": (case.energy(case.x)**2).mean(),
