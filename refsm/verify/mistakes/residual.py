@@ -127,6 +127,8 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with at most two mistakes."""
     outputs, compared = list(_outputs(objective, model)), list(targets(objective))
     squares = list(rows("square", (row[:5] for row in SQUARES)))
+    no_sigma = OBJECTIVES[objective].random != "noise" and model != "autoencoder"
+    scales = [row for row in SCALES if not (no_sigma and "sigma" in row[1])]
     for out, to in product(outputs, compared):
         wrong = tuple(row for row in (out, to) if row.id)
         yield squared(objective, wrong, out, to)
@@ -134,7 +136,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
             yield squared(objective, (*wrong, row), out, to, suffix, chosen)
         for row in squares if len(wrong) < 2 else ():
             yield of_residual((*wrong, row), row, out, to)
-            for name, words, scale in SCALES if not wrong else ():
+            for name, words, scale in scales if not wrong else ():
                 times = Mistake(f"target.{name}", f"the target is multiplied by {words}",
                                 f" x {words}", scale, "what is learned is multiplied as well")
                 yield of_residual((row, times), row, out, to, times)
