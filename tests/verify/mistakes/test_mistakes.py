@@ -100,6 +100,14 @@ def test_every_formula_can_be_evaluated_or_left_out_on_every_model(objective):
         assert shapes == {table.index.shape}
 
 
+@pytest.mark.parametrize("objective, model, has_sigma", [
+    ("esm", "mixture", False), ("esm", "autoencoder", True), ("dsm", "mixture", True)])
+def test_a_target_is_multiplied_by_sigma_where_there_is_one(objective, model, has_sigma):
+    made = {m.id for f in formulas(objective, model) for m in f.mistakes}
+    assert "target.double" in made
+    assert ("target.sigma" in made) == has_sigma
+
+
 def test_a_loss_that_cannot_be_negative_has_no_absolute_value():
     for name in ("dsm", "ratio"):
         roles = {m.role for f in formulas(name, model_names(name)[0]) for m in f.mistakes}
