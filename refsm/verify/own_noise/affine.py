@@ -11,23 +11,23 @@ Symbols
     F, f          (K, d, d), (K, d)   the output is F y + f
     scale, width  (K,)       the noisy point is scale x + width eps
     p, r          (K,)       the target is p x + r eps
+    s             (K,)       of the control variate
     a, G          (K, d), (K, d, d)   the residual is a + G eps
 
 Equations
     (1)  F = A I - B P,   f = B P m
     (2)  a = (scale F - p I) x + f,   G = width F - r I
     (3)  expectation = half / n sum_K weight ( |a|^2 + |G|_F^2 )
-    (4)  half weight |a + G eps|^2 = a constant + b' eps + eps' C eps / 2,
-         C = 2 half weight G'G,   b = 2 half weight G'a
-    (5)  half weight ( |a + G eps|^2 + 2 r a.eps - r^2 |eps|^2 + r^2 d )
+    (4)  half weight ( |a + G eps|^2 + 2 s a.eps - s^2 |eps|^2 + s^2 d )
          = a constant + b' eps + eps' C eps / 2,
-         C = 2 half weight (G'G - r^2 I),   b = 2 half weight (G + r I)'a
+         C = 2 half weight (G'G - s^2 I),   b = 2 half weight (G + s I)'a
 
 Derivation
     (3)  E |G eps|^2 = tr G'G, and the cross term has the mean 0: the first two moments of eps are
          all that enters.  Noise e = eps + middle is a + middle G 1 in the place of a.
-    (4)  expand the square.
-    (5)  what is added to the square of (4), a control variate, has the mean 0.
+    (4)  expand the square.  What is added to it, a control variate, has the mean 0; s = 0 adds
+         nothing, s = r takes the terms of the target's noise alone, -2 r a.eps and r^2 |eps|^2, as
+         their means.
 
 Conventions
     The gaussian of the cases: its score does not depend on the level, but for several levels, where
@@ -57,22 +57,23 @@ class Affine:
     def __init__(self, case: Case) -> None:
         about, theta, n = OBJECTIVES[case.objective], case.theta, case.n
         given: dict[str, Any] = {**case.hyper, **case.arrays}
-        L = len(given["sigma"]) if about.levels == "several" else 1
-        each = n if about.levels == "several" else 1       # how often a level is repeated
+        several = about.levels == "several"
+        K = n * len(given["sigma"]) if several else n
 
-        def of_residual(a: Any) -> Array:
-            return np.broadcast_to(np.repeat(np.asarray(a, dtype=float), each), (L * n,))
+        def of_residual(a: Any) -> Array:                 # from one for all, per level or per point
+            a = np.atleast_1d(a)
+            return np.repeat(a, K // len(a), axis=0)
 
-        self.n, self.kind, self.data_sd = n, about.predicts or "score", given.get("data_sd")
-        self.x, self.d, self.half = np.tile(case.x, (L, 1)), case.d, 1.0 if about.predicts else 0.5
+        self.n, self.d, self.x = n, case.d, np.tile(case.x, (K // n, 1))
+        self.kind, self.data_sd = about.predicts or "score", given.get("data_sd")
+        self.half = 1.0 if about.predicts else 0.5
         self.alpha, self.sigma = of_residual(given.get("alpha", 1.0)), of_residual(given["sigma"])
         self.weight = of_residual(given.get("level_weights", 1.0))
-        densities = [theta] if L == 1 else [
-            corrupted("gaussian", theta, *level) for level in zip(self.alpha, self.sigma)]
-        P = np.array([density["precision"] for density in densities])
-        m = np.array([density["mean"] for density in densities])
-        ones = np.ones((L * n, 1))
-        A, B = linear_maps(case, about.predicts) if about.predicts else (0 * ones, ones)
+        densities = [corrupted("gaussian", theta, *level) for level in
+                     zip(given["alpha"], given["sigma"])] if several else [theta]
+        P, m = (of_residual([of[name] for of in densities]) for name in ("precision", "mean"))
+        A, B = linear_maps(case, about.predicts) if about.predicts else (
+            np.zeros((K, 1)), np.ones((K, 1)))
         self.F = A[..., None] * np.eye(self.d) - B[..., None] * P                       # (1)
         self.f = B * np.einsum("kij,kj->ki", P, m)                                      # (1)
 
@@ -89,34 +90,30 @@ class Affine:
         a = scale[:, None] * np.einsum("kij,kj->ki", self.F, self.x) - p[:, None] * self.x + self.f
         return a, width[:, None, None] * self.F - r[:, None, None] * np.eye(self.d)     # (2)
 
-    def expected(self, middle: float = 0.0, weight: Array | float = 1.0, **wrong: Any) -> float:
-        """The expectation of the loss, with noise whose mean is `middle`; times another weight."""
-        return float(self.expected_terms(middle, weight, **wrong).sum() / self.n)     # ()  (3)
+    def expected(self, **wrong: Any) -> float:
+        """The expectation of the loss."""
+        return float(self.expected_terms(**wrong).sum() / self.n)                     # ()  (3)
 
-    def expected_terms(self, middle: float = 0.0, weight: Array | float = 1.0,
+    def expected_terms(self, weight: Array | float = 1.0, middle: float = 0.0,
                        **wrong: Any) -> Array:
-        """The expectation of the loss of each residual, (K,)."""
+        """The expectation of the loss of each residual, (K,), times another weight; with noise
+        whose mean is `middle`."""
         a, G = self.residual(**wrong)
         a = a + middle * G.sum(axis=2)
         squares = (a * a).sum(axis=1) + (G * G).sum(axis=(1, 2))
         return self.half * weight * self.weight * squares                             # (K,)  (3)
 
     def constant(self, target: tuple[Array, Array]) -> float:
-        """The expectation of half the squared target."""
+        """The expectation of the loss of an output that is 0."""
         p, r = target
         squares = p**2 * (self.x**2).sum(axis=1) + r**2 * self.d
         return float(self.half * (self.weight * squares).sum() / self.n)
 
-    def quadratic(self, weight: Array | float, **wrong: Any) -> tuple[Array, Array]:
-        """C (K, d, d) and b (K, d) of the right loss, times another weight."""
+    def quadratic(self, weight: Array | float, s: Array | float = 0.0,
+                  **wrong: Any) -> tuple[Array, Array]:
+        """C (K, d, d) and b (K, d) of the loss, times another weight, with a control variate."""
         a, G = self.residual(**wrong)
+        s_I = np.multiply.outer(s * np.ones(len(a)), np.eye(self.d))
         times = (2 * self.half * weight * self.weight)[:, None]
-        return (times[..., None] * np.einsum("kji,kjl->kil", G, G),
-                times * np.einsum("kji,kj->ki", G, a))                                # (4)
-
-    def with_variate(self, weight: Array | float) -> tuple[Array, Array]:
-        """C (K, d, d) and b (K, d) of the right loss with a control variate, times a weight."""
-        (C, b), (a, _), (_, r) = self.quadratic(weight), self.residual(), self.target(self.kind)
-        times = 2 * self.half * weight * self.weight
-        return (C - (times * r**2)[:, None, None] * np.eye(self.d),
-                b + (times * r)[:, None] * a)                                         # (5)
+        return (times[..., None] * (np.einsum("kji,kjl->kil", G, G) - s_I @ s_I),
+                times * np.einsum("kji,kj->ki", G + s_I, a))                          # (4)

@@ -29,11 +29,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Callable, Iterator, Mapping
+from typing import Iterator, Mapping
 
 import numpy as np
 
-from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
@@ -82,11 +81,9 @@ class Hypothesis:
         return factor + (loss or "the canonical loss") + words
 
 
-def hypotheses(objective: str, asked: list[Case], meant: Scaling = ONE,
-               weight: str = "") -> list[Hypothesis]:
+def hypotheses(asked: list[Case], meant: Scaling = ONE, weight: str = "") -> list[Hypothesis]:
     """Every structure times every factor, what is meant among them, and what is expected."""
-    structures = _structures(objective)
-    of_case = [{**{(name, ""): value for name, value in structures(case)},
+    of_case = [{**{(name, ""): value for name, value in _structures(case)},
                 **{("", name): value for name, value in weighted(case, weight)}} for case in asked]
     sizes = [sizes_of(case) for case in asked]
     factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
@@ -146,10 +143,11 @@ def _denoising(case: Case) -> Rows:
     if r.any():
         yield ("the target has noise of its own, drawn a second time",
                loss.expected(target=(p, zero)) + loss.constant((zero, r)))
-    yield "the constant |target|^2 / 2 is left out", loss.expected() - loss.constant(right)
+    squares = "|target|^2" if about.predicts else "|target|^2 / 2"
+    yield f"the constant {squares} is left out", loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
         yield (f"the noise is uniform in {words} in place of normal",
-               loss.expected(middle / sd, width=sd * sigma, target=(p, sd * r)))
+               loss.expected(middle=middle / sd, width=sd * sigma, target=(p, sd * r)))
     for words, width in (("sigma^2 in place of sigma", sigma**2), ("1 in place of sigma", zero + 1),
                          ("sqrt(sigma), the variance for sigma", sigma**0.5)):
         noise = f"the noise has standard deviation {words}"
@@ -214,10 +212,8 @@ def reconstruction_errors(case: Case, width: float, against: float = 0.0,
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     eps = np.array(list(product(nodes, repeat=case.d)))
     w = np.prod(list(product(weights / weights.sum(), repeat=case.d)), axis=1)
-    theta = case.theta
-    hidden = [sigmoid((x + width * eps) @ theta["W"].T + theta["b"]) for x in case.x]
-    return np.array([((s @ theta["W"] + theta["c"] - clean * x - against * eps)**2).sum(axis=1)
-                     for s, x in zip(hidden, case.x)]), w
+    return np.array([((case.reconstruct(x + width * eps) - clean * x - against * eps)**2
+                      ).sum(axis=1) for x in case.x]), w
 
 
 def _autoencoder(case: Case) -> Rows:
@@ -259,9 +255,10 @@ def _sliced(case: Case) -> Rows:
     yield "the whole Jacobian is summed", whole + square / 2
 
 
-def _structures(objective: str) -> Callable[[Case], Rows]:
+def _structures(case: Case) -> Rows:
     own = {"dae": _autoencoder, "ssm": _sliced, "ssm_vr": _sliced, "parzen_ism": _parzen_implicit}
-    return own.get(objective, _denoising if OBJECTIVES[objective].random else _as_it_is)
+    any_other = _denoising if OBJECTIVES[case.objective].random else _as_it_is
+    return own.get(case.objective, any_other)(case)
 
 
 DRAWING = tuple(name for name in OBJECTIVES if name != "parzen_esm")   # whose expectation is known

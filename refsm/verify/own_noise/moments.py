@@ -32,7 +32,8 @@ Derivation
     (10) the noise given the level; moments from cumulants and back.
 
 Conventions
-    One draw for the whole batch is the mean of a, b and K over points in place of (6).
+    One draw for the whole batch is the mean of C, b and K over points in place of (6).  For signs
+    and the sphere k4, which enters nu alone, is that of normal draws.
 
 Sources
     Wilson & Hilferty, The distribution of chi-square, PNAS 17 (1931), for (8).
@@ -51,9 +52,9 @@ from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
 
-__all__ = ["LIKELY", "Law", "Variance", "compared", "laws", "resolution"]
+__all__ = ["BAD", "GOOD", "Law", "Variance", "compared", "laws", "resolution"]
 
-LIKELY = 1e-4
+GOOD, BAD = 1e-4, 1e-9           # of a probability
 ONE_DRAW = "one draw of noise for the whole batch"
 
 
@@ -78,23 +79,22 @@ class Variance:
     wrong: tuple[str, ...]
 
 
-def laws(objective: str, case: Case, weight: str = "") -> list[Law]:
+def laws(case: Case, weight: str = "") -> list[Law]:
     """The laws of a value of the canonical loss, with a weight of its levels, independent draws
     first; none where its variance is not known."""
-    about = OBJECTIVES[objective]
-    if objective == "dae":
+    if case.objective == "dae":
         return _autoencoder(case)
-    if about.random == "directions":
-        return _sliced(objective, case)
-    return _denoising(case, weight) if about.random else []
+    random = OBJECTIVES[case.objective].random
+    if random == "directions":
+        return _sliced(case)
+    return _denoising(case, weight) if random else []
 
 
 def _denoising(case: Case, weight: str) -> list[Law]:
     loss, n = Affine(case), case.n
-    none = {} if OBJECTIVES[case.objective].constant else {"target": (0 * loss.sigma,) * 2}
-    w = weight_of(loss, weight) if weight else 1.0
-    C, b = loss.quadratic(w, **none)
-    L = len(C) // n                                                           # C (K, d, d)
+    w, each = weight_of(loss, weight) if weight else 1.0, np.arange(len(loss.x))        # each (K,)
+    p, r = loss.target(loss.kind) if OBJECTIVES[case.objective].constant else (0 * each, 0 * each)
+    C, b = loss.quadratic(w, target=(p, r))
 
     def normal(words: str, draw: Array, C: Array = C, b: Array = b, right: bool = False) -> Law:
         """With the same noise where `draw` (K,) is the same."""
@@ -102,19 +102,19 @@ def _denoising(case: Case, weight: str) -> list[Law]:
         _, V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)          # (draws,)
         return Law(words, V.sum(), k4.sum(), right)                           # (6)
 
-    independent = normal("draws at every point", np.arange(L * n), right=True)
+    independent = normal("draws at every point", each, right=True)
     signs = independent.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
-    of_levels = [] if L == 1 else [
-        normal(f"{ONE_DRAW}, at every level", np.repeat(np.arange(L), n)),
-        normal("the same noise at every level", np.tile(np.arange(n), L)),
-        *_drawn_levels(np.stack(_cumulants(C, b, loss.expected_terms(weight=w)))
-                       .reshape(4, L, n))]
-    others = [("antithetic pairs at every point", C, 0 * b)]
-    if not none:
-        others.append(("draws at every point with a control variate", *loss.with_variate(w)))
-    return [independent, *(normal(words, np.arange(L * n), own_C, own_b, True)
-                           for words, own_C, own_b in others), normal(ONE_DRAW, np.zeros(L * n)),
-            Law("signs in place of normal noise", signs, independent.fourth), *of_levels]
+    out = [independent, normal("antithetic pairs at every point", each, b=0 * b, right=True),
+           normal(ONE_DRAW, 0 * each),
+           Law("signs in place of normal noise", signs, independent.fourth)]
+    if r.any():
+        out.append(normal("draws at every point with a control variate", each,
+                          *loss.quadratic(w, s=r), right=True))
+    if OBJECTIVES[case.objective].levels == "several":
+        k = np.stack(_cumulants(C, b, loss.expected_terms(w))).reshape(4, -1, n)
+        out += [normal(f"{ONE_DRAW}, at every level", each // n),
+                normal("the same noise at every level", each % n), *_drawn_levels(k)]
+    return out
 
 
 def _cumulants(C: Array, b: Array, mean: Array | float = 0.0) -> tuple[Any, Array, Array, Array]:
@@ -154,31 +154,29 @@ def _autoencoder(case: Case) -> list[Law]:
             mean(ONE_DRAW, q.mean(axis=0, keepdims=True))]
 
 
-def _sliced(objective: str, case: Case) -> list[Law]:
-    M = int(case.hyper["n_directions"])
+def _sliced(case: Case) -> list[Law]:
+    M, d, out = int(case.n_directions), case.d, []
     K, psi = case.score_jacobian(case.x), case.score(case.x)     # J is symmetric
-    if objective == "ssm":
+    if case.objective == "ssm":
         K = K + np.einsum("ni,nk->nik", psi, psi) / 2
-    out = []
-    for words, K_, points in (("directions at every point", K, case.n),
-                              ("the same directions at every point", K.mean(axis=0)[None], 1)):
-        square, trace = (K_ * K_).sum(axis=(1, 2)), np.einsum("nii->n", K_)
-        diagonal = (np.einsum("nii->ni", K_)**2).sum(axis=1)
-        d = case.d
-        each = {"normal": 2 * square,                                          # (n,)  (3)
-                "signs": 2 * (square - diagonal),                              # (n,)  (4)
-                "sphere": d / (d + 2) * (2 * square + trace**2) - trace**2}    # (n,)  (5)
-        k4 = 48 * ((K_ @ K_)**2).sum(axis=(1, 2))                              # (n,)  (3)
-        out += [Law(words, V.sum() / (points**2 * M), k4.sum() / (points**4 * M**3), points > 1)
-                for V in each.values()]
+    for words, K, right in (
+            ("directions at every point", K, True),
+            ("the same directions at every point", K.mean(axis=0, keepdims=True), False)):
+        n, square, trace = len(K), (K * K).sum(axis=(1, 2)), np.einsum("nii->n", K)
+        diagonal = (np.einsum("nii->ni", K)**2).sum(axis=1)
+        k4 = 48 * ((K @ K)**2).sum(axis=(1, 2))                                # (n,)  (3)
+        for V in (2 * square,                                                  # (n,)  (3)
+                  2 * (square - diagonal),                                     # (n,)  (4)
+                  d / (d + 2) * (2 * square + trace**2) - trace**2):           # (n,)  (5)
+            out.append(Law(words, V.sum() / (n**2 * M), k4.sum() / (n**4 * M**3), right))
     return out
 
 
-def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array,
+def compared(asked: Sequence[Case], factor: Array, values: Array,
              weight: str = "") -> Variance | None:
     """The variances of replicates (K, R) of the canonical loss, with a weight of its levels, times
     a factor (K,)."""
-    of_case = [laws(objective, case, weight) for case in asked]
+    of_case = [laws(case, weight) for case in asked]
     if not of_case[0]:
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
@@ -190,11 +188,11 @@ def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array
         probable = _p(s2, V, k4, R)
         if law.words == independent and probable > p:
             p, best = probable, V
-        if not law.right and probable > LIKELY:
+        if not law.right and probable > GOOD:
             wrong.append(law.words)
         count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))        # of draws at a point
         if law.right and not right and count and \
-                _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > LIKELY:
+                _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > GOOD:
             counted = law.words if count > 1 else law.words.replace("s ", " ", 1)
             right = f"the mean of about {count} {counted}"
     ratio = float(np.exp(np.mean(np.log(s2 / best))))
@@ -204,7 +202,7 @@ def compared(objective: str, asked: Sequence[Case], factor: Array, values: Array
 def resolution(K: int, R: int) -> float:
     """The relative change of the variances of K cases that is as good as certain to be seen: it
     moves the sum of z^2, K on the average, to four standard deviations beyond its bound."""
-    bound = special.chdtri(K, 1e-9)
+    bound = special.chdtri(K, BAD)
     return float((np.sqrt(bound) + 4) / np.sqrt(K * (R - 1) / 2))
 
 

@@ -46,7 +46,7 @@ from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of, weights_of
-from refsm.verify.own_noise.moments import LIKELY, compared, resolution
+from refsm.verify.own_noise.moments import BAD, GOOD, compared, resolution
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
 
@@ -55,7 +55,6 @@ __all__ = ["REPLICATES", "verify_own_noise"]
 REPLICATES = 200
 FEWEST = 30
 LEVELS = np.array([(15, 4), (10, 10), (6, 14)]) / 16       # (alpha, sigma), of points or several
-GOOD, BAD = 1e-4, 1e-9
 SAME = 1e-6                    # relative: expectations as close as this are one and the same
 HANDED = ("rng", "generator", "seed", "key")
 NO_EXPECTATION = ("own noise is not for parzen_esm: the score of the Parzen density is no "
@@ -110,7 +109,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
                            for case in asked])
     except AdapterError as error:
         return Report("BROKEN", name, str(error), status=error.status, reproduce=reproduce)
-    return _report(name, asked, values, meant, convention, reproduce, weight)
+    return _report(asked, values, meant, convention, reproduce, weight)
 
 
 def _meant(convention: str | None) -> tuple[Scaling, str]:
@@ -124,12 +123,12 @@ def _meant(convention: str | None) -> tuple[Scaling, str]:
     return parse_scaling(factors[0]), "".join(weights)
 
 
-def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
-            declared: str | None, reproduce: str = "", weight: str = "") -> Report:
+def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | None,
+            reproduce: str = "", weight: str = "") -> Report:
     """The verdict on replicates (K, R)."""
-    R = values.shape[1]
+    objective, R = asked[0].objective, values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
-    tried = hypotheses(objective, asked, meant, weight)
+    tried = hypotheses(asked, meant, weight)
     probable = _p(mean, error, np.array([h.expected for h in tried]), R)
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
     p, first = ranked[0]
@@ -166,8 +165,8 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         meant_so = "" if best.mistake or best.factor.prefactor < 0 else best.convention
         return report("MISMATCH", found, factor=factor, convention=meant_so)
     scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
-    variance = compared(objective, asked, scale, values, weight if declares else best.weight)
-    if variance is not None and variance.p < LIKELY and not variance.right:
+    variance = compared(asked, scale, values, weight if declares else best.weight)
+    if variance is not None and variance.p < GOOD and not variance.right:
         if variance.p > BAD:
             return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                           f"repeat with {4 * R} replicates and another seed")
@@ -182,7 +181,7 @@ def _report(objective: str, asked: list[Case], values: Array, meant: Scaling,
         unseen = f"{resolution(*values.shape):.0%}"
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        f"draws, that change the variance by less than {unseen}")
-    if variance is not None and variance.p < LIKELY:
+    if variance is not None and variance.p < GOOD:
         cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
     if declares or (declared is None and best.factor == ONE and not best.weight):
         reference = meant == ONE and not weight

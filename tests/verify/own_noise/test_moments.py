@@ -45,7 +45,7 @@ def drawn(case, rng, weights, of_batch=False):
 def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
     case = replicates._cases("multi_level")[0]
     case = dataclasses.replace(case, arrays={**case.arrays, "x": case.x[:2]})
-    found = {law.words: law for law in moments.laws("multi_level", case)}
+    found = {law.words: law for law in moments.laws(case)}
     eps, w = nodes(case.d)
     q = at_levels(case, eps)                                                   # (L, 2, Q)
     p = np.broadcast_to(w, (len(q), len(w))) / len(q)
@@ -66,14 +66,14 @@ def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
     ("the same noise at every level", 1, False), ("signs in place of normal noise", 1, False)])
 def test_variances_like_those_of_a_law_are_named(words, count, right):
     asked = replicates._cases("multi_level")
-    V = np.array([law.variance for case in asked for law in moments.laws("multi_level", case)
+    V = np.array([law.variance for case in asked for law in moments.laws(case)
                   if law.words == words])
     rng, factor = np.random.default_rng(5), np.arange(3.0, 3.0 + len(asked))
     noise = rng.standard_normal((len(asked), 200))
     noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
-    like = moments.compared("multi_level", asked, factor,
+    like = moments.compared(asked, factor,
                             noise * (factor * np.sqrt(V / count))[:, None])
-    assert like.p < moments.LIKELY
+    assert like.p < moments.GOOD
     assert (like.right == f"the mean of about {count} "
             f"{words if count > 1 else words.replace('draws', 'draw')}") == right
     assert (words in like.wrong) == (not right)
@@ -131,10 +131,10 @@ def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of
 
 def test_the_ratio_is_that_of_the_variances():
     asked = replicates._cases("dsm")
-    V = np.array([moments.laws("dsm", case)[0].variance for case in asked])
+    V = np.array([moments.laws(case)[0].variance for case in asked])
     values = np.tile([1.0, -1.0], (12, 15)) * np.sqrt(29 / 30 * 4 * V)[:, None]
     for factor, ratio in ((1.0, 4.0), (2.0, 1.0)):
-        found = moments.compared("dsm", asked, np.full(12, factor), values)
+        found = moments.compared(asked, np.full(12, factor), values)
         assert found.ratio == pytest.approx(ratio, rel=1e-12)
 
 
@@ -160,7 +160,7 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
         return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
                          for x in case.x])                              # (n, nodes)
 
-    normal, pairs, variate, shared_, by_signs = moments.laws("dsm", case)
+    normal, pairs, shared_, by_signs, variate = moments.laws(case)
     V, k4 = cumulants(losses(nodes), weights)
     assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
@@ -192,7 +192,7 @@ def test_the_variances_of_directions_by_quadrature_and_enumeration(objective):
         norm = np.einsum("qi,ni->nq", v, psi)**2 / 2 if objective == "ssm" else 0
         return np.einsum("qi,nik,qk->nq", v, J, v) + norm
 
-    normal, by_signs, sphere, alone, *_ = moments.laws(objective, case)
+    normal, by_signs, sphere, alone, *_ = moments.laws(case)
     V, k4 = cumulants(q(nodes), weights)
     assert normal.variance == pytest.approx(V.sum() / (case.n**2 * M), rel=1e-10)
     assert normal.fourth == pytest.approx(k4.sum() / (case.n**4 * M**3), rel=1e-9)

@@ -253,7 +253,7 @@ def test_what_nothing_explains_is_not_explained(change):
 def test_replicates_that_are_too_few_are_inconclusive():
     quiet = dataclasses.replace(replicates._cases("dsm")[0])
     values = np.random.default_rng(1).standard_normal((12, 30)) * 1e3
-    report = replicates._report("dsm", replicates._cases("dsm"), values, replicates.ONE, None)
+    report = replicates._report(replicates._cases("dsm"), values, replicates.ONE, None)
     assert (report.verdict, report.exit_status) == ("INCONCLUSIVE", 3)
     assert quiet.d == 3
     assert report.name.startswith("it may be ")
@@ -262,18 +262,18 @@ def test_replicates_that_are_too_few_are_inconclusive():
 
 def test_small_expectations_are_told_apart():
     asked = replicates._cases("ratio")
-    right = hypotheses.hypotheses("ratio", asked)[0].expected[:, None]         # all below d
+    right = hypotheses.hypotheses(asked)[0].expected[:, None]         # all below d
     values = right * (1 + 1e-3 * np.tile([1.0, -1.0], (12, 15)))
-    report = replicates._report("ratio", asked, values, replicates.ONE, None)
+    report = replicates._report(asked, values, replicates.ONE, None)
     assert (report.verdict, report.cannot_tell) == ("PASS", ("gradients", replicates.UNKNOWN))
 
 
 def test_the_note_says_what_good_and_bad_are():
     """Twelve cases 1.7 standard errors off, of 30 replicates: the errors are those of samples."""
     asked = replicates._cases("dsm")
-    right = hypotheses.hypotheses("dsm", asked)[0].expected[:, None]
+    right = hypotheses.hypotheses(asked)[0].expected[:, None]
     noise = np.tile([1.0, -1.0], (12, 15)) * np.sqrt(29 / 30)               # variance 1 of a sample
-    report = replicates._report("dsm", asked, right * (1 + 1e-3 * (1.7 / np.sqrt(30) + noise)),
+    report = replicates._report(asked, right * (1 + 1e-3 * (1.7 / np.sqrt(30) + noise)),
                                 replicates.ONE, None)
     z = special.ndtri(special.stdtr(29, -1.7))
     assert f"the best has p = {special.chdtrc(12, 12 * z * z):.2g}. One is declared only if its " \
@@ -284,19 +284,16 @@ def test_the_note_says_what_good_and_bad_are():
 def test_between_good_and_bad_is_inconclusive(monkeypatch):
     monkeypatch.setattr(replicates, "compared", lambda *given: None)    # the means alone are made
     asked = replicates._cases("dsm")
-    right = hypotheses.hypotheses("dsm", asked)[0].expected
+    right = hypotheses.hypotheses(asked)[0].expected
     noise = np.random.default_rng(2).standard_normal((12, 200))
     noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
     error = 0.01 * np.abs(right)
-    for away, verdict in ((0.0, "PASS"), (1.7, "PASS"), (2.2, "INCONCLUSIVE"),
-                          (3.2, "UNEXPLAINED")):    # 12 cases off by so many standard errors
-        values = (right + away * error)[:, None] + error[:, None] * np.sqrt(200) * noise
-        report = replicates._report("dsm", asked, values, replicates.ONE, None)
-        assert report.verdict == verdict
-    assert replicates._report(
-        "dsm", asked, (right + 2.2 * error)[:, None] + error[:, None] * np.sqrt(200) * noise,
-        replicates.ONE,
-        None).name.endswith("is neither good nor bad: repeat with 800 replicates and another seed")
+    reports = [replicates._report(asked, (right + error * away)[:, None]
+                                  + (error * 200**0.5)[:, None] * noise, replicates.ONE, None)
+               for away in (0.0, 1.7, 2.2, 3.2)]        # 12 cases off by so many standard errors
+    assert [report.verdict for report in reports] == ["PASS", "PASS", "INCONCLUSIVE", "UNEXPLAINED"]
+    assert reports[2].name.endswith("is neither good nor bad: repeat with 800 replicates and "
+                                    "another seed")
 
 
 # -- variances -------------------------------------------------------------------------------------
@@ -443,7 +440,7 @@ def test_the_expectations_of_the_autoencoder_do_not_depend_on_the_rule(monkeypat
 def test_no_two_hypotheses_lie_close_but_for_those_that_are_the_same(objective):
     """At the default number of replicates: 200 in chi squared, where p is 1e-9 at 70."""
     asked, rng = replicates._cases(objective), np.random.default_rng(7)
-    expected = np.array([h.expected for h in hypotheses.hypotheses(objective, asked)])
+    expected = np.array([h.expected for h in hypotheses.hypotheses(asked)])
     repeat_gap = np.array([np.std([of(objective)(case, rng) for _ in range(60)]) for case in asked
                            ]) / np.abs(expected[0]) / np.sqrt(replicates.REPLICATES)
     for k, mine in enumerate(expected):
