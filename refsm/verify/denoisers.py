@@ -59,9 +59,8 @@ def level(case: Any, name: str) -> Array:
 
 def per_point(case: Any) -> list[tuple[float, float]]:
     """alpha and sigma of each point."""
-    both = np.broadcast_arrays(level(case, "alpha"), level(case, "sigma"),
-                               case.arrays["x"][:, :1])[:2]
-    return list(zip(*(a[:, 0].tolist() for a in both)))
+    return list(zip(*(np.broadcast_to(level(case, name), (case.n, 1)).ravel().tolist()
+                      for name in ("alpha", "sigma"))))
 
 
 @lru_cache(maxsize=256)
@@ -122,8 +121,8 @@ def own_target(q: Any) -> Array:
     return target_of(q.about.predicts, q)
 
 
-def _terms(half: float, roles: tuple[str, str], name: str) -> tuple[Term, Term, Term]:
-    """half |output - target|^2 as three terms."""
+def _terms(half: float, *names: tuple[str, str]) -> list[Term]:
+    """half |output - target|^2 as three terms, each with its role and its name."""
     def norm(q: Any) -> Array:
         return total(q, half * dot(output(q), output(q)))                     # (n,)  (5) (6)
 
@@ -133,9 +132,7 @@ def _terms(half: float, roles: tuple[str, str], name: str) -> tuple[Term, Term, 
     def constant(q: Any) -> Array:
         return total(q, half * dot(own_target(q), own_target(q)))             # (n,)  (5) (6)
 
-    over, twice = ("", "2 ") if half == 1 else (" / 2", "")
-    return (Term(roles[0], f"|{name}|^2{over}", norm),
-            Term(roles[1], f"-{twice}{name}.g", cross), Term("constant", f"|g|^2{over}", constant))
+    return [Term(*name, of) for name, of in zip(names, (norm, cross, constant))]
 
 
 class ByLevel:
@@ -175,7 +172,8 @@ class ByLevel:
 
 def _prediction(kind: str) -> Description:
     """The description of the loss of one kind of prediction, a level for each point."""
-    *terms, constant = _terms(1.0, ("output", "product"), "f")
+    *terms, constant = _terms(1.0, ("output", "|f|^2"), ("product", "-2 f.g"),
+                              ("constant", "|g|^2"))
 
     def reference(case: Any) -> ByLevel:
         def make(x: Array, x_noisy: Array, process: Any, weights: Array) -> Any:
@@ -189,24 +187,25 @@ def _prediction(kind: str) -> Description:
                        own_target, OWN, "prediction", kind, "points")
 
 
-SCORE_TERMS = _terms(0.5, ("norm", "cross"), "psi")
+NORM, CROSS, CONSTANT = _terms(0.5, ("norm", "|psi|^2 / 2"), ("cross", "-psi.g"),
+                               ("constant", "|g|^2 / 2"))
 DENOISERS: dict[str, Description] = {
     "dsm_scaled": Description(
-        "DenoisingScoreMatching of scaled points", ("scaled",), ("score",), SCORE_TERMS[:2],
+        "DenoisingScoreMatching of scaled points", ("scaled",), ("score",), (NORM, CROSS),
         lambda case: refsm.DenoisingScoreMatching(
             case.x, case.x_noisy, refsm.ScaledCorruption(case.alpha, case.sigma)),
-        "noise", ("alpha", "sigma"), SCORE_TERMS[2], own_target,
+        "noise", ("alpha", "sigma"), CONSTANT, own_target,
         ("autoencoder", *OWN), levels="scaled"),
     "dsm_levels": Description(
-        "DenoisingScoreMatching at one level per point", ("levels",), ("score",), SCORE_TERMS[:2],
+        "DenoisingScoreMatching at one level per point", ("levels",), ("score",), (NORM, CROSS),
         lambda case: ByLevel(case, refsm.DenoisingScoreMatching), "noise", ("alpha", "sigma"),
-        SCORE_TERMS[2], own_target, OWN, levels="points"),
+        CONSTANT, own_target, OWN, levels="points"),
     "multi_level": Description(
-        "MultiLevelDenoising", ("several_levels",), ("score",), SCORE_TERMS[:2],
+        "MultiLevelDenoising", ("several_levels",), ("score",), (NORM, CROSS),
         lambda case: refsm.MultiLevelDenoising(
             case.x, case.x_noisy, [*map(refsm.ScaledCorruption, case.alpha, case.sigma)],
             case.level_weights),
-        "noise", ("alpha", "sigma", "level_weights"), SCORE_TERMS[2], own_target,
+        "noise", ("alpha", "sigma", "level_weights"), CONSTANT, own_target,
         ("gaussian", "mixture"), levels="several"),
     **{f"{kind}_prediction": _prediction(kind)
        for kind in predictions.KINDS if kind != "score"},

@@ -113,7 +113,7 @@ class Affine:
                   **wrong: Any) -> tuple[Array, Array]:
         """C (K, d, d) and b (K, d) of the loss, times another weight, with a control variate."""
         a, G = self.residual(**wrong)
-        s_I = np.multiply.outer(s * np.ones(len(a)), np.eye(self.d))
+        s_I = np.multiply.outer(s, np.eye(self.d))
         times = (2 * self.half * weight * self.weight)[:, None]
-        return (times[..., None] * (np.einsum("kji,kjl->kil", G, G) - s_I @ s_I),
+        return (times[..., None] * (np.einsum("kji,kjl->kil", G, G) - s_I**2),
                 times * np.einsum("kji,kj->ki", G + s_I, a))                          # (4)
