@@ -41,7 +41,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 from scipy import special
@@ -55,6 +55,7 @@ from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
 __all__ = ["BAD", "GOOD", "Law", "Variance", "compared", "laws", "resolution"]
 
 GOOD, BAD = 1e-4, 1e-9           # of a probability
+DRAWS, DIRECTIONS = "draws at every point", "directions at every point"    # independent ones
 ONE_DRAW = "one draw of noise for the whole batch"
 
 
@@ -92,35 +93,37 @@ def laws(case: Case, weight: str = "") -> list[Law]:
 
 def _denoising(case: Case, weight: str) -> list[Law]:
     loss, n = Affine(case), case.n
-    w, each = weight_of(loss, weight) if weight else 1.0, np.arange(len(loss.x))        # each (K,)
+    w = weight_of(loss, weight) if weight else 1.0
+    each = np.arange(len(loss.x))                                             # (K,)
     p, r = loss.target(loss.kind) if OBJECTIVES[case.objective].constant else (0 * each, 0 * each)
     C, b = loss.quadratic(w, target=(p, r))
 
     def normal(words: str, draw: Array, C: Array = C, b: Array = b, right: bool = False) -> Law:
         """With the same noise where `draw` (K,) is the same."""
         same = (draw == np.unique(draw)[:, None]) / n                         # (draws, K)
-        _, V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)          # (draws,)
+        V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)             # (draws,)
         return Law(words, V.sum(), k4.sum(), right)                           # (6)
 
-    independent = normal("draws at every point", each, right=True)
+    independent = normal(DRAWS, each, right=True)
     signs = independent.variance - (np.einsum("kii->ki", C / n)**2).sum() / 2       # ()  (2), (6)
-    out = [independent, normal("antithetic pairs at every point", each, b=0 * b, right=True),
+    out = [independent, normal("antithetic pairs at every point", each, b=np.zeros_like(b),
+                                right=True),
            normal(ONE_DRAW, 0 * each),
            Law("signs in place of normal noise", signs, independent.fourth)]
     if r.any():
         out.append(normal("draws at every point with a control variate", each,
                           *loss.quadratic(w, s=r), right=True))
     if OBJECTIVES[case.objective].levels == "several":
-        k = np.stack(_cumulants(C, b, loss.expected_terms(w))).reshape(4, -1, n)
+        k = np.stack([loss.expected_terms(w), *_cumulants(C, b)]).reshape(4, -1, n)
         out += [normal(f"{ONE_DRAW}, at every level", each // n),
                 normal("the same noise at every level", each % n), *_drawn_levels(k)]
     return out
 
 
-def _cumulants(C: Array, b: Array, mean: Array | float = 0.0) -> tuple[Any, Array, Array, Array]:
-    """The first four cumulants of 1/2 eps' C eps + b' eps + a constant, (K,) each."""
+def _cumulants(C: Array, b: Array) -> tuple[Array, Array, Array]:
+    """The second to the fourth cumulant of 1/2 eps' C eps + b' eps, (K,) each."""
     C2, Cb = C @ C, np.einsum("kij,kj->ki", C, b)
-    return (mean, np.einsum("kii->k", C2) / 2 + (b * b).sum(axis=1),          # (K,)  (1)
+    return (np.einsum("kii->k", C2) / 2 + (b * b).sum(axis=1),                # (K,)  (1)
             np.einsum("kij,kji->k", C2, C) + 3 * (b * Cb).sum(axis=1),        # (K,)  (9)
             3 * (C2 * C2).sum(axis=(1, 2)) + 12 * (Cb * Cb).sum(axis=1))      # (K,)  (1)
 
@@ -149,7 +152,7 @@ def _autoencoder(case: Case) -> list[Law]:
         return Law(words, V.sum() / n**2, k4.sum() / n**4, right)              # (6)
 
     pairs = (q + q[:, ::-1]) / 2                             # the nodes lie symmetrically about 0
-    return [mean("draws at every point", q, right=True),
+    return [mean(DRAWS, q, right=True),
             mean("antithetic pairs at every point", pairs, right=True),
             mean(ONE_DRAW, q.mean(axis=0, keepdims=True))]
 
@@ -160,7 +163,7 @@ def _sliced(case: Case) -> list[Law]:
     if case.objective == "ssm":
         K = K + np.einsum("ni,nk->nik", psi, psi) / 2
     for words, K, right in (
-            ("directions at every point", K, True),
+            (DIRECTIONS, K, True),
             ("the same directions at every point", K.mean(axis=0, keepdims=True), False)):
         n, square, trace = len(K), (K * K).sum(axis=(1, 2)), np.einsum("nii->n", K)
         diagonal = (np.einsum("nii->ni", K)**2).sum(axis=1)
@@ -177,16 +180,15 @@ def compared(asked: Sequence[Case], factor: Array, values: Array,
     """The variances of replicates (K, R) of the canonical loss, with a weight of its levels, times
     a factor (K,)."""
     of_case = [laws(case, weight) for case in asked]
-    if not of_case[0]:
+    if not any(of_case):
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
     drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
-    independent = of_case[0][0].words
     p, best, right, wrong = -1.0, s2, "", []
     for law, *others in zip(*of_case):
         V, k4 = np.array([(of.variance, of.fourth) for of in (law, *others)]).T        # (K,)
         probable = _p(s2, V, k4, R)
-        if law.words == independent and probable > p:
+        if law.words in (DRAWS, DIRECTIONS) and probable > p:
             p, best = probable, V
         if not law.right and probable > GOOD:
             wrong.append(law.words)
