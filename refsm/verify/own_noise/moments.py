@@ -40,7 +40,7 @@ Sources
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
 import numpy as np
@@ -67,6 +67,10 @@ class Law:
     variance: float
     fourth: float
     right: bool = False                          # whether it has the expectation in every model
+
+    def mean_of(self, count: float) -> Law:
+        """The law of the mean of so many independent values."""
+        return replace(self, variance=self.variance / count, fourth=self.fourth / count**3)    # (6)
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def _autoencoder(case: Case) -> list[Law]:
 
 
 def _sliced(case: Case) -> list[Law]:
-    M, d, out = int(case.n_directions), case.d, []
+    M, d, out = case.n_directions, case.d, []
     K, psi = case.score_jacobian(case.x), case.score(case.x)     # J is symmetric
     if case.objective == "ssm":
         K = K + np.einsum("ni,nk->nik", psi, psi) / 2
@@ -171,7 +175,7 @@ def _sliced(case: Case) -> list[Law]:
         for V in (2 * square,                                                  # (n,)  (3)
                   2 * (square - diagonal),                                     # (n,)  (4)
                   d / (d + 2) * (2 * square + trace**2) - trace**2):           # (n,)  (5)
-            out.append(Law(words, V.sum() / (n**2 * M), k4.sum() / (n**4 * M**3), right))
+            out.append(Law(words, V.sum() / n**2, k4.sum() / n**4, right).mean_of(M))
     return out
 
 
@@ -185,17 +189,16 @@ def compared(asked: Sequence[Case], factor: Array, values: Array,
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
     drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
     p, best, right, wrong = -1.0, s2, "", []
-    for law, *others in zip(*of_case):
-        V, k4 = np.array([(of.variance, of.fourth) for of in (law, *others)]).T        # (K,)
-        probable = _p(s2, V, k4, R)
-        if law.words in (DRAWS, DIRECTIONS) and probable > p:
+    for law in zip(*of_case):                                                            # (K,)
+        words, V, probable = law[0].words, np.array([of.variance for of in law]), _p(s2, law, R)
+        if words in (DRAWS, DIRECTIONS) and probable > p:
             p, best = probable, V
-        if not law.right and probable > GOOD:
-            wrong.append(law.words)
+        if not law[0].right and probable > GOOD:
+            wrong.append(words)
         count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))        # of draws at a point
-        if law.right and not right and count and \
-                _p(s2, V * drawn / count, k4 * (drawn / count)**3, R) > GOOD:
-            counted = law.words if count > 1 else law.words.replace("s ", " ", 1)
+        if law[0].right and not right and count and _p(
+                s2, [of.mean_of(count / m) for of, m in zip(law, drawn)], R) > GOOD:
+            counted = words if count > 1 else words.replace("s ", " ")
             right = f"the mean of about {count} {counted}"
     ratio = float(np.exp(np.mean(np.log(s2 / best))))
     return Variance(p, ratio, right, tuple(dict.fromkeys(wrong)))
@@ -208,8 +211,9 @@ def resolution(K: int, R: int) -> float:
     return float((np.sqrt(bound) + 4) / np.sqrt(K * (R - 1) / 2))
 
 
-def _p(s2: Array, V: Array, k4: Array, R: int) -> float:
-    """How probable variances like these are."""
+def _p(s2: Array, law: Sequence[Law], R: int) -> float:
+    """How probable variances like these are under a law of each case."""
+    V, k4 = np.array([(of.variance, of.fourth) for of in law]).T               # (K,)
     nu = 2 / (np.maximum(k4, 0) / (R * V**2) + 2 / (R - 1))                    # (K,)  (7)
     z = (np.cbrt(s2 / V) - 1 + 2 / (9 * nu)) / np.sqrt(2 / (9 * nu))           # (K,)  (8)
     return float(special.chdtrc(len(s2), (z * z).sum()))

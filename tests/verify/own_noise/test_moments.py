@@ -63,23 +63,27 @@ def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
 
 
 @pytest.mark.parametrize("words, count, right", [
-    ("levels drawn at every point", 3, True), ("antithetic pairs at every point", 5, True),
-    ("draws at every point with a control variate", 1, True),
-    ("levels drawn for the whole batch", 3, True), ("draws at every point", 7, True),
-    ("the same noise at every level", 1, False), ("signs in place of normal noise", 1, False)])
+    ("levels drawn at every point", 3, "the mean of about 3 levels drawn at every point"),
+    ("antithetic pairs at every point", 5, "the mean of about 5 antithetic pairs at every point"),
+    ("draws at every point with a control variate", 1,
+     "the mean of about 1 draw at every point with a control variate"),
+    ("levels drawn for the whole batch", 3,
+     "the mean of about 3 levels drawn for the whole batch"),
+    ("draws at every point", 2, "the mean of about 2 draws at every point"),
+    ("directions at every point", 1, "the mean of about 1 direction at every point"),
+    ("the same noise at every level", 1, ""), ("signs in place of normal noise", 1, "")])
 def test_variances_like_those_of_a_law_are_named(words, count, right):
-    asked = replicates._cases("multi_level")
-    V = np.array([law.variance for case in asked for law in moments.laws(case)
-                  if law.words == words])
+    asked = replicates._cases("ssm" if words.startswith("directions") else "multi_level")
+    laws = [next(law for law in moments.laws(case) if law.words == words) for case in asked]
+    V = np.array([law.variance * case.hyper.get("n_directions", 1) / count
+                  for law, case in zip(laws, asked)])
     rng, factor = np.random.default_rng(5), np.arange(3.0, 3.0 + len(asked))
     noise = rng.standard_normal((len(asked), 200))
     noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
-    like = moments.compared(asked, factor,
-                            noise * (factor * np.sqrt(V / count))[:, None])
+    like = moments.compared(asked, factor, noise * (factor * np.sqrt(V))[:, None])
     assert like.p < moments.GOOD
-    assert (like.right == f"the mean of about {count} "
-            f"{words if count > 1 else words.replace('draws', 'draw')}") == right
-    assert (words in like.wrong) == (not right)
+    assert like.right == right
+    assert like.wrong == (() if right else (words,))
 
 
 @pytest.mark.parametrize("row", OWN_WEIGHTS, ids=lambda row: row[0])
@@ -124,7 +128,7 @@ def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of
     """Of seven replicates of variance 1: the cube root is normal by hand, and off by 5e-3 at most
     from the law of chi^2_nu."""
     for s2 in (0.5, 1.9):
-        p = moments._p(np.array([s2]), np.ones(1), np.array([k4]), 7)
+        p = moments._p(np.array([s2]), [moments.Law("", 1.0, k4)], 7)
         h = 2 / (9 * nu)
         z = (s2 ** (1 / 3) - 1 + h) / np.sqrt(h)
         assert p == pytest.approx(2 * special.ndtr(-abs(z)), rel=1e-12)
