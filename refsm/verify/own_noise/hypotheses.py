@@ -4,7 +4,7 @@ Symbols
     n points, i dimensions (d), q nodes of a rule for the noise (Q).
     x        (n, d)      points
     eps      (Q, d)      nodes for standard normal noise;  w (Q,) their weights
-    psi      function    the model's score; J its Jacobian; A where it is affine
+    psi      function    the model's score; J its Jacobian
     sigma    number      standard deviation of the noise
     v: a random direction;  S = E v v'
 
@@ -20,7 +20,8 @@ Derivation
          of each other, variance I + mean^2 1 1'.
 
 Conventions
-    A hypothesis is a structure ("" for the right one) times a factor.
+    A hypothesis is a structure ("" for the right one) times a factor; the right one may have a
+    weight of its levels.
 
 Sources
     Ours; (2) with S = I is sliced score matching's unbiasedness (Song et al., UAI 2019).
@@ -120,7 +121,7 @@ def _wrong_terms(means: Mapping[str, float]) -> Rows:
 def _parzen_implicit(case: Case) -> Rows:
     """For implicit score matching at noisy points, with an affine score."""
     loss, trace = Affine(case), -float(np.trace(case.params["precision"]))
-    sigma, zero = loss.sigma, 0 * loss.sigma
+    sigma, zero, one = loss.sigma, np.zeros_like(loss.sigma), np.ones_like(loss.sigma)
 
     def norm(width: Array) -> float:
         return loss.expected(width=width, target=(zero, zero))
@@ -128,13 +129,14 @@ def _parzen_implicit(case: Case) -> Rows:
     yield from _wrong_terms({"the norm": norm(sigma), "the divergence": trace})
     yield "no noise is added", norm(zero) + trace
     yield "the noise has standard deviation sigma^2 in place of sigma", norm(sigma**2) + trace
-    yield "the noise has standard deviation 1 in place of sigma", norm(zero + 1) + trace
+    yield "the noise has standard deviation 1 in place of sigma", norm(one) + trace
 
 
 def _denoising(case: Case) -> Rows:
     """For a denoising loss with an affine score."""
     loss, about = Affine(case), OBJECTIVES[case.objective]
-    alpha, sigma, zero = loss.alpha, loss.sigma, 0 * loss.sigma
+    alpha, sigma = loss.alpha, loss.sigma
+    zero, one = np.zeros_like(sigma), np.ones_like(sigma)
     p, r = right = loss.target(loss.kind)
     output = "output" if about.predicts else "score"
     yield "", loss.expected()
@@ -148,7 +150,7 @@ def _denoising(case: Case) -> Rows:
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
         yield (f"the noise is uniform in {words} in place of normal",
                loss.expected(middle=middle / sd, width=sd * sigma, target=(p, sd * r)))
-    for words, width in (("sigma^2 in place of sigma", sigma**2), ("1 in place of sigma", zero + 1),
+    for words, width in (("sigma^2 in place of sigma", sigma**2), ("1 in place of sigma", one),
                          ("sqrt(sigma), the variance for sigma", sigma**0.5)):
         noise = f"the noise has standard deviation {words}"
         yield noise, loss.expected(width=width, target=right if about.predicts else
@@ -157,7 +159,7 @@ def _denoising(case: Case) -> Rows:
             yield (f"{noise.partition(' in')[0]}, the target is noise / sigma",
                    loss.expected(width=width))
     if about.levels and (alpha != 1).any():
-        yield "alpha is left out of the noisy point", loss.expected(scale=zero + 1)
+        yield "alpha is left out of the noisy point", loss.expected(scale=one)
         if about.predicts:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
     if about.predicts:
@@ -170,8 +172,8 @@ def _denoising(case: Case) -> Rows:
     if about.levels:
         yield ("the target is (x - x_noisy) / sigma^2, without alpha",
                loss.expected(target=((1 - alpha) / sigma**2, r)))
-    for words, r in (("divided by sigma in place of sigma^2", zero - 1),
-                     ("the noise itself, with its sign", zero + 1),
+    for words, r in (("divided by sigma in place of sigma^2", -one),
+                     ("the noise itself, with its sign", one),
                      ("not divided by sigma^2", -sigma), ("left out", zero)):
         yield f"the target is {words}", loss.expected(target=(p, r))
 

@@ -188,17 +188,18 @@ def compared(asked: Sequence[Case], factor: Array, values: Array,
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
     drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
-    p, best, right, wrong = -1.0, s2, "", []
-    for law in zip(*of_case):                                                            # (K,)
-        words, V, probable = law[0].words, np.array([of.variance for of in law]), _p(s2, law, R)
-        if words in (DRAWS, DIRECTIONS) and probable > p:
+    p, best, right, wrong = 0.0, s2, "", []
+    for same in zip(*of_case):                                               # (K,) of one law
+        law, *_ = same
+        V, probable = np.array([of.variance for of in same]), _p(s2, same, R)
+        if law.words in (DRAWS, DIRECTIONS) and probable >= p:
             p, best = probable, V
-        if not law[0].right and probable > GOOD:
-            wrong.append(words)
+        if not law.right and probable > GOOD:
+            wrong.append(law.words)
         count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))        # of draws at a point
-        if law[0].right and not right and count and _p(
-                s2, [of.mean_of(count / m) for of, m in zip(law, drawn)], R) > GOOD:
-            counted = words if count > 1 else words.replace("s ", " ")
+        if law.right and not right and count and _p(
+                s2, [of.mean_of(count / m) for of, m in zip(same, drawn)], R) > GOOD:
+            counted = law.words if count > 1 else law.words.replace("s ", " ")
             right = f"the mean of about {count} {counted}"
     ratio = float(np.exp(np.mean(np.log(s2 / best))))
     return Variance(p, ratio, right, tuple(dict.fromkeys(wrong)))

@@ -157,33 +157,34 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                       "replicates")
     right = [h for h in (best, *equals) if not h.mistake
              and (h.weight == weight or not h.weight.startswith("own-weight."))]
-    declares = declared is not None and (meant, weight) in {(h.factor, h.weight) for h in right}
-    found, factor = f"its expectation is {best}", str(meant if declares else best.factor)
     canonical = Hypothesis("", meant, best.expected, weight)
+    as_meant = (meant, weight) in {(h.factor, h.weight) for h in right}
+    chosen, found = canonical if as_meant else best, f"its expectation is {best}"
+    factor = str(chosen.factor)
     if not right or best.factor.prefactor < 0:
         found += f", not {canonical} as declared" if declared else ""
         meant_so = "" if best.mistake or best.factor.prefactor < 0 else best.convention
         return report("MISMATCH", found, factor=factor, convention=meant_so)
-    scale = np.array([(meant if declares else best.factor)(sizes_of(case)) for case in asked])
-    variance = compared(asked, scale, values, weight if declares else best.weight)
-    if variance is not None and variance.p < GOOD and not variance.right:
-        if variance.p > BAD:
-            return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
-                          f"repeat with {4 * R} replicates and another seed")
+    scale = np.array([chosen.factor(sizes_of(case)) for case in asked])
+    variance = compared(asked, scale, values, chosen.weight)
+    if variance is None:
+        cannot_tell = (*cannot_tell, UNKNOWN)
+    elif variance.p >= GOOD or variance.right:
+        cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
+                       "draws, that change the variance by less than "
+                       f"{resolution(*values.shape):.0%}")
+        if variance.p < GOOD:
+            cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
+    elif variance.p > BAD:
+        return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
+                      f"repeat with {4 * R} replicates and another seed")
+    else:
         like = " or ".join(variance.wrong) or ("another law of the noise, draws that points "
                                                 "share, points chosen at random, or another loss "
                                                 "with this expectation")
         return report("MISMATCH", f"{found}, but its variance is {variance.ratio:.3g} times that "
                       f"of independent draws: {like}", factor=factor)
-    if variance is None:
-        cannot_tell = (*cannot_tell, UNKNOWN)
-    else:
-        unseen = f"{resolution(*values.shape):.0%}"
-        cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
-                       f"draws, that change the variance by less than {unseen}")
-    if variance is not None and variance.p < GOOD:
-        cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
-    if declares or (declared is None and best.factor == ONE and not best.weight):
+    if as_meant:
         reference = meant == ONE and not weight
         return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)
     if declared is not None:

@@ -125,10 +125,10 @@ def test_a_weight_in_place_of_the_levels_own_is_named_and_can_be_declared():
 
 @pytest.mark.parametrize("k4, nu", [(0.0, 6.0), (7 / 3, 3.0), (7 / 6, 4.0)])
 def test_the_probability_of_a_variance_is_that_of_chi_square_with_its_degrees_of_freedom(k4, nu):
-    """Of seven replicates of variance 1: the cube root is normal by hand, and off by 5e-3 at most
+    """Of seven replicates of variance 3: the cube root is normal by hand, and off by 5e-3 at most
     from the law of chi^2_nu."""
     for s2 in (0.5, 1.9):
-        p = moments._p(np.array([s2]), [moments.Law("", 1.0, k4)], 7)
+        p = moments._p(np.array([3 * s2]), [moments.Law("", 3.0, 9 * k4)], 7)
         h = 2 / (9 * nu)
         z = (s2 ** (1 / 3) - 1 + h) / np.sqrt(h)
         assert p == pytest.approx(2 * special.ndtr(-abs(z)), rel=1e-12)
