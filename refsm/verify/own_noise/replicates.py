@@ -160,10 +160,10 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     canonical = Hypothesis("", meant, best.expected, weight)
     as_meant = (meant, weight) in {(h.factor, h.weight) for h in right}
     chosen, found = canonical if as_meant else best, f"its expectation is {best}"
-    factor = str(chosen.factor)
-    if not right or best.factor.prefactor < 0:
+    factor, upside_down = str(chosen.factor), best.factor.prefactor < 0
+    if not right or upside_down:
         found += f", not {canonical} as declared" if declared else ""
-        meant_so = "" if best.mistake or best.factor.prefactor < 0 else best.convention
+        meant_so = "" if best.mistake or upside_down else best.convention
         return report("MISMATCH", found, factor=factor, convention=meant_so)
     scale = np.array([chosen.factor(sizes_of(case)) for case in asked])
     variance = compared(asked, scale, values, chosen.weight)

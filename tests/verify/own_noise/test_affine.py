@@ -321,8 +321,9 @@ def test_a_weight_of_the_levels_is_a_convention_that_can_be_declared():
 
 
 def test_a_convention_that_no_expectation_is_known_of_is_refused():
-    with pytest.raises(ValueError, match="one factor and one weight of the levels at most"):
-        verify_own_noise(loss, "dsm_levels", 60, convention="2; 3")
+    for convention in ("2; 3", "weight.variance; weight.edm"):
+        with pytest.raises(ValueError, match="one factor and one weight of the levels at most"):
+            verify_own_noise(loss, "dsm_levels", 60, convention=convention)
     for objective, convention in (("dsm", "weight.variance"), ("dsm_levels", "own-weight.none"),
                                   ("multi_level", "weight.normalised")):
         with pytest.raises(ValueError, match="or a weight of levels by alpha and sigma, but it is"):

@@ -107,18 +107,25 @@ def test_a_loss_that_draws_its_level_is_right(of_batch, R, words):
                                       f"{words}")
 
 
-@pytest.mark.slow
 def test_a_weight_in_place_of_the_levels_own_is_named_and_can_be_declared():
-    def ncsn(case, rng):
-        return drawn(case, rng, case.sigma**2)
+    """Replicates with the mean and the variance of 1 / L times the sum of sigma_l^2 J_l."""
+    asked, weight = replicates._cases("multi_level")[::4], "own-weight.variance"
+    mean, V = np.array([[dict(hypotheses.weighted(case))[weight] / len(case.sigma),
+                         moments.laws(case, weight)[0].variance / len(case.sigma)**2]
+                        for case in asked]).T
+    values = mean[:, None] + np.sqrt(V * 999 / 1000)[:, None] * np.tile([1.0, -1.0], (3, 500))
 
-    report = verify_own_noise(ncsn, "multi_level")
-    assert report.verdict == "MISMATCH"
-    assert report.name == ("its expectation is 1 / L times the canonical loss, each level weighted "
-                           "by sigma^2 in place of its own weight")
-    declared = verify_own_noise(ncsn, "multi_level", convention=report.convention)
+    def report(convention):
+        meant, own = replicates._meant(convention)
+        return replicates._report(asked, values, meant, convention, weight=own)
+
+    found = report(None)
+    assert (found.verdict, found.convention) == ("MISMATCH", f"1 / L; {weight}")
+    assert found.name == ("its expectation is 1 / L times the canonical loss, each level weighted "
+                          "by sigma^2 in place of its own weight")
+    declared = report(found.convention)
     assert (declared.verdict, declared.exit_status) == ("CONVENTION", 0)
-    other = verify_own_noise(ncsn, "multi_level", convention="1 / L")
+    other = report("1 / L")
     assert other.verdict == "MISMATCH"
     assert other.name.endswith("not 1 / L times the canonical loss as declared")
 
