@@ -172,10 +172,11 @@ def _sliced(case: Case) -> list[Law]:
         n, square, trace = len(K), (K * K).sum(axis=(1, 2)), np.einsum("nii->n", K)
         diagonal = (np.einsum("nii->ni", K)**2).sum(axis=1)
         k4 = 48 * ((K @ K)**2).sum(axis=(1, 2))                                # (n,)  (3)
-        for V in (2 * square,                                                  # (n,)  (3)
-                  2 * (square - diagonal),                                     # (n,)  (4)
-                  d / (d + 2) * (2 * square + trace**2) - trace**2):           # (n,)  (5)
-            out.append(Law(words, V.sum() / n**2, k4.sum() / n**4, right).mean_of(M))
+        normal = 2 * square                                                    # (n,)  (3)
+        signs = 2 * (square - diagonal)                                        # (n,)  (4)
+        sphere = d / (d + 2) * (2 * square + trace**2) - trace**2              # (n,)  (5)
+        out += [Law(words, V.sum() / n**2, k4.sum() / n**4, right).mean_of(M)
+                for V in (normal, signs, sphere)]                              # (6)
     return out
 
 
