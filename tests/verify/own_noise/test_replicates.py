@@ -460,12 +460,26 @@ def test_the_numbers_of_its_cases_never_change():
     assert digest.hexdigest() == PINNED
 
 
+def test_on_a_schedule_alpha_is_that_of_prime_and_sigma_follows():
+    prime, flow = (replicates._cases("dsm_levels", family)[0] for family in ("prime", "flow"))
+    np.testing.assert_array_equal(flow.alpha, prime.alpha)
+    np.testing.assert_array_equal(flow.sigma, 1 - prime.alpha)
+
+
 def test_the_randomness_of_a_seed_is_another_integer_at_each_call():
     case = replicates._cases("dsm")[0]
     seeds = replicates._replicates(lambda case, seed: seed, case, 30, np.random.default_rng(0), 20)
     assert len(set(seeds)) == 30
     assert max(seeds) < 2**31
     assert max(seeds) > 2**30
+
+
+def test_values_that_are_small_differ_beside_their_own_size():
+    case, rng = replicates._cases("dsm")[0], np.random.default_rng(0)
+    small = replicates._replicates(lambda case, rng: 1e-20 * rng.random(), case, 30, rng, 20)
+    assert len(set(small)) == 30
+    with pytest.raises(AdapterError, match="in all 30 replicates"):
+        replicates._replicates(lambda case, rng: 1e9 + 1e-6 * rng.random(), case, 30, rng, 20)
 
 
 @pytest.mark.slow
