@@ -21,14 +21,15 @@ Derivation
 
 Conventions
     A hypothesis is a structure ("" for the right one) times a factor; the right one may have a
-    weight of its levels.
+    weight of its levels.  Where each point has a level, a loss may also draw one for it from those
+    of the case, all as likely: its expectation is the mean over all pairs of a point and a level.
 
 Sources
     Ours; (2) with S = I is sliced score matching's unbiasedness (Song et al., UAI 2019).
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Iterator, Mapping
 
@@ -37,14 +38,15 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
-from refsm.verify.denoisers import KINDS
+from refsm.verify.cases.levels import SCHEDULES
+from refsm.verify.denoisers import KINDS, target_in_noise
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses", "reconstruction_errors", "sizes_of", "weight_of",
-           "weights_of"]
+__all__ = ["DRAWING", "Hypothesis", "hypotheses", "pairs", "reconstruction_errors", "sizes_of",
+           "weight_of", "weights_of"]
 
 Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
@@ -56,8 +58,8 @@ WORDS = {**{f"weight.{name}": words for name, words, _ in WEIGHTS},
 # the weights whose expectations differ enough, by what is predicted
 TOLD_APART = {"": ("variance",), "noise": ("min-snr-noise-5",),
               "clean": ("snr", "truncated-snr", "min-snr-5"),
-              "velocity": ("min-snr-velocity-5", "inverse-variance"), "flow": ("inverse-variance",),
-              "edm": ("c-out",)}
+              "velocity": ("min-snr-velocity-5", "inverse-variance", "alpha-squared"),
+              "flow": ("inverse-variance",), "edm": ("c-out",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class Hypothesis:
     factor: Scaling
     expected: Array          # (K,)
     weight: str = ""         # the identity of a weight of the levels
+    drawn: bool = False      # whether each point has a level drawn from those of its case
 
     @property
     def convention(self) -> str:
@@ -79,19 +82,34 @@ class Hypothesis:
         factor = "" if self.factor == ONE else f"{self.factor} times "
         loss = f"the loss with this mistake: {self.mistake}" if self.mistake else ""
         words = f", each level weighted by {WORDS[self.weight]}" if self.weight else ""
-        return factor + (loss or "the canonical loss") + words
+        levels = ", at levels drawn from those of the case" if self.drawn else ""
+        return factor + (loss or "the canonical loss") + words + levels
 
 
 def hypotheses(asked: list[Case], meant: Scaling = ONE, weight: str = "") -> list[Hypothesis]:
     """Every structure times every factor, what is meant among them, and what is expected."""
-    of_case = [{**{(name, ""): value for name, value in _structures(case)},
-                **{("", name): value for name, value in weighted(case, weight)}} for case in asked]
+    drawn = (False, True) if OBJECTIVES[asked[0].objective].levels == "points" else (False,)
+    of_case = [{(*key, at_drawn): value for at_drawn in drawn for key, value in
+                _expected(pairs(case) if at_drawn else case, weight)} for case in asked]
     sizes = [sizes_of(case) for case in asked]
     factors = [factor for factor in dict.fromkeys([*map(parse_scaling, FACTORS), meant])
                if {name for name, _ in factor.powers} <= set(sizes[0])]
-    return [Hypothesis(mistake, factor, np.array([factor(size) * values[mistake, own]
-                                                  for size, values in zip(sizes, of_case)]), own)
-            for (mistake, own), factor in product(of_case[0], factors)]
+    return [Hypothesis(key[0], factor, np.array([factor(size) * values[key] for size, values in
+                                                 zip(sizes, of_case)]), *key[1:])
+            for key, factor in product(of_case[0], factors)]
+
+
+def _expected(case: Case, weight: str) -> Iterator[tuple[tuple[str, str], float]]:
+    """((mistake, weight), expectation) of every structure."""
+    yield from (((mistake, ""), value) for mistake, value in _structures(case))
+    yield from ((("", own), value) for own, value in weighted(case, weight))
+
+
+def pairs(case: Case) -> Case:
+    """Every point at every level of its case: what a loss that draws levels is a mean over."""
+    n, arrays = case.n, case.arrays
+    return replace(case, arrays={name: np.tile(a, (n, 1)) if name == "x" else np.repeat(a, n)
+                                 for name, a in arrays.items()})
 
 
 def sizes_of(case: Case) -> dict[str, float]:
@@ -105,10 +123,10 @@ def _as_it_is(case: Case) -> Rows:
     that is unbiased, its value is the expectation."""
     q = Quantities(case)
     yield from _wrong_terms({term.name: float(np.mean(term.per_sample(q)))
-                             for term in OBJECTIVES[case.objective].all_terms})
+                             for term in OBJECTIVES[case.objective].all_terms}, case.d)
 
 
-def _wrong_terms(means: Mapping[str, float]) -> Rows:
+def _wrong_terms(means: Mapping[str, float], d: int) -> Rows:
     """For a sum of terms with these expectations."""
     value = sum(means.values())
     yield "", value
@@ -116,6 +134,7 @@ def _wrong_terms(means: Mapping[str, float]) -> Rows:
         yield f"{name} is left out", value - mean
         yield f"{name} has the opposite sign", value - 2 * mean
         yield f"{name} is doubled", value + mean
+        yield f"{name} is divided by d", value + (1 / d - 1) * mean
 
 
 def _parzen_implicit(case: Case) -> Rows:
@@ -126,7 +145,7 @@ def _parzen_implicit(case: Case) -> Rows:
     def norm(width: Array) -> float:
         return loss.expected(width=width, target=(zero, zero))
 
-    yield from _wrong_terms({"the norm": norm(sigma), "the divergence": trace})
+    yield from _wrong_terms({"the norm": norm(sigma), "the divergence": trace}, case.d)
     yield "no noise is added", norm(zero) + trace
     yield "the noise has standard deviation sigma^2 in place of sigma", norm(sigma**2) + trace
     yield "the noise has standard deviation 1 in place of sigma", norm(one) + trace
@@ -162,6 +181,14 @@ def _denoising(case: Case) -> Rows:
         yield "alpha is left out of the noisy point", loss.expected(scale=one)
         if about.predicts:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
+    if "alpha" in about.given:
+        for words, a, s in (
+                ("sigma is sqrt(1 - alpha^2): --family vp is for that", alpha,
+                 SCHEDULES["vp"](alpha)),
+                ("alpha is 1 - sigma: --family flow is for that", 1 - sigma, sigma)):
+            if not np.allclose((a, s), (alpha, sigma)):
+                yield words, loss.expected(scale=a, width=s, target=target_in_noise(
+                    loss.kind, a, s, loss.data_sd))
     if about.predicts:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
@@ -244,7 +271,7 @@ def _sliced(case: Case) -> Rows:
     trace = float(np.einsum("nii->n", J).mean())                         # ()  (2) with S = I
     whole = float(J.sum(axis=(1, 2)).mean())                             # ()  (2) with S = 1 1'
     square, total = float((psi * psi).sum(axis=1).mean()), float((psi.sum(axis=1)**2).mean())
-    yield from _wrong_terms({"v' J v": trace, "the norm": square / 2})
+    yield from _wrong_terms({"v' J v": trace, "the norm": square / 2}, d)
     yield ("v' J v is halved, or the norm is doubled and all is halved", trace / 2 + square / 2)
     yield "directions of unit length", (trace + square / 2) / d
     yield "directions of unit length, and |psi|^2 as it is", trace / d + square / 2

@@ -50,7 +50,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
-from refsm.verify.own_noise.hypotheses import reconstruction_errors, weight_of
+from refsm.verify.own_noise.hypotheses import pairs, reconstruction_errors, weight_of
 
 __all__ = ["BAD", "GOOD", "Law", "Variance", "compared", "laws", "resolution"]
 
@@ -84,9 +84,11 @@ class Variance:
     wrong: tuple[str, ...]
 
 
-def laws(case: Case, weight: str = "") -> list[Law]:
+def laws(case: Case, weight: str = "", drawn: bool = False) -> list[Law]:
     """The laws of a value of the canonical loss, with a weight of its levels, independent draws
-    first; none where its variance is not known."""
+    first; none where its variance is not known.  `drawn`: each point draws a level of the case."""
+    if drawn:
+        return _at_drawn_levels(case, weight)
     if case.objective == "dae":
         return _autoencoder(case)
     random = OBJECTIVES[case.objective].random
@@ -122,6 +124,14 @@ def _denoising(case: Case, weight: str) -> list[Law]:
         out += [normal(f"{ONE_DRAW}, at every level", each // n),
                 normal("the same noise at every level", each % n), *_drawn_levels(k)]
     return out
+
+
+def _at_drawn_levels(case: Case, weight: str) -> list[Law]:
+    loss, n = Affine(pairs(case)), case.n
+    w = (weight_of(loss, weight) if weight else 1.0) / n              # n levels: (10) has their sum
+    k = np.stack([loss.expected_terms(w), *_cumulants(*loss.quadratic(w))])   # (4, n^2)
+    every_point, batch = _drawn_levels(k.reshape(4, n, n))
+    return [replace(every_point, words=DRAWS), batch]
 
 
 def _cumulants(C: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -180,15 +190,15 @@ def _sliced(case: Case) -> list[Law]:
     return out
 
 
-def compared(asked: Sequence[Case], factor: Array, values: Array,
-             weight: str = "") -> Variance | None:
+def compared(asked: Sequence[Case], factor: Array, values: Array, weight: str = "",
+             drawn: bool = False) -> Variance | None:
     """The variances of replicates (K, R) of the canonical loss, with a weight of its levels, times
     a factor (K,)."""
-    of_case = [laws(case, weight) for case in asked]
+    of_case = [laws(case, weight, drawn) for case in asked]
     if not any(of_case):
         return None
     R, s2 = values.shape[1], values.var(axis=1, ddof=1) / factor**2
-    drawn = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
+    M = np.array([case.hyper.get("n_directions", 1.0) for case in asked])
     p, best, right, wrong = 0.0, s2, "", []
     for same in zip(*of_case):                                               # (K,) of one law
         law, *_ = same
@@ -197,20 +207,19 @@ def compared(asked: Sequence[Case], factor: Array, values: Array,
             p, best = probable, V
         if not law.right and probable > GOOD:
             wrong.append(law.words)
-        count = round(float(np.exp(np.mean(np.log(V * drawn / s2)))))        # of draws at a point
+        count = round(float(np.exp(np.mean(np.log(V * M / s2)))))        # of draws at a point
         if law.right and not right and count and _p(
-                s2, [of.mean_of(count / m) for of, m in zip(same, drawn)], R) > GOOD:
+                s2, [of.mean_of(count / m) for of, m in zip(same, M)], R) > GOOD:
             counted = law.words if count > 1 else law.words.replace("s ", " ")
             right = f"the mean of about {count} {counted}"
     ratio = float(np.exp(np.mean(np.log(s2 / best))))
     return Variance(p, ratio, right, tuple(dict.fromkeys(wrong)))
 
 
-def resolution(K: int, R: int) -> float:
-    """The relative change of the variances of K cases that is as good as certain to be seen: it
-    moves the sum of z^2, K on the average, to four standard deviations beyond its bound."""
-    bound = special.chdtri(K, BAD)
-    return float((np.sqrt(bound) + 4) / np.sqrt(K * (R - 1) / 2))
+def resolution(size: Array) -> float:
+    """The relative change of K numbers, `size` (K,) times their standard errors, that is as good as
+    certain to be seen: it moves the root of the sum of z^2 to 4 beyond its bound."""
+    return float((np.sqrt(special.chdtri(len(size), BAD)) + 4) / np.linalg.norm(size))
 
 
 def _p(s2: Array, law: Sequence[Law], R: int) -> float:

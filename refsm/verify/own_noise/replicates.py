@@ -80,7 +80,8 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
     directions; `case.n_directions` is the number of directions per point.  `convention` is the
     factor that is meant, such as "sigma^2", and a weight of the levels, such as weight.variance.
-    `family` is prime, or vp or flow, whose levels are on a schedule.
+    `family` is prime, or vp or flow, whose levels are on a schedule.  Where each point has a level,
+    the implementation may take that one, or draw one of `case.alpha` and `case.sigma` for it.
     `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
     than 30 replicates (200 for None).
@@ -133,10 +134,12 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
     p, first = ranked[0]
     same = [h for _, h in ranked if np.allclose(h.expected, first.expected, SAME, 0)]
-    best, *equals = sorted(same, key=lambda h: (bool(h.mistake), bool(h.weight),
+    best, *equals = sorted(same, key=lambda h: (bool(h.mistake), h.drawn, bool(h.weight),
                                                 h.factor.complexity))
-    next_p, other = next((q, h) for q, h in ranked if h not in same)
-    cannot_tell = (*map(str, equals), *UNSEEN.get(objective, ()), *UNSEEN[""])
+    twins = [h for q, h in ranked if h not in same and q > BAD          # but for how levels come
+             and (h.mistake, h.factor, h.weight) == (best.mistake, best.factor, best.weight)]
+    next_p, other = next((q, h) for q, h in ranked if h not in (*same, *twins))
+    cannot_tell = (*map(str, (*equals, *twins)), *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
             "advance. A right loss with draws at every point does not pass in two of 10^4 runs.")
@@ -157,7 +160,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                       "replicates")
     right = [h for h in (best, *equals) if not h.mistake
              and (h.weight == weight or not h.weight.startswith("own-weight."))]
-    canonical = Hypothesis("", meant, best.expected, weight)
+    canonical = Hypothesis("", meant, best.expected, weight, best.drawn)
     as_meant = (meant, weight) in {(h.factor, h.weight) for h in right}
     chosen, found = canonical if as_meant else best, f"its expectation is {best}"
     factor, upside_down = str(chosen.factor), best.factor.prefactor < 0
@@ -166,13 +169,15 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
         meant_so = "" if best.mistake or upside_down else best.convention
         return report("MISMATCH", found, factor=factor, convention=meant_so)
     scale = np.array([chosen.factor(sizes_of(case)) for case in asked])
-    variance = compared(asked, scale, values, chosen.weight)
+    variance = compared(asked, scale, values, chosen.weight, chosen.drawn)
+    cannot_tell = (*cannot_tell, "expectations that are this one times a number within "
+                   f"{resolution(mean / error):.2g} of 1")
     if variance is None:
         cannot_tell = (*cannot_tell, UNKNOWN)
     elif variance.p >= GOOD or variance.right:
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        "draws, that change the variance by less than "
-                       f"{resolution(*values.shape):.0%}")
+                       f"{resolution(np.full(len(asked), np.sqrt((R - 1) / 2))):.0%}")
         if variance.p < GOOD:
             cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
     elif variance.p > BAD:

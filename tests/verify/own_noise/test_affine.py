@@ -1,4 +1,6 @@
 """The expectations of losses over their noise or directions, against quadrature over these."""
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,16 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
             f"the {reads} is read at the clean point": mean(lambda e: alpha * x + 0 * e),
             f"the constant |target|^2{'' if kind else ' / 2'} is left out": mean() - of_middle
             - of_slope}
+    if "alpha" in OBJECTIVES[objective].given:
+        for words, a, s in (
+                ("sigma is sqrt(1 - alpha^2): --family vp is for that", case.alpha,
+                 (1 - case.alpha**2)**0.5),
+                ("alpha is 1 - sigma: --family flow is for that", 1 - case.sigma, case.sigma)):
+            held = "hyper" if "alpha" in case.hyper else "arrays"
+            other = dataclasses.replace(case, **{held: {**getattr(case, held), "alpha": a,
+                                                        "sigma": s}})
+            rows[words] = mean(lambda e, c=other: noisy(c, e),
+                               lambda e, c=other: target(c, kind, e))
     if slope.any():
         rows["the target has noise of its own, drawn a second time"] = of_slope + mean(
             against=lambda e: middle)
@@ -194,6 +206,8 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
         "v' J v is halved, or the norm is doubled and all is halved": curvature / 2 + norm,
         "v' J v is doubled": 2 * curvature + norm,
         "the norm is doubled": curvature + 2 * norm, "the norm is left out": curvature,
+        "the norm is divided by d": curvature + norm / d,
+        "v' J v is divided by d": curvature / d + norm,
         "the norm has the opposite sign": curvature - norm, "directions of unit length": unit_c
         + unit_n, "directions of unit length, and |psi|^2 as it is": unit_c + norm,
         "directions uniform in [0, 1]": low_c + low_n,
@@ -223,7 +237,9 @@ def test_implicit_score_matching_at_noisy_points_has_the_moments_of_quadrature()
         "the divergence has the opposite sign": right - 2 * trace,
         "the divergence is doubled": right + trace, "the norm is left out": trace,
         "the norm has the opposite sign": 2 * trace - right,
-        "the norm is doubled": 2 * right - trace}, rel=1e-11)
+        "the norm is doubled": 2 * right - trace,
+        "the norm is divided by d": (right - trace) / case.d + trace,
+        "the divergence is divided by d": right - trace + trace / case.d}, rel=1e-11)
     grid, w = nodes(case.d)
     q = np.array([implicit(case, np.broadcast_to(e, case.x.shape)) for e in grid]).T
     law, *_ = moments.laws(case)
@@ -388,7 +404,9 @@ def test_without_randomness_each_term_may_be_left_out_or_have_another_sign():
         "": norm + trace, "|psi|^2 / 2 is left out": trace, "tr J is left out": norm,
         "|psi|^2 / 2 has the opposite sign": trace - norm,
         "tr J has the opposite sign": norm - trace,
-        "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace})
+        "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace,
+        "|psi|^2 / 2 is divided by d": norm / case.d + trace,
+        "tr J is divided by d": norm + trace / case.d})
     assert list(dict(hypotheses._as_it_is(replicates._cases("mpf")[0]))) == [""]
 
 
@@ -410,3 +428,61 @@ def test_a_control_variate_is_the_quadratic_function_that_is_said(objective):
     quadratic = (b * eps).sum(axis=1) + np.einsum("ki,kij,kj->k", eps, C, eps) / 2
     np.testing.assert_allclose(loss(eps) - loss(0 * eps),
                                quadratic.reshape(-1, case.n).sum(axis=0), rtol=1e-9)
+
+
+def at_level(case, l):
+    """The case with its l-th level at every point."""
+    return dataclasses.replace(case, arrays={name: a if name == "x" else np.full(len(a), a[l])
+                                             for name, a in case.arrays.items()})
+
+
+@pytest.mark.parametrize("objective", ["dsm_levels", "edm_prediction"])
+def test_levels_that_are_drawn_have_the_moments_of_enumeration_and_quadrature(objective):
+    case = replicates._cases(objective)[0]
+    grid, w = nodes(case.d, 5)
+    q = np.array([[squares(at_level(case, l), np.broadcast_to(e, case.x.shape)) for e in grid]
+                  for l in range(case.n)])                                     # (L, Q, n)
+    p = np.repeat(w[None], case.n, axis=0)[..., None] / case.n
+    mean = (p * q).sum(axis=(0, 1))                                            # (n,)
+    drawn = next(h for h in hypotheses.hypotheses([case]) if h.drawn)
+    assert (drawn.mistake, str(drawn.factor)) == ("", "1")
+    assert drawn.expected == pytest.approx([mean.mean()], rel=1e-11)
+    V = (p * (q - mean)**2).sum(axis=(0, 1))
+    k4 = (p * (q - mean)**4).sum(axis=(0, 1)) - 3 * V**2
+    each, batch = moments.laws(case, drawn=True)
+    assert (each.words, each.right, batch.right) == ("draws at every point", True, True)
+    assert each.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+    assert each.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
+    weighted, _ = moments.laws(case, "weight.variance", drawn=True)
+    q = q * case.sigma[:, None, None]**2
+    V = (p * (q - (p * q).sum(axis=(0, 1)))**2).sum(axis=(0, 1))
+    assert weighted.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
+
+
+def at_drawn_levels(case, rng, sign=1.0, weight=lambda case: 1.0):
+    """A loss that draws one of the levels of the case for each point."""
+    l = rng.integers(case.n, size=case.n)
+    case = dataclasses.replace(case, arrays={name: a if name == "x" else a[l]
+                                             for name, a in case.arrays.items()})
+    return (weight(case) * squares(case, draw(case, rng), sign)).mean()
+
+
+def test_levels_that_are_drawn_may_be_weighted_and_are_said():
+    report = verify_own_noise(lambda case, rng: at_drawn_levels(
+        case, rng, weight=lambda case: case.sigma**2), "dsm_levels")
+    assert (report.verdict, report.convention) == ("CONVENTION", "weight.variance")
+    assert report.name == ("its expectation is the canonical loss, each level weighted by sigma^2, "
+                           "at levels drawn from those of the case")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", [name for name, about in OBJECTIVES.items()
+                                       if about.levels == "points"])
+def test_a_loss_that_draws_its_levels_passes_and_its_mistake_is_named(objective):
+    right = verify_own_noise(at_drawn_levels, objective, 800)
+    assert (right.verdict, right.name) == (
+        "PASS", "its expectation is the canonical loss, at levels drawn from those of the case")
+    wrong = verify_own_noise(lambda case, rng: at_drawn_levels(case, rng, -1.0), objective, 800)
+    assert (wrong.verdict, wrong.name) == (
+        "MISMATCH", "its expectation is the loss with this mistake: the target has the opposite "
+        "sign, at levels drawn from those of the case")

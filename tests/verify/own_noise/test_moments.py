@@ -152,9 +152,10 @@ def test_the_ratio_is_that_of_the_variances():
         assert found.ratio == pytest.approx(ratio, rel=1e-12)
 
 
-def test_the_resolution_moves_the_sum_of_squares_to_four_standard_deviations_beyond_its_bound():
-    moved = replicates.resolution(12, 41) * np.sqrt(12 * 40 / 2)     # of s2 / V: variance 2 / 40
-    assert moved - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
+def test_the_resolution_moves_the_root_of_the_sum_of_squares_to_four_beyond_its_bound():
+    size = np.arange(3.0, 15.0)
+    z = size * moments.resolution(size)                  # a change of this part of all 12 numbers
+    assert np.sqrt((z * z).sum()) - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
 
 
 def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
