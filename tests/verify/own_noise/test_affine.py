@@ -467,12 +467,19 @@ def at_drawn_levels(case, rng, sign=1.0, weight=lambda case: 1.0):
     return (weight(case) * squares(case, draw(case, rng), sign)).mean()
 
 
-def test_levels_that_are_drawn_may_be_weighted_and_are_said():
-    report = verify_own_noise(lambda case, rng: at_drawn_levels(
-        case, rng, weight=lambda case: case.sigma**2), "dsm_levels")
+@pytest.mark.parametrize("drawn, R, open", [(True, 200, False), (False, 30, True)])
+def test_levels_that_are_drawn_are_said_and_few_replicates_leave_it_open(drawn, R, open):
+    asked, noise = replicates._cases("dsm_levels"), np.random.default_rng(5).normal(size=(36, R))
+    h, other = (next(h for h in hypotheses.hypotheses(asked)
+                     if h.drawn == at_drawn and h.weight == "weight.variance")
+                for at_drawn in (drawn, not drawn))
+    V = np.array([moments.laws(case, h.weight, drawn)[0].variance for case in asked])
+    values = h.expected[:, None] + np.sqrt(V)[:, None] * noise
+    report = replicates._report(asked, values, replicates.ONE, None)
     assert (report.verdict, report.convention) == ("CONVENTION", "weight.variance")
-    assert report.name == ("its expectation is the canonical loss, each level weighted by sigma^2, "
-                           "at levels drawn from those of the case")
+    assert report.name == f"its expectation is {h}"
+    assert str(h).endswith(", at levels drawn from those of the case") == drawn
+    assert (str(other) in report.cannot_tell) == open
 
 
 @pytest.mark.slow
