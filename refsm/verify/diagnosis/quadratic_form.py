@@ -34,39 +34,48 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
-from refsm.verify.denoisers import (KINDS, TARGETS, level, level_maps, output, per_point,
-                                    target_in_noise)
+from refsm.verify.denoisers import level, level_maps, output, per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.regression import Fit, Table, column, fit
-from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
-from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.diagnosis.regression import Fit, Table, fit
+from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.target_names import level_in_words, name_of_target
+from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
-from refsm.verify.mistakes.level_weights import WEIGHTS
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["CLEAR", "QuadraticForm", "joined", "levels_of", "of_level", "quadratic_form",
-           "weight_of_levels"]
+__all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form"]
 
 # where the output may be read, and u and v of that point
 POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "x_noisy": lambda a, s: (a, s), "x": lambda a, s: (1.0, 0.0),
     "alpha x": lambda a, s: (a, 0.0), "x_noisy / alpha": lambda a, s: (1.0, s / a),
     "x + sigma noise, without alpha": lambda a, s: (1.0, s),
-    "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a)}
+    "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a),
+    "alpha x - sigma noise": lambda a, s: (a, -s), "alpha x + noise": lambda a, s: (a, 1.0),
+    "alpha x + sigma^2 noise": lambda a, s: (a, s**2),
+    "alpha^2 x + sigma noise": lambda a, s: (a**2, s),
+    "alpha^2 x + sigma^2 noise": lambda a, s: (a**2, s**2),
+    "sqrt(alpha) x + sigma noise": lambda a, s: (a**0.5, s),
+    "sqrt(alpha) x + sqrt(sigma) noise": lambda a, s: (a**0.5, s**0.5),
+    "alpha x + sqrt(1 - alpha^2) noise": lambda a, s: (a, (1 - a**2)**0.5),
+    "alpha^2 x + (1 - alpha^2) noise": lambda a, s: (a**2, 1 - a**2),
+    "sqrt(alpha) x + sqrt(1 - alpha) noise": lambda a, s: (a**0.5, (1 - a)**0.5),
+    "alpha x + (1 - alpha) noise": lambda a, s: (a, 1 - a),
+    "(1 - sigma) x + sigma noise": lambda a, s: (1 - s, s)}
 CLEAR = 1e-3               # a weight that is known to no better than this is not read
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
+ELSE = "the levels of these cases are others, so that both alpha and sigma are tested"
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
             "are multiplied by weights (n, 1)")
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
@@ -79,6 +88,7 @@ class QuadraticForm:
     left_out: str                                  # the levels that are not read
     point: str                                     # where the output is read
     target: str
+    where: str                                     # the process for which the target is right
     weight: str                                    # in words
     declared: str                                  # the weight, as `convention=` takes it
     factor: Scaling
@@ -92,7 +102,8 @@ class QuadraticForm:
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
-        return joined(self.left_out, self.point, self.target, self.weight, factor)
+        where = f", which is the right target where {self.where}" if self.where else ""
+        return joined(self.left_out, self.point, self.target + where, self.weight, factor)
 
     @property
     def convention(self) -> str:
@@ -105,14 +116,10 @@ class QuadraticForm:
         """What it does to training."""
         said = [LEFT_OUT] if self.left_out else []
         said += [ELSEWHERE] if self.point else []
-        said += [ANOTHER] if self.target and not self.point else []
+        said += [ANOTHER] if self.target and not (self.point or self.where) else []
+        said += [f"where {self.where} it is the right target; {ELSE}"] if self.where else []
         said += [WEIGHTED] if self.weight and not said else []
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
-
-
-def joined(*pieces: str) -> str:
-    """The pieces that are there, as one line."""
-    return "; ".join(filter(None, pieces))
 
 
 def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
@@ -135,7 +142,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     c, error = (part[:, :-1].reshape(C, L, 3)
                 for part in (found.coefficients, found.coefficient_error))
     read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
-    left_out = [_level(*own) for own, is_read in zip(maps[0], read) if not is_read]
+    left_out = [level_in_words(*own) for own, is_read in zip(maps[0], read) if not is_read]
     c, error = c[:, read], error[:, read]
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
     if not read.any() or (a <= 0).any() or (error[..., 0] > CLEAR * np.abs(a)).any():
@@ -146,15 +153,17 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     half = 1.0 if about.predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
     u, v = POINTS[point](alpha, sigma)
-    pr = np.array([u * A - B * b / (2 * a), v * A - B * e / (2 * a)])         # (2, C, l)  (4)
+    p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
-    weight = weight_of_levels(w, error[..., 0] / a * w, (alpha, sigma, data_sd), groups)
+    target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd))
+    off = error[..., 0] / a * w * target.times + w * target.times_error
+    weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
     reads = "" if point == "x_noisy" else (
         f"the {'output' if about.predicts else 'score'} is read at {point}")
     return None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
-        _target(own, pr, bound, (alpha, sigma, data_sd)), *weight)
+        target.words, target.where, *weight)
 
 
 def _terms(first: Case, point: str) -> Iterator[Term]:
@@ -188,102 +197,3 @@ def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:
     levels = np.array([sorted(set(per_point(case))) for case in groups])
     return (levels[..., 0], levels[..., 1],
             np.array([[case.hyper.get("data_sd", 0.5)] for case in groups]))
-
-
-def _level(alpha: float, sigma: float) -> str:
-    """A level in words."""
-    return f"{'' if alpha == 1 else f'alpha = {alpha:.4g}, '}sigma = {sigma:.4g}"
-
-
-def _target(own: str, pr: Array, bound: Array, levels: tuple[Array, Array, Array]) -> str:
-    """The name of the target; "" if it is the right one."""
-    for words, p, r in _targets(own, *levels):
-        expected = np.stack(np.broadcast_arrays(p, r, levels[0])[:2])
-        if (np.abs(pr - expected) <= bound).all():
-            return words
-    alpha, sigma, data_sd = levels
-    right = np.stack(np.broadcast_arrays(*target_in_noise(own, *levels), alpha)[:2])
-    square = (right * right).sum(axis=0)
-    t = (pr * right).sum(axis=0) / square                                     # (C, l)
-    if (np.abs(pr - t * right) <= bound).all():
-        sizes = [{"alpha": a, "sigma": s} for a, s in zip(alpha.ravel(), sigma.ravel())]
-        error = bound.max(axis=0) / np.sqrt(square)
-        scaling = fit_scaling(t.ravel(), error.ravel(), sizes)
-        if scaling is not None:
-            return f"the target is multiplied by {scaling_in_words(scaling)}"
-    shown = [{(s_l, a_l): f"{_combined(*pair)} at {_level(a_l, s_l)}" for s_l, a_l, *pair in
-              sorted(zip(*of_group))} for of_group in zip(sigma, alpha, *pr, *bound)]
-    every = {key: text for group in shown for key, text in group.items()}
-    differ = any(every[key] != text for group in shown for key, text in group.items())
-    listed = ", ".join(text for _, text in sorted((shown[0] if differ else every).items()))
-    return ("compared with another combination of clean point and noise: "
-            f"{listed}{', and others in the other groups of cases' if differ else ''}")
-
-
-def _targets(own: str, alpha: Array, sigma: Array,
-             data_sd: Array) -> Iterator[tuple[str, Array, Array]]:
-    """Every target that has a name, with p and r."""
-    taken = {"": (alpha, sigma), ", with alpha and sigma exchanged": (sigma, alpha)}
-    for step, which in ((-1, "next"), (1, "previous")):
-        taken[f", at the {which} level of noise"] = (np.roll(alpha, step, axis=1),
-                                                     np.roll(sigma, step, axis=1))
-    for kind, (words, (a, s)) in product(TARGETS, taken.items()):
-        of_x, of_noisy, of_noise = TARGETS[kind](a, s, data_sd)
-        for u, v in ((alpha, sigma), (a, s)):      # x_noisy as it is, or as that level has it
-            p, r = of_x + u * of_noisy, of_noise + v * of_noisy
-            target = f"the target of a predicted {KINDS.get(kind, kind)}{words}"
-            right = kind == own and not words
-            yield "" if right else f"compared with {target}", p, r
-            yield "the sign of the target" if right else f"compared with minus {target}", -p, -r
-
-
-def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:
-    """p x + r noise, as one would write it."""
-    parts = [f"{value:.4g} {name}"
-             for value, small, name in ((p, p_bound, "x"), (r, r_bound, "noise"))
-             if abs(value) > small]
-    return " + ".join(parts).replace("+ -", "- ") or "0"
-
-
-def weight_of_levels(w: Array, error: Array, levels: tuple[Array, Array, Array],
-                     groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
-    """The weight in words and as a convention, "" for none, and its common factor; None where it
-    has no name."""
-    L, sizes = w.shape[1], [{"d": float(case.d), "n": float(case.n)} for case in groups]
-    alpha, sigma, data_sd = levels
-    known = [("", "", np.ones(w.shape)),
-             *((f"each level is weighted by {words}", f"weight.{name}",
-                f(alpha, sigma, data_sd)) for name, words, f in WEIGHTS)]    # type: ignore
-    for words, id, of in known:
-        each = [size for size in sizes for _ in range(L)]
-        factor = fit_scaling((w / of).ravel(), (error / of).ravel(), each)
-        if factor is not None:
-            return words, id, factor
-    for common in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
-        times = column(common, sizes)
-        places = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
-        u = [_common((w / times)[here], (error / times)[here]) for here in places.values()]
-        if len(u) < w.size and None not in u:
-            by_level = _listed(sorted((s, a, number) for (s, a), number in zip(places, u)))
-            return by_level, by_level, common
-    if L == 1:
-        return None
-    for words, id, of in known:
-        u = [_common(*own) for own in zip(w / of, error / of)]
-        if None not in u:
-            by_group = _listed(zip((case.group for case in groups), u))
-            return joined(words, by_group), joined(id, by_group), ONE
-    listed = _listed((f"{case.group}/{s:g}", number) for case, *of in zip(groups, sigma, w)
-                     for s, number in zip(*of))
-    return listed, listed, ONE
-
-
-def _common(w: Array, error: Array) -> float | None:
-    """The number that all of w are, each within its error; None where there is none."""
-    return float(w.mean()) if (w - error).max() <= (w + error).min() else None
-
-
-def _listed(weights: Iterable[tuple]) -> str:
-    """A weight for each level (sigma, alpha, w) or group (name, w), as `convention=` takes it."""
-    return "weight " + ", ".join(f"w({of if isinstance(of, str) else f'{of:g}'}) = {w:.6g}"
-                                 for of, *_, w in weights)

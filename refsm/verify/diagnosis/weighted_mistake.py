@@ -33,10 +33,10 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import (CLEAR, joined, levels_of, of_level,
-                                                   weight_of_levels)
+from refsm.verify.diagnosis.quadratic_form import CLEAR, levels_of, of_level
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula, Mistake
 from refsm.verify.mistakes.mistake import WEIGHTED
 from refsm.verify.objectives import Term

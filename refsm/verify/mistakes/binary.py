@@ -131,6 +131,14 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
             ("gaps-averaged", "the gaps are averaged over the points before the function",
              "f(mean gap)", lambda q: own(q.gap().mean(axis=0))))):
         yield Formula((row,), (Term("whole", row.name, row.formula),))
+    if objective == "mpf" and model is not None:
+        row = Mistake("neighbours.all-flipped", "the point with all bits flipped is a neighbour "
+                      "too", "sum exp(-gap / 2) + exp(-(gap of all bits) / 2)",
+                      lambda q: own(q.gap()).sum(axis=1) + own(_energy(q, 1 - q.case.x)
+                                                               - _energy(q)),
+                      f"{SAME} it is minimum probability flow with one neighbour more",
+                      "Sohl-Dickstein's K_dK_ising_allbitflipextension", True)
+        yield Formula((row,), (Term("whole", row.name, row.formula),))
 
 
 UPSIDE_DOWN = "the energy is learned upside down"

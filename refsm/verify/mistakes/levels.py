@@ -83,6 +83,8 @@ SCORES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
      "the target is that of noise without scaling: the score is off where alpha is not 1"),
     ("over-sigma", "(alpha x - x_noisy) / sigma, for sigma^2", "(alpha x - x_noisy) / sigma",
      lambda q: _scaled(q) / level(q.case, "sigma"), SCALE),
+    ("over-cube", "(alpha x - x_noisy) / sigma^3, for sigma^2", "(alpha x - x_noisy) / sigma^3",
+     lambda q: _scaled(q) / level(q.case, "sigma")**3, SCALE),
     ("difference", "alpha x - x_noisy, without 1 / sigma^2", "alpha x - x_noisy", _scaled, SCALE),
     ("minus", "-(alpha x - x_noisy) / sigma^2, of the wrong sign", "-(alpha x - x_noisy) / sigma^2",
      lambda q: -_scaled(q) / level(q.case, "sigma")**2,

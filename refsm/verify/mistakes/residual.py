@@ -105,14 +105,20 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
                       f"y, {words}", lambda q, f=f: _network(q, f),
                       "another network is trained, of another energy: in the place of the softplus "
                       "it has the integral of this activation")
+    for low, high in ((0, 1), (-1, 1)) if model == "autoencoder" else ():
+        yield Mistake(f"clipped.{low}-{high}", f"the input of the encoder is clipped to "
+                      f"({low}, {high})", f"y(x_noisy clipped to ({low}, {high}))",
+                      lambda q, ends=(low, high): _network(q, sigmoid, ends),
+                      "the mean of the clean point given the clipped one is learned")
     yield Mistake("output.sigmoid", "the output passes through a sigmoid", "sigmoid(y)",
                   lambda q: sigmoid(q.reconstruction()),
                   "the reconstruction is confined to (0, 1)")
 
 
-def _network(q: Any, f: Callable[[Array], Array]) -> Array:
+def _network(q: Any, f: Callable[[Array], Array],
+             ends: tuple[float, float] = (-np.inf, np.inf)) -> Array:
     theta = q.theta
-    hidden = f(q.case.x_noisy @ theta["W"].T + theta["b"])
+    hidden = f(np.clip(q.case.x_noisy, *ends) @ theta["W"].T + theta["b"])
     return hidden @ theta.get("decoder", theta["W"]) + theta["c"]
 
 

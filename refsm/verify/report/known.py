@@ -146,6 +146,8 @@ def change_in_words(objective: str, change: Change) -> str:
     """A change as a person would say it."""
     what, scaling, learned = change.what, change.scaling, OBJECTIVES[objective].learned
     name, words = TERM_NAMES[what].replace("reconstruction", learned), scaling_in_words(scaling)
+    if what == "score" and learned != "score":
+        name = "the output"
     if scaling.is_zero:
         return f"{name} is missing"
     if what == "loss":

@@ -7,7 +7,7 @@ from refsm.verify.cases.quantities import Quantities
 from refsm.verify.convention import normal
 from refsm.verify.denoisers import TARGETS, output, target_in_noise
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.quadratic_form import _common, quadratic_form
+from refsm.verify.diagnosis.quadratic_form import quadratic_form
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.scaling import ONE
 
@@ -79,9 +79,11 @@ def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
 
 
 def test_a_combination_without_a_name_is_listed_by_level():
-    form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 2 * s)
+    form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 2 + s)
+    assert "others in the other groups" not in form.target
+    form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 0.7 + s)
     assert form.target.startswith("compared with another combination of clean point and noise: "
-                                  "0.5 x + 0.125 noise at alpha = 0.9844, sigma = 0.0625, ")
+                                  "0.5 x + 0.7625 noise at alpha = 0.9844, sigma = 0.0625, ")
     assert "others in the other groups" not in form.target
 
 
@@ -112,7 +114,12 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
           "x_noisy / alpha": lambda c, a, s: c.x_noisy / a,
           "x + sigma noise, without alpha": lambda c, a, s: c.x + s * c.noise,
           "sigma x + alpha noise, with alpha and sigma exchanged":
-              lambda c, a, s: s * c.x + a * c.noise}
+              lambda c, a, s: s * c.x + a * c.noise,
+          "alpha x - sigma noise": lambda c, a, s: a * c.x - s * c.noise,
+          "alpha^2 x + sigma^2 noise": lambda c, a, s: a**2 * c.x + s**2 * c.noise,
+          "alpha x + sqrt(1 - alpha^2) noise":
+              lambda c, a, s: a * c.x + np.sqrt(1 - a * a) * c.noise,
+          "(1 - sigma) x + sigma noise": lambda c, a, s: (1 - s) * c.x + s * c.noise}
 
 
 @pytest.mark.parametrize("where", POINTS)
@@ -207,12 +214,6 @@ def test_a_weight_of_each_group_is_listed_where_groups_have_levels():
     assert form.weight == "weight " + ", ".join(f"w({g.group}) = {w(g):.6g}" for g in groups)
     assert form.factor == ONE
     assert weighted("dsm_scaled", w)[0] is None
-
-
-def test_numbers_are_one_where_their_errors_overlap():
-    assert _common(np.array([1.0, 1.1]), np.array([0.06, 0.06])) == pytest.approx(1.05)
-    assert _common(np.array([1.0, 1.1]), np.array([0.06, 0.03])) is None
-    assert _common(np.array([1.0, 1.1]), np.array([0.03, 0.06])) is None
 
 
 def test_a_level_that_is_left_out_is_named():

@@ -404,6 +404,7 @@ def test_cross_entropy():
 
 OUTPUTS = {
     "output.step": lambda c, f: f(sigmoid) - c.x_noisy,
+    "clipped.0-1": lambda c, f: f(sigmoid, 0, 1), "clipped.-1-1": lambda c, f: f(sigmoid, -1, 1),
     "output.sigmoid": lambda c, f: sigmoid(f(sigmoid)), "hidden.tanh": lambda c, f: f(np.tanh),
     "hidden.relu": lambda c, f: f(lambda a: np.maximum(a, 0)),
     "hidden.linear": lambda c, f: f(lambda a: a),
@@ -414,9 +415,9 @@ OUTPUTS = {
 def test_an_output_of_an_autoencoder(identity):
     case, found = value("dae", identity)
 
-    def network(f):
+    def network(f, low=-9, high=9):                            # of points between -9 and 9
         W, b, c = (case.params[name] for name in "Wbc")
-        return f(case.x_noisy @ W.T + b) @ W + c
+        return f(np.minimum(np.maximum(case.x_noisy, low), high) @ W.T + b) @ W + c
 
     assert np.isclose(found, sq(OUTPUTS[identity](case, network) - case.x).mean(), rtol=1e-12)
 
@@ -436,6 +437,7 @@ def test_shared_mistakes():
     assert np.isclose(value_of(below, "loss.absolute"), -mean, rtol=1e-12)
     W, b, c = (case.params[name] for name in "Wbc")
     extras = {"|theta|^2": (W**2).sum() + b @ b + c @ c, "|W|^2": (W**2).sum(),
+              "|theta|_1": sum(np.abs(a).sum() for a in (W, b, c)), "|W|_1": np.abs(W).sum(),
               "energy": case.energy(case.x).mean(), "energy^2": (case.energy(case.x)**2).mean(),
               "|J|_F^2": (J(case)**2).sum() / 7, "sum_i J_ii^2": (diagonal(case)**2).sum() / 7}
     for name, extra in extras.items():
@@ -447,6 +449,12 @@ def test_shared_mistakes():
     for name in "AB":
         found = value("dsm", f"extra.|{name}|^2", model="tanh")[1]
         assert np.isclose(found, sq(r).mean() / 2 + (case.params[name]**2).sum(), rtol=1e-12)
+        found = value("dsm", f"extra.|{name}|_1", model="tanh")[1]
+        assert np.isclose(found, sq(r).mean() / 2 + np.abs(case.params[name]).sum(), rtol=1e-12)
+    case, plain = value("esm", model="gaussian")
+    for name, of in (("|precision|_1", np.abs), ("|precision|^2", np.square)):
+        found = value("esm", f"extra.{name}", model="gaussian")[1]
+        assert np.isclose(found, plain + of(case.params["precision"]).sum(), rtol=1e-12)
 
 
 def test_parameters_that_are_left_out():
@@ -541,6 +549,11 @@ def test_bits_that_are_joined_or_left_out():
     assert np.isclose(value("ratio", "join.largest")[1], f.max(axis=1).mean(), rtol=1e-12)
     summed = (sigmoid(-gap(case).sum(axis=1))**2).mean()
     assert np.isclose(value("ratio", "join.gaps-summed")[1], summed, rtol=1e-12)
+    case, more = value("mpf", "neighbours.all-flipped")
+    opposite = case.energy(1 - case.x) - case.energy(case.x)
+    flow = np.exp(-gap(case) / 2).sum(axis=1) + np.exp(-opposite / 2)
+    assert np.isclose(more, flow.mean(), rtol=1e-12)
+    case = value("ratio", "join.product")[0]
     averaged = (sigmoid(-gap(case).mean(axis=0))**2).mean()
     assert np.isclose(value("ratio", "join.gaps-averaged")[1], averaged, rtol=1e-12)
     for name, k in DIMENSIONS.items():
@@ -623,6 +636,7 @@ PER_POINT = {
     "kind.minusvelocity": lambda c: c.sigma[:, None] * c.x - c.alpha[:, None] * c.noise,
     "target.unscaled": lambda c: (c.x - c.x_noisy) / c.sigma[:, None]**2,
     "target.over-sigma": lambda c: at_levels(c) * c.sigma[:, None],
+    "target.over-cube": lambda c: -c.noise / c.sigma[:, None]**2,
     "target.difference": lambda c: c.alpha[:, None] * c.x - c.x_noisy,
     "target.minus": lambda c: -at_levels(c),
     "target.next": lambda c: at_levels(c)[[1, 2, 3, 4, 5, 6, 0]],
@@ -705,9 +719,11 @@ def test_every_mistake_has_an_example():
         "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
         "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
         "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"}, "variate": {"clean"},
+        "neighbours": {"all-flipped"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
-        "extra": {"|theta|^2", "|W|^2", "|A|^2", "|B|^2", "energy", "energy^2", "|J|_F^2", "tr J",
-                  "sum_i J_ii^2"}, "kind": {"score", "minusscore"}}
+        "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *(
+            f"|{name}|{norm}" for name in ("theta", "W", "A", "B", "precision")
+            for norm in ("^2", "_1"))}, "kind": {"score", "minusscore"}}
     held = {f"{role}.{name}" for role, names in by_role.items() for name in names}
     held |= {*ALONG, *OUTPUTS, *PLANTED, *PER_POINT, *(f"{role}.{name}" for role, name in WEIGHED)}
     held |= {f"{role}.{name}{step}" for name, *_ in LEVEL_WEIGHTS

@@ -1,0 +1,145 @@
+"""The name of a weight, from what it is at each level.
+
+Symbols
+    C groups, l levels of a group.
+    w            (C, l)   the weight
+    factor       (C, 1)   a common factor of powers of d and n
+    u            (C, l)   w / factor
+    f            function of the level, alpha and sigma, and of the deviation of the data, data_sd
+
+Equations
+    (1)  w = factor f(alpha, sigma, data_sd)                                 [definition]
+
+Conventions
+    f is, in this order: a row of `level_weights`; powers of alpha and sigma; a weight of
+    `NAMED`, or a square or a root of a row, or a row at other levels; and numbers, by level, by
+    group or by both.  `convention=` takes the identity of a row, or numbers.
+
+Sources
+    Yu et al., Debias the training of diffusion models, 2023; Esser et al., Scaling rectified flow
+    transformers, ICML 2024 (cosmap); Abramson et al., AlphaFold 3, Nature 630 (2024).
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.diagnosis.regression import column
+from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+from refsm.verify.diagnosis.target_names import common, other_levels, power_of_levels
+from refsm.verify.mistakes.level_weights import WEIGHTS
+
+__all__ = ["joined", "weight_of_levels"]
+
+Levels = tuple[Array, Array, Array]
+
+# further weights, which are no rows: (words, w(alpha, sigma, data_sd))
+NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
+    ("1 / cosh(log(snr) / 2)", lambda a, s, t: 2 / (a / s + s / a)),
+    ("1 / (1 - 2 sigma + 2 sigma^2): SD3's cosmap", lambda a, s, t: 1 / (1 - 2 * s + 2 * s * s)),
+    ("(sigma^2 + data_sd^2) / (sigma + data_sd)^2: EDM's weight as AlphaFold 3 prints it",
+     lambda a, s, t: (s**2 + t**2) / (s + t)**2),
+    ("(sigma^2 + data_sd^2) / (sigma data_sd): EDM's weight, not squared below",
+     lambda a, s, t: (s**2 + t**2) / (s * t)),
+    *((f"min(snr, {k}) / snr + 1: min-SNR with gamma = {k}, and 1 outside",
+       lambda a, s, t, k=k: np.minimum(k * s**2 / a**2, 1) + 1) for k in (1, 5, 20)),
+    *((f"min(snr + 1, {k}) / (snr + 1): min-SNR with gamma = {k}, of snr + 1",
+       lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (1, 5, 20)),
+    *((f"min(1 / sigma, {k}), clipped as min-SNR is",
+       lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
+OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5))
+
+
+def weight_of_levels(w: Array, error: Array, levels: Levels,
+                     groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
+    """The weight in words and as a convention, "" for none, and its common factor; None where it
+    has no name."""
+    sizes = [{"d": float(case.d), "n": float(case.n)} for case in groups]
+    each = [size for size in sizes for _ in range(w.shape[1])]
+    known = [("", "", np.ones(w.shape)),
+             *((f"each level is weighted by {words}", f"weight.{name}",
+                f(*levels)) for name, words, f in WEIGHTS)]                  # type: ignore
+    for words, id, of in known:
+        factor = _factor(w, error, of, each)
+        if factor is not None:
+            return words, id, factor
+    powers = power_of_levels(w, error, *levels[:2], each)
+    if powers is not None:
+        of_level = Scaling(1.0, tuple(p for p in powers.powers if p[0] in ("alpha", "sigma")))
+        factor = powers * of_level.inverse()
+        return (f"each level is weighted by {scaling_in_words(of_level)}",
+                _numbers(w, error, factor, levels, groups), factor)
+    with np.errstate(all="ignore"):
+        for words, of in _further(levels):
+            factor = _factor(w, error, of, each)
+            if factor is not None:
+                return (f"each level is weighted by {words}",
+                        _numbers(w, error, factor, levels, groups), factor)
+    for factor in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
+        listed = _by_level(w, error, factor, levels, groups)
+        if listed:
+            return listed, listed, factor
+    if w.shape[1] == 1:
+        return None
+    for words, id, of in known:
+        u = [common(*own) for own in zip(w / of, error / of)]
+        if None not in u:
+            by_group = _listed(zip((case.group for case in groups), u))
+            return joined(words, by_group), joined(id, by_group), ONE
+    listed = _numbers(w, error, ONE, levels, groups)
+    return listed, listed, ONE
+
+
+def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
+    """Weights that are no rows, in words."""
+    yield from ((words, f(*levels)) for words, f in NAMED)
+    for front, power in OF_ROWS:
+        yield from ((f"{front}{words}", f(*levels)**power)                   # type: ignore
+                    for _, words, f in WEIGHTS)
+    for taken, a, s, _ in other_levels(*levels[:2]):
+        for _, words, f in WEIGHTS if taken else ():
+            yield f"{words}{taken}", f(a, s, levels[2])                      # type: ignore
+
+
+def _factor(w: Array, error: Array, of: Array, each: list[dict[str, float]]) -> Scaling | None:
+    """The factor of (1), if the weight is `of` times a common factor."""
+    u, off = np.broadcast_arrays(w / of, error / of)
+    if not ((u - off).max(axis=1) <= (u + off).min(axis=1)).all():
+        return None
+    return fit_scaling(u.ravel(), off.ravel(), each)
+
+
+def _by_level(w: Array, error: Array, factor: Scaling, levels: Levels,
+              groups: Sequence[Case]) -> str:
+    """A number for each level, the same in all groups; "" where there is none."""
+    alpha, sigma, _ = levels
+    times = column(factor, [case.sizes for case in groups])
+    places = {(s, a): (sigma == s) & (alpha == a) for s, a in zip(sigma.flat, alpha.flat)}
+    u = [common((w / times)[here], (error / times)[here]) for here in places.values()]
+    if len(u) == w.size or None in u:
+        return ""
+    return _listed(sorted((s, a, number) for (s, a), number in zip(places, u)))
+
+
+def _numbers(w: Array, error: Array, factor: Scaling, levels: Levels,
+             groups: Sequence[Case]) -> str:
+    """A number for each level, or for each level of each group."""
+    u = w / column(factor, [case.sizes for case in groups])
+    return _by_level(w, error, factor, levels, groups) or _listed(
+        (f"{case.group}/{s:g}", number) for case, *of in zip(groups, levels[1], u)
+        for s, number in zip(*of))
+
+
+def _listed(weights: Iterable[tuple]) -> str:
+    """A weight for each level (sigma, alpha, w) or group (name, w), as `convention=` takes it."""
+    return "weight " + ", ".join(f"w({of if isinstance(of, str) else f'{of:g}'}) = {w:.6g}"
+                                 for of, *_, w in weights)
+
+
+def joined(*pieces: str) -> str:
+    """The pieces that are there, as one line."""
+    return "; ".join(filter(None, pieces))

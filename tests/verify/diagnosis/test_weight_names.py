@@ -1,0 +1,54 @@
+"""A weight of levels is named: a row, powers, a further name, or another level's."""
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from refsm.verify.convention import normal
+from refsm.verify.diagnosis.weight_names import weight_of_levels
+
+A, S = (np.array([a] * 4) for a in (np.array([(252, 16), (204, 156), (80, 332)]) / 256).T)
+SIZES = [{"d": d, "n": n} for d in (3, 5) for n in (7, 13)]
+GROUPS = [SimpleNamespace(group=f"c{k}", sizes=of, **of) for k, of in enumerate(SIZES)]
+OVER_D = np.array([[1 / of["d"]] for of in SIZES])
+SNR, OWN = (A / S)**2, 1 - A**2
+
+
+def weight(w, data_sd=0.5):
+    return weight_of_levels(w, 1e-10 * w, (A, S, np.full((4, 1), data_sd)), GROUPS)
+
+
+@pytest.mark.parametrize("w, words", [
+    (S / A, "sigma / alpha"), (S**1.5, "sigma^1.5"), (S**3 * A**-2.0, "sigma^3 / alpha^2"),
+    (np.minimum(5 / SNR, 1)**2,
+     "the square of min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+    (np.minimum(5 / SNR, 1) + 1, "min(snr, 5) / snr + 1: min-SNR with gamma = 5, and 1 outside"),
+    (np.minimum(5 / (SNR + 1), 1),
+     "min(snr + 1, 5) / (snr + 1): min-SNR with gamma = 5, of snr + 1"),
+    (1 / np.cosh(np.log(SNR) / 2), "1 / cosh(log(snr) / 2)"),
+    (1 / (1 - 2 * S + 2 * S * S), "1 / (1 - 2 sigma + 2 sigma^2): SD3's cosmap"),
+    (np.minimum(1 / S, 1), "min(1 / sigma, 1), clipped as min-SNR is"),
+    ((S**2 + 0.25) / (S + 0.5)**2,
+     "(sigma^2 + data_sd^2) / (sigma + data_sd)^2: EDM's weight as AlphaFold 3 prints it"),
+    ((S**2 + 0.25) / (S * 0.5),
+     "(sigma^2 + data_sd^2) / (sigma data_sd): EDM's weight, not squared below"),
+    (OWN, "sigma^2, with sqrt(1 - alpha^2) for sigma"),
+    (OWN / A**2, "1 / snr, with sqrt(1 - alpha^2) for sigma"),
+    (S[:, ::-1]**2, "sigma^2, at the levels in reverse order"),
+    (S[:, [1, 2, 0]]**2, "sigma^2, at the next level of noise"),
+    (S[:, [2, 0, 1]]**2, "sigma^2, at the previous level of noise")])
+def test_a_weight_that_is_no_row_has_a_name_and_is_declared_by_its_numbers(w, words):
+    said, declared, factor = weight(2 * w * OVER_D)
+    assert said == f"each level is weighted by {words}"
+    assert declared == normal(declared)
+    common = float(declared.partition(" = ")[2].partition(",")[0]) / w[0, 0]
+    assert str(factor) == "2 / d"
+    assert common == pytest.approx(1, rel=1e-5)
+
+
+def test_a_weight_of_no_name_has_numbers():
+    w = 2 + np.sin(7 * S)
+    said, declared, factor = weight(w * OVER_D)
+    assert said == declared == "weight " + ", ".join(
+        f"w({s:g}) = {u:.6g}" for s, u in zip(S[0], w[0]))
+    assert str(factor) == "1 / d"
