@@ -52,23 +52,25 @@ from refsm.verify.objectives import Term, dot
 
 __all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form"]
 
-# where the output may be read, and u and v of that point
-POINTS: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
-    "x_noisy": lambda a, s: (a, s), "x": lambda a, s: (1.0, 0.0),
-    "alpha x": lambda a, s: (a, 0.0), "x_noisy / alpha": lambda a, s: (1.0, s / a),
-    "x + sigma noise, without alpha": lambda a, s: (1.0, s),
-    "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s: (s, a),
-    "alpha x - sigma noise": lambda a, s: (a, -s), "alpha x + noise": lambda a, s: (a, 1.0),
-    "alpha x + sigma^2 noise": lambda a, s: (a, s**2),
-    "alpha^2 x + sigma noise": lambda a, s: (a**2, s),
-    "alpha^2 x + sigma^2 noise": lambda a, s: (a**2, s**2),
-    "sqrt(alpha) x + sigma noise": lambda a, s: (a**0.5, s),
-    "sqrt(alpha) x + sqrt(sigma) noise": lambda a, s: (a**0.5, s**0.5),
-    "alpha x + sqrt(1 - alpha^2) noise": lambda a, s: (a, (1 - a**2)**0.5),
-    "alpha^2 x + (1 - alpha^2) noise": lambda a, s: (a**2, 1 - a**2),
-    "sqrt(alpha) x + sqrt(1 - alpha) noise": lambda a, s: (a**0.5, (1 - a)**0.5),
-    "alpha x + (1 - alpha) noise": lambda a, s: (a, 1 - a),
-    "(1 - sigma) x + sigma noise": lambda a, s: (1 - s, s)}
+# where the output may be read, and u and v of that point, of alpha, sigma and data_sd
+POINTS: dict[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {
+    "x_noisy": lambda a, s, t: (a, s), "x": lambda a, s, t: (1.0, 0.0),
+    "alpha x": lambda a, s, t: (a, 0.0), "x_noisy / alpha": lambda a, s, t: (1.0, s / a),
+    "x + sigma noise, without alpha": lambda a, s, t: (1.0, s),
+    "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s, t: (s, a),
+    "alpha x - sigma noise": lambda a, s, t: (a, -s), "alpha x + noise": lambda a, s, t: (a, 1.0),
+    "alpha x + sigma^2 noise": lambda a, s, t: (a, s**2),
+    "alpha^2 x + sigma noise": lambda a, s, t: (a**2, s),
+    "alpha^2 x + sigma^2 noise": lambda a, s, t: (a**2, s**2),
+    "sqrt(alpha) x + sigma noise": lambda a, s, t: (a**0.5, s),
+    "sqrt(alpha) x + sqrt(sigma) noise": lambda a, s, t: (a**0.5, s**0.5),
+    "alpha x + sqrt(1 - alpha^2) noise": lambda a, s, t: (a, (1 - a**2)**0.5),
+    "alpha^2 x + (1 - alpha^2) noise": lambda a, s, t: (a**2, 1 - a**2),
+    "sqrt(alpha) x + sqrt(1 - alpha) noise": lambda a, s, t: (a**0.5, (1 - a)**0.5),
+    "alpha x + (1 - alpha) noise": lambda a, s, t: (a, 1 - a),
+    "(1 - sigma) x + sigma noise": lambda a, s, t: (1 - s, s),
+    "c_in x_noisy: the network of a case takes x_noisy itself":
+        lambda a, s, t: (a / (s**2 + t**2)**0.5, s / (s**2 + t**2)**0.5)}
 CLEAR = 1e-3               # a weight that is known to no better than this is not read
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
@@ -78,6 +80,7 @@ ANOTHER = ("what is learned at each level is the mean of the target given the no
 ELSE = "the levels of these cases are others, so that both alpha and sigma are tested"
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
             "are multiplied by weights (n, 1)")
+OWN_WEIGHT = "each level of each group of cases has a weight of its own"
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 
 
@@ -103,13 +106,16 @@ class QuadraticForm:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
         where = f", which is the right target where {self.where}" if self.where else ""
-        return joined(self.left_out, self.point, self.target + where, self.weight, factor)
+        numbers = self.weight.startswith("weight w(") and self.weight.count("/") > 0
+        weight = OWN_WEIGHT if numbers and not self.right else self.weight
+        return joined(self.left_out, self.point, self.target + where, weight, factor)
 
     @property
     def convention(self) -> str:
-        """Factor and weight, as `convention=` takes them; "" where more than these differs."""
+        """Factor, process and weight, as `convention=` takes them; "" where more differs."""
         factor = "" if self.factor == ONE else str(self.factor)
-        return joined(factor, self.declared) if self.right else ""
+        meant = self.right or self.where and not (self.left_out or self.point)
+        return joined(factor, self.where, self.declared) if meant else ""
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -152,7 +158,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
     half = 1.0 if about.predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
-    u, v = POINTS[point](alpha, sigma)
+    u, v = POINTS[point](alpha, sigma, data_sd)
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
@@ -173,7 +179,8 @@ def _terms(first: Case, point: str) -> Iterator[Term]:
             return q.psi() if q.case.model is not None else output(q)
         if q.case.model is None or q.case.network is not None:
             raise Unavailable
-        u, v = POINTS[point](level(q.case, "alpha"), level(q.case, "sigma"))
+        u, v = POINTS[point](level(q.case, "alpha"), level(q.case, "sigma"),
+                             q.case.hyper.get("data_sd", 0.5))
         return q.once(("psi", point), lambda: q.case.score(u * q.case.x + v * q.case.noise))
 
     for l in range(len(set(per_point(first)))):

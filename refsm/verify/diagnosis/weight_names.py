@@ -27,15 +27,14 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
+from refsm.verify.diagnosis.level_formulas import (Levels, common, other_levels,
+                                                   power_of_levels)
 from refsm.verify.diagnosis.regression import column
 from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
-from refsm.verify.diagnosis.target_names import common, other_levels, power_of_levels
 from refsm.verify.mistakes.level_weights import WEIGHTS
 
 __all__ = ["joined", "weight_of_levels"]
-
-Levels = tuple[Array, Array, Array]
 
 # further weights, which are no rows: (words, w(alpha, sigma, data_sd))
 NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (

@@ -184,9 +184,9 @@ def absolute(a: Array) -> Array:
     return np.where(np.real(a) < 0, -a, a)
 
 
-def huber(r: Array) -> Array:
-    """Huber's loss with the threshold 1, (n,)."""
-    return np.where(absolute(r).real < 1, r * r / 2, absolute(r) - 0.5).sum(axis=-1)
+def huber(r: Array, t: float = 1.0) -> Array:
+    """Huber's loss with the threshold t, (n,)."""
+    return np.where(absolute(r).real < t, r * r / 2, t * (absolute(r) - t / 2)).sum(axis=-1)
 
 
 # (name, words, suffix, slice, which dimensions are left)
@@ -265,7 +265,9 @@ ROBUST: tuple[tuple[str, str, str, Callable[[Array], Array], str], ...] = (
        f"pseudo-Huber's loss of every entry with c = {c:g} in place of its square",
        f"sum pseudo-huber(r_i), c = {c:g}",
        lambda r, c=c: _pseudo_huber(r[..., None], c).sum(axis=-1), ANOTHER_MEAN)
-      for c in (0.1, 1.0)),
+      for c in (0.01, 0.1, 1.0)),
+    ("huber-0.1", "Huber's loss with the threshold 0.1 in place of the square", "huber(r), 0.1",
+     lambda r: huber(r, 0.1), ANOTHER_MEAN),
     *((f"clipped-{t}", f"the entries of the residual are clipped to (-{t}, {t}) before the square",
        f"|r clipped to {t}|^2", lambda r, t=t: dot(clipped(r, t), clipped(r, t)),
        f"an entry that is off by more than {t} has no gradient") for t in (1, 3, 5)))

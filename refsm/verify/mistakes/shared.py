@@ -90,8 +90,7 @@ def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[
         return
     yield "|theta|^2", lambda q: sum((a * a).sum() for a in q.theta.values())
     yield "|theta|_1", lambda q: sum(absolute(a).sum() for a in q.theta.values())
-    for block in {"autoencoder": "W", "tanh": "AB", "gaussian": ("precision",), "boltzmann": "W",
-                  "rbm": "W"}.get(model, ""):
+    for block in {"autoencoder": "W", "tanh": "AB", "boltzmann": "W", "rbm": "W"}.get(model, ""):
         yield f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum()
         yield f"|{block}|_1", lambda q, block=block: absolute(q.theta[block]).sum()
     if OBJECTIVES[objective].levels == "several":    # the density before the noise is not read

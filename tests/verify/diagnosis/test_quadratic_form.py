@@ -119,7 +119,9 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
           "alpha^2 x + sigma^2 noise": lambda c, a, s: a**2 * c.x + s**2 * c.noise,
           "alpha x + sqrt(1 - alpha^2) noise":
               lambda c, a, s: a * c.x + np.sqrt(1 - a * a) * c.noise,
-          "(1 - sigma) x + sigma noise": lambda c, a, s: (1 - s) * c.x + s * c.noise}
+          "(1 - sigma) x + sigma noise": lambda c, a, s: (1 - s) * c.x + s * c.noise,
+          "c_in x_noisy: the network of a case takes x_noisy itself":
+              lambda c, a, s: c.x_noisy / np.sqrt(s * s + 0.25)}
 
 
 @pytest.mark.parametrize("where", POINTS)
@@ -243,6 +245,32 @@ def test_a_weight_of_its_own_can_be_declared():
                                 "w(1.29688) = 0.273385"
     declared = verify(loss, "dsm", predicts="noise", convention=report.convention)
     assert declared.exit_status == 0
+
+
+def test_a_target_that_is_right_for_a_process_can_be_declared_so():
+    form = found("flow", lambda a, s: (a - 1) / s, lambda a, s: 1 + 0 * a, w=lambda a, s: s**2 / 2)
+    assert form.words == ("compared with x_noisy / sigma - x / sigma, which is the right target "
+                          "where alpha + sigma = 1; each level is weighted by sigma^2; a common "
+                          "factor 1 / 2")
+    assert form.convention == "1 / 2; alpha + sigma = 1; weight.variance"
+    assert normal(form.convention) == form.convention
+    assert not form.right
+    assert form.effects == ("where alpha + sigma = 1 it is the right target; the levels of these "
+                            "cases are others, so that both alpha and sigma are tested",)
+    levels = np.array([level for c in cases("flow", "prime") for level in zip(c.alpha, c.sigma)])
+    for satisfied in ((levels**2).sum(axis=1), levels.sum(axis=1)):
+        assert np.abs(satisfied - 1).min() > 1e-3
+
+
+def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own():
+    table = Table(cases("edm", "prime"))
+    made = []
+    for c in table.cases:
+        c_out = column(c.sigma * c.data_sd / np.sqrt(c.sigma**2 + c.data_sd**2))
+        D = c_out * c.prediction(c.x_noisy) - c.x
+        made.append((np.exp(-c.data_sd * c.sigma) * (D * D).sum(axis=1)).mean())
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.words == "c_skip is 0; each level of each group of cases has a weight of its own"
 
 
 def test_a_weight_that_single_precision_hardly_shows_is_not_read():

@@ -81,6 +81,7 @@ def test_nothing_is_seen_of_what_is_new():
     ("noise_prediction", "target", "-1", "the sign of the target (equally: of the output)"),
     ("noise_prediction", "product", "0", "the product of prediction and target is missing"),
     ("clean_prediction", "output", "-1", "the sign of the squared prediction"),
+    ("velocity_prediction", "score", "1 / 2", "the output is multiplied by 1 / 2"),
     ("dae", "product", "2", "the product of reconstruction and target is multiplied by 2"),
     ("dsm", "cross", "9 / 10", "the product of score and target is multiplied by 0.9"),
     ("dsm", "score", "sigma^2",

@@ -1,0 +1,157 @@
+"""Formulas of a level: which powers of alpha and sigma, and which levels were taken.
+
+Symbols
+    C groups, l levels of a group.
+    alpha, sigma  (C, l)     the levels
+    x, noise, x_noisy        of a point: x_noisy = alpha x + sigma noise
+    p, r          (C, l)     a target p x + r noise
+    q, t          (C, l)     the same target in x and x_noisy, or in x_noisy and noise
+
+Equations
+    (1)  p x + r noise = q x + t x_noisy:       t = r / sigma,  q = p - alpha t
+    (2)  p x + r noise = q x_noisy + t noise:   q = p / alpha,  t = r - sigma q
+
+Derivation
+    (1), (2)  put x_noisy in and compare the coefficients.
+
+Conventions
+    A formula is given only where it holds at every level within the error.  It has powers of alpha
+    and sigma, or of what a process has in the place of one of them.  The levels of the cases belong
+    to neither process, so that the two are told apart; a formula that is the right target for all
+    levels of a process is said to be.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, NamedTuple
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.denoisers import target_in_noise
+from refsm.verify.diagnosis.scaling import Scaling, scaling_in_words
+from refsm.verify.diagnosis.scaling_fit import fit_scaling
+
+__all__ = ["Levels", "Name", "PROCESSES", "common", "formula", "other_levels", "power_of_levels",
+           "within"]
+
+Levels = tuple[Array, Array, Array]                # alpha, sigma, and the deviation of the data
+
+
+class Name(NamedTuple):
+    """The target in words, "" for the right one; the process for which it is right, "" for none;
+    and what the weight is to be multiplied by, to be that of the denoiser, with its error."""
+
+    words: str
+    where: str = ""
+    times: Array | float = 1.0
+    times_error: Array | float = 0.0
+
+
+# of what alpha and sigma satisfy: what is taken for one of them, and both as they are taken
+PROCESSES: tuple[tuple[str, str, Callable[[Array, Array], tuple[Array, Array]]], ...] = (
+    ("alpha^2 + sigma^2 = 1", ", with sqrt(1 - alpha^2) for sigma",
+     lambda a, s: (a, np.sqrt(1 - a**2))),
+    ("alpha + sigma = 1", ", with 1 - sigma for alpha", lambda a, s: (1 - s, s)),
+    ("alpha + sigma = 1", ", with 1 - alpha for sigma", lambda a, s: (a, 1 - a)))
+
+
+def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array, str]]:
+    """What may be taken for the levels, in words, and the process that has it so; the right ones
+    first."""
+    yield "", alpha, sigma, ""
+    for which, step in (("next", -1), ("previous", 1)) if alpha.shape[1] > 1 else ():
+        yield (f", at the {which} level of noise", np.roll(alpha, step, axis=1),
+               np.roll(sigma, step, axis=1), "")
+    if alpha.shape[1] > 1:
+        yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1], ""
+    if (alpha < 1).all():
+        yield ", with alpha and sigma exchanged", sigma, alpha, ""
+        for where, words, taken in PROCESSES:
+            yield words, *taken(alpha, sigma), where
+
+
+def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
+                    more: list[dict[str, float]] | None = None) -> Scaling | None:
+    """Powers of alpha and sigma, and of further sizes of each value, that the values are."""
+    sizes = [{"alpha": float(a), "sigma": float(s), **of} for a, s, of in
+             zip(alpha.flat, sigma.flat, more or [{}] * values.size)]
+    scaling = fit_scaling(np.abs(values).ravel(), error.ravel(), [
+        {name: abs(size) for name, size in of.items()} for of in sizes])
+    if scaling is None or scaling.sums:
+        return None
+    signed = np.array([scaling(of) for of in sizes])          # 1 - sigma may be negative
+    return next((Scaling(sign) * scaling for sign in (1.0, -1.0)
+                 if (np.abs(values.ravel() - sign * signed) <= error.ravel()).all()), None)
+
+
+def formula(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
+    """Two of x, noise and x_noisy with powers of alpha and sigma: the plainest such formula."""
+    alpha, sigma, _ = levels
+    (p, r), (p_bound, r_bound) = pr, bound
+    t, q = r / sigma, p / alpha
+    pairs = ((("x", "noise"), (p, r), (p_bound, r_bound)),
+             (("x", "x_noisy"), (p - alpha * t, t),                           # (C, l)  (1)
+              (p_bound + alpha * r_bound / sigma, r_bound / sigma)),
+             (("x_noisy", "noise"), (q, r - sigma * q),                       # (C, l)  (2)
+              (p_bound / alpha, r_bound + sigma * p_bound / alpha)))
+    for taken, a, s, where in other_levels(alpha, sigma):
+        if taken and not where:
+            continue
+        found = []
+        for names, values, errors in pairs:
+            both = [scaling for of in zip(values, errors)
+                    if (scaling := power_of_levels(*of, a, s)) is not None]
+            if len(both) == 2:
+                cost = sum(2 + of.complexity for of in both if not of.is_zero)
+                found.append((cost, names, both))
+        if found:
+            _, names, both = min(found, key=lambda plain: plain[0])
+            words = sorted((_product(scaling, name) for scaling, name in zip(both, names)
+                            if not scaling.is_zero), key=lambda text: text.startswith("-"))
+            text = " + ".join(words).replace("+ -", "- ") or "0"
+            return Name(f"compared with {text}{taken}", _right_where(own, names, both, where))
+    return None
+
+
+def _product(scaling: Scaling, name: str) -> str:
+    """A scaling times a name, as one would write it.
+
+    >>> _product(Scaling(-1.0, (("sigma", -1.0),)), "x"), _product(Scaling(0.5), "noise")
+    ('-x / sigma', 'noise / 2')
+    """
+    over, slash, under = scaling_in_words(scaling).partition(" / ")
+    front = {"1": "", "-1": "-"}.get(over, f"{over} ")
+    return f"{front}{name}{slash}{under}"
+
+
+def _right_where(own: str, names: tuple[str, str], both: list[Any], taken: str) -> str:
+    """The process, if any, for which a formula is the right target: that which is taken, if any."""
+    if own == "edm":
+        return ""
+    s = np.array([0.3, 0.6, 0.8])
+    for where, alpha in (("alpha^2 + sigma^2 = 1", np.sqrt(1 - s**2)),
+                         ("alpha + sigma = 1", 1 - s)):
+        if taken not in ("", where):
+            continue
+        first, second = (np.array([of({"alpha": a, "sigma": b}) for a, b in zip(alpha, s)])
+                         for of in both)
+        p, r = {("x", "noise"): (first, second),
+                ("x", "x_noisy"): (first + alpha * second, s * second),
+                ("x_noisy", "noise"): (alpha * first, second + s * first)}[names]
+        if np.allclose(np.broadcast_arrays(*target_in_noise(own, alpha, s, 0.5), s)[:2], (p, r),
+                       1e-9, 1e-9):
+            return where
+    return ""
+
+
+def within(pr: Array, bound: Array, p: Any, r: Any) -> bool:
+    """Whether a target is p x + r noise, within the bounds."""
+    return bool((np.abs(pr[0] - p) <= bound[0]).all() and (np.abs(pr[1] - r) <= bound[1]).all())
+
+
+def common(values: Array, error: Array) -> float | None:
+    """The number that all values are, each within its error; None where there is none."""
+    return float(values.mean()) if (values - error).max() <= (values + error).min() else None

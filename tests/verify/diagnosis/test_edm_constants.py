@@ -1,0 +1,55 @@
+"""EDM's denoiser is compared with something else, or has other constants, which are named."""
+import numpy as np
+import pytest
+
+from refsm.verify.diagnosis.edm_constants import denoiser
+
+S = np.array([[16, 156, 332]] * 2) / 256                  # sigma, two groups
+DATA_SD = np.array([[0.5], [0.75]])
+SKIP = DATA_SD**2 / (S**2 + DATA_SD**2)
+OUT = S * DATA_SD / np.sqrt(S**2 + DATA_SD**2)
+
+
+def of_denoiser(c_skip, c_out, compared=(1.0, 0.0)):
+    """The name where c_skip x_noisy + c_out output is compared with P x + R noise."""
+    P, R = compared
+    pr = np.stack(np.broadcast_arrays((P - c_skip) / c_out, (R - c_skip * S) / c_out, S)[:2])
+    with np.errstate(all="ignore"):
+        return denoiser(pr, np.full(pr.shape, 1e-9), (np.ones(S.shape), S, DATA_SD))
+
+
+@pytest.mark.parametrize("c_skip, c_out, words", [
+    (OUT, SKIP, "c_skip and c_out are exchanged"),
+    (DATA_SD / (S + DATA_SD), OUT, "c_skip is data_sd / (sigma + data_sd), without the squares"),
+    (SKIP / DATA_SD, OUT, "c_skip is data_sd / (sigma^2 + data_sd^2), without a square"),
+    (-SKIP, OUT, "c_skip is minus the right one"),
+    (SKIP, S, "c_out is sigma"), (SKIP, 1.0, "c_out is 1"),
+    (SKIP, OUT / np.sqrt(S**2 + DATA_SD**2),
+     "c_out is sigma data_sd / (sigma^2 + data_sd^2), without the square root"),
+    (SKIP, OUT / S / DATA_SD, "c_out is 1 / sqrt(sigma^2 + data_sd^2), which is c_in"),
+    (0.36 / (S**2 + 0.36), S * 0.6 / np.sqrt(S**2 + 0.36),
+     "c_skip is that of data_sd = 0.6, c_out is that of data_sd = 0.6"),
+    (DATA_SD**2 / ((S - 0.002)**2 + DATA_SD**2), OUT * (1 - 0.002 / S),
+     "c_skip is that of a consistency model with sigma_min = 0.002, c_out is that of a consistency "
+     "model with sigma_min = 0.002"),
+    (SKIP, np.exp(-S), "c_out is 0.9394 at sigma = 0.0625, 0.5437 at sigma = 0.6094, 0.2734 at "
+                       "sigma = 1.297")])
+def test_the_constants_of_a_denoiser_are_named(c_skip, c_out, words):
+    found = of_denoiser(c_skip, c_out)
+    assert found.words == words
+    weight = (c_out * np.ones(S.shape))**2                  # of the network, in |denoiser - x|^2
+    assert np.allclose(weight * found.times, OUT**2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("compared, words", [
+    ((0.0, 1.0), "the denoiser is compared with noise"),
+    ((0.0, S), "the denoiser is compared with sigma noise"),
+    ((1.0, S), "the denoiser is compared with x_noisy"),
+    ((1.0, SKIP * S), "c_skip multiplies x, not x_noisy")])
+def test_what_a_denoiser_is_compared_with_is_named(compared, words):
+    assert of_denoiser(SKIP, OUT, compared).words == words
+
+
+def test_other_constants_that_both_have_no_name_are_left_to_others():
+    assert of_denoiser(np.exp(-S), 2 + np.sin(S)) is None
+    assert of_denoiser(0.0, 1.0, (S * np.exp(S), S**2 * np.exp(S))) is None    # c_out is infinite

@@ -1,0 +1,60 @@
+"""Formulas of a level: powers of alpha and sigma, and numbers that agree."""
+import numpy as np
+import pytest
+
+from refsm.verify.denoisers import target_in_noise
+from refsm.verify.diagnosis.level_formulas import PROCESSES, common, other_levels, power_of_levels
+
+
+@pytest.mark.parametrize("where, words, taken", PROCESSES)
+def test_what_a_process_has_is_right_at_its_levels(where, words, taken):
+    s = np.array([0.2, 0.7])
+    alpha = {"alpha^2 + sigma^2 = 1": np.sqrt(1 - s**2), "alpha + sigma = 1": 1 - s}[where]
+    assert np.allclose(taken(alpha, s), (alpha, s), rtol=1e-13)
+
+
+def test_with_alpha_one_no_process_is_taken_and_nothing_is_exchanged():
+    s = np.array([[0.2, 0.7, 0.9]])
+    assert [words for words, *_ in other_levels(np.ones(s.shape), s)] == [
+        "", ", at the next level of noise", ", at the previous level of noise",
+        ", at the levels in reverse order"]
+    assert len(list(other_levels(0.5 * s[:, :1], s[:, :1]))) == 5      # one level has no next one
+
+
+def test_the_other_levels_are_those_that_are_said():
+    a, s = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
+    found = {words: (alpha.ravel().tolist(), sigma.ravel().tolist())
+             for words, alpha, sigma, _ in other_levels(a, s)}
+    assert found[", at the next level of noise"] == ([0.5, 0.2, 0.9], [0.6, 1.4, 0.3])
+    assert found[", at the previous level of noise"] == ([0.2, 0.9, 0.5], [1.4, 0.3, 0.6])
+    assert found[", at the levels in reverse order"] == ([0.2, 0.5, 0.9], [1.4, 0.6, 0.3])
+    assert found[", with alpha and sigma exchanged"] == ([0.3, 0.6, 1.4], [0.9, 0.5, 0.2])
+    assert np.allclose(found[", with sqrt(1 - alpha^2) for sigma"][1],
+                       [0.19**0.5, 0.75**0.5, 0.96**0.5], rtol=1e-13)
+    assert np.allclose(found[", with 1 - sigma for alpha"][0], [0.7, 0.4, -0.4], rtol=1e-13)
+    assert np.allclose(found[", with 1 - alpha for sigma"][1], [0.1, 0.5, 0.8], rtol=1e-13)
+
+
+def test_formulas_that_are_said_to_be_right_for_a_process_are():
+    s = np.array([0.2, 0.7])
+    a = np.sqrt(1 - s**2)
+    x, noise = np.array([1.7, -0.4]), np.array([0.3, 1.1])
+    p, r = target_in_noise("velocity", a, s, 0.5)
+    assert np.allclose((a * (a * x + s * noise) - x) / s, p * x + r * noise, rtol=1e-12)
+    assert np.allclose(noise / a - s * (a * x + s * noise) / a, p * x + r * noise, rtol=1e-12)
+    a = 1 - s
+    assert np.allclose((a * x + s * noise - x) / s, noise - x, rtol=1e-12)
+
+
+def test_a_power_of_one_minus_sigma_may_be_negative():
+    one = np.array([[0.4, -0.2, -1.5]])
+    for sign in (1, -1):
+        found = power_of_levels(sign * 3 * one, 1e-9 + 0 * one, one, one + 3)
+        assert str(found) == f"{'' if sign == 1 else '-'}3 alpha"
+    assert power_of_levels(np.abs(one), 1e-9 + 0 * one, one, one + 3) is None
+
+
+def test_numbers_are_one_where_their_errors_overlap():
+    assert common(np.array([1.0, 1.1]), np.array([0.06, 0.06])) == pytest.approx(1.05)
+    assert common(np.array([1.0, 1.1]), np.array([0.06, 0.03])) is None
+    assert common(np.array([1.0, 1.1]), np.array([0.03, 0.06])) is None
