@@ -36,6 +36,8 @@ from refsm.verify.diagnosis.level_formulas import Levels, Name, common, formula,
 
 __all__ = ["denoiser"]
 
+OTHER_CONSTANTS = ("the denoiser with these constants learns the mean of the clean point, as it "
+                   "should; with EDM's the same network is no denoiser")
 # what may stand in their place, of sigma and data_sd
 SKIPS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
     ("0", lambda s, t: 0 * s), ("1", lambda s, t: 1 + 0 * s),
@@ -89,7 +91,7 @@ def denoiser(pr: Array, bound: Array, levels: Levels) -> Name | None:
     if words == "c_skip is c_out, c_out is c_skip":
         words = "c_skip and c_out are exchanged"
     times = (out / c_out)**2
-    return Name(words, "", times, 2 * times * out_error / np.abs(c_out))
+    return Name(words, "", OTHER_CONSTANTS, times, 2 * times * out_error / np.abs(c_out))
 
 
 def _constant(name: str, c: Array, error: Array, right: Array, known: tuple, solved: tuple,

@@ -41,11 +41,13 @@ Levels = tuple[Array, Array, Array]                # alpha, sigma, and the devia
 
 
 class Name(NamedTuple):
-    """The target in words, "" for the right one; the process for which it is right, "" for none;
-    and what the weight is to be multiplied by, to be that of the denoiser, with its error."""
+    """The target in words, "" for the right one; the process for which it is right, and what it
+    does to training, "" for none and what any other target does; and what the weight is to be
+    multiplied by, to be that of the denoiser, with its error."""
 
     words: str
     where: str = ""
+    effect: str = ""
     times: Array | float = 1.0
     times_error: Array | float = 0.0
 

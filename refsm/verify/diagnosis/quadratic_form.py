@@ -92,6 +92,7 @@ class QuadraticForm:
     point: str                                     # where the output is read
     target: str
     where: str                                     # the process for which the target is right
+    effect: str                                    # of the target, if it is not that of any other
     weight: str                                    # in words
     declared: str                                  # the weight, as `convention=` takes it
     factor: Scaling
@@ -122,8 +123,10 @@ class QuadraticForm:
         """What it does to training."""
         said = [LEFT_OUT] if self.left_out else []
         said += [ELSEWHERE] if self.point else []
-        said += [ANOTHER] if self.target and not (self.point or self.where) else []
-        said += [f"where {self.where} it is the right target; {ELSE}"] if self.where else []
+        if self.where:
+            said.append(f"where {self.where} it is the right target; {ELSE}")
+        elif self.target and not self.point:
+            said.append(self.effect or ANOTHER)
         said += [WEIGHTED] if self.weight and not said else []
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
 
@@ -169,7 +172,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
         f"the {'output' if about.predicts else 'score'} is read at {point}")
     return None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
-        target.words, target.where, *weight)
+        target.words, target.where, target.effect, *weight)
 
 
 def _terms(first: Case, point: str) -> Iterator[Term]:

@@ -37,6 +37,7 @@ def of_denoiser(c_skip, c_out, compared=(1.0, 0.0)):
 def test_the_constants_of_a_denoiser_are_named(c_skip, c_out, words):
     found = of_denoiser(c_skip, c_out)
     assert found.words == words
+    assert found.effect.startswith("the denoiser with these constants learns the mean of the clean")
     weight = (c_out * np.ones(S.shape))**2                  # of the network, in |denoiser - x|^2
     assert np.allclose(weight * found.times, OUT**2, rtol=1e-9)
 
@@ -48,6 +49,16 @@ def test_the_constants_of_a_denoiser_are_named(c_skip, c_out, words):
     ((1.0, SKIP * S), "c_skip multiplies x, not x_noisy")])
 def test_what_a_denoiser_is_compared_with_is_named(compared, words):
     assert of_denoiser(SKIP, OUT, compared).words == words
+    assert of_denoiser(SKIP, OUT, compared).effect == ""
+
+
+def test_a_denoiser_with_the_constants_of_its_target_is_the_clean_point():
+    """So its mean given the noisy point is that of the clean point."""
+    rng = np.random.default_rng(3)
+    c_skip, c_out, x, noise = rng.uniform(0.2, 2, size=(4, 2, 3))
+    p, r = (1 - c_skip) / c_out, -c_skip * S / c_out
+    denoised = c_skip * (x + S * noise) + c_out * (p * x + r * noise)
+    assert np.allclose(denoised, x, rtol=1e-12)
 
 
 def test_other_constants_that_both_have_no_name_are_left_to_others():
