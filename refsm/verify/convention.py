@@ -2,8 +2,7 @@
 
 Its pieces stand between semicolons: a positive factor (2 sigma^2 / d), a term with its factor
 (target x -1), a constant (constant dropped), the identity of a mistake (divergence.whole; its words
-in a report are taken too), a process for whose levels the target is right
-(alpha^2 + sigma^2 = 1), or a positive weight for each sigma or each group of cases
+in a report are taken too), or a positive weight for each sigma or each group of cases
 (weight w(0.37) = 0.5, w(0.61) = 0.7, w(1.3) = 0.9).
 """
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 from functools import lru_cache
 from typing import Mapping
 
-from refsm.verify.diagnosis.level_formulas import PROCESSES
 from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
@@ -37,8 +35,6 @@ def normal(convention: str) -> str:
         what, times, factor = piece.partition(" x ")
         if not FACTOR.match(piece) and piece in _identities():
             out.append(_identities()[piece])
-        elif piece in (where for where, *_ in PROCESSES):
-            out.append(piece)
         elif times and what in TERM_NAMES:
             out.append(f"{what} x {parse_scaling(factor)}")
         elif piece.startswith("constant + "):

@@ -72,7 +72,7 @@ def denoiser(pr: Array, bound: Array, levels: Levels) -> Name | None:
     P, R = out * p + skip, out * r + skip * sigma                             # (C, l)  (1)
     if within(np.array([P, R]), out * bound, 1, skip * sigma):
         return Name("c_skip multiplies x, not x_noisy")
-    compared = formula("edm", np.array([P, R]), out * bound, levels)
+    compared = formula(np.array([P, R]), out * bound, levels)
     if compared is not None:
         return Name(compared.words.replace("compared", "the denoiser is compared", 1))
     c_out = 1 / (p - r / sigma)                                               # (C, l)  (2)
@@ -91,7 +91,7 @@ def denoiser(pr: Array, bound: Array, levels: Levels) -> Name | None:
     if words == "c_skip is c_out, c_out is c_skip":
         words = "c_skip and c_out are exchanged"
     times = (out / c_out)**2
-    return Name(words, "", OTHER_CONSTANTS, times, 2 * times * out_error / np.abs(c_out))
+    return Name(words, OTHER_CONSTANTS, times, 2 * times * out_error / np.abs(c_out))
 
 
 def _constant(name: str, c: Array, error: Array, right: Array, known: tuple, solved: tuple,

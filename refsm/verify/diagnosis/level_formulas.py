@@ -16,9 +16,7 @@ Derivation
 
 Conventions
     A formula is given only where it holds at every level within the error.  It has powers of alpha
-    and sigma, or of what a process has in the place of one of them.  The levels of the cases belong
-    to neither process, so that the two are told apart; a formula that is the right target for all
-    levels of a process is said to be.
+    and sigma, or of what code takes for one of them that computes it from the other.
 
 Sources
     Ours.
@@ -30,49 +28,50 @@ from typing import Any, Callable, Iterator, NamedTuple
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.denoisers import target_in_noise
 from refsm.verify.diagnosis.scaling import Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
-__all__ = ["Levels", "Name", "PROCESSES", "common", "formula", "other_levels", "power_of_levels",
+__all__ = ["COMPUTED", "Levels", "Name", "common", "formula", "other_levels", "power_of_levels",
            "within"]
 
 Levels = tuple[Array, Array, Array]                # alpha, sigma, and the deviation of the data
 
 
 class Name(NamedTuple):
-    """The target in words, "" for the right one; the process for which it is right, and what it
-    does to training, "" for none and what any other target does; and what the weight is to be
-    multiplied by, to be that of the denoiser, with its error."""
+    """The target in words, "" for the right one; what it does to training, "" for what any other
+    target does; and what the weight is to be multiplied by, to be that of the denoiser, with its
+    error."""
 
     words: str
-    where: str = ""
     effect: str = ""
     times: Array | float = 1.0
     times_error: Array | float = 0.0
 
 
-# of what alpha and sigma satisfy: what is taken for one of them, and both as they are taken
-PROCESSES: tuple[tuple[str, str, Callable[[Array, Array], tuple[Array, Array]]], ...] = (
-    ("alpha^2 + sigma^2 = 1", ", with sqrt(1 - alpha^2) for sigma",
-     lambda a, s: (a, np.sqrt(1 - a**2))),
-    ("alpha + sigma = 1", ", with 1 - sigma for alpha", lambda a, s: (1 - s, s)),
-    ("alpha + sigma = 1", ", with 1 - alpha for sigma", lambda a, s: (a, 1 - a)))
+# one of alpha and sigma computed from the other, in words
+COMPUTED: tuple[tuple[str, Callable[[Array, Array], tuple[Array, Array]]], ...] = (
+    (", with sqrt(1 - alpha^2) for sigma", lambda a, s: (a, np.sqrt(1 - a**2))),
+    (", with 1 - sigma for alpha", lambda a, s: (1 - s, s)),
+    (", with 1 - alpha for sigma", lambda a, s: (a, 1 - a)))
 
 
-def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array, str]]:
-    """What may be taken for the levels, in words, and the process that has it so; the right ones
-    first."""
-    yield "", alpha, sigma, ""
+def computed_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:
+    """The levels, and those of which one is computed from the other, in words."""
+    yield "", alpha, sigma
+    if (alpha < 1).all():
+        yield from ((words, *taken(alpha, sigma)) for words, taken in COMPUTED)
+
+
+def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:
+    """What may be taken for the levels, in words; the right ones first."""
+    yield from computed_levels(alpha, sigma)
     for which, step in (("next", -1), ("previous", 1)) if alpha.shape[1] > 1 else ():
         yield (f", at the {which} level of noise", np.roll(alpha, step, axis=1),
-               np.roll(sigma, step, axis=1), "")
+               np.roll(sigma, step, axis=1))
     if alpha.shape[1] > 1:
-        yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1], ""
+        yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1]
     if (alpha < 1).all():
-        yield ", with alpha and sigma exchanged", sigma, alpha, ""
-        for where, words, taken in PROCESSES:
-            yield words, *taken(alpha, sigma), where
+        yield ", with alpha and sigma exchanged", sigma, alpha
 
 
 def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
@@ -89,7 +88,7 @@ def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
                  if (np.abs(values.ravel() - sign * signed) <= error.ravel()).all()), None)
 
 
-def formula(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
+def formula(pr: Array, bound: Array, levels: Levels) -> Name | None:
     """Two of x, noise and x_noisy with powers of alpha and sigma: the plainest such formula."""
     alpha, sigma, _ = levels
     (p, r), (p_bound, r_bound) = pr, bound
@@ -99,9 +98,7 @@ def formula(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
               (p_bound + alpha * r_bound / sigma, r_bound / sigma)),
              (("x_noisy", "noise"), (q, r - sigma * q),                       # (C, l)  (2)
               (p_bound / alpha, r_bound + sigma * p_bound / alpha)))
-    for taken, a, s, where in other_levels(alpha, sigma):
-        if taken and not where:
-            continue
+    for taken, a, s in computed_levels(alpha, sigma):
         found = []
         for names, values, errors in pairs:
             both = [scaling for of in zip(values, errors)
@@ -114,7 +111,7 @@ def formula(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
             words = sorted((_product(scaling, name) for scaling, name in zip(both, names)
                             if not scaling.is_zero), key=lambda text: text.startswith("-"))
             text = " + ".join(words).replace("+ -", "- ") or "0"
-            return Name(f"compared with {text}{taken}", _right_where(own, names, both, where))
+            return Name(f"compared with {text}{taken}")
     return None
 
 
@@ -127,26 +124,6 @@ def _product(scaling: Scaling, name: str) -> str:
     over, slash, under = scaling_in_words(scaling).partition(" / ")
     front = {"1": "", "-1": "-"}.get(over, f"{over} ")
     return f"{front}{name}{slash}{under}"
-
-
-def _right_where(own: str, names: tuple[str, str], both: list[Any], taken: str) -> str:
-    """The process, if any, for which a formula is the right target: that which is taken, if any."""
-    if own == "edm":
-        return ""
-    s = np.array([0.3, 0.6, 0.8])
-    for where, alpha in (("alpha^2 + sigma^2 = 1", np.sqrt(1 - s**2)),
-                         ("alpha + sigma = 1", 1 - s)):
-        if taken not in ("", where):
-            continue
-        first, second = (np.array([of({"alpha": a, "sigma": b}) for a, b in zip(alpha, s)])
-                         for of in both)
-        p, r = {("x", "noise"): (first, second),
-                ("x", "x_noisy"): (first + alpha * second, s * second),
-                ("x_noisy", "noise"): (alpha * first, second + s * first)}[names]
-        if np.allclose(np.broadcast_arrays(*target_in_noise(own, alpha, s, 0.5), s)[:2], (p, r),
-                       1e-9, 1e-9):
-            return where
-    return ""
 
 
 def within(pr: Array, bound: Array, p: Any, r: Any) -> bool:

@@ -77,7 +77,6 @@ LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
-ELSE = "the levels of these cases are others, so that both alpha and sigma are tested"
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
             "are multiplied by weights (n, 1)")
 OWN_WEIGHT = "each level of each group of cases has a weight of its own"
@@ -91,7 +90,6 @@ class QuadraticForm:
     left_out: str                                  # the levels that are not read
     point: str                                     # where the output is read
     target: str
-    where: str                                     # the process for which the target is right
     effect: str                                    # of the target, if it is not that of any other
     weight: str                                    # in words
     declared: str                                  # the weight, as `convention=` takes it
@@ -106,27 +104,22 @@ class QuadraticForm:
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
-        where = f", which is the right target where {self.where}" if self.where else ""
         numbers = self.weight.startswith("weight w(") and self.weight.count("/") > 0
         weight = OWN_WEIGHT if numbers and not self.right else self.weight
-        return joined(self.left_out, self.point, self.target + where, weight, factor)
+        return joined(self.left_out, self.point, self.target, weight, factor)
 
     @property
     def convention(self) -> str:
-        """Factor, process and weight, as `convention=` takes them; "" where more differs."""
+        """Factor and weight, as `convention=` takes them; "" where more than these differs."""
         factor = "" if self.factor == ONE else str(self.factor)
-        meant = self.right or self.where and not (self.left_out or self.point)
-        return joined(factor, self.where, self.declared) if meant else ""
+        return joined(factor, self.declared) if self.right else ""
 
     @property
     def effects(self) -> tuple[str, ...]:
         """What it does to training."""
         said = [LEFT_OUT] if self.left_out else []
         said += [ELSEWHERE] if self.point else []
-        if self.where:
-            said.append(f"where {self.where} it is the right target; {ELSE}")
-        elif self.target and not self.point:
-            said.append(self.effect or ANOTHER)
+        said += [self.effect or ANOTHER] if self.target and not self.point else []
         said += [WEIGHTED] if self.weight and not said else []
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
 
@@ -172,7 +165,7 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
         f"the {'output' if about.predicts else 'score'} is read at {point}")
     return None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
-        target.words, target.where, target.effect, *weight)
+        target.words, target.effect, *weight)
 
 
 def _terms(first: Case, point: str) -> Iterator[Term]:

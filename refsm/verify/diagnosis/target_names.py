@@ -45,10 +45,10 @@ def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
     with np.errstate(all="ignore"):
         found = (_known(own, pr, bound, levels) or _multiple(own, pr, bound, levels)
                  or (denoiser(pr, bound, levels) if own == "edm" else None)
-                 or formula(own, pr, bound, levels))
+                 or formula(pr, bound, levels))
         if found is None:
             wide = bound + NEAR * np.abs(pr).max(axis=0)
-            near = _known(own, pr, wide, levels) or formula(own, pr, wide, levels)
+            near = _known(own, pr, wide, levels) or formula(pr, wide, levels)
             if near is not None:
                 words = near.words or "compared with the right target"
                 return Name(f"{words}, but for less than {NEAR:g} of it: a small number in "
@@ -59,15 +59,14 @@ def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
 def _known(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     """A target that has a name."""
     alpha, sigma, data_sd = levels
-    for (taken, a, s, where), kind in product(other_levels(alpha, sigma), TARGETS):
+    for (taken, a, s), kind in product(other_levels(alpha, sigma), TARGETS):
         of_x, of_noisy, of_noise = TARGETS[kind](a, s, data_sd)
         for u, v in ((alpha, sigma), (a, s)):      # x_noisy as it is, or as that level has it
             p, r = np.broadcast_arrays(of_x + u * of_noisy, of_noise + v * of_noisy, alpha)[:2]
             target = f"the target of a predicted {KINDS.get(kind, kind)}{taken}"
             right = kind == own and not taken
             if within(pr, bound, p, r):
-                return Name("" if right else f"compared with {target}",
-                            where if kind == own else "")
+                return Name("" if right else f"compared with {target}")
             if within(pr, bound, -p, -r):
                 return Name("the sign of the target" if right else f"compared with minus {target}")
     return None
@@ -86,10 +85,10 @@ def _multiple(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     scaling = fit_scaling(m.ravel(), error.ravel(), sizes)
     if scaling is not None and not scaling.sums:
         return Name(f"the target is multiplied by {scaling_in_words(scaling)}")
-    for where, total in (("alpha^2 + sigma^2 = 1", alpha**2 + sigma**2),
-                         ("alpha + sigma = 1", alpha + sigma)):
+    for words, total in (("alpha^2 + sigma^2", alpha**2 + sigma**2),
+                         ("alpha + sigma", alpha + sigma)):
         if (np.abs(m - total) <= error).all():
-            return Name(f"the target is multiplied by {where.partition(' = ')[0]}", where)
+            return Name(f"the target is multiplied by {words}")
     for words, power in (("sigma", 1), ("sigma^2", 2)):
         small = common(sigma**power * (1 / m - 1), sigma**power * error / m**2)
         if small is not None and small > 0:

@@ -99,7 +99,7 @@ def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
     for front, power in OF_ROWS:
         yield from ((f"{front}{words}", f(*levels)**power)                   # type: ignore
                     for _, words, f in WEIGHTS)
-    for taken, a, s, _ in other_levels(*levels[:2]):
+    for taken, a, s in other_levels(*levels[:2]):
         for _, words, f in WEIGHTS if taken else ():
             yield f"{words}{taken}", f(a, s, levels[2])                      # type: ignore
 

@@ -2,14 +2,13 @@
 import numpy as np
 import pytest
 
-from refsm.verify.denoisers import target_in_noise
-from refsm.verify.diagnosis.level_formulas import PROCESSES, common, other_levels, power_of_levels
+from refsm.verify.diagnosis.level_formulas import COMPUTED, common, other_levels, power_of_levels
 
 
-@pytest.mark.parametrize("where, words, taken", PROCESSES)
-def test_what_a_process_has_is_right_at_its_levels(where, words, taken):
+@pytest.mark.parametrize("words, taken", COMPUTED)
+def test_what_is_computed_is_right_at_levels_that_satisfy_it(words, taken):
     s = np.array([0.2, 0.7])
-    alpha = {"alpha^2 + sigma^2 = 1": np.sqrt(1 - s**2), "alpha + sigma = 1": 1 - s}[where]
+    alpha = np.sqrt(1 - s**2) if "sqrt" in words else 1 - s
     assert np.allclose(taken(alpha, s), (alpha, s), rtol=1e-13)
 
 
@@ -24,7 +23,7 @@ def test_with_alpha_one_no_process_is_taken_and_nothing_is_exchanged():
 def test_the_other_levels_are_those_that_are_said():
     a, s = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
     found = {words: (alpha.ravel().tolist(), sigma.ravel().tolist())
-             for words, alpha, sigma, _ in other_levels(a, s)}
+             for words, alpha, sigma in other_levels(a, s)}
     assert found[", at the next level of noise"] == ([0.5, 0.2, 0.9], [0.6, 1.4, 0.3])
     assert found[", at the previous level of noise"] == ([0.2, 0.9, 0.5], [1.4, 0.3, 0.6])
     assert found[", at the levels in reverse order"] == ([0.2, 0.5, 0.9], [1.4, 0.6, 0.3])
@@ -33,17 +32,6 @@ def test_the_other_levels_are_those_that_are_said():
                        [0.19**0.5, 0.75**0.5, 0.96**0.5], rtol=1e-13)
     assert np.allclose(found[", with 1 - sigma for alpha"][0], [0.7, 0.4, -0.4], rtol=1e-13)
     assert np.allclose(found[", with 1 - alpha for sigma"][1], [0.1, 0.5, 0.8], rtol=1e-13)
-
-
-def test_formulas_that_are_said_to_be_right_for_a_process_are():
-    s = np.array([0.2, 0.7])
-    a = np.sqrt(1 - s**2)
-    x, noise = np.array([1.7, -0.4]), np.array([0.3, 1.1])
-    p, r = target_in_noise("velocity", a, s, 0.5)
-    assert np.allclose((a * (a * x + s * noise) - x) / s, p * x + r * noise, rtol=1e-12)
-    assert np.allclose(noise / a - s * (a * x + s * noise) / a, p * x + r * noise, rtol=1e-12)
-    a = 1 - s
-    assert np.allclose((a * x + s * noise - x) / s, noise - x, rtol=1e-12)
 
 
 def test_a_power_of_one_minus_sigma_may_be_negative():

@@ -247,19 +247,14 @@ def test_a_weight_of_its_own_can_be_declared():
     assert declared.exit_status == 0
 
 
-def test_a_target_that_is_right_for_a_process_can_be_declared_so():
+def test_a_formula_of_the_level_is_named_beside_a_weight():
     form = found("flow", lambda a, s: (a - 1) / s, lambda a, s: 1 + 0 * a, w=lambda a, s: s**2 / 2)
-    assert form.words == ("compared with x_noisy / sigma - x / sigma, which is the right target "
-                          "where alpha + sigma = 1; each level is weighted by sigma^2; a common "
-                          "factor 1 / 2")
-    assert form.convention == "1 / 2; alpha + sigma = 1; weight.variance"
-    assert normal(form.convention) == form.convention
+    assert form.words == ("compared with x_noisy / sigma - x / sigma; each level is weighted by "
+                          "sigma^2; a common factor 1 / 2")
+    assert form.convention == ""
     assert not form.right
-    assert form.effects == ("where alpha + sigma = 1 it is the right target; the levels of these "
-                            "cases are others, so that both alpha and sigma are tested",)
-    levels = np.array([level for c in cases("flow", "prime") for level in zip(c.alpha, c.sigma)])
-    for satisfied in ((levels**2).sum(axis=1), levels.sum(axis=1)):
-        assert np.abs(satisfied - 1).min() > 1e-3
+    assert form.effects == ("what is learned at each level is the mean of the target given the "
+                            "noisy point, and this is another target",)
 
 
 def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own():

@@ -36,30 +36,20 @@ OWN = np.sqrt(1 - A**2)                                             # sigma if A
      "compared with alpha^2 noise - sigma^2 x, with sqrt(1 - alpha^2) for sigma"),
     ("score", 0, -1 / (S + 1e-3), "sigma + 0.001 in place of sigma in the target"),
     ("score", 0, -S / (S**2 + 1e-5), "sigma^2 + 1e-05 in place of sigma^2 in the target"),
+    ("velocity", (A * A - 1) / S, A, "compared with alpha x_noisy / sigma - x / sigma"),
+    ("velocity", -S, (1 - S * S) / A, "compared with noise / alpha - sigma x_noisy / alpha"),
+    ("velocity", -OWN, A, "compared with the target of a predicted velocity, with sqrt(1 - alpha^2)"
+     " for sigma"),
+    ("clean", A * A + S * S, 0, "the target is multiplied by alpha^2 + sigma^2"),
+    ("clean", A + S, 0, "the target is multiplied by alpha + sigma"),
+    ("flow", (A - 1) / S, 1, "compared with x_noisy / sigma - x / sigma"),
+    ("noise", (A - 1 + S) / S, 1, "compared with x_noisy / sigma - alpha x / sigma, with 1 - sigma "
+     "for alpha"),
+    ("flow", -A / (1 - S), 1 + 0 * S, "compared with noise / alpha - x_noisy / alpha, with 1 - "
+     "sigma for alpha"),
     ("noise", 0, S / (S + 1e-3), "the target is multiplied by sigma / (sigma + 0.001)"),
     ("score", 0, -1 / S[:, ::-1],
      "compared with the target of a predicted score, at the levels in reverse order")])
 def test_a_target_is_a_formula_of_the_level(own, p, r, words):
     found = name(own, p, r)
     assert found.words == words
-    assert found.where == ""
-
-
-@pytest.mark.parametrize("own, p, r, words, where", [
-    ("velocity", (A * A - 1) / S, A, "compared with alpha x_noisy / sigma - x / sigma",
-     "alpha^2 + sigma^2 = 1"),
-    ("velocity", -S, (1 - S * S) / A, "compared with noise / alpha - sigma x_noisy / alpha",
-     "alpha^2 + sigma^2 = 1"),
-    ("velocity", -OWN, A, "compared with the target of a predicted velocity, with sqrt(1 - alpha^2)"
-     " for sigma", "alpha^2 + sigma^2 = 1"),
-    ("clean", A * A + S * S, 0, "the target is multiplied by alpha^2 + sigma^2",
-     "alpha^2 + sigma^2 = 1"),
-    ("flow", (A - 1) / S, 1, "compared with x_noisy / sigma - x / sigma", "alpha + sigma = 1"),
-    ("clean", A + S, 0, "the target is multiplied by alpha + sigma", "alpha + sigma = 1"),
-    ("noise", (A - 1 + S) / S, 1, "compared with x_noisy / sigma - alpha x / sigma, with 1 - sigma "
-     "for alpha", "alpha + sigma = 1"),
-    ("flow", -A / (1 - S), (1 - S) / (1 - S), "compared with noise / alpha - x_noisy / alpha, with "
-     "1 - sigma for alpha", "alpha + sigma = 1")])
-def test_a_target_that_is_right_for_a_process_alone_has_its_name(own, p, r, words, where):
-    found = name(own, p, r)
-    assert (found.words, found.where) == (words, where)
