@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from refsm.verify.diagnosis.level_formulas import COMPUTED, common, other_levels, power_of_levels
+from refsm.verify.diagnosis.level_formulas import (COMPUTED, common, formula, other_levels,
+                                                   power_of_levels)
 
 
 @pytest.mark.parametrize("words, taken", COMPUTED)
@@ -32,6 +33,23 @@ def test_the_other_levels_are_those_that_are_said():
                        [0.19**0.5, 0.75**0.5, 0.96**0.5], rtol=1e-13)
     assert np.allclose(found[", with 1 - sigma for alpha"][0], [0.7, 0.4, -0.4], rtol=1e-13)
     assert np.allclose(found[", with 1 - alpha for sigma"][1], [0.1, 0.5, 0.8], rtol=1e-13)
+
+
+A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
+
+
+@pytest.mark.parametrize("p, r, words", [
+    (3 * A, -S**2, "3 alpha x - sigma^2 noise"),
+    (2 - A / S, -S / S, "2 x - x_noisy / sigma"),                     # t = -1 / sigma, q = 2
+    (A * S, S**2 - 1, "sigma x_noisy - noise"), (0 * A, 0 * S, "0")])
+def test_a_target_is_two_powers_of_the_level(p, r, words):
+    found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])))
+    assert found.words == f"compared with {words}"
+
+
+def test_a_target_of_no_powers_has_no_formula():
+    pr = np.array([np.exp(A), np.sin(S)])
+    assert formula(pr, np.full(pr.shape, 1e-9), (A, S, np.array([[0.5]]))) is None
 
 
 def test_a_power_of_one_minus_sigma_may_be_negative():
