@@ -40,14 +40,14 @@ OTHER_CONSTANTS = ("the denoiser with these constants learns the mean of the cle
                    "should; with EDM's the same network is no denoiser")
 # what may stand in their place, of sigma and data_sd
 SKIPS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
-    ("0", lambda s, t: 0 * s), ("1", lambda s, t: 1 + 0 * s),
+    ("0", lambda s, t: 0.0), ("1", lambda s, t: 1.0),
     ("c_out", lambda s, t: s * t / np.sqrt(s**2 + t**2)),
     ("sigma^2 / (sigma^2 + data_sd^2)", lambda s, t: s**2 / (s**2 + t**2)),
     ("minus the right one", lambda s, t: -t**2 / (s**2 + t**2)),
     ("data_sd / (sigma^2 + data_sd^2), without a square", lambda s, t: t / (s**2 + t**2)),
     ("data_sd / (sigma + data_sd), without the squares", lambda s, t: t / (s + t)))
 OUTS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
-    ("1", lambda s, t: 1 + 0 * s), ("sigma", lambda s, t: s + 0 * t),
+    ("1", lambda s, t: 1.0), ("sigma", lambda s, t: s),
     ("1 / c_out", lambda s, t: np.sqrt(s**2 + t**2) / (s * t)),
     ("c_skip", lambda s, t: t**2 / (s**2 + t**2)),
     ("c_out^2", lambda s, t: (s * t)**2 / (s**2 + t**2)),
