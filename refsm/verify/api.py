@@ -198,10 +198,9 @@ def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, dec
         notes = (*notes, note) if note else notes
     elif gradient and explained is not None:
         gradients = [answer.gradient or {} for answer in answers]
-        findings, single = diagnose_in_both(found.table, cases, gradients, explained,
-                                            found.tolerance)
+        findings, single = diagnose_in_both(found.table, gradients, explained, found.tolerance)
         notes = (*notes, SINGLE) if single else notes
-        hidden = not_compared(cases, gradients)
+        hidden = not_compared(found.table, gradients)
     report = report_on(cases, values, found, findings, _per_sample(cases, answers, found), declared,
                        known_failures, notes, reproduce, gradient)
     return _steady(replace(report, cannot_tell=(*report.cannot_tell, *hidden)), answers, found)
