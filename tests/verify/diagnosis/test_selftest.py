@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from refsm.verify import cases
-from refsm.verify.cases import value
 from refsm.verify.diagnosis import selftest as room
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
@@ -47,7 +46,11 @@ def outcomes(objective, seed=3):
     return counts, bad
 
 
-def test_every_kind_of_trial_is_made_of_an_objective():
+def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
+    judged, asked, judges, diagnoses = [], [], room.judge, room.diagnose
+    monkeypatch.setattr(room, "judge", lambda *of, **more: judged.append(of) or judges(*of, **more))
+    monkeypatch.setattr(room, "diagnose", lambda *of, **more: (
+        asked.append((of[1], more["table"].reference)) or diagnoses(*of, **more)))
     counts, bad = outcomes("generalized")
     left_out, doubles = (sum(n for (of, _), n in counts.items() if of == kind)
                          for kind in ("left out", "doubles"))
@@ -58,12 +61,17 @@ def test_every_kind_of_trial_is_made_of_an_objective():
     assert doubles == counts["random", "unexplained"] == 2
     assert counts["right", "no alarm"] == 12
     assert counts["tampering", "noticed"] == 1
+    _, here, other, *_ = judged[0]
+    assert here.cases[0].id != other.cases[0].id
+    assert [float32 for *_, float32 in judged[-2:]] == [False, True]          # the doubles
+    tampered, reference = asked[-1]
+    assert np.sort(tampered / reference.ravel()) == pytest.approx([1] * 35 + [1.0001], abs=1e-9)
 
 
 def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeypatch):
     table = Table(cases("generalized", "prime", 3))
     right = room.diagnose(table.cases, table.reference.ravel(), table=table)
-    monkeypatch.setattr(room, "kill_table", lambda objective: {"some mistake": 1})
+    monkeypatch.setattr(room, "kill_table", lambda objective: {"some mistake": 1, "another": 2})
     for answer, fails in ((right, {"named: wrong", "doubles: wrong", "random: explained",
                                    "right: false alarm", "tampering: missed"}),
                           (replace(right, explanation=None),
@@ -72,6 +80,7 @@ def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeyp
         counts, bad = outcomes("generalized")
         found = {": ".join(key) for key in counts}
         assert fails | {"kill table: not killed"} <= found
+        assert counts["kill table", "killed by two cases or more"] == 1
         assert "generalized: some mistake: 1" in bad
         assert len(bad) > 10
 
@@ -121,7 +130,8 @@ def test_an_explanation_is_right_up_to_the_constant_that_it_leaves_open():
     e = room.diagnose(table.cases, table.reference.ravel(), table=table).explanation
     other = replace(e, constant="other")
     shifted = table.reference + np.arange(6)[:, None]
-    assert room._agrees(e, table, table.reference)
+    assert room._agrees(e, table, 1.0007 * table.reference)
+    assert not room._agrees(e, table, 1.0014 * table.reference)
     assert not room._agrees(e, table, shifted)
     assert room._agrees(other, table, shifted)
     assert not room._agrees(other, table, shifted * 1.01)
@@ -154,10 +164,12 @@ def test_a_mistake_says_what_it_is():
     assert str(no_mistake("dsm")) == "the reference"
 
 
-def test_a_case_kills_what_changes_its_answer_by_a_ten_thousandth_of_its_terms():
-    negative = sum(value(c) < 0 for c in cases("generalized", "prime"))
-    assert 2 < negative < 20
-    assert kill_table("generalized")["the absolute value of the loss"] == negative
+def test_a_case_kills_what_changes_its_answer_by_a_ten_thousandth_of_its_terms(monkeypatch):
+    def off(share):
+        return SimpleNamespace(share=share, values=lambda of: of.reference + share * of.scale)
+
+    monkeypatch.setattr(room, "single_mistakes", lambda objective: [off(0.7e-4), off(-1.4e-4)])
+    assert list(kill_table("generalized").values()) == [0, 36]
 
 
 def test_float32_answers_are_off_by_roundings_of_float32(monkeypatch):
@@ -166,8 +178,9 @@ def test_float32_answers_are_off_by_roundings_of_float32(monkeypatch):
         seen.append(values) or SimpleNamespace(explanation=None)))
     judge(no_mistake("generalized"), table, table, np.random.default_rng(3), float32=True)
     assert (seen[0].astype(np.float32) == seen[0]).all()
-    off = np.abs(seen[0] / no_mistake("generalized").answers(table) - 1)
+    off = seen[0] / no_mistake("generalized").answers(table) - 1
     assert 0.7 * 2.0**-23 < off.max() < 1.5 * 2.0**-23
+    assert -0.7 * 2.0**-23 > off.min() > -1.5 * 2.0**-23
 
 
 @pytest.mark.parametrize("quick, count, objectives", [(True, 2, ["dsm", "ism", "ratio"]),
