@@ -102,7 +102,7 @@ def half_inside(Y: Array, reference: Array, scale: Array,
 def _printed(v: Array) -> Tolerance | None:
     """The tolerance of numbers that were printed with few digits, as %g or %f, if these were; of
     both where nearly as many numbers need all digits as all decimals."""
-    digits, decimals = _fewest(v, "g", 10), _fewest(v, "f", 10)
+    digits, decimals = _fewest(v, "g"), _fewest(v, "f")
     if digits is None and decimals is None:
         return None
     few, more = 2.5 / len(v), 0.0                    # than need all decimals
@@ -124,7 +124,7 @@ def _needed(v: Array, form: str, count: int) -> float:
     return float(np.mean([float(f"{number:.{count - 1}{form}}") != number for number in v]))
 
 
-def _fewest(v: Array, form: str, most: int) -> int | None:
-    """The fewest digits with which every number can be printed and read back."""
-    return next((count for count in range(1, most + 1)
+def _fewest(v: Array, form: str) -> int | None:
+    """The fewest digits, at most 10, with which every number can be printed and read back."""
+    return next((count for count in range(1, 11)
                  if all(float(f"{number:.{count}{form}}") == number for number in v)), None)

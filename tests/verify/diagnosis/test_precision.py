@@ -10,7 +10,7 @@ V = np.random.default_rng(0).standard_normal(30) * 10.0**np.arange(-15, 15)[::-1
 
 def test_float64_is_tried_before_float32_inside():
     assert tolerances(V) == [FLOAT64, MIXED]
-    assert FLOAT64.relative == 50 * 2.0**-53
+    assert FLOAT64(3.0) == 3 * 50 * 2.0**-53
     assert MIXED.relative == FLOAT32.relative
 
 
@@ -82,12 +82,12 @@ def test_a_multiple_is_found_under_the_rounding_of_bfloat16(text, f):
 def test_what_is_finer_or_coarser_or_no_multiple_is_not_taken_for_rounding():
     assert half_inside(R * (1 + 1e-6 * (ROUNDED / R - 1)), R, R, SIZES, True) is None
     assert half_inside(R * (1 + (ROUNDED / R - 1) / 8), R, R, SIZES, True) is not None
-    assert half_inside(R * (1 + (ROUNDED / R - 1) / 32), R, R, SIZES, True) is None
-    wide = R * (1 + 6 * (ROUNDED / R - 1))
+    assert half_inside(R * (1 + (ROUNDED / R - 1) / 24), R, R, SIZES, True) is None
+    wide = R * (1 + 3.5 * (ROUNDED / R - 1))         # between 1 and 2 roundings
     assert half_inside(wide, R, R, SIZES, True) is None
-    assert half_inside(wide, R, R, SIZES, False) is not None
-    wider = R * (1 + 11 * (ROUNDED / R - 1))         # between 4 and 5 roundings
-    assert half_inside(wider, R, R, SIZES, False) is None
+    for roundings, found in ((3, True), (4.6, False)):
+        wider = R * (1 + 2.4 * roundings * (ROUNDED / R - 1))
+        assert (half_inside(wider, R, R, SIZES, False) is not None) == found
     assert half_inside(ROUNDED * np.array([[1.0], [2.0], [7.0], [1.0]]), R, R, SIZES, True) is None
     one_off = R.copy()
     one_off[1, 2] *= 1.003                          # one answer alone is no rounding
@@ -107,6 +107,7 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     assert digits.name == "10 printed digits"
     decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
     assert decimals.name == "8 printed decimals"
+    assert tolerances(np.array([0.1, 0.2, 0.3, 0.7]))[0].name == "1 printed decimals"
 
 
 def test_numbers_of_nearly_one_decade_may_have_been_printed_either_way():
