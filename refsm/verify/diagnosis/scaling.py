@@ -108,7 +108,7 @@ class Scaling:
             text = {1.0: base, 0.5: f"sqrt({name})"}.get(abs(power), f"{base}^{abs(power):g}")
             (over if power > 0 else under).append(text)
         plain = _fraction(self.prefactor)
-        if plain is None or _is_short(self.prefactor):
+        if plain is None or _is_short(plain):
             over.insert(0, _decimal(self.prefactor) if plain is None else f"{self.prefactor:.3g}")
         else:
             if plain.denominator != 1:
@@ -194,8 +194,6 @@ def _factor(tokens: list[str]) -> Scaling:
         tokens.pop(0)
         power = tokens.pop(0)
         scaling = scaling.to_the(float(power + tokens.pop(0) if power == "-" else power))
-    if not abs(scaling.prefactor) < float("inf"):
-        raise ValueError
     return scaling
 
 
@@ -260,12 +258,10 @@ def _decimal(prefactor: float) -> str:
     return f"{prefactor:.6g}" if digits == 6 else f"{prefactor:.{digits + 1}g}"
 
 
-def _is_short(prefactor: float) -> bool:
+def _is_short(plain: Fraction) -> bool:
     """Whether a person would write a decimal: 3.7 and 0.9, but 1 / 2, 3 / 4 and 5 / 3."""
-    plain = _fraction(prefactor)
-    if plain is None or abs(plain.numerator) == 1 or plain.denominator in (1, 2, 4):
-        return False
-    return float(f"{prefactor:.3g}") == prefactor
+    usual = abs(plain.numerator) == 1 or plain.denominator in (1, 2, 4)
+    return not usual and float(f"{float(plain):.3g}") == float(plain)
 
 
 def rounded(prefactor: float, error: float = 0.0) -> float:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from refsm.verify.cases.families import GROUPS
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling, rounded
+from refsm.verify.diagnosis.scaling import (ONE, ZERO, Scaling, parse_scaling, rounded,
+                                            scaling_in_words)
 from refsm.verify.diagnosis.scaling_fit import _plain, fit_scaling
 
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
@@ -57,13 +58,14 @@ def test_zero_sign_changes_and_what_is_not_known_well_enough():
 
 def test_a_fraction_is_one_to_the_rounding_of_its_size():
     assert str(Scaling(1e6 / 3)) == "1000000 / 3"
-    assert str(Scaling(1e6 / 3 * (1 + 3e-13))) == "1000000 / 3"
+    assert str(Scaling(1e6 / 3 * (1 + 7e-13))) == "1000000 / 3"
     assert str(Scaling(1 / 3 + 1e-9)) != "1 / 3"
 
 
 @pytest.mark.parametrize("number, error, plain", [
     (1.26, 0.3, 1.0), (0.26, 0.02, 0.25), (0.33334, 1e-4, 1 / 3), (0.5007, 4e-4, 0.501),
-    (5 / 63, 1e-9, 5 / 63), (0.123456789, 1e-12, 0.123456789)])
+    (5 / 63, 1e-9, 5 / 63), (0.123456789, 1e-12, 0.123456789), (0.00134, 4e-4, 0.001),
+    (0.12345678, 4e-8, 0.12345678), (1e6 / 3 * (1 + 7e-14), 0.0, 1e6 / 3)])
 def test_the_plainest_number_within_the_error_is_taken(number, error, plain):
     assert rounded(number, error) == plain
 
@@ -122,7 +124,7 @@ def test_plain_laws_are_simpler_than_strange_ones():
 
 @pytest.mark.parametrize("text", ["", "apples", "2 + 3", "d^", "sigma & d", "n - 1", "2 ** sigma",
                                   "2 / 3 d", "1 / (n - 1) (d - 1)", "(2 d", "d)", "1 / 0", "1e999",
-                                  "-", "2 /", "d^(", "()", "(q + 1)", "sqrt(-4)", "sqrt 4",
+                                  "nan", "-", "2 /", "d^(", "()", "(q + 1)", "sqrt(-4)", "sqrt 4",
                                   "(d", "(1 + sigma^2 / q)"])
 def test_what_is_no_law_is_refused(text):
     with pytest.raises(ValueError, match="a factor must be a product"):
@@ -191,3 +193,20 @@ def test_the_strength_that_joins_the_norm_is_a_law():
     scaling = fit_scaling(np.array([1 + 2 * group["strength"] for group in sizes]),
                           np.full(6, 1e-12), sizes)
     assert str(scaling) == str(parse_scaling("(1 + 2 strength)")) == "(1 + 2 strength)"
+
+
+@pytest.mark.parametrize("prefactor, sigma, power, words", [
+    (1.0, 0.0, 2.0, "((sigma^2 + s^2) / s^2)^2 with s = 0.5"),
+    (1.0, 0.0, -2.0, "(s^2 / (sigma^2 + s^2))^2 with s = 0.5"),
+    (3.0, 0.0, -1.0, "3 times s^2 / (sigma^2 + s^2) with s = 0.5"),
+    (4.0, 2.0, -1.0, "sigma^2 / (sigma^2 + 0.25)"),
+    (16.0, 4.0, -2.0, "(sigma^2 / (sigma^2 + 0.25))^2"),
+    (16.0, 3.0, -2.0, "16 sigma^3 times (s^2 / (sigma^2 + s^2))^2 with s = 0.5"),
+    (16.00001, 4.0, -2.0, "(sigma^2 / (sigma^2 + 0.25))^2"),
+    (0.5, -1.0, 0.5, "1 / (2 sigma) times ((sigma^2 + s^2) / s^2)^0.5 with s = 0.5"),
+    (16.0001, 4.0, -2.0, "16.0001 sigma^4 times (s^2 / (sigma^2 + s^2))^2 with s = 0.5")])
+def test_a_weight_that_saturates_is_said_with_its_power(prefactor, sigma, power, words):
+    scaling = Scaling(prefactor, (*((("sigma", sigma),) if sigma else ()),
+                                  ("1 + sigma^2 / 0.25", power)))
+    assert scaling_in_words(scaling) == words
+    assert scaling_in_words(parse_scaling("2 / d")) == "2 / d"

@@ -2,7 +2,7 @@
 import pytest
 
 from refsm.verify.diagnosis.explanation import Change
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, parse_scaling, scaling_in_words
+from refsm.verify.diagnosis.scaling import ONE, ZERO, parse_scaling, scaling_in_words
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import model_names
 from refsm.verify.report import known
@@ -132,21 +132,6 @@ def test_a_difference_is_seen_before_as_a_whole_or_not_at_all():
     assert "BernoulliRBM" in known.seen("pseudo", parse_scaling("d"),
                                         (Change("loss", parse_scaling("-1")),),
                                         (row("pseudo", "only the first bit"),))[0]
-
-
-@pytest.mark.parametrize("prefactor, sigma, power, words", [
-    (1.0, 0.0, 2.0, "((sigma^2 + s^2) / s^2)^2 with s = 0.5"),
-    (1.0, 0.0, -2.0, "(s^2 / (sigma^2 + s^2))^2 with s = 0.5"),
-    (3.0, 0.0, -1.0, "3 times s^2 / (sigma^2 + s^2) with s = 0.5"),
-    (4.0, 2.0, -1.0, "sigma^2 / (sigma^2 + 0.25)"),
-    (16.0, 4.0, -2.0, "(sigma^2 / (sigma^2 + 0.25))^2"),
-    (16.0, 3.0, -2.0, "16 sigma^3 times (s^2 / (sigma^2 + s^2))^2 with s = 0.5"),
-    (16.00001, 4.0, -2.0, "(sigma^2 / (sigma^2 + 0.25))^2"),
-    (16.0001, 4.0, -2.0, "16.0001 sigma^4 times (s^2 / (sigma^2 + s^2))^2 with s = 0.5")])
-def test_a_weight_that_saturates_is_said_with_its_power(prefactor, sigma, power, words):
-    scaling = Scaling(prefactor, (*((("sigma", sigma),) if sigma else ()),
-                                  ("1 + sigma^2 / 0.25", power)))
-    assert scaling_in_words(scaling) == words
 
 
 def test_scalings_that_people_write_in_another_way():
