@@ -36,6 +36,7 @@ from refsm.verify.diagnosis.regression import Fit, Table, column
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
+from refsm.verify.objectives import Term
 
 __all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
 
@@ -117,8 +118,7 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
     sizes, formula = table.sizes, found.formula
     scalings = []
     for c, error in zip(found.coefficients.T[:-1], found.coefficient_error.T[:-1]):
-        size = np.abs(c)
-        unclear = (error > CLEAR * np.maximum(size, 1e-3)).any() and (size > error).any()
+        unclear = (error > CLEAR * np.abs(c)).any() and (np.abs(c) > error).any()
         as_it_is = formula.mistakes and (np.abs(c - 1) <= error).all()
         scaling = (ONE if as_it_is else None) if unclear else fit_scaling(c, error, sizes)
         if scaling is None:
@@ -155,14 +155,14 @@ def _factorings(scalings: list[Scaling],
                 found: Fit) -> Iterator[tuple[Scaling, tuple[Change, ...]]]:
     """Every way to split the scalings into a common factor and changes."""
     roles = [term.role for term in found.formula.terms]
-    most = [scaling for scaling in scalings if 2 * scalings.count(scaling) > len(scalings) > 2]
+    most = [scaling for scaling in scalings if 2 * scalings.count(scaling) > len(scalings)]
     several = (ONE, *(scaling for scaling in scalings if not scaling.is_zero))
     for factor in dict.fromkeys(several if len(scalings) > 1 else scalings):
         changes = []
         for role, scaling in zip(roles, scalings):
-            rest = scaling if scaling.is_zero else _over(scaling, factor)
-            if rest is None or not (rest.is_zero or factor.is_one or factor in most
-                                    or rest.complexity < scaling.complexity):
+            rest = scaling if scaling.is_zero else scaling * factor.inverse()
+            if not (rest.is_zero or factor.is_one or factor in most
+                    or rest.complexity < scaling.complexity):
                 break
             if not rest.is_one:
                 changes.append(Change(role, rest))
@@ -177,14 +177,10 @@ def _factorings(scalings: list[Scaling],
     if scalings[1].is_zero:
         yield scalings[0], (Change("target", ZERO),)
         return
-    t = _over(scalings[1], scalings[0])
-    if t is not None and not t.is_one:
+    t = scalings[1] * scalings[0].inverse()
+    if not t.is_one:
         yield scalings[0], (Change("target", t),)                                     # (3)
         yield scalings[1] * t, (Change("score", t.inverse()),)
-
-
-def _over(scaling: Scaling, factor: Scaling) -> Scaling | None:
-    return None if factor.is_zero else scaling * factor.inverse()
 
 
 def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Change, ...],
@@ -195,15 +191,12 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
 
     sizes, c_0 = table.sizes, found.coefficients[:, -1]
     error = found.coefficient_error[:, -1]
-    term = found.formula.constant
-    if term is None:
+    if found.formula.constant is None:
         if (np.abs(c_0) <= error).all():
             return made("none")
         added = fit_scaling(c_0, error, sizes)
         return made("added" if added else "other", added)
-    t = next((change.scaling for change in changes if change.what == "target"), ONE)
-    times = np.array([factor(group) * t(group)**2 for group in sizes])
-    K = table.combined([term], [ONE])[0][:, 0] * times * made("kept").sign
+    K = _constant(table, made("kept"), found.formula.constant)[:, 0]
     if (np.abs(c_0 - K) <= error).all():
         return made("kept")
     if (np.abs(c_0) <= error).all():
@@ -218,17 +211,22 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
 
 def predicted(table: Table, explanation: Explanation) -> tuple[Array, Array]:
     """The answers that an explanation predicts, and the size of their terms, (C, T) each."""
-    e, formula, sizes = explanation, explanation.fit.formula, table.sizes
-    terms, scalings = formula.terms, e.scalings
-    intercept = e.fit.coefficients[:, -1:] if e.constant == "other" else np.zeros((1, 1))
-    out, size = table.combined(terms, scalings)
+    e, formula = explanation, explanation.fit.formula
+    out, size = table.combined(formula.terms, e.scalings)
     if formula.constant is not None and e.constant in ("kept", "added"):
-        scale = e.sign * column(e.factor, sizes)
-        for change in e.changes:
-            power = {"target": 2, "constant": 1}.get(change.what, 0)
-            scale = scale * column(change.scaling, sizes)**power
-        out = out + scale * table.combined([formula.constant], [ONE])[0]
-    return out + intercept + (0 if e.added is None else column(e.added, sizes)), size
+        out = out + _constant(table, e, formula.constant)
+    if e.constant == "other":
+        out = out + e.fit.coefficients[:, -1:]
+    return out if e.added is None else out + column(e.added, table.sizes), size
+
+
+def _constant(table: Table, explanation: Explanation, constant: Term) -> Array:
+    """The formula's constant, times what it is multiplied by, (C, T)."""
+    scale = explanation.sign * column(explanation.factor, table.sizes)
+    for change in explanation.changes:
+        power = {"target": 2, "constant": 1}.get(change.what, 0)
+        scale = scale * column(change.scaling, table.sizes)**power
+    return scale * table.combined([constant], [ONE])[0]
 
 
 def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Sizes],

@@ -1,4 +1,4 @@
-"""Readings: laws of coefficients told as a factor, changes and a constant."""
+"""Scalings of coefficients are read as a factor, changes and a constant."""
 from dataclasses import replace
 
 import numpy as np
@@ -61,7 +61,8 @@ def test_a_squared_residual_is_read(scalings, constant, line):
     assert read(DSM, scalings, constant)[0].convention == line
 
 
-@pytest.mark.parametrize("scalings, line", [(("1", "1"), "1"), (("1 / d", "1 / d"), "1 / d"),
+@pytest.mark.parametrize("scalings, line", [(("1", "1"), "1"), (("1 / 2", "1 / 2"), "1 / 2"),
+                                            (("1 / d", "1 / d"), "1 / d"),
                                             (("2", "1"), "norm x 2"),
                                             (("2 / d", "1 / d"), "1 / d; norm x 2"),
                                             (("1", "-1"), "divergence x -1"),
@@ -102,6 +103,14 @@ def test_a_constant_of_no_scaling_costs_more_than_one_mistake_and_less_than_two(
     assert costs["added"] < one < costs["other"] < two
 
 
+def test_a_multiple_of_the_constant_is_read_within_the_error_of_the_ratio():
+    Y = answers(DSM, ("1", "1"), "2")
+    (found,) = fit(DSM, formulas("dsm", "autoencoder")[:1], Y, FLOAT64)
+    K = found.coefficients[:, -1:] / 2
+    rough = replace(found, coefficient_error=np.hstack([found.coefficient_error[:, :-1], 0.15 * K]))
+    assert explanations(DSM, rough, Y, FLOAT64)[0].convention == "constant x 2"
+
+
 def test_constants_that_are_added_are_read():
     assert read(DSM, ("1", "1"), "1",
                 "-d / (2 sigma^2)")[0].convention == "constant + -d / (2 sigma^2)"
@@ -122,6 +131,13 @@ def test_what_is_a_convention_and_what_is_not():
                                                       (("-1", "-1"), "-1", False, False)):
         best = read(DSM, scalings, constant)[0]
         assert (best.is_convention, best.is_reference) == (convention, reference)
+    reference = read(DSM, ("1", "1"), "1")[0]
+    for formula in formulas("dsm_levels", "gaussian"):
+        if len(formula.mistakes) == 1:
+            weighted = formula.mistakes[0].role == "weight"
+            one = replace(reference, fit=replace(reference.fit, formula=formula))
+            assert one.is_convention == weighted
+            assert not one.is_reference
 
 
 def test_coefficients_without_a_law_are_not_read():
@@ -152,6 +168,14 @@ def test_of_two_mistakes_both_have_a_part_in_the_answers():
         assert any(len(e.mistakes) == 2 for e in read_as) == pairs
 
 
+def test_of_one_mistake_a_term_may_be_multiplied_by_0():
+    at_x = next(f for f in formulas("dsm", "autoencoder")
+                if [m.words for m in f.mistakes] == ["the score is read at x"])
+    Y = DSM.term(at_x.terms[0])[0]
+    (found,) = fit(DSM, [at_x], Y, FLOAT64)
+    assert explanations(DSM, found, Y, FLOAT64)[0].convention == "point.x; target x 0"
+
+
 def test_beside_a_mistake_a_coefficient_that_may_be_1_is_taken_for_1():
     norm = next(f for f in formulas("ism", "autoencoder")
                 if [m.id for m in f.mistakes] == ["norm.norm"])
@@ -164,7 +188,9 @@ def test_beside_a_mistake_a_coefficient_that_may_be_1_is_taken_for_1():
 def test_the_reference_is_recognised_directly():
     Y = answers(DSM, ("1", "1"), "1")
     (found,) = fit(DSM, formulas("dsm", "autoencoder")[:1], Y, FLOAT64)
-    assert the_reference(DSM, found, Y, FLOAT64).is_reference
+    same = the_reference(DSM, found, Y, FLOAT64)
+    assert same.is_reference
+    np.testing.assert_allclose(predicted(DSM, same)[0], Y, rtol=1e-12)
     assert the_reference(DSM, found, Y * (1 + 1e-11), FLOAT64) is None
 
 
