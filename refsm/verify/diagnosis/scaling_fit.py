@@ -85,8 +85,8 @@ def _of_sums(c: Array, sizes: Sequence[Sizes]) -> list[Scaling]:
 
 
 def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
-    """Numbers v such that c = sigma^a (1 + sigma^2 / v) up to factors that do not depend on sigma,
-    for all a that allow it: v or its root has three digits."""
+    """Numbers v such that c = sigma^a (1 + sigma^2 / v), for all a that allow it, up to a factor
+    whose mean is the same at every sigma: v or its root has three digits."""
     sigma, out = np.array([float(group["sigma"]) for group in sizes]), set()
     for a in range(-4, 5):
         slope, level = np.polyfit(sigma**2, c / sigma**a, 1)
@@ -105,9 +105,9 @@ def _power_scaling(c: Array, error: Array, sizes: Sequence[Sizes],
              if name in sizes[0] and len({group[name] for group in sizes}) > 1]
     divided = c / np.array([of_sum(group) for group in sizes])
     columns = np.array([[1.0, *(np.log(group[name]) for name in names)] for group in sizes])
-    if np.linalg.matrix_rank(columns) < columns.shape[1]:
+    solution, _, rank, _ = np.linalg.lstsq(columns, np.log(np.abs(divided)), None)   # (s+1,)  (1)
+    if rank < columns.shape[1]:
         return None
-    solution = np.linalg.lstsq(columns, np.log(np.abs(divided)), rcond=None)[0]     # (s+1,)  (1)
     halves = np.round(2 * solution[1:]) / 2
     powers = Scaling(1.0, tuple((name, float(p)) for name, p in zip(names, halves) if p)) * of_sum
     rest = np.array([powers(group) for group in sizes])

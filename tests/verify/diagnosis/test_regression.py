@@ -60,16 +60,17 @@ def test_a_term_that_is_0_cannot_be_fitted():
 def test_a_straight_line_through_three_values_by_hand():
     """Y = 2 x + 3 at x = -1, 0, 1, but for one more at 0: the line is 2 x + 10/3, the residuals are
     -1/3, 2/3, -1/3.  With |x| <= 1 a right answer may be off by h (2 + 10/3); P is (-1, 0, 1) / 2
-    for the slope and 1/3 each for the intercept.
+    for the slope and 1/3 each for the intercept.  So it is in other units of x.
     """
-    columns = np.array([[[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]])[None, None]       # (F, k, 2, C, T)
-    h = 0.25
-    found, = _fit_all(REFERENCE, columns, np.array([[1.0, 4.0, 5.0]]), lambda size: h * size)
+    x = np.array([[[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]])[None, None]       # (F, k, 2, C, T)
+    h, Y = 0.25, np.array([[1.0, 4.0, 5.0]])
     tol = h * (2 + 10 / 3)
-    assert np.allclose(found.coefficients, [[2, 10 / 3]], rtol=1e-14)
-    assert np.allclose(found.coefficient_error, [[tol, tol]], rtol=1e-14)
-    assert np.isclose(found.misfit, np.sqrt(2 / 3) / (tol * np.sqrt(3)), rtol=1e-14)
-    assert np.isclose(found.distance, np.sqrt(2 / 3) / np.sqrt(42), rtol=1e-14)
+    for unit in (1, 2.0**-30):
+        found, = _fit_all(REFERENCE, unit * x, Y, lambda size: h * size)
+        assert np.allclose(found.coefficients, [[2 / unit, 10 / 3]], rtol=1e-14)
+        assert np.allclose(found.coefficient_error, [[tol / unit, tol]], rtol=1e-14)
+        assert np.isclose(found.misfit, np.sqrt(2 / 3) / (tol * np.sqrt(3)), rtol=1e-14)
+        assert np.isclose(found.distance, np.sqrt(2 / 3) / np.sqrt(42), rtol=1e-14)
 
 
 def test_a_wrong_formula_misses_by_far():
@@ -114,6 +115,7 @@ def test_parts_that_depend_on_each_other_are_not_fitted():
 def test_too_few_thetas_fit_nothing():
     table = Table([SOME[i] for i in (0, 1, 2)])
     assert fit(table, REFERENCE, np.ones((1, 3)), FLOAT64) == []
+    assert len(fit(Table(SOME[:4]), REFERENCE, np.ones((1, 4)), FLOAT64)) == 1
 
 
 def test_terms_that_nearly_depend_on_each_other_are_met_as_well_as_others():

@@ -29,6 +29,7 @@ def test_all_945_conventions_are_told_apart(noise):
 
 @pytest.mark.parametrize("text", [
     "n / (n - 1)", "2 sigma^2 (1 + sigma^2 / 0.25) / d", "1 / (1 + sigma^2)", "-(d - 1)",
+    "(1 + sigma^2 / 2)",
     "(M - 1) / M", "sqrt(sigma)", "3 / 7", "0.123457 d"
 ])
 def test_stranger_laws_are_found_too(text):
