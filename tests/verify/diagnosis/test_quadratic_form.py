@@ -5,10 +5,11 @@ import pytest
 from refsm.verify import cases, verify
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.convention import normal
-from refsm.verify.denoisers import TARGETS, output, target_in_noise
+from refsm.verify.denoisers import TARGETS, level_maps, output, target_in_noise
+from refsm.verify.diagnosis import weight_names
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.quadratic_form import quadratic_form
-from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
+from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.scaling import ONE
 
 TABLES = {}
@@ -18,11 +19,16 @@ def column(a):
     return np.asarray(a)[..., None]
 
 
+def table_of(objective, family="prime"):
+    """The table of the cases of an objective, made once for all tests."""
+    if (objective, family) not in TABLES:
+        TABLES[objective, family] = Table(cases(objective, family))
+    return TABLES[objective, family]
+
+
 def answers(objective, p, r, w=lambda a, s: 1.0, f=1.0):
     """The values of w |f output - p x - r noise|^2, and the table of their cases."""
-    if objective not in TABLES:
-        TABLES[objective] = Table(cases(objective, "prime"))
-    table, made = TABLES[objective], []
+    table, made = table_of(objective), []
     for c in table.cases:
         a = c.arrays.get("alpha", c.hyper.get("alpha", 1.0)) * np.ones(c.n)
         s = c.sigma * np.ones(c.n)
@@ -54,7 +60,7 @@ def test_the_right_loss_has_the_right_target_and_no_weight(objective):
 
 
 def test_the_target_of_the_edm_network_is_found():
-    table = Table(cases("edm", "prime"))
+    table = table_of("edm")
     form = quadratic_form(table, 7 * table.reference, FLOAT64)
     assert form.right
     assert form.words == "a common factor 7"
@@ -92,7 +98,7 @@ def test_a_combination_without_a_name_is_listed_by_level():
 @pytest.mark.parametrize("sign, minus", [(1, ""), (-1, "minus ")])
 def test_alpha_and_sigma_are_exchanged_in_a_target_with_noisy_points_as_they_are(target, sign,
                                                                                  minus):
-    table, made = TABLES.setdefault("dsm_levels", Table(cases("dsm_levels", "prime"))), []
+    table, made = table_of("dsm_levels"), []
     for c in table.cases:
         against = target(c, column(c.alpha), column(c.sigma))
         made.append(((c.score(c.x_noisy) - sign * against)**2).sum(axis=1).mean() / 2)
@@ -102,7 +108,7 @@ def test_alpha_and_sigma_are_exchanged_in_a_target_with_noisy_points_as_they_are
 
 
 def test_a_combination_that_differs_between_groups_is_that_of_the_first():
-    table = Table(cases("dsm_levels", "prime"))
+    table = table_of("dsm_levels")
     made = [((c.score(c.x_noisy) - 3 * c.d * c.x)**2).sum(axis=1).mean() for c in table.cases]
     form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
     assert form.target.startswith("compared with another combination of clean point and noise: 9 x "
@@ -127,7 +133,7 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
 @pytest.mark.parametrize("where", POINTS)
 @pytest.mark.parametrize("objective", ["dsm_scaled", "velocity"])
 def test_the_point_where_the_output_is_read_is_named(objective, where):
-    table, made = TABLES.setdefault(objective, Table(cases(objective, "prime"))), []
+    table, made = table_of(objective), []
     for c in table.cases:
         a, s = column(c.alpha * np.ones(c.n)), column(c.sigma * np.ones(c.n))
         point = POINTS[where](c, a, s)
@@ -157,12 +163,12 @@ def test_the_minimiser_elsewhere_is_the_mean_of_the_target_given_that_point(u, v
 
 
 def test_no_other_point_is_asked_of_given_arrays():
-    table = Table(cases("noise", "array"))
+    table = table_of("noise", "array")
     assert quadratic_form(table, np.sqrt(table.reference), FLOAT64) is None
 
 
 def test_the_level_next_to_the_own_one_is_named():
-    table = Table(cases("dsm_levels", "prime"))
+    table = table_of("dsm_levels")
     made = []
     for c in table.cases:
         levels = sorted(set(c.sigma))
@@ -191,14 +197,14 @@ def test_a_weight_is_named_with_its_common_factor(w, weight, factor):
 
 def weighted(objective, w):
     """The quadratic form of the reference, each case times w."""
-    table = TABLES.setdefault(objective, Table(cases(objective, "prime")))
+    table = table_of(objective)
     of_group = np.array([[w(case)] for case in table.groups])
     return quadratic_form(table, of_group * table.reference, FLOAT64), table.groups
 
 
 @pytest.mark.parametrize("times, factor", [(lambda c: 1 / c.d, "1 / d"), (lambda c: c.n, "n")])
 def test_a_mean_or_a_sum_is_taken_out_of_a_weight_without_a_name(times, factor):
-    table, made = TABLES.setdefault("noise", Table(cases("noise", "prime"))), []
+    table, made = table_of("noise"), []
     for c in table.cases:
         squares = ((c.prediction(c.x_noisy) - c.noise)**2).sum(axis=1)
         made.append(times(c) * (np.exp(-c.sigma) * squares).mean())
@@ -229,7 +235,7 @@ def test_a_negative_weight_and_what_is_no_square_are_left_to_others():
     assert found("noise", zero, lambda a, s: 1 + 0 * a, w=lambda a, s: 1 - s) is None
     table, Y = answers("noise", zero, lambda a, s: 1 + 0 * a)
     assert quadratic_form(table, np.sqrt(Y), FLOAT64) is None
-    ism = Table(cases("ism", "prime"))
+    ism = table_of("ism")
     assert quadratic_form(ism, ism.reference, FLOAT64) is None
 
 
@@ -269,7 +275,7 @@ def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own
 
 
 def test_a_weight_that_single_precision_hardly_shows_is_not_read():
-    table = Table(cases("noise", "prime"))
+    table = table_of("noise")
     assert quadratic_form(table, 3 * table.reference, FLOAT64).right
     assert quadratic_form(table, 3 * table.reference, FLOAT32) is None
 
@@ -284,7 +290,7 @@ def test_random_answers_are_no_quadratic_form():
 @pytest.mark.parametrize("objective", ["noise", "clean", "velocity", "flow", "edm", "dsm_levels"])
 @pytest.mark.parametrize("family", ["prime", "array"])
 def test_the_reference_is_found_for_every_kind_and_family(objective, family):
-    table = Table(cases(objective, family))
+    table = table_of(objective, family)
     form = quadratic_form(table, 3 * table.reference, FLOAT64)
     assert form.right
     assert form.words == "a common factor 3"
@@ -306,7 +312,7 @@ def test_the_target_of_another_level_is_named(step, which):
 
 
 def test_a_weight_that_is_the_same_at_all_levels_of_a_group_is_said_to_be():
-    table = Table(cases("dsm_levels", "prime"))
+    table = table_of("dsm_levels")
     of_group = np.arange(3.0, 3.0 + len(table.groups))
     form = quadratic_form(table, table.reference * of_group[:, None]**1.3, FLOAT64)
     assert form.words.startswith("weight w(c0) = 4.17117, w(c1) = 6.06287, ")
@@ -315,7 +321,7 @@ def test_a_weight_that_is_the_same_at_all_levels_of_a_group_is_said_to_be():
 
 
 def test_a_weight_of_no_name_is_listed_for_each_level_of_each_group():
-    table, values = Table(cases("dsm_levels", "prime")), []
+    table, values = table_of("dsm_levels"), []
     w = [2 + np.sin(7 * case.sigma + k) for k, case in enumerate(table.groups)]
     for case in table.cases:
         (k,) = [k for k, first in enumerate(table.groups) if first.group == case.group]
@@ -324,3 +330,90 @@ def test_a_weight_of_no_name_is_listed_for_each_level_of_each_group():
     form = quadratic_form(table, np.array(values)[table.index], FLOAT64)
     assert f"w(c4/{table.groups[4].sigma[0]:g}) = {w[4][0]:.6g}" in form.weight
     assert form.convention == form.weight == normal(form.weight)
+
+
+EPS = 1e-5                                         # the error of a coefficient, relative to it
+
+
+@pytest.fixture
+def one_weight(monkeypatch):
+    """Of the weights that have a name, only sigma^2 is tried."""
+    few = [known for known in weight_names.WEIGHTS if known[1] == "sigma^2"]
+    monkeypatch.setattr(weight_names, "WEIGHTS", few)
+    monkeypatch.setattr(weight_names, "NAMED", ())
+
+
+def by_hand(objective, r, change):
+    """The reading of the coefficients of 7 |output - r noise|^2, with their errors, by group and
+    level (C, l) each, after a change of them."""
+    table, own = table_of(objective), objective
+    half, own = (1.0, own) if own in TARGETS else (0.5, "score")
+    B = np.array([[B for _, B in level_maps(case, own).values()] for case in table.groups])
+    a = half * 7 * B**2                                                       # (C, l)  (3)
+    e = -2 * a * r(levels_of(table.groups)[1]) / B                            # (C, l)  (4)
+    c, error = np.stack([a, 0 * a, e], axis=-1), np.zeros((*a.shape, 3))
+    change(c, error)
+    c, error = (np.hstack([part.reshape(len(part), -1), np.zeros((len(part), 1))])
+                for part in (c, error))
+    return _form(table, Fit(None, c, error, 0.0, 0.0), "x_noisy")
+
+
+@pytest.mark.parametrize("which, of, moved, by", [
+    ("e", 2, 2, 2), ("b", 0, 1, 1), ("a", 2, 0, 2)])
+@pytest.mark.parametrize("times, right", [(3.5, True), (4.5, False)])
+def test_a_target_may_be_off_by_four_errors_of_its_coefficients(which, of, moved, by, times, right,
+                                                                one_weight):
+    """Of b, e or a: an error of b moves the target as one of e does, and an error of a moves it by
+    the share of a that it is."""
+    def change(c, error):
+        unit = EPS * np.abs(c[..., of])
+        error[..., moved] = EPS * c[..., 0] if which == "a" else unit
+        c[0, 0, by] += times * unit[0, 0]
+
+    assert (by_hand("noise", np.ones_like, change).target == "") == right
+
+
+@pytest.mark.parametrize("times, right", [(7, True), (9, False)])
+def test_the_factor_of_a_target_is_known_as_well_as_the_target(times, right, one_weight):
+    def change(c, error):
+        error[..., 1], error[..., 2] = 1e-12, EPS * np.abs(c[..., 2])
+        c[0, 0, 2] *= 1 + times * EPS
+
+    form = by_hand("dsm_levels", lambda sigma: -2 / sigma, change)
+    assert form.target.startswith("the target is multiplied by 2") == right
+    assert ("but for less than 0.001 of it" in form.target) != right
+
+
+@pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])
+def test_a_weight_is_known_as_well_as_the_coefficient_of_the_norm(times, right, one_weight):
+    def change(c, error):
+        error[..., 0] = EPS * c[..., 0]
+        c[0] *= 1 + times * EPS
+
+    form = by_hand("noise", np.ones_like, change)
+    assert form.target == ""
+    assert (form.weight == "") == right
+
+
+@pytest.mark.parametrize("error, right", [(0.9e-3, True), (1.1e-3, False)])
+def test_a_weight_is_read_where_it_is_known_to_a_thousandth(error, right, one_weight):
+    def change(c, of):
+        of[..., 0] = error * c[..., 0]
+
+    assert (by_hand("noise", np.ones_like, change) is not None) == right
+
+
+@pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])
+def test_what_levels_or_groups_have_in_common_is_equal_within_the_errors(times, right, one_weight):
+    table = table_of("noise")
+    levels, n = levels_of(table.groups), column([case.n for case in table.groups])
+    w = n * np.exp(-levels[1])
+    w[0, 0] *= 1 + times * EPS
+    words, _, factor = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
+    assert (str(factor) == "n") == right
+    assert words.startswith("weight w(0.0625) = ") == right
+    w = column(3 + np.sin(np.arange(len(n)))) * levels[1]**2
+    w[0, 0] *= 1 + times * EPS
+    words, declared, factor = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
+    assert words.startswith("each level is weighted by sigma^2; weight w(c0) = ") == right
+    assert factor == ONE
