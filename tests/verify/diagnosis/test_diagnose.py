@@ -228,6 +228,7 @@ def test_answers_without_theta_are_explained_by_nothing(constant):
     found = diagnose(some, [constant] * len(some))
     assert found.explanation is None
     assert found.coefficients is None
+    assert found.tolerance.name == "float64"
     assert not found.matches
 
 
@@ -235,6 +236,7 @@ def test_a_single_answer_that_is_off_is_noticed():
     some = cases("dsm", "prime")
     values = [dsm(c) for c in some]
     assert diagnose(some, values).matches
+    assert diagnose(some, values).right.all()
     for k in (0, 13, 29):
         assert not diagnose(
             some, [v * (1 + 1e-9 * (i == k))
@@ -244,7 +246,9 @@ def test_a_single_answer_that_is_off_is_noticed():
 
 def test_the_resolution_is_the_smallest_error_of_a_coefficient_that_is_seen():
     some = cases("ism", "prime")
-    smallest = diagnose(some, [value(c) for c in some]).resolution
+    found = diagnose(some, [value(c) for c in some])
+    smallest, errors = found.resolution, found.explanation.fit.coefficient_error
+    assert smallest == max(errors[:, 0].max(), errors[:, 1].max())
     assert 1e-14 < smallest < 1e-8
     seen = diagnose(some,
                     [value(c) + 1e4 * smallest * c.score_divergence(c.x).mean() for c in some])
@@ -255,7 +259,11 @@ def test_a_formula_that_is_left_out_is_not_replaced_by_another():
     some = cases("dsm", "prime")
     values = [np.sqrt(sq(c.score(c.x_noisy) - target(c))).mean() for c in some]
     assert [m.id for m in diagnose(some, values).explanation.mistakes] == ["square.norm"]
-    assert diagnose(some, values, left_out=["square.norm"]).explanation is None
+    without = diagnose(some, values, left_out=["square.norm"])
+    assert without.explanation is None
+    roles = [mistake.role for mistake in without.nearest.formula.mistakes]
+    assert roles
+    assert "extra" not in roles
 
 
 @pytest.mark.slow
