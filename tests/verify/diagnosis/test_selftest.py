@@ -145,8 +145,11 @@ def test_double_mistakes_are_two_rows_a_row_and_a_scaling_or_scalings():
         seen.add((len(loss.formula.mistakes), scaled))
         assert "extra" not in [m.role for m in loss.formula.mistakes]
     assert {(2, 0), (1, 1), (0, 2)} <= seen <= {(2, 0), (1, 0), (1, 1), (0, 0), (0, 1), (0, 2)}
-    none_with_two = [double_mistake("edm_prediction", rng).formula.mistakes for _ in range(12)]
-    assert {len(mistakes) for mistakes in none_with_two} == {0, 1}
+    none_with_two = [double_mistake("edm_prediction", rng) for _ in range(12)]
+    assert {len(loss.formula.mistakes) for loss in none_with_two} == {0, 1}
+    for loss in none_with_two:
+        scaled = sum(not scaling.is_one for scaling in loss.scalings)
+        assert scaled == (1 if loss.formula.mistakes else len(loss.formula.terms))
 
 
 def test_a_mistake_says_what_it_is():
@@ -155,6 +158,7 @@ def test_a_mistake_says_what_it_is():
             "-psi.g x 2; constant x 4",
             "|psi|^2 / 2 x 2; -psi.g x 2; constant x 2"} <= set(names)
     assert len(names) == len(set(names))
+    assert all(len(loss.scalings) == len(loss.formula.terms) for loss in single_mistakes("dsm"))
     assert len({str(mistake) for mistake in single_mistakes("ratio")}) == len(
         list(single_mistakes("ratio")))
     for loss in single_mistakes("regularized"):

@@ -4,7 +4,7 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.diagnosis import diagnose
-from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.weighted_mistake import weighted_mistake
 from refsm.verify.mistakes import formulas
@@ -35,12 +35,12 @@ def rows(objective):
                          if formula.mistakes[0].role in ("dimensions", "square", "points"))]
 
 
-def found(loss, objective="dsm_levels"):
+def found(loss, objective="dsm_levels", tolerance=FLOAT64):
     if objective not in TABLES:
         TABLES[objective] = Table(cases(objective, "prime"))
     table = TABLES[objective]
     Y = np.array([loss(case).mean() for case in table.cases])[table.index]
-    return weighted_mistake(table, rows(objective), Y, FLOAT64)
+    return weighted_mistake(table, rows(objective), Y, tolerance)
 
 
 @pytest.mark.parametrize("objective, loss, words", [
@@ -68,6 +68,14 @@ def test_a_mistake_and_a_weight_are_named_together(objective, loss, words):
     lambda c: c.sigma * np.abs((residual(c) * np.arange(c.d)).sum(axis=1))])
 def test_nothing_is_named_that_the_answers_do_not_prove(loss):
     assert found(loss) is None
+
+
+def test_a_weight_that_single_precision_hardly_shows_is_not_read():
+    def loss(c):
+        return 1e-4 * c.sigma**2 * (residual(c)[:, 1:]**2).sum(axis=1)
+
+    assert found(loss) is not None
+    assert found(loss, tolerance=FLOAT32) is None
 
 
 def test_a_norm_and_a_product_with_other_weights_are_not_one_weight():
