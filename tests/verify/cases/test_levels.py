@@ -6,6 +6,8 @@ from refsm.verify import verify
 from refsm.verify.cases import cases, value
 from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of
 from refsm.verify.objectives import OBJECTIVES
+from refsm.verify.on_a_schedule import on_a_schedule
+from refsm.verify.report.report import Report
 
 HAVE_ALPHA = [name for name, about in OBJECTIVES.items() if "alpha" in about.given]
 SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma}
@@ -45,7 +47,8 @@ def straight(case):
 
 @pytest.mark.parametrize("loss, objective, family, verdict, name", [
     (preserving, "velocity_prediction", "vp", "CONVENTION", "a factor 1 / d (mean over"),
-    (straight, "flow_prediction", "flow", "PASS", "every answer is the reference's")])
+    pytest.param(straight, "flow_prediction", "flow", "PASS", "every answer is the reference's",
+                 marks=pytest.mark.slow)])
 def test_code_that_computes_sigma_from_alpha_is_right_on_its_schedule(loss, objective, family,
                                                                      verdict, name):
     there, here = verify(loss, objective, family=family), verify(loss, objective)
@@ -66,20 +69,42 @@ def test_a_family_that_is_asked_for_is_the_only_one(loss, objective, family):
     assert not any("--family" in note for note in report.notes)
 
 
-def test_a_schedule_is_not_asked_of_a_right_loss_or_where_there_is_no_alpha():
+def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED"):
+    """The families that are asked after a verdict, and the report."""
     asked = []
 
-    def counted(case, factor=1.0):
-        asked.append(case.family)
-        return factor * value(case)
+    def ask(family):
+        asked.append(family)
+        return Report(there, objective, "a factor 2")
 
-    verify(counted, "noise_prediction")
-    verify(lambda case: counted(case)**2, "edm_prediction")
-    verify(lambda case: counted(case)**2, "dsm_scaled", cases=cases("dsm_scaled", "prime"))
-    assert set(asked) == {"prime"}
-    report = verify(lambda case: counted(case)**2, "dsm_scaled")
-    assert set(asked) == {"prime", "vp", "flow"}
-    assert not any("--family" in note for note in report.notes)
+    return asked, on_a_schedule(Report(verdict, objective, "as it was"), ask)
+
+
+def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
+    for verdict, objective in (("PASS", "dsm_levels"), ("BROKEN", "dsm_levels"),
+                               ("CONVENTION", "dsm_levels"), ("UNEXPLAINED", "edm_prediction")):
+        assert asked_after(verdict, objective)[0] == []
+    for verdict in ("MISMATCH", "UNEXPLAINED"):
+        asked, report = asked_after(verdict)
+        assert (asked, report.notes) == (["vp", "flow"], ())
+        asked, report = asked_after(verdict, there="CONVENTION")
+        assert (asked, report.verdict, report.name) == (["vp"], verdict, "as it was")
+        assert report.notes[-1].endswith("--family vp: there the verdict is CONVENTION, a factor 2")
+
+
+@pytest.mark.slow
+def test_cases_that_are_given_are_the_only_ones():
+    given = cases("dsm_scaled", "prime")
+    families = set()
+
+    def wrong(case):
+        families.add(case.family)
+        return value(case)**2
+
+    verify(wrong, "dsm_scaled", cases=given)
+    assert families == {"prime"}
+    verify(wrong, "dsm_scaled")
+    assert families == {"prime", "vp", "flow"}
 
 
 @pytest.mark.parametrize("settings, sentence", [

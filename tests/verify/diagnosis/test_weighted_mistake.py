@@ -93,7 +93,8 @@ def test_an_objective_without_a_level_for_each_point_has_no_such_weight():
 
 def test_the_report_says_both(monkeypatch):
     monkeypatch.setattr(diagnose, "formulas", lambda objective, model: rows(objective))
-    report = verify(lambda c: c.sigma**2 * (residual(c)[:, 1:]**2).sum(axis=1) / 2, "dsm_levels")
+    report = verify(lambda c: c.sigma**2 * (residual(c)[:, 1:]**2).sum(axis=1) / 2, "dsm_levels",
+                    family="prime")
     assert (report.verdict, report.factor) == ("MISMATCH", "1")
     assert report.name == "the first dimension left out; each level is weighted by sigma^2"
     assert report.consequences[0] == "the first dimension is not constrained"
