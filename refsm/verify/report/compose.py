@@ -26,8 +26,8 @@ SLICED = "J and its transpose in v' J v: both have the same value"
 WEIGHED = ("within a group of cases (one sigma, one set of sizes) the minimiser is the same; "
            "where sigma varies its levels weigh differently")
 FOLLOWS = "training follows the gradient, which is not that of the value"
-VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: ask for gradients too "
-               "(gradient=True, with a dict of value and gradient)")
+VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: return a dict of value "
+               "and gradient, and compare both with --gradient (in Python, gradient=True)")
 
 
 def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
