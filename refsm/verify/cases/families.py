@@ -87,7 +87,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
     made = []
     for k, group in enumerate(GROUPS):
         if family in SCHEDULES:
-            group = group._replace(sigma=SCHEDULES[family](group.alpha))
+            group = group._replace(sigma=float(SCHEDULES[family](group.alpha)))
         arrays, hyper = _data(objective, name, group, rng, levels_of(family))
         for t in range(thetas_per_group(objective)):
             theta, outputs = {}, {}
