@@ -68,3 +68,30 @@ def test_a_denoiser_with_the_constants_of_its_target_is_the_clean_point():
 def test_other_constants_that_both_have_no_name_are_left_to_others():
     assert of_denoiser(np.exp(-S), 2 + np.sin(S)) is None
     assert of_denoiser(0.0, 1.0, (S * np.exp(S), S**2 * np.exp(S))) is None    # c_out is infinite
+
+
+def moved(c_skip, c_out, which, by, bound=1e-7):
+    """The name where p or r is known to `bound`, and off by so many bounds at the lowest level."""
+    pr = np.stack([(1 - c_skip) / c_out, -c_skip * S / c_out])
+    off = np.full(pr.shape, 1e-13)
+    k = "pr".index(which)
+    off[k] = bound
+    pr[k, 0, 0] += by * bound
+    with np.errstate(all="ignore"):
+        return denoiser(pr, off, (np.ones(S.shape), S, DATA_SD))
+
+
+@pytest.mark.parametrize("by, right", [(0.98, True), (1.02, False)])
+@pytest.mark.parametrize("which", ["p", "r"])
+@pytest.mark.parametrize("c_skip, c_out, words", [
+    (SKIP, S, "c_out is sigma"), (-SKIP, OUT, "c_skip is minus the right one")])
+def test_constants_are_as_exact_as_the_target(c_skip, c_out, words, which, by, right):
+    found = moved(c_skip, c_out, which, by)
+    assert (found is not None and found.words == words) == right
+
+
+@pytest.mark.parametrize("which", ["p", "r"])
+def test_the_weight_of_a_denoiser_is_as_exact_as_its_constant(which):
+    here, there = moved(SKIP, S, which, 0.0), moved(SKIP, S, which, 1.0)
+    change = np.abs(there.times - here.times)
+    assert change[0, 0] == pytest.approx(here.times_error[0, 0], rel=1e-3)

@@ -64,3 +64,18 @@ def test_numbers_are_one_where_their_errors_overlap():
     assert common(np.array([1.0, 1.1]), np.array([0.06, 0.06])) == pytest.approx(1.05)
     assert common(np.array([1.0, 1.1]), np.array([0.06, 0.03])) is None
     assert common(np.array([1.0, 1.1]), np.array([0.03, 0.06])) is None
+
+
+@pytest.mark.parametrize("times, right", [(0.98, True), (1.02, False)])
+@pytest.mark.parametrize("which", ["p", "r"])
+@pytest.mark.parametrize("p, r, words", [
+    (A - 1, S, "x_noisy - x"),                             # in x and x_noisy, equation (1)
+    (A, S - 1, "x_noisy - noise")])                        # in x_noisy and noise, equation (2)
+def test_a_formula_is_as_exact_as_its_target(p, r, words, which, times, right):
+    """A change of p or r at one level moves the coefficients by as much as their bounds allow."""
+    pr, bound = np.array([p, r]), np.full((2, 1, 3), 1e-13)
+    k = "pr".index(which)
+    bound[k] = 1e-7
+    pr[k, 0, 0] += times * 1e-7
+    found = formula(pr, bound, (A, S, np.array([[0.5]])))
+    assert (found is not None and found.words == f"compared with {words}") == right

@@ -53,3 +53,20 @@ OWN = np.sqrt(1 - A**2)                                             # sigma if A
 def test_a_target_is_a_formula_of_the_level(own, p, r, words):
     found = name(own, p, r)
     assert found.words == words
+
+
+@pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])
+def test_a_small_number_is_as_exact_as_the_target(times, right):
+    """Numbers that agree differ by two errors at most: here of s^2 (1 / m - 1), by m's."""
+    m = S**2 / (S**2 + 0.02)
+    m[0, 0] += times * 1e-7
+    assert (name("noise", 0, m, bound=1e-7).words
+            == "the target is multiplied by sigma^2 / (sigma^2 + 0.02)") == right
+
+
+@pytest.mark.parametrize("times, differ", [(1.9, False), (2.1, True)])
+def test_groups_differ_where_their_targets_do_by_more_than_both_errors(times, differ):
+    p, r = np.sin(7 * A), np.cos(5 * S)
+    r[1, 0] += times * 1e-6
+    assert name("noise", p, r, bound=1e-6).words.endswith(
+        "and others in the other groups of cases") == differ
