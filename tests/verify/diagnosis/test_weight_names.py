@@ -52,3 +52,22 @@ def test_a_weight_of_no_name_has_numbers():
     assert said == declared == "weight " + ", ".join(
         f"w({s:g}) = {u:.6g}" for s, u in zip(S[0], w[0]))
     assert str(factor) == "1 / d"
+
+
+@pytest.mark.parametrize("times, right", [(0.98, True), (1.02, False)])
+def test_a_common_factor_is_as_exact_as_the_weight(times, right):
+    """3 sigma^2 with an error of 1e-7: the factor is least exact where sigma is smallest."""
+    w = 3 * S**2
+    w[0, 0] += times * 1e-7
+    said, *_ = weight_of_levels(w, np.full(w.shape, 1e-7), (A, S, np.full((4, 1), 0.5)), GROUPS)
+    assert (said == "each level is weighted by sigma^2") == right
+
+
+def test_numbers_that_differ_between_groups_are_listed_without_the_common_factor():
+    t = np.array([[0.5], [0.75], [0.5], [0.6]])
+    w = (S**2 + t**2) / (S * t)
+    said, declared, factor = weight_of_levels(2 * w * OVER_D, 1e-10 * w, (A, S, t), GROUPS)
+    assert said.endswith("EDM's weight, not squared below")
+    assert str(factor) == "2 / d"
+    assert declared == "weight " + ", ".join(
+        f"w(c{k}/{s:g}) = {u:.6g}" for k in range(4) for s, u in zip(S[0], w[k]))
