@@ -127,7 +127,7 @@ PLANTED = {
     "noise_prediction": (r"output - (\(*)((case\.)?noise)", r"output + \1\2", "sign"),
     "clean_prediction": (r"\*\*2(?=.*YOURS)", "", "without a square"),
     "velocity_prediction": (r"output - ", "output + ", "sign"),
-    "flow_prediction": (r"(case\.)?noise - (case\.)?x\b", r"\1noise + \2x", "combination"),
+    "flow_prediction": (r"(case\.)?noise - (case\.)?x\b", r"\1noise + \2x", "x + noise"),
     "edm_prediction": (r" / c_out\*\*2", "", "c_out^2"),
     "generalized": (r"(case\.)?h_slope \* psi", r"\1h * psi", "h in place of h'"),
     "mpf": (r"-gap / 2", "-gap", "gap"),
