@@ -122,7 +122,8 @@ def slow(names, *of):
 
 
 @pytest.mark.parametrize("what", slow(NAMES, "a root in EDM's weight", "directions are averaged "
-                                      "first", "four times the norm"))
+                                      "first", "four times the norm",
+                              "weights that sum to 1 in a batch"))
 def test_the_difference_has_its_name(what):
     objective, loss, verdict, words, convention = NAMES[what]
     report = verify(loss, objective, family="prime")
