@@ -15,7 +15,7 @@ from refsm.verify.diagnosis.weighted_mistake import WeightedMistake
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, listed
 from refsm.verify.report.weights import weights_of
-from refsm.verify.report.where import deciding
+from refsm.verify.report.where import deciding, multiples
 
 __all__ = ["explained", "verdict_of"]
 
@@ -62,10 +62,9 @@ def _but_for_factors(found: Diagnosis) -> str | None:
     """The words of a positive factor in each group, "" for none; None where that is not all."""
     if found.right.all():
         return ""
-    mine, yours = found.table.reference, found.answers
-    factor = (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
-    allowed = factor * found.tolerance(found.table.scale)
-    near = (factor > 0).all() and (np.abs(yours - factor * mine) <= allowed).all()
+    factor = multiples(found)
+    off = np.abs(found.answers - factor * found.table.reference)
+    near = (factor > 0).all() and (off <= factor * found.tolerance(found.table.scale)).all()
     return "but for a positive factor in each group of cases, " if near else None
 
 

@@ -9,16 +9,23 @@ from refsm.typing import Array
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.scaling import Sizes
 
-__all__ = ["deciding", "where_right"]
+__all__ = ["deciding", "multiples", "where_right"]
+
+
+def multiples(found: Diagnosis) -> Array:
+    """By which number the reference comes nearest to the answers of each group, (C, 1)."""
+    mine, yours = found.table.reference, found.answers                         # (C, T)
+    return (mine * yours).sum(axis=1, keepdims=True) / (mine * mine).sum(axis=1, keepdims=True)
 
 
 def where_right(found: Diagnosis) -> str:
-    """In which groups the answers are the reference's times a number; "" for none or for all."""
-    Y, reference = found.answers, found.table.reference                        # (C, T)
-    factor = (Y * reference).sum(axis=1, keepdims=True) / (reference**2).sum(axis=1, keepdims=True)
-    off = np.abs(Y - factor * reference)
+    """In which groups the answers are the reference's times a number; "" for none or for all, and
+    where the name says in which they are right."""
+    factor = multiples(found)
+    off = np.abs(found.answers - factor * found.table.reference)
     right = (off <= found.tolerance(np.abs(factor) * found.table.scale)).all(axis=1)    # (C,)
-    if right.all() or not right.any():
+    named = deciding(found.table.sizes, np.all(found.right, axis=1))
+    if right.all() or not right.any() or named is not None:
         return ""
     size = deciding(found.table.sizes, right)
     if size is not None:

@@ -34,10 +34,16 @@ def test_rounding_is_relative_to_the_terms_times_the_factor():
     mine = 1e6 * np.arange(1.0, 10).reshape(3, 3)        # 1e-9 is rounding of 3e6, and not of 3
     yours = np.where(mine > 6e6, mine**2, 3 * mine + 1e-9 * np.array([1, -1, 1]))
     table = SimpleNamespace(reference=mine, scale=mine, sizes=[{"n": n} for n in (7.0, 13.0, 19.0)])
-    found = SimpleNamespace(answers=yours, table=table, tolerance=FLOAT64)
+    found = SimpleNamespace(answers=yours, table=table, tolerance=FLOAT64, right=yours == mine)
     assert where_right(found).endswith("where n = 7 or 13, and not where n = 19")
 
 
 def test_nothing_is_said_where_no_group_is_right_or_where_it_is_explained():
     for wrong in (other, lambda case: np.sqrt(case.d) * case.n * value(case)):
         assert not any("up to a factor" in note for note in verify(wrong, "ism").notes)
+
+
+def test_what_the_name_says_is_not_said_again():
+    report = verify(lambda case: value(case) if case.d == 3 else other(case), "ism")
+    assert report.name.endswith("they are right where d is 3 and wrong where it is 5")
+    assert not any("up to a factor" in note for note in report.notes)
