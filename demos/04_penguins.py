@@ -124,7 +124,7 @@ if plt := pyplot():
                  label=r"their average: $\sigma^2$ times the Parzen score")
     axes[0].set(xlim=centre[0] + unit[0] * np.array([-2.7, 1.9]), ylabel="bill depth  (mm)",
                 ylim=centre[1] + unit[1] * np.array([-4.0, 2.7]),
-                title="the average of the arrows back is the score")
+                title=r"the average of the arrows back is $\sigma^2$ times the score")
     axes[0].legend(loc="lower left", handletextpad=0.3, fontsize=9.5)
     fine = np.stack(np.meshgrid(*np.linspace(low, high, 121).T, indexing="xy"), axis=-1)
     coarse = np.stack(np.meshgrid(*np.linspace(low, high, 16).T, indexing="xy"), axis=-1)
