@@ -141,7 +141,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
 
     def broken(error: str, status: int, case: Case) -> Report:
         verdict = "INCONCLUSIVE" if status == 3 else "BROKEN"
-        return Report(verdict, objective, error, reproduce=_reproduce(command, case), status=status)
+        return Report(verdict, objective, error, reproduce=_reproduce(command, case))
 
     try:
         function: Any = load(implementation) if isinstance(implementation, str) else implementation

@@ -51,8 +51,10 @@ def export(objectives: str | Iterable[str], folder: str | Path, format: str = "j
     names = [objective_name(name) for name in asked]
     sets = {name: cases(name, family, seed, model) for name in names}
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"the folder must be one that exists or a new one, but {folder} is a file")
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"the folder must be one that exists or a new one, but {path} is a "
+                             "file")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, listed in sets.items():

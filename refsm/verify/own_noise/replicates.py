@@ -109,7 +109,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
         values = np.array([_replicates(function, case, R, rng, time_limit)
                            for case in asked])
     except AdapterError as error:
-        return Report("BROKEN", name, str(error), status=error.status, reproduce=reproduce)
+        return Report("BROKEN", name, str(error), reproduce=reproduce)
     return _report(asked, values, meant, convention, reproduce, weight)
 
 

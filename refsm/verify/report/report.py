@@ -64,13 +64,10 @@ class Report:
     runner_up: str = ""
     notes: tuple[str, ...] = ()
     reproduce: str = ""
-    status: int | None = None
 
     @property
     def exit_status(self) -> int:
         """0 conforms, 1 mismatch, 2 the adapter is broken, 3 inconclusive."""
-        if self.status is not None:
-            return self.status
         if self.conforms or self.verdict == "PASS":
             return 0
         return {"BROKEN": 2, "INCONCLUSIVE": 3}.get(self.verdict, 1)

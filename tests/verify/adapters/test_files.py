@@ -120,8 +120,10 @@ def test_a_call_that_means_nothing_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ValueError, match="objective must be one of"):
         export(["dsm", "gan"], tmp_path / "new")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ValueError, match="the folder must be one that exists or a new one, but"):
-        export("dsm", tmp_path / "file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "in" / "it"):
+        with pytest.raises(ValueError, match="the folder must be one that exists or a new one, "
+                                             f"but {tmp_path / 'file'} is a file"):
+            export("dsm", folder)
     assert (tmp_path / "file").read_text() == "mine"
     assert not (tmp_path / "new").exists()
 
