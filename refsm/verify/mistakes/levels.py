@@ -51,6 +51,10 @@ LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("reversed", "the {}s in reverse order", lambda a: a[::-1]),
     ("first", "the first {}, for all", lambda a: np.full_like(a, a[0])),
     ("last", "the last {}, for all", lambda a: np.full_like(a, a[-1])))
+# an index that is one off, and clipped
+CLIPPED_LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("next-clipped", "the next {} (the last keeps its own)", lambda a: np.r_[a[1:], a[-1:]]),
+    ("before-clipped", "the {} before (the first keeps its own)", lambda a: np.r_[a[:1], a[:-1]]))
 # what a target takes from it
 TAKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("level", ("alpha", "sigma")), ("sigma", ("sigma",)), ("alpha", ("alpha",)))
@@ -129,8 +133,9 @@ def _of_other_levels(objective: str) -> Iterator[Mistake]:
     kind = about.predicts
     if about.levels == "scaled" or kind in ("noise", "clean", "flow"):
         return
-    noun = "level" if about.levels == "several" else "point"
-    for (name, words, f), (what, taken) in product(LEVELS, TAKEN):
+    several = about.levels == "several"
+    noun, others = ("level", LEVELS + CLIPPED_LEVELS) if several else ("point", LEVELS)
+    for (name, words, f), (what, taken) in product(others, TAKEN):
         whose = words.format(noun)
         if what == "level" or not kind:
             has = "the target is that of" if what == noun else f"the target has the {what} of"
@@ -222,7 +227,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
     at_x = Mistake("point.x", "the score is read at x", "psi(x)", lambda q: q.psi_of_levels(
         points=np.broadcast_to(q.case.x, q.case.x_noisy.shape)), AT_CLEAN)
     yield squared(objective, (at_x,), at_x, right)
-    for name, words, f in LEVELS:
+    for name, words, f in LEVELS + CLIPPED_LEVELS:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,
                       "where two levels differ, the score of one learns the targets of another")

@@ -23,7 +23,9 @@ def weighted(w, each):
 def other(a, name):
     return {"next": lambda: np.append(a[1:], a[0]), "before": lambda: np.append(a[-1], a[:-1]),
             "reversed": lambda: np.array(list(a)[::-1]), "first": lambda: np.full(len(a), a[0]),
-            "last": lambda: np.full(len(a), a[-1])}[name]()
+            "last": lambda: np.full(len(a), a[-1]),
+            "next-clipped": lambda: a[[min(k + 1, len(a) - 1) for k in range(len(a))]],
+            "before-clipped": lambda: a[[max(k - 1, 0) for k in range(len(a))]]}[name]()
 
 
 # what a person would write: identity, loss, and what the report says
@@ -71,11 +73,20 @@ PLANTED = {
         c, alpha=other(c.alpha, "next"))), "the alpha of the next level"),
     "level.alpha-first": (lambda c: weighted(c.level_weights, losses(
         c, alpha=other(c.alpha, "first"))), "the alpha of the first level"),
+    **{f"{identity}{name}-clipped": (lambda c, loss=loss, name=name: weighted(
+        c.level_weights, loss(c, lambda a: other(a, f"{name}-clipped"))), "keeps its own")
+       for name in ("next", "before") for identity, loss in (
+           ("level.", lambda c, f: losses(c, f(c.sigma), f(c.alpha))),
+           ("level.sigma-", lambda c, f: losses(c, sigma=f(c.sigma))),
+           ("level.alpha-", lambda c, f: losses(c, alpha=f(c.alpha))),
+           ("sigma.", lambda c, f: [((c.score(y, k) + e / s)**2).sum(axis=1) / 2 for k, (y, e, s)
+                                    in enumerate(zip(c.x_noisy, c.noise, f(c.sigma)))]))},
     "level.next": (lambda c: weighted(c.level_weights, losses(
         c, other(c.sigma, "next"), other(c.alpha, "next"))), "the target is that of the next"),
     **{f"model.{name}": (lambda c, name=name: weighted(c.level_weights, losses(
         c, at=other(np.arange(len(c.sigma)), name))), "the score is that of")
-       for name in ("next", "before", "reversed", "first", "last")}}
+       for name in ("next", "before", "reversed", "first", "last", "next-clipped",
+                    "before-clipped")}}
 
 
 @pytest.mark.parametrize("identity", PLANTED)
