@@ -147,7 +147,8 @@ def test_a_planted_mistake_is_named(language, objective):
         assert count == 1, count
         return planted
 
-    report = verify(getattr(adapter(language, objective, plant), objective), objective)
+    report = verify(getattr(adapter(language, objective, plant), objective), objective,
+                    family="prime")
     assert words in report.name, report
     assert report.exit_status == 1
 
