@@ -34,7 +34,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -42,6 +42,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import level, level_maps, output, per_point
+from refsm.verify.diagnosis.points import Point, points
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
@@ -52,25 +53,6 @@ from refsm.verify.objectives import Term, dot
 
 __all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form"]
 
-# where the output may be read, and u and v of that point, of alpha, sigma and data_sd
-POINTS: dict[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {
-    "x_noisy": lambda a, s, t: (a, s), "x": lambda a, s, t: (1.0, 0.0),
-    "alpha x": lambda a, s, t: (a, 0.0), "x_noisy / alpha": lambda a, s, t: (1.0, s / a),
-    "x + sigma noise, without alpha": lambda a, s, t: (1.0, s),
-    "sigma x + alpha noise, with alpha and sigma exchanged": lambda a, s, t: (s, a),
-    "alpha x - sigma noise": lambda a, s, t: (a, -s), "alpha x + noise": lambda a, s, t: (a, 1.0),
-    "alpha x + sigma^2 noise": lambda a, s, t: (a, s**2),
-    "alpha^2 x + sigma noise": lambda a, s, t: (a**2, s),
-    "alpha^2 x + sigma^2 noise": lambda a, s, t: (a**2, s**2),
-    "sqrt(alpha) x + sigma noise": lambda a, s, t: (a**0.5, s),
-    "sqrt(alpha) x + sqrt(sigma) noise": lambda a, s, t: (a**0.5, s**0.5),
-    "alpha x + sqrt(1 - alpha^2) noise": lambda a, s, t: (a, (1 - a**2)**0.5),
-    "alpha^2 x + (1 - alpha^2) noise": lambda a, s, t: (a**2, 1 - a**2),
-    "sqrt(alpha) x + sqrt(1 - alpha) noise": lambda a, s, t: (a**0.5, (1 - a)**0.5),
-    "alpha x + (1 - alpha) noise": lambda a, s, t: (a, 1 - a),
-    "(1 - sigma) x + sigma noise": lambda a, s, t: (1 - s, s),
-    "c_in x_noisy: the network of a case takes x_noisy itself":
-        lambda a, s, t: (a / (s**2 + t**2)**0.5, s / (s**2 + t**2)**0.5)}
 CLEAR = 1e-3               # a weight that is known to no better than this is not read
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
@@ -128,14 +110,14 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
     """The weight and the target of the answers Y (C, T), if they are such a loss."""
     if table.objective != "dsm" and table.about.levels not in ("scaled", "points"):
         return None
-    for point in POINTS:
+    for point in points(table, Y, tolerance):
         found = fit(table, [Formula((), tuple(_terms(table.groups[0], point)))], Y, tolerance)
         if found and found[0].fits:
             return _form(table, found[0], point)
     return None
 
 
-def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
+def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     """The reading of the coefficients; None where they are those of no positive weight."""
     about, groups = table.about, table.groups
     own = about.predicts or "score"
@@ -154,36 +136,39 @@ def _form(table: Table, found: Fit, point: str) -> QuadraticForm | None:
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
     half = 1.0 if about.predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
-    u, v = POINTS[point](alpha, sigma, data_sd)
+    words, *uv = point
+    u, v = (of(alpha, sigma, data_sd) for of in uv)
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd))
     off = error[..., 0] / a * w * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
-    reads = "" if point == "x_noisy" else (
-        f"the {'output' if about.predicts else 'score'} is read at {point}")
+    reads = "" if words == "x_noisy" else (
+        f"the {'output' if about.predicts else 'score'} is read at {words}")
     return None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
         target.words, target.effect, *weight)
 
 
-def _terms(first: Case, point: str) -> Iterator[Term]:
+def _terms(first: Case, point: Point) -> Iterator[Term]:
     """The columns of (2), three for each level."""
+    words, *uv = point
+
     def psi(q: Any) -> Array:
-        if point == "x_noisy":                     # in an array case, the output itself
+        if words == "x_noisy":                     # in an array case, the output itself
             return q.psi() if q.case.model is not None else output(q)
         if q.case.model is None or q.case.network is not None:
             raise Unavailable
-        u, v = POINTS[point](level(q.case, "alpha"), level(q.case, "sigma"),
-                             q.case.hyper.get("data_sd", 0.5))
-        return q.once(("psi", point), lambda: q.case.score(u * q.case.x + v * q.case.noise))
+        u, v = (of(level(q.case, "alpha"), level(q.case, "sigma"), q.case.hyper.get("data_sd", 0.5))
+                for of in uv)
+        return q.once(("psi", words), lambda: q.case.score(u * q.case.x + v * q.case.noise))
 
     for l in range(len(set(per_point(first)))):
         for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
             def at_level(q: Any, l: int = l, f: Any = f) -> Array:
                 return of_level(q, l) * dot(psi(q), f(q))                     # (n,)  (2)
-            yield Term("form", f"level {l}: psi({point}).{name}", at_level)
+            yield Term("form", f"level {l}: psi({words}).{name}", at_level)
 
 
 def of_level(q: Any, l: int) -> Array:

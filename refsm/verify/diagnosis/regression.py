@@ -47,7 +47,7 @@ from refsm.verify.diagnosis.scaling import Scaling, Sizes
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["Fit", "Table", "column", "fit"]
+__all__ = ["Fit", "Table", "column", "fit", "fit_all"]
 
 # |R_ii| below which columns are taken for dependent: that of 19,000 formulas is < 1e-14 or > 1e-5
 CONDITION = 1e-7
@@ -143,11 +143,11 @@ def fit(table: Table, formulas: Sequence[Formula], Y: Array, tolerance: Toleranc
                     able.append(formula)
                     columns.append(values)
         if able and Y.shape[1] > k + 1:
-            out += _fit_all(able, np.array(columns), Y, tolerance)
+            out += fit_all(able, np.array(columns), Y, tolerance)
     return out
 
 
-def _fit_all(formulas: list[Formula], columns: Array, Y: Array, tolerance: Tolerance) -> list[Fit]:
+def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array, tolerance: Tolerance) -> list[Fit]:
     """Formulas with the same number of terms, columns (F, k, 2, C, T)."""
     X, scale = np.moveaxis(columns, (1, 2), (-1, 0))                           # (F, C, T, k) each
     ones = np.ones((*X.shape[:-1], 1))

@@ -7,6 +7,7 @@ from refsm.verify.cases.quantities import Quantities
 from refsm.verify.convention import normal
 from refsm.verify.denoisers import TARGETS, level_maps, output, target_in_noise
 from refsm.verify.diagnosis import weight_names
+from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table
@@ -355,7 +356,7 @@ def by_hand(objective, r, change):
     change(c, error)
     c, error = (np.hstack([part.reshape(len(part), -1), np.zeros((len(part), 1))])
                 for part in (c, error))
-    return _form(table, Fit(None, c, error, 0.0, 0.0), "x_noisy")
+    return _form(table, Fit(None, c, error, 0.0, 0.0), candidates()[0])
 
 
 @pytest.mark.parametrize("which, of, moved, by", [

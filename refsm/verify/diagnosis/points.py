@@ -1,0 +1,123 @@
+"""Where an output is read: u x + v noise, with formulas of the level for u and v.
+
+Symbols
+    n points, i dimensions (d), l levels of a group, T thetas, F formulas.
+    alpha, sigma, data_sd    of each point (n, 1), and of the data
+    u, v       (n, 1)        formulas of them; the right ones are alpha and sigma
+    point      (F, n, d)     u x + v noise of every formula
+    psi        (F, n, d)     score there
+
+Equations
+    (1)  point = u x + v noise                                                [definition]
+    (2)  value = sum_l (mean at level l of a_l |psi|^2 + b_l psi.x + e_l psi.noise) + a constant
+
+Derivation
+    (2)  is (2) of `quadratic_form`, for the score at the point.
+
+Conventions
+    The plainest formula comes first: x_noisy, a multiple of it, then two of `FORMULAS`; of those
+    that are equal at the levels of a case the first alone is kept.  All are tried on the first
+    group of cases at once, which leaves one of them or none: a regression on the other groups
+    decides.
+
+Sources
+    Ours.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from refsm.typing import Array
+from refsm.verify.cases.case import Case
+from refsm.verify.denoisers import level, per_point
+from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.diagnosis.regression import Table, fit_all
+from refsm.verify.mistakes import Formula
+
+__all__ = ["Point", "candidates", "points"]
+
+Of = Callable[[Any, Any, Any], Any]                # of alpha, sigma and data_sd
+FORMULAS: dict[str, Of] = {
+    "0": lambda a, s, t: 0 * a, "1": lambda a, s, t: 1 + 0 * a,
+    "alpha": lambda a, s, t: a, "sigma": lambda a, s, t: s,
+    "alpha^2": lambda a, s, t: a**2, "sigma^2": lambda a, s, t: s**2,
+    "sqrt(alpha)": lambda a, s, t: a**0.5, "sqrt(sigma)": lambda a, s, t: s**0.5,
+    "(1 - alpha)": lambda a, s, t: 1 - a, "(1 - sigma)": lambda a, s, t: 1 - s,
+    "sqrt(1 - alpha)": lambda a, s, t: (1 - a)**0.5,
+    "sqrt(1 - alpha^2)": lambda a, s, t: (1 - a**2)**0.5, "(1 - alpha^2)": lambda a, s, t: 1 - a**2,
+    "(1 + alpha)": lambda a, s, t: 1 + a, "(1 + sigma)": lambda a, s, t: 1 + s,
+    "sqrt(1 + alpha^2)": lambda a, s, t: (1 + a**2)**0.5, "(alpha + sigma)": lambda a, s, t: a + s,
+    "alpha sigma": lambda a, s, t: a * s, "2 alpha": lambda a, s, t: 2 * a,
+    "2 sigma": lambda a, s, t: 2 * s, "(1 / alpha)": lambda a, s, t: 1 / a,
+    "(1 / sigma)": lambda a, s, t: 1 / s, "(sigma / alpha)": lambda a, s, t: s / a,
+    "(alpha / sigma)": lambda a, s, t: a / s}
+MULTIPLES: dict[str, Of] = {
+    "x_noisy": lambda a, s, t: 1.0, "-x_noisy": lambda a, s, t: -1.0,
+    "2 x_noisy": lambda a, s, t: 2.0, "x_noisy / 2": lambda a, s, t: 0.5,
+    "alpha x_noisy": lambda a, s, t: a, "sigma x_noisy": lambda a, s, t: s,
+    "x_noisy / alpha": lambda a, s, t: 1 / a, "x_noisy / sigma": lambda a, s, t: 1 / s,
+    "c_in x_noisy: the network of a case takes x_noisy itself":
+        lambda a, s, t: (s**2 + t**2)**-0.5,
+    "2 c_in x_noisy": lambda a, s, t: 2 * (s**2 + t**2)**-0.5,
+    "c_in^2 x_noisy": lambda a, s, t: 1 / (s**2 + t**2),
+    "x_noisy / c_in": lambda a, s, t: (s**2 + t**2)**0.5,
+    "x_noisy / c_in^2": lambda a, s, t: s**2 + t**2}
+REMARKS = {"x + sigma noise": ", without alpha",
+           "sigma x + alpha noise": ", with alpha and sigma exchanged"}
+Point = tuple[str, Of, Of]                         # in words, u and v
+
+
+@lru_cache(maxsize=1)
+def candidates() -> list[Point]:
+    """Every formula, the plainest first."""
+    found = [(words, lambda a, s, t, k=k: k(a, s, t) * a, lambda a, s, t, k=k: k(a, s, t) * s)
+             for words, k in MULTIPLES.items()]
+    names = list(FORMULAS)
+    plain = sorted(product(names, names), key=lambda uv: names.index(uv[0]) + names.index(uv[1]))
+    for (u, v), plus, minus in product(plain, (1, -1), (1, -1)):
+        words = " + ".join(f"{'-' * (sign < 0)}{'' if of == '1' else f'{of} '}{name}"
+                           for of, sign, name in ((u, plus, "x"), (v, minus, "noise")) if of != "0")
+        words = words.replace("+ -", "- ")
+        found.append((words + REMARKS.get(words, ""),
+                      lambda *of, u=u, sign=plus: sign * FORMULAS[u](*of),
+                      lambda *of, v=v, sign=minus: sign * FORMULAS[v](*of)))
+    return found
+
+
+def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
+    """x_noisy, and then the points at which an output explains the answers of the first group."""
+    right, *others = candidates()
+    yield right
+    cases = [table.cases[k] for k in table.index[0]]
+    first = cases[0]
+    if first.model is None or first.network is not None:
+        return
+    a, s = np.array(per_point(first)).T[:, :, None]                           # (n, 1) each
+    data_sd = first.hyper.get("data_sd", 0.5)
+    kept: dict[bytes, tuple[Point, Array]] = {}
+    with np.errstate(all="ignore"):
+        for of in (right, *others):
+            uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in of[1:]])
+            if np.isfinite(uv).all() and uv.any():
+                kept.setdefault(np.round(uv, 12).tobytes(), (of, uv))
+    u, v = np.array([uv for _, uv in kept.values()]).swapaxes(0, 1)           # (F, n, 1) each
+    columns = np.array([_columns(case, u * case.x + v * case.noise) for case in cases])
+    formulas = [Formula((), ()) for _ in kept]
+    fits = {id(fit.formula) for fit in fit_all(
+        formulas, columns.transpose(1, 2, 3, 0)[:, :, :, None], Y[:1], tolerance) if fit.fits}
+    yield from (of for (of, _), formula in zip(kept.values(), formulas)
+                if id(formula) in fits and of is not right)
+
+
+def _columns(case: Case, point: Array) -> Array:
+    """The columns of (2) at the points of one case, and the mean of their sizes, (F, 3 l, 2)."""
+    psi = case.score(point.reshape(-1, case.d)).reshape(point.shape)
+    of = np.stack([(psi * other).sum(axis=-1) for other in (psi, case.x, case.noise)], 1)  # (F,3,n)
+    levels = per_point(case)
+    at = np.array([[own == one for own in levels] for one in sorted(set(levels))], float)  # (l, n)
+    both = np.stack([of, np.abs(of)], -1)
+    return np.einsum("fjnb,ln->fljb", both, at).reshape(len(psi), -1, 2) / case.n
