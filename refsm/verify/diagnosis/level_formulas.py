@@ -76,11 +76,17 @@ def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array
 
 def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
                     more: list[dict[str, float]] | None = None) -> Scaling | None:
-    """Powers of alpha and sigma, and of further sizes of each value, that the values are."""
+    """Powers of alpha and sigma, and of further sizes of each value, that the values are; of one
+    of the two, with a plain factor, where there are two levels, which do not tell both."""
     sizes = [{"alpha": float(a), "sigma": float(s), **of} for a, s, of in
              zip(alpha.flat, sigma.flat, more or [{}] * values.size)]
-    scaling = fit_scaling(np.abs(values).ravel(), error.ravel(), [
-        {name: abs(size) for name, size in of.items()} for of in sizes])
+    plain = [{name: abs(size) for name, size in of.items()} for of in sizes]
+    scaling = fit_scaling(np.abs(values).ravel(), error.ravel(), plain)
+    if scaling is None and len({(of["alpha"], of["sigma"]) for of in sizes}) == 2:
+        one = (fit_scaling(np.abs(values).ravel(), error.ravel(), [
+            {name: size for name, size in of.items() if name != left_out} for of in plain])
+            for left_out in ("alpha", "sigma"))
+        scaling = next((of for of in one if of is not None and of.prefactor in (0.5, 1, 2)), None)
     if scaling is None or scaling.sums:
         return None
     signed = np.array([scaling(of) for of in sizes])          # 1 - sigma may be negative

@@ -33,7 +33,7 @@ Sources
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -43,7 +43,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import level, level_maps, output, per_point
 from refsm.verify.diagnosis.points import Point, points
-from refsm.verify.diagnosis.precision import Tolerance
+from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.target_names import level_in_words, name_of_target
@@ -51,9 +51,12 @@ from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["CLEAR", "QuadraticForm", "levels_of", "of_level", "quadratic_form"]
+__all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of", "of_level", "quadratic_form"]
 
-CLEAR = 1e-3               # a weight that is known to no better than this is not read
+ROUNDING = 20.0            # how far an answer is off by rounding, in units of what a fit misses by
+SINGLE = 2.0**-22          # relative: constants of float32
+CLEAR = 2e-2               # a weight that is known to no better than this is not read
+NOTHING = 1e-6             # a level that weighs less than this share of another is left out
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
@@ -76,6 +79,7 @@ class QuadraticForm:
     weight: str                                    # in words
     declared: str                                  # the weight, as `convention=` takes it
     factor: Scaling
+    hidden: str = ""                               # levels of which the answers say too little
 
     @property
     def right(self) -> bool:
@@ -113,8 +117,16 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
     for point in points(table, Y, tolerance):
         found = fit(table, [Formula((), tuple(_terms(table.groups[0], point)))], Y, tolerance)
         if found and found[0].fits:
-            return _form(table, found[0], point)
+            return _form(table, as_rounded(found[0], tolerance), point)
     return None
+
+
+def as_rounded(found: Fit, tolerance: Tolerance) -> Fit:
+    """A fit with the errors that its misfit shows, where answers are coarser than float64."""
+    if tolerance.relative <= FLOAT64.relative:
+        return found
+    error = min(1.0, ROUNDING * found.misfit) * found.coefficient_error
+    return replace(found, coefficient_error=error + SINGLE * np.abs(found.coefficients))
 
 
 def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
@@ -125,11 +137,15 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     C, L = len(maps), len(maps[0])
     c, error = (part[:, :-1].reshape(C, L, 3)
                 for part in (found.coefficients, found.coefficient_error))
-    read = np.atleast_1d((np.abs(c) > error).any(axis=(0, 2)))
-    left_out = [level_in_words(*own) for own, is_read in zip(maps[0], read) if not is_read]
+    a, off = np.abs(c[..., 0]), error[..., 0]                                 # (C, l) each
+    zero = ((np.abs(c) <= error).all(axis=(0, 2)) & (off <= NOTHING * a.max()).all(axis=0))
+    left_out = [level_in_words(*own) for own, is_out in zip(maps[0], zero) if is_out]
+    unclear = (off > CLEAR * a).any(axis=0) & ~zero
+    hidden = [level_in_words(*own) for own, is_hidden in zip(maps[0], unclear) if is_hidden]
+    read = ~zero & ~unclear
     c, error = c[:, read], error[:, read]
     a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
-    if not read.any() or (a <= 0).any() or (error[..., 0] > CLEAR * np.abs(a)).any():
+    if read.sum() < (2 if hidden else 1) or (a <= 0).any():
         return None
     alpha, sigma, data_sd = levels_of(groups)
     alpha, sigma = alpha[:, read], sigma[:, read]
@@ -146,9 +162,10 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
     reads = "" if words == "x_noisy" else (
         f"the {'output' if about.predicts else 'score'} is read at {words}")
-    return None if weight is None else QuadraticForm(
+    form = None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
-        target.words, target.effect, *weight)
+        target.words, target.effect, *weight, ", ".join(hidden))
+    return None if form is not None and form.right and hidden else form
 
 
 def _terms(first: Case, point: Point) -> Iterator[Term]:

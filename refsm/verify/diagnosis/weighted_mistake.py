@@ -33,7 +33,8 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import CLEAR, levels_of, of_level
+from refsm.verify.diagnosis.quadratic_form import (CLEAR, as_rounded, levels_of,
+                                                    of_level)
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
@@ -78,6 +79,7 @@ def weighted_mistake(table: Table, known: Sequence[Formula], Y: Array,
             if len(formula.mistakes) == 1 and formula.mistakes[0].role not in APART]
     for found in sorted(fit(table, rows, Y, tolerance), key=lambda f: len(f.formula.terms)):
         if found.fits:
+            found = as_rounded(found, tolerance)
             c, error = (part[:, :-1].reshape(len(part), -1, L)
                         for part in (found.coefficients, found.coefficient_error))  # (C, k, l)
             w = c.mean(axis=1)                                                      # (C, l)  (2)

@@ -6,7 +6,7 @@ import numpy as np
 from refsm.verify import cases
 from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.regression import Table, _fit_all, fit
+from refsm.verify.diagnosis.regression import Table, fit_all, fit
 from refsm.verify.cases import value
 from refsm.verify.objectives import DIVERGENCE, NORM, Term
 
@@ -66,7 +66,7 @@ def test_a_straight_line_through_three_values_by_hand():
     h, Y = 0.25, np.array([[1.0, 4.0, 5.0]])
     tol = h * (2 + 10 / 3)
     for unit in (1, 2.0**-30):
-        found, = _fit_all(REFERENCE, unit * x, Y, lambda size: h * size)
+        found, = fit_all(REFERENCE, unit * x, Y, lambda size: h * size)
         assert np.allclose(found.coefficients, [[2 / unit, 10 / 3]], rtol=1e-14)
         assert np.allclose(found.coefficient_error, [[tol / unit, tol]], rtol=1e-14)
         assert np.isclose(found.misfit, np.sqrt(2 / 3) / (tol * np.sqrt(3)), rtol=1e-14)
@@ -134,7 +134,7 @@ def test_a_coefficient_may_be_off_by_the_rounding_of_the_largest_answer():
     columns = 10.0**np.linspace(-3, 3, 6)[:, None] * rng.standard_normal((6, 2))
     X = np.array([[a, np.abs(a)] for a in columns.T])[None, :, :, None]          # (F, k, 2, C, T)
     Y = (columns @ [0.3, 0.7])[None]
-    (found,) = _fit_all(REFERENCE, X, Y, FLOAT64)
+    (found,) = fit_all(REFERENCE, X, Y, FLOAT64)
     size = np.abs(columns) @ [0.3, 0.7]
     P = np.abs(np.linalg.pinv(np.column_stack([columns, np.ones(6)])))
     expected = P @ (FLOAT64(size) + 8 * 2.0**-53 * size.max())
