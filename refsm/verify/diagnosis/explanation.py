@@ -115,8 +115,8 @@ class Explanation:
 
 def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> list[Explanation]:
     """Those of a fit that predict every answer to rounding, the simplest first."""
-    sizes, formula = table.sizes, found.formula
-    scalings = []
+    formula, scalings = found.formula, []
+    sizes = [{name: size for name, size in of.items() if name != "data_sd"} for of in table.sizes]
     for c, error in zip(found.coefficients.T[:-1], found.coefficient_error.T[:-1]):
         unclear = (error > CLEAR * np.abs(c)).any() and (np.abs(c) > error).any()
         as_it_is = formula.mistakes and (np.abs(c - 1) <= error).all()

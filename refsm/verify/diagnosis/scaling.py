@@ -31,7 +31,7 @@ __all__ = ["ONE", "ORDER", "SATURATING", "SUMS", "Scaling", "Sizes", "ZERO", "pa
            "rounded", "saturating", "scaling_in_words"]
 
 Sizes = Mapping[str, float]
-ORDER = ("strength", "alpha", "sigma", "d", "n", "M", "L")
+ORDER = ("strength", "alpha", "sigma", "data_sd", "d", "n", "M", "L")
 SUMS = ("n - 1", "d - 1", "M - 1", "d + 1", "n + 1", "1 + 2 strength", "1 + sigma^2")
 SATURATING = "1 + sigma^2 / "                      # and a number
 
@@ -143,7 +143,7 @@ def _base(name: str, sizes: Sizes) -> float:
     return a + b                                                                    # ()  (2)
 
 
-TOKENS = re.compile(r"\d+\.?\d*(?:e[+-]?\d+)?|[a-zA-Z]+|\S")
+TOKENS = re.compile(r"\d+\.?\d*(?:e[+-]?\d+)?|[a-zA-Z_]+|\S")
 
 
 def parse_scaling(text: str) -> Scaling:

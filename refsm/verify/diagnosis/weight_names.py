@@ -50,14 +50,15 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
        lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (1, 5, 20)),
     *((f"min(1 / sigma, {k}), clipped as min-SNR is",
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
-OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5))
+OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
 
 
 def weight_of_levels(w: Array, error: Array, levels: Levels,
                      groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
     """The weight in words and as a convention, "" for none, and its common factor; None where it
     has no name."""
-    sizes = [{"d": float(case.d), "n": float(case.n)} for case in groups]
+    sizes = [{name: float(case.sizes[name]) for name in ("d", "n", "data_sd") if name in case.sizes}
+             for case in groups]
     each = [size for size in sizes for _ in range(w.shape[1])]
     known = [("", "", np.ones(w.shape)),
              *((f"each level is weighted by {words}", f"weight.{name}",
