@@ -15,10 +15,10 @@ Derivation
     (2)  is (2) of `quadratic_form`, for the score at the point.
 
 Conventions
-    The plainest formula comes first: x_noisy, a multiple of it, then two of `FORMULAS`; of those
-    that are equal at the levels of a case the first alone is kept.  All are tried on the first
-    group of cases at once, which leaves one of them or none: a regression on the other groups
-    decides.
+    The plainest formula comes first: x_noisy, a multiple of it, then two of `FORMULAS`, and x_noisy
+    of other data; of those that are equal at the levels of a case the first alone is kept.  All are
+    tried on the first group of cases at once, which leaves one of them or none: a regression on all
+    groups decides.
 
 Sources
     Ours.
@@ -27,13 +27,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
-from refsm.verify.denoisers import level, per_point
+from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table, fit_all
 from refsm.verify.mistakes import Formula
@@ -41,20 +41,22 @@ from refsm.verify.mistakes import Formula
 __all__ = ["Point", "candidates", "points"]
 
 Of = Callable[[Any, Any, Any], Any]                # of alpha, sigma and data_sd
+# {} is x or noise; the plainest first
 FORMULAS: dict[str, Of] = {
-    "0": lambda a, s, t: 0 * a, "1": lambda a, s, t: 1 + 0 * a,
-    "alpha": lambda a, s, t: a, "sigma": lambda a, s, t: s,
-    "alpha^2": lambda a, s, t: a**2, "sigma^2": lambda a, s, t: s**2,
-    "sqrt(alpha)": lambda a, s, t: a**0.5, "sqrt(sigma)": lambda a, s, t: s**0.5,
-    "(1 - alpha)": lambda a, s, t: 1 - a, "(1 - sigma)": lambda a, s, t: 1 - s,
-    "sqrt(1 - alpha)": lambda a, s, t: (1 - a)**0.5,
-    "sqrt(1 - alpha^2)": lambda a, s, t: (1 - a**2)**0.5, "(1 - alpha^2)": lambda a, s, t: 1 - a**2,
-    "(1 + alpha)": lambda a, s, t: 1 + a, "(1 + sigma)": lambda a, s, t: 1 + s,
-    "sqrt(1 + alpha^2)": lambda a, s, t: (1 + a**2)**0.5, "(alpha + sigma)": lambda a, s, t: a + s,
-    "alpha sigma": lambda a, s, t: a * s, "2 alpha": lambda a, s, t: 2 * a,
-    "2 sigma": lambda a, s, t: 2 * s, "(1 / alpha)": lambda a, s, t: 1 / a,
-    "(1 / sigma)": lambda a, s, t: 1 / s, "(sigma / alpha)": lambda a, s, t: s / a,
-    "(alpha / sigma)": lambda a, s, t: a / s}
+    "0": lambda a, s, t: 0 * a, "{}": lambda a, s, t: 1 + 0 * a,
+    "alpha {}": lambda a, s, t: a, "sigma {}": lambda a, s, t: s,
+    "alpha^2 {}": lambda a, s, t: a**2, "sigma^2 {}": lambda a, s, t: s**2,
+    "sqrt(alpha) {}": lambda a, s, t: a**0.5, "sqrt(sigma) {}": lambda a, s, t: s**0.5,
+    "(1 - alpha) {}": lambda a, s, t: 1 - a, "(1 - sigma) {}": lambda a, s, t: 1 - s,
+    "sqrt(1 - alpha) {}": lambda a, s, t: (1 - a)**0.5,
+    "sqrt(1 - alpha^2) {}": lambda a, s, t: (1 - a**2)**0.5,
+    "(1 - alpha^2) {}": lambda a, s, t: 1 - a**2, "(1 + alpha) {}": lambda a, s, t: 1 + a,
+    "(1 + sigma) {}": lambda a, s, t: 1 + s, "(alpha + sigma) {}": lambda a, s, t: a + s,
+    "sqrt(1 + alpha^2) {}": lambda a, s, t: (1 + a**2)**0.5,
+    "alpha sigma {}": lambda a, s, t: a * s, "2 {}": lambda a, s, t: 2 + 0 * a,
+    "2 alpha {}": lambda a, s, t: 2 * a, "2 sigma {}": lambda a, s, t: 2 * s,
+    "{} / alpha": lambda a, s, t: 1 / a, "{} / sigma": lambda a, s, t: 1 / s,
+    "sigma {} / alpha": lambda a, s, t: s / a, "alpha {} / sigma": lambda a, s, t: a / s}
 MULTIPLES: dict[str, Of] = {
     "x_noisy": lambda a, s, t: 1.0, "-x_noisy": lambda a, s, t: -1.0,
     "2 x_noisy": lambda a, s, t: 2.0, "x_noisy / 2": lambda a, s, t: 0.5,
@@ -65,27 +67,51 @@ MULTIPLES: dict[str, Of] = {
     "2 c_in x_noisy": lambda a, s, t: 2 * (s**2 + t**2)**-0.5,
     "c_in^2 x_noisy": lambda a, s, t: 1 / (s**2 + t**2),
     "x_noisy / c_in": lambda a, s, t: (s**2 + t**2)**0.5,
-    "x_noisy / c_in^2": lambda a, s, t: s**2 + t**2}
+    "x_noisy / c_in^2": lambda a, s, t: s**2 + t**2,
+    "x_noisy / (sqrt(sigma^2 + data_sd) c_in)":
+        lambda a, s, t: ((s**2 + t**2) / (s**2 + t))**0.5,
+    "x_noisy / (sqrt(sigma + data_sd^2) c_in)":
+        lambda a, s, t: ((s**2 + t**2) / (s + t**2))**0.5,
+    "x_noisy / ((sigma + data_sd) c_in)": lambda a, s, t: (s**2 + t**2)**0.5 / (s + t)}
 REMARKS = {"x + sigma noise": ", without alpha",
            "sigma x + alpha noise": ", with alpha and sigma exchanged"}
-Point = tuple[str, Of, Of]                         # in words, u and v
+DATA: dict[str, Callable[[Any], Any]] = {           # what may stand in the place of x
+    "2 x - 1": lambda x: 2 * x - 1, "(x + 1) / 2": lambda x: (x + 1) / 2, "-x": lambda x: -x,
+    "2 x": lambda x: 2 * x, "x / 2": lambda x: x / 2, "x clipped to [-1, 1]":
+        lambda x: np.clip(x, -1, 1), "x clipped to [0, 1]": lambda x: np.clip(x, 0, 1),
+    "x - 1": lambda x: x - 1, "x + 1": lambda x: x + 1, "1 - x": lambda x: 1 - x,
+    "x / 255": lambda x: x / 255, "x / 127.5 - 1": lambda x: x / 127.5 - 1,
+    "x less the mean over points": lambda x: x - x.mean(axis=0),
+    "x / |x|": lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)}
+
+
+class Point(NamedTuple):
+    """u x + v noise in words, its coefficients, and what stands in the place of x."""
+
+    words: str
+    u: Of
+    v: Of
+    data: Callable[[Any], Any] = lambda x: x
 
 
 @lru_cache(maxsize=1)
 def candidates() -> list[Point]:
     """Every formula, the plainest first."""
-    found = [(words, lambda a, s, t, k=k: k(a, s, t) * a, lambda a, s, t, k=k: k(a, s, t) * s)
-             for words, k in MULTIPLES.items()]
+    def times(k: Of | int, of: Of) -> Of:
+        return lambda a, s, t: (k if isinstance(k, int) else k(a, s, t)) * of(a, s, t)
+
+    alpha, sigma = FORMULAS["alpha {}"], FORMULAS["sigma {}"]
+    found = [Point(words, times(k, alpha), times(k, sigma)) for words, k in MULTIPLES.items()]
     names = list(FORMULAS)
     plain = sorted(product(names, names), key=lambda uv: names.index(uv[0]) + names.index(uv[1]))
     for (u, v), plus, minus in product(plain, (1, -1), (1, -1)):
-        words = " + ".join(f"{'-' * (sign < 0)}{'' if of == '1' else f'{of} '}{name}"
+        words = " + ".join(f"{'-' * (sign < 0)}{of.format(name)}"
                            for of, sign, name in ((u, plus, "x"), (v, minus, "noise")) if of != "0")
         words = words.replace("+ -", "- ")
-        found.append((words + REMARKS.get(words, ""),
-                      lambda *of, u=u, sign=plus: sign * FORMULAS[u](*of),
-                      lambda *of, v=v, sign=minus: sign * FORMULAS[v](*of)))
-    return found
+        found.append(Point(words + REMARKS.get(words, ""),
+                           times(plus, FORMULAS[u]), times(minus, FORMULAS[v])))
+    return found + [Point(f"{words} in the place of x", alpha, sigma, data)
+                    for words, data in DATA.items()]
 
 
 def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
@@ -101,23 +127,29 @@ def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
     kept: dict[bytes, tuple[Point, Array]] = {}
     with np.errstate(all="ignore"):
         for of in (right, *others):
-            uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in of[1:]])
-            if np.isfinite(uv).all() and uv.any():
-                kept.setdefault(np.round(uv, 12).tobytes(), (of, uv))
+            uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in (of.u, of.v)])
+            named = not (a == 1).all() or "alpha" not in of.words
+            if named and np.isfinite(uv).all() and uv.any():
+                same = np.hstack([*uv, of.data(first.x)])
+                kept.setdefault(np.round(same, 12).tobytes(), (of, uv))
+    every = [of for of, _ in kept.values()]
     u, v = np.array([uv for _, uv in kept.values()]).swapaxes(0, 1)           # (F, n, 1) each
-    columns = np.array([_columns(case, u * case.x + v * case.noise) for case in cases])
-    formulas = [Formula((), ()) for _ in kept]
+    columns = np.array([_columns(case, every, u, v) for case in cases])       # (T, F, 3 l, 2)
+    formulas = [Formula((), ()) for _ in every]
     fits = {id(fit.formula) for fit in fit_all(
         formulas, columns.transpose(1, 2, 3, 0)[:, :, :, None], Y[:1], tolerance) if fit.fits}
-    yield from (of for (of, _), formula in zip(kept.values(), formulas)
+    yield from (of for of, formula in zip(every, formulas)
                 if id(formula) in fits and of is not right)
 
 
-def _columns(case: Case, point: Array) -> Array:
+def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:
     """The columns of (2) at the points of one case, and the mean of their sizes, (F, 3 l, 2)."""
+    x = np.array([of.data(case.x) for of in every])                                   # (F, n, d)
+    point = u * x + v * case.noise                                            # (F, n, d)  (1)
     psi = case.score(point.reshape(-1, case.d)).reshape(point.shape)
-    of = np.stack([(psi * other).sum(axis=-1) for other in (psi, case.x, case.noise)], 1)  # (F,3,n)
+    of = np.stack([(psi * other).sum(axis=-1) for other in (psi, x, case.noise)], 1)  # (F, 3, n)
     levels = per_point(case)
     at = np.array([[own == one for own in levels] for one in sorted(set(levels))], float)  # (l, n)
     both = np.stack([of, np.abs(of)], -1)
-    return np.einsum("fjnb,ln->fljb", both, at).reshape(len(psi), -1, 2) / case.n
+    mean = np.einsum("fjnb,ln->fljb", both, at) / case.n                      # (F, l, 3, 2)  (2)
+    return mean.reshape(len(psi), -1, 2)

@@ -46,20 +46,22 @@ from refsm.verify.diagnosis.points import Point, points
 from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
-from refsm.verify.diagnosis.target_names import level_in_words, name_of_target
+from refsm.verify.diagnosis.target_names import SINGLE, level_in_words, name_of_target
 from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import Term, dot
 
 __all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of", "of_level", "quadratic_form"]
 
-ROUNDING = 20.0            # how far an answer is off by rounding, in units of what a fit misses by
-SINGLE = 2.0**-22          # relative: constants of float32
+ROUNDING = 20.0            # how far an answer is off by rounding, in units of what a fit misses by,
+LEAST = 0.02               # and at least, in units of the tolerance
 CLEAR = 2e-2               # a weight that is known to no better than this is not read
 NOTHING = 1e-6             # a level that weighs less than this share of another is left out
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
+OF_X = " in the place of x"
+OTHER_DATA = "what is learned is that of other data"
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
@@ -87,6 +89,12 @@ class QuadraticForm:
         return not (self.left_out or self.point or self.target)
 
     @property
+    def numbers(self) -> bool:
+        """Whether a weight or a target has no name."""
+        return "weight w(" in self.weight or " at alpha = " in self.target or (
+            " at sigma = " in self.target)
+
+    @property
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
@@ -104,7 +112,7 @@ class QuadraticForm:
     def effects(self) -> tuple[str, ...]:
         """What it does to training."""
         said = [LEFT_OUT] if self.left_out else []
-        said += [ELSEWHERE] if self.point else []
+        said += [OTHER_DATA if self.point.endswith(OF_X) else ELSEWHERE] if self.point else []
         said += [self.effect or ANOTHER] if self.target and not self.point else []
         said += [WEIGHTED] if self.weight and not said else []
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
@@ -114,18 +122,22 @@ def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticFor
     """The weight and the target of the answers Y (C, T), if they are such a loss."""
     if table.objective != "dsm" and table.about.levels not in ("scaled", "points"):
         return None
+    first = None
     for point in points(table, Y, tolerance):
         found = fit(table, [Formula((), tuple(_terms(table.groups[0], point)))], Y, tolerance)
         if found and found[0].fits:
-            return _form(table, as_rounded(found[0], tolerance), point)
-    return None
+            form = _form(table, as_rounded(found[0], tolerance), point)
+            if form is None or not (form.target and form.point):     # plain, or there is none
+                return form
+            first = first or form
+    return first
 
 
 def as_rounded(found: Fit, tolerance: Tolerance) -> Fit:
     """A fit with the errors that its misfit shows, where answers are coarser than float64."""
     if tolerance.relative <= FLOAT64.relative:
         return found
-    error = min(1.0, ROUNDING * found.misfit) * found.coefficient_error
+    error = min(1.0, max(LEAST, ROUNDING * found.misfit)) * found.coefficient_error
     return replace(found, coefficient_error=error + SINGLE * np.abs(found.coefficients))
 
 
@@ -152,16 +164,15 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
     half = 1.0 if about.predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
-    words, *uv = point
-    u, v = (of(alpha, sigma, data_sd) for of in uv)
+    u, v = (of(alpha, sigma, data_sd) for of in (point.u, point.v))
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd))
     off = error[..., 0] / a * w * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
-    reads = "" if words == "x_noisy" else (
-        f"the {'output' if about.predicts else 'score'} is read at {words}")
+    reads = "" if point.words == "x_noisy" else point.words if point.words.endswith(OF_X) else (
+        f"the {'output' if about.predicts else 'score'} is read at {point.words}")
     form = None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
         target.words, target.effect, *weight, ", ".join(hidden))
@@ -170,7 +181,7 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
 
 def _terms(first: Case, point: Point) -> Iterator[Term]:
     """The columns of (2), three for each level."""
-    words, *uv = point
+    words = point.words
 
     def psi(q: Any) -> Array:
         if words == "x_noisy":                     # in an array case, the output itself
@@ -178,11 +189,13 @@ def _terms(first: Case, point: Point) -> Iterator[Term]:
         if q.case.model is None or q.case.network is not None:
             raise Unavailable
         u, v = (of(level(q.case, "alpha"), level(q.case, "sigma"), q.case.hyper.get("data_sd", 0.5))
-                for of in uv)
-        return q.once(("psi", words), lambda: q.case.score(u * q.case.x + v * q.case.noise))
+                for of in (point.u, point.v))
+        return q.once(("psi", words),
+                      lambda: q.case.score(u * point.data(q.case.x) + v * q.case.noise))
 
     for l in range(len(set(per_point(first)))):
-        for name, f in (("psi", psi), ("x", lambda q: q.case.x), ("noise", lambda q: q.case.noise)):
+        for name, f in (("psi", psi), ("x", lambda q: point.data(q.case.x)),
+                        ("noise", lambda q: q.case.noise)):
             def at_level(q: Any, l: int = l, f: Any = f) -> Array:
                 return of_level(q, l) * dot(psi(q), f(q))                     # (n,)  (2)
             yield Term("form", f"level {l}: psi({words}).{name}", at_level)

@@ -147,7 +147,8 @@ def fit(table: Table, formulas: Sequence[Formula], Y: Array, tolerance: Toleranc
     return out
 
 
-def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array, tolerance: Tolerance) -> list[Fit]:
+def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array,
+            tolerance: Tolerance) -> list[Fit]:
     """Formulas with the same number of terms, columns (F, k, 2, C, T)."""
     X, scale = np.moveaxis(columns, (1, 2), (-1, 0))                           # (F, C, T, k) each
     ones = np.ones((*X.shape[:-1], 1))

@@ -14,8 +14,8 @@ Derivation
 
 Conventions
     In this order: a target that has a name, at the right levels or at others; a multiple of the
-    right one; for EDM's network, its denoiser; a formula of the level; one of them but for NEAR of
-    it; and numbers.
+    right one; for EDM's network, its denoiser; a formula of the level; one of them in float32, or
+    but for NEAR of it; and numbers.
 
 Sources
     Ours.
@@ -34,9 +34,12 @@ from refsm.verify.diagnosis.level_formulas import (Levels, Name, common, formula
 from refsm.verify.diagnosis.scaling import scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
-__all__ = ["level_in_words", "name_of_target"]
+__all__ = ["SINGLE", "level_in_words", "name_of_target"]
 
+SINGLE = 2.0**-22          # a target that is off by less has constants of float32
 NEAR = 1e-3                # a target that is off by less is said to be nearly another
+BUT = (f"but for less than {NEAR:g} of it: a small number in a denominator, or a small penalty on "
+       "the output?")
 
 
 def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
@@ -46,13 +49,13 @@ def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
         found = (_known(own, pr, bound, levels) or _multiple(own, pr, bound, levels)
                  or (denoiser(pr, bound, levels) if own == "edm" else None)
                  or formula(pr, bound, levels))
-        if found is None:
-            wide = bound + NEAR * np.abs(pr).max(axis=0)
+        for size, but in ((SINGLE, "to single precision"), (NEAR, BUT)) if found is None else ():
+            wide = bound + size * np.abs(pr).max(axis=0)
             near = _known(own, pr, wide, levels) or formula(pr, wide, levels)
+            if near is not None and (near.words or size == NEAR):
+                return Name(f"{near.words or 'compared with the right target'}, {but}")
             if near is not None:
-                words = near.words or "compared with the right target"
-                return Name(f"{words}, but for less than {NEAR:g} of it: a small number in "
-                            "a denominator, or a small penalty on the output?")
+                return near
     return found or _listed(pr, bound, levels)
 
 

@@ -3,7 +3,7 @@
 Symbols
     C groups, l levels of a group.
     w            (C, l)   the weight
-    factor       (C, 1)   a common factor of powers of d and n
+    factor       (C, 1)   a common factor of powers of d, n and data_sd
     u            (C, l)   w / factor
     f            function of the level, alpha and sigma, and of the deviation of the data, data_sd
 
@@ -50,6 +50,7 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
        lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (1, 5, 20)),
     *((f"min(1 / sigma, {k}), clipped as min-SNR is",
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
+PLAIN = {"d", "n", "data_sd"}                      # sizes of which a common factor has powers
 OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
 
 
@@ -57,7 +58,7 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
                      groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
     """The weight in words and as a convention, "" for none, and its common factor; None where it
     has no name."""
-    sizes = [{name: float(case.sizes[name]) for name in ("d", "n", "data_sd") if name in case.sizes}
+    sizes = [{name: float(size) for name, size in case.sizes.items() if name in PLAIN}
              for case in groups]
     each = [size for size in sizes for _ in range(w.shape[1])]
     known = [("", "", np.ones(w.shape)),

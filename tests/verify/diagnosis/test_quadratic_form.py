@@ -7,8 +7,9 @@ from refsm.verify.cases.quantities import Quantities
 from refsm.verify.convention import normal
 from refsm.verify.denoisers import TARGETS, level_maps, output, target_in_noise
 from refsm.verify.diagnosis import weight_names
-from refsm.verify.diagnosis.points import candidates
-from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
+from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.points import DATA, candidates
+from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
 from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.scaling import ONE
@@ -127,6 +128,8 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
           "alpha x + sqrt(1 - alpha^2) noise":
               lambda c, a, s: a * c.x + np.sqrt(1 - a * a) * c.noise,
           "(1 - sigma) x + sigma noise": lambda c, a, s: (1 - s) * c.x + s * c.noise,
+          "-x_noisy": lambda c, a, s: -c.x_noisy, "2 sigma noise": lambda c, a, s: 2 * s * c.noise,
+          "x / alpha - sigma^2 noise": lambda c, a, s: c.x / a - s**2 * c.noise,
           "c_in x_noisy: the network of a case takes x_noisy itself":
               lambda c, a, s: c.x_noisy / np.sqrt(s * s + 0.25)}
 
@@ -273,6 +276,30 @@ def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own
         made.append((np.exp(-c.data_sd * c.sigma) * (D * D).sum(axis=1)).mean())
     form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
     assert form.words == "c_skip is 0; each level of each group of cases has a weight of its own"
+
+
+@pytest.mark.parametrize("words", ["2 x - 1", "x clipped to [-1, 1]"])
+def test_other_data_in_the_place_of_x_are_named(words):
+    table, made = table_of("velocity"), []
+    for c in table.cases:
+        a, s, x = column(c.alpha), column(c.sigma), DATA[words](c.x)
+        residual = c.prediction(a * x + s * c.noise) - a * c.noise + s * x
+        made.append((s * residual**2).sum() / c.n)
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.words == f"{words} in the place of x; each level is weighted by sigma"
+    assert form.effects == ("what is learned is that of other data",)
+
+
+def test_constants_of_single_precision_are_no_other_target_and_no_other_weight():
+    table = table_of("velocity", "vp")
+    made = [(np.float32(c.alpha) / np.float32(3) * (
+        (c.prediction(c.x_noisy) - column(np.float32(c.sigma)) * c.x
+         - column(c.alpha) * c.noise)**2).sum(axis=1)).mean() for c in table.cases]
+    found = diagnose(table.cases, made, table=table)
+    assert found.form.words == (
+        "compared with sigma x + alpha noise; each level is weighted by alpha; a common factor "
+        "1 / 3")
+    assert found.tolerance is MIXED
 
 
 def in_single(Y):
