@@ -115,8 +115,8 @@ class Explanation:
 
 def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> list[Explanation]:
     """Those of a fit that predict every answer to rounding, the simplest first."""
-    formula, scalings = found.formula, []
-    sizes = [{name: size for name, size in of.items() if name != "data_sd"} for of in table.sizes]
+    sizes, formula = table.sizes, found.formula
+    scalings = []
     for c, error in zip(found.coefficients.T[:-1], found.coefficient_error.T[:-1]):
         unclear = (error > CLEAR * np.abs(c)).any() and (np.abs(c) > error).any()
         as_it_is = formula.mistakes and (np.abs(c - 1) <= error).all()
@@ -131,6 +131,7 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
     whole = {"target", "score"}                # these hold only where the constant agrees, (3)
     made = [e for e in made
             if (e.constant == "kept" or not whole & {change.what for change in e.changes})
+            and not any("data_sd" in dict(change.scaling.powers) for change in e.changes)
             and _predicts(table, e, Y, tolerance)]
     return sorted(made, key=lambda e: e.complexity)
 

@@ -34,6 +34,8 @@ from refsm.verify.diagnosis.scaling_fit import fit_scaling
 __all__ = ["COMPUTED", "Levels", "Name", "common", "formula", "other_levels", "power_of_levels",
            "within"]
 
+CLEARLY = 10.0             # a power is read from values that are so many times their error
+
 Levels = tuple[Array, Array, Array]                # alpha, sigma, and the deviation of the data
 
 
@@ -80,12 +82,15 @@ def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
     of the two, with a plain factor, where there are two levels, which do not tell both."""
     sizes = [{"alpha": float(a), "sigma": float(s), **of} for a, s, of in
              zip(alpha.flat, sigma.flat, more or [{}] * values.size)]
-    plain = [{name: abs(size) for name, size in of.items()} for of in sizes]
-    scaling = fit_scaling(np.abs(values).ravel(), error.ravel(), plain)
-    if scaling is None and len({(of["alpha"], of["sigma"]) for of in sizes}) == 2:
-        one = (fit_scaling(np.abs(values).ravel(), error.ravel(), [
-            {name: size for name, size in of.items() if name != left_out} for of in plain])
-            for left_out in ("alpha", "sigma"))
+    c, off = np.abs(values).ravel(), error.ravel()
+    known = c > CLEARLY * off if (c > CLEARLY * off).any() else np.ones(c.shape, bool)
+    c, off = c[known], off[known]
+    plain = [{name: abs(size) for name, size in of.items()}
+             for of, is_known in zip(sizes, known) if is_known]
+    scaling = fit_scaling(c, off, plain)
+    if scaling is None and len({(of["alpha"], of["sigma"]) for of in plain}) == 2:
+        one = (fit_scaling(c, off, [{name: size for name, size in of.items() if name != left_out}
+                                    for of in plain]) for left_out in ("alpha", "sigma"))
         scaling = next((of for of in one if of is not None and of.prefactor in (0.5, 1, 2)), None)
     if scaling is None or scaling.sums:
         return None

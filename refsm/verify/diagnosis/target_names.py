@@ -37,6 +37,7 @@ from refsm.verify.diagnosis.scaling_fit import fit_scaling
 __all__ = ["SINGLE", "level_in_words", "name_of_target"]
 
 SINGLE = 2.0**-22          # a target that is off by less has constants of float32
+SHOWN = 1e-3               # a coefficient that is known to no better than this is not left out
 NEAR = 1e-3                # a target that is off by less is said to be nearly another
 BUT = (f"but for less than {NEAR:g} of it: a small number in a denominator, or a small penalty on "
        "the output?")
@@ -123,7 +124,7 @@ def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:
     """p x + r noise, as one would write it."""
     parts = [f"{value:.4g} {name}"
              for value, small, name in ((p, p_bound, "x"), (r, r_bound, "noise"))
-             if abs(value) > small]
+             if abs(value) > small or small > SHOWN]
     return " + ".join(parts).replace("+ -", "- ") or "0"
 
 

@@ -65,7 +65,7 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
              *((f"each level is weighted by {words}", f"weight.{name}",
                 f(*levels)) for name, words, f in WEIGHTS)]                  # type: ignore
     for words, id, of in known:
-        factor = _factor(w, error, of, each)
+        factor = _factor(w, error, of, sizes)
         if factor is not None:
             return words, id, factor
     powers = power_of_levels(w, error, *levels[:2], each)
@@ -76,7 +76,7 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
                 _numbers(w, error, factor, levels, groups), factor)
     with np.errstate(all="ignore"):
         for words, of in _further(levels):
-            factor = _factor(w, error, of, each)
+            factor = _factor(w, error, of, sizes)
             if factor is not None:
                 return (f"each level is weighted by {words}",
                         _numbers(w, error, factor, levels, groups), factor)
@@ -106,12 +106,11 @@ def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
             yield f"{words}{taken}", f(a, s, levels[2])                      # type: ignore
 
 
-def _factor(w: Array, error: Array, of: Array, each: list[dict[str, float]]) -> Scaling | None:
+def _factor(w: Array, error: Array, of: Array, sizes: list[dict[str, float]]) -> Scaling | None:
     """The factor of (1), if the weight is `of` times a common factor."""
     u, off = np.broadcast_arrays(w / of, error / of)
-    if not ((u - off).max(axis=1) <= (u + off).min(axis=1)).all():
-        return None
-    return fit_scaling(u.ravel(), off.ravel(), each)
+    low, high = (u - off).max(axis=1), (u + off).min(axis=1)                  # (C,) each
+    return fit_scaling((low + high) / 2, (high - low) / 2, sizes) if (low <= high).all() else None
 
 
 def _by_level(w: Array, error: Array, factor: Scaling, levels: Levels,

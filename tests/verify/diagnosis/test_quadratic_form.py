@@ -317,12 +317,13 @@ def test_a_level_whose_terms_rounding_hides_is_not_read():
     for c in table.cases:
         s, total = column(c.sigma), column(c.sigma)**2 + c.data_sd**2
         D = c.x_noisy / 4 + s * c.data_sd / np.sqrt(total) * c.prediction(c.x_noisy)
-        made.append(((D - c.x)**2 * total / (s * c.data_sd)**2).sum() / c.n)
+        made.append(((D - c.x)**2 * total / c.data_sd**2).sum() / c.n)
     Y = np.array(made)[table.index]
-    assert quadratic_form(table, Y, FLOAT64).words == (
+    assert quadratic_form(table, Y, FLOAT64).target == (
         "c_skip is 0.25 at sigma = 0.0625, 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297")
     form = quadratic_form(table, in_single(Y), FLOAT32)
-    assert form.words == "c_skip is 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297"
+    assert form.words == ("c_skip is 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297; each level is "
+                          "weighted by sigma^2")
     assert form.hidden == "sigma = 0.0625"
 
 
