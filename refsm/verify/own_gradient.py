@@ -35,7 +35,7 @@ from refsm.verify.diagnosis.findings import Finding
 
 __all__ = ["against_own_loss"]
 
-NOT_JUDGED = "the value is not explained, so its gradient is not compared with the reference's"
+NOT_JUDGED = "the gradient is not compared with the reference's, which is that of another value"
 OWN = ("the gradient is the derivative of your own loss, along random directions to {:.0e}: it is "
        "the value that differs")
 STEPS = {True: (5e-4, 1e-4), False: (1.5e-2, 3e-2)}    # (h, relative allowance): float64, or not

@@ -77,7 +77,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
              if not {mistake.id for mistake in formula.mistakes} & set(left_out)]
     tried = tolerances(v, dtypes)
     fits: list[Fit] = []
-    listed: Diagnosis | None = None            # of a form in numbers, which single precision names?
+    listed: list[tuple[int, Diagnosis]] = []   # of forms in numbers, which single precision names?
     if tried[0].relative > COARSE or _without_theta(Y, tried[0]):
         return Diagnosis(tried[0], table, Y, None)
     for tolerance in tried:
@@ -95,17 +95,17 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                 or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and base.fits and table.objective == "dsm"
         if form is not None and form.words and not shared:
-            numbers = isinstance(form, QuadraticForm) and form.numbers
-            listed = listed or Diagnosis(tolerance, table, Y, None, form=form)
+            numbers = form.numbers if isinstance(form, QuadraticForm) else 0
             if not numbers or (base is not None and base.fits):
                 return Diagnosis(tolerance, table, Y, None, form=form)
+            listed.append((numbers, Diagnosis(tolerance, table, Y, None, form=form)))
         if base is not None and base.fits:
             nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()
             if tolerance is FLOAT64 or not nearly:
                 return Diagnosis(tolerance, table, Y, None, weights=_shared(base),
                                  coefficients=base)
-    if listed is not None:
-        return listed
+    if listed:
+        return min(listed, key=lambda of: of[0])[1]
     plain = [f for f in fits if not any(m.role == "extra" for m in f.formula.mistakes)]
     return Diagnosis(tried[0], table, Y, None,
                      nearest=min(plain, key=lambda f: f.distance, default=None))

@@ -43,6 +43,7 @@ SKIPS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
     ("0", lambda s, t: 0.0), ("1", lambda s, t: 1.0),
     ("c_out", lambda s, t: s * t / np.sqrt(s**2 + t**2)),
     ("sigma^2 / (sigma^2 + data_sd^2)", lambda s, t: s**2 / (s**2 + t**2)),
+    ("1 / the right one", lambda s, t: (s**2 + t**2) / t**2),
     ("minus the right one", lambda s, t: -t**2 / (s**2 + t**2)),
     ("data_sd / (sigma^2 + data_sd^2), without a square", lambda s, t: t / (s**2 + t**2)),
     ("data_sd / (sigma + data_sd), without the squares", lambda s, t: t / (s + t)))
@@ -85,8 +86,10 @@ def denoiser(pr: Array, bound: Array, levels: Levels) -> Name | None:
         return None
     for k, (name, c) in enumerate((("c_skip", c_skip), ("c_out", c_out))):
         if said[k] is None:
+            group = "" if np.ptp(data_sd) == 0 else f" with data_sd = {data_sd[0, 0]:g}"
             said[k] = f"{name} is " + ", ".join(
-                f"{value:.4g} at sigma = {s:.4g}" for s, value in sorted(zip(sigma[0], c[0])))
+                f"{value:.4g} at sigma = {s:.4g}" for s, value in sorted(zip(sigma[0], c[0]))
+            ) + group
     words = ", ".join(filter(None, said))
     if words == "c_skip is c_out, c_out is c_skip":
         words = "c_skip and c_out are exchanged"

@@ -15,10 +15,10 @@ Derivation
     (2)  is (2) of `quadratic_form`, for the score at the point.
 
 Conventions
-    The plainest formula comes first: x_noisy, a multiple of it, then two of `FORMULAS`, and x_noisy
-    of other data; of those that are equal at the levels of a case the first alone is kept.  All are
-    tried on the first group of cases at once, which leaves one of them or none: a regression on all
-    groups decides.
+    The plainest formula comes first: x_noisy, that of minus the noise, a multiple of it, two of
+    `FORMULAS`, and x_noisy of other data; of those that are equal at the levels of a case the first
+    alone is kept.  All are tried on the first group of cases at once, which leaves one of them or
+    none: a regression on all groups decides.
 
 Sources
     Ours.
@@ -38,7 +38,7 @@ from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table, fit_all
 from refsm.verify.mistakes import Formula
 
-__all__ = ["Point", "candidates", "points"]
+__all__ = ["MINUS_NOISE", "Point", "candidates", "points"]
 
 Of = Callable[[Any, Any, Any], Any]                # of alpha, sigma and data_sd
 # {} is x or noise; the plainest first
@@ -73,6 +73,7 @@ MULTIPLES: dict[str, Of] = {
     "x_noisy / (sqrt(sigma + data_sd^2) c_in)":
         lambda a, s, t: ((s**2 + t**2) / (s + t**2))**0.5,
     "x_noisy / ((sigma + data_sd) c_in)": lambda a, s, t: (s**2 + t**2)**0.5 / (s + t)}
+MINUS_NOISE = "-noise in the place of noise"
 REMARKS = {"x + sigma noise": ", without alpha",
            "sigma x + alpha noise": ", with alpha and sigma exchanged"}
 DATA: dict[str, Callable[[Any], Any]] = {           # what may stand in the place of x
@@ -86,12 +87,14 @@ DATA: dict[str, Callable[[Any], Any]] = {           # what may stand in the plac
 
 
 class Point(NamedTuple):
-    """u x + v noise in words, its coefficients, and what stands in the place of x."""
+    """u x + v noise in words, its coefficients, what stands in the place of x, and the sign of the
+    noise."""
 
     words: str
     u: Of
     v: Of
     data: Callable[[Any], Any] = lambda x: x
+    sign: float = 1.0
 
 
 @lru_cache(maxsize=1)
@@ -102,6 +105,7 @@ def candidates() -> list[Point]:
 
     alpha, sigma = FORMULAS["alpha {}"], FORMULAS["sigma {}"]
     found = [Point(words, times(k, alpha), times(k, sigma)) for words, k in MULTIPLES.items()]
+    found.insert(1, Point(MINUS_NOISE, alpha, sigma, sign=-1.0))
     names = list(FORMULAS)
     plain = sorted(product(names, names), key=lambda uv: names.index(uv[0]) + names.index(uv[1]))
     for (u, v), plus, minus in product(plain, (1, -1), (1, -1)):
@@ -130,7 +134,7 @@ def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
             uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in (of.u, of.v)])
             named = not (a == 1).all() or "alpha" not in of.words
             if named and np.isfinite(uv).all() and uv.any():
-                same = np.hstack([*uv, of.data(first.x)])
+                same = np.hstack([*uv, of.data(first.x), of.sign + 0 * a])
                 kept.setdefault(np.round(same, 12).tobytes(), (of, uv))
     every = [of for of, _ in kept.values()]
     u, v = np.array([uv for _, uv in kept.values()]).swapaxes(0, 1)           # (F, n, 1) each
@@ -145,9 +149,10 @@ def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
 def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:
     """The columns of (2) at the points of one case, and the mean of their sizes, (F, 3 l, 2)."""
     x = np.array([of.data(case.x) for of in every])                                   # (F, n, d)
-    point = u * x + v * case.noise                                            # (F, n, d)  (1)
+    noise = np.array([of.sign for of in every])[:, None, None] * case.noise           # (F, n, d)
+    point = u * x + v * noise                                                 # (F, n, d)  (1)
     psi = case.score(point.reshape(-1, case.d)).reshape(point.shape)
-    of = np.stack([(psi * other).sum(axis=-1) for other in (psi, x, case.noise)], 1)  # (F, 3, n)
+    of = np.stack([(psi * other).sum(axis=-1) for other in (psi, x, noise)], 1)       # (F, 3, n)
     levels = per_point(case)
     at = np.array([[own == one for own in levels] for one in sorted(set(levels))], float)  # (l, n)
     both = np.stack([of, np.abs(of)], -1)

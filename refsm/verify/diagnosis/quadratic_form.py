@@ -42,7 +42,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import level, level_maps, output, per_point
-from refsm.verify.diagnosis.points import Point, points
+from refsm.verify.diagnosis.points import MINUS_NOISE, Point, points
 from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
@@ -60,8 +60,9 @@ NOTHING = 1e-6             # a level that weighs less than this share of another
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
-OF_X = " in the place of x"
 OTHER_DATA = "what is learned is that of other data"
+SAME_NOISE = ("noise and -noise have the same distribution: what is learned is the same, and the "
+              "values of the loss alone are others")
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
@@ -89,10 +90,10 @@ class QuadraticForm:
         return not (self.left_out or self.point or self.target)
 
     @property
-    def numbers(self) -> bool:
-        """Whether a weight or a target has no name."""
-        return "weight w(" in self.weight or " at alpha = " in self.target or (
-            " at sigma = " in self.target)
+    def numbers(self) -> int:
+        """How many of weight and target have no name."""
+        return ("weight w(" in self.weight) + (" at alpha = " in self.target
+                                               or " at sigma = " in self.target)
 
     @property
     def words(self) -> str:
@@ -112,7 +113,9 @@ class QuadraticForm:
     def effects(self) -> tuple[str, ...]:
         """What it does to training."""
         said = [LEFT_OUT] if self.left_out else []
-        said += [OTHER_DATA if self.point.endswith(OF_X) else ELSEWHERE] if self.point else []
+        if self.point:
+            said += [SAME_NOISE if self.point == MINUS_NOISE and not self.target else
+                     OTHER_DATA if self.point.endswith("in the place of x") else ELSEWHERE]
         said += [self.effect or ANOTHER] if self.target and not self.point else []
         said += [WEIGHTED] if self.weight and not said else []
         return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
@@ -171,7 +174,7 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd))
     off = error[..., 0] / a * w * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
-    reads = "" if point.words == "x_noisy" else point.words if point.words.endswith(OF_X) else (
+    reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (
         f"the {'output' if about.predicts else 'score'} is read at {point.words}")
     form = None if weight is None else QuadraticForm(
         f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
@@ -183,6 +186,9 @@ def _terms(first: Case, point: Point) -> Iterator[Term]:
     """The columns of (2), three for each level."""
     words = point.words
 
+    def noise(q: Any) -> Array:
+        return point.sign * q.case.noise
+
     def psi(q: Any) -> Array:
         if words == "x_noisy":                     # in an array case, the output itself
             return q.psi() if q.case.model is not None else output(q)
@@ -191,11 +197,11 @@ def _terms(first: Case, point: Point) -> Iterator[Term]:
         u, v = (of(level(q.case, "alpha"), level(q.case, "sigma"), q.case.hyper.get("data_sd", 0.5))
                 for of in (point.u, point.v))
         return q.once(("psi", words),
-                      lambda: q.case.score(u * point.data(q.case.x) + v * q.case.noise))
+                      lambda: q.case.score(u * point.data(q.case.x) + v * noise(q)))
 
     for l in range(len(set(per_point(first)))):
         for name, f in (("psi", psi), ("x", lambda q: point.data(q.case.x)),
-                        ("noise", lambda q: q.case.noise)):
+                        ("noise", noise)):
             def at_level(q: Any, l: int = l, f: Any = f) -> Array:
                 return of_level(q, l) * dot(psi(q), f(q))                     # (n,)  (2)
             yield Term("form", f"level {l}: psi({words}).{name}", at_level)

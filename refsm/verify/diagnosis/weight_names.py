@@ -99,8 +99,8 @@ def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
     """Weights that are no rows, in words."""
     yield from ((words, f(*levels)) for words, f in NAMED)
     for front, power in OF_ROWS:
-        yield from ((f"{front}{words}", f(*levels)**power)                   # type: ignore
-                    for _, words, f in WEIGHTS)
+        yield from ((f"{front}{words.partition(':')[0]}",
+                     f(*levels)**power) for _, words, f in WEIGHTS)          # type: ignore
     for taken, a, s in other_levels(*levels[:2]):
         for _, words, f in WEIGHTS if taken else ():
             yield f"{words}{taken}", f(a, s, levels[2])                      # type: ignore

@@ -41,7 +41,7 @@ __all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pai
            "names_of_square", "of_noise", "of_residual", "rows", "squared", "with_terms",
            "with_variate"]
 
-UNBOUNDED = "the loss is unbounded below: the score grows without end"
+UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
 LONG = "the score is 0 where the data's score is short, and grows without end where it is long"
 SYMMETRIC = ("it is the mean, which is sought, where the distribution of the target is symmetric "

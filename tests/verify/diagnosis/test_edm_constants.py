@@ -37,7 +37,8 @@ def of_denoiser(c_skip, c_out, compared=(1.0, 0.0)):
      "c_skip is that of a consistency model with sigma_min = 0.002, c_out is that of a consistency "
      "model with sigma_min = 0.002"),
     (SKIP, np.exp(-S), "c_out is 0.9394 at sigma = 0.0625, 0.5437 at sigma = 0.6094, 0.2734 at "
-                       "sigma = 1.297")])
+                       "sigma = 1.297 with data_sd = 0.5"),
+    (1 / SKIP, OUT, "c_skip is 1 / the right one")])
 def test_the_constants_of_a_denoiser_are_named(c_skip, c_out, words):
     found = of_denoiser(c_skip, c_out)
     assert found.words == words

@@ -290,6 +290,17 @@ def test_other_data_in_the_place_of_x_are_named(words):
     assert form.effects == ("what is learned is that of other data",)
 
 
+def test_minus_the_noise_in_all_places_is_another_draw_of_it():
+    table, made = table_of("clean"), []
+    for c in table.cases:
+        point = column(c.alpha) * c.x - column(c.sigma) * c.noise
+        made.append(((c.prediction(point) - c.x)**2).sum() / c.n)
+    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
+    assert form.words == "-noise in the place of noise"
+    assert form.effects[0].startswith("noise and -noise have the same distribution")
+    assert not form.right
+
+
 def test_constants_of_single_precision_are_no_other_target_and_no_other_weight():
     table = table_of("velocity", "vp")
     made = [(np.float32(c.alpha) / np.float32(3) * (
@@ -320,10 +331,11 @@ def test_a_level_whose_terms_rounding_hides_is_not_read():
         made.append(((D - c.x)**2 * total / c.data_sd**2).sum() / c.n)
     Y = np.array(made)[table.index]
     assert quadratic_form(table, Y, FLOAT64).target == (
-        "c_skip is 0.25 at sigma = 0.0625, 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297")
+        "c_skip is 0.25 at sigma = 0.0625, 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297 with "
+        "data_sd = 0.5")
     form = quadratic_form(table, in_single(Y), FLOAT32)
-    assert form.words == ("c_skip is 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297; each level is "
-                          "weighted by sigma^2")
+    assert form.words == ("c_skip is 0.25 at sigma = 0.6094, 0.25 at sigma = 1.297 with data_sd = "
+                          "0.5; each level is weighted by sigma^2")
     assert form.hidden == "sigma = 0.0625"
 
 

@@ -21,7 +21,7 @@ def weight(w, data_sd=0.5):
 @pytest.mark.parametrize("w, words", [
     (S / A, "sigma / alpha"), (S**1.5, "sigma^1.5"), (S**3 * A**-2.0, "sigma^3 / alpha^2"),
     (np.minimum(5 / SNR, 1)**2,
-     "the square of min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+     "the square of min(snr, 5) / snr"),
     (np.minimum(5 / SNR, 1) + 1, "min(snr, 5) / snr + 1: min-SNR with gamma = 5, and 1 outside"),
     (np.minimum(5 / (SNR + 1), 1),
      "min(snr + 1, 5) / (snr + 1): min-SNR with gamma = 5, of snr + 1"),

@@ -62,7 +62,7 @@ def test_a_mean_is_learned_by_another_average_where_the_target_is_symmetric():
 
 def test_a_penalty_bounds_some_norms_and_not_others():
     said = {m.id: m.effect for f in formulas("regularized", None) for m in f.mistakes}
-    assert said["norm.linear"] == "the loss is unbounded below: the score grows without end"
+    assert said["norm.linear"] == "the loss is unbounded below: what is learned grows without end"
     assert said["norm.first"] == said["norm.of-sum"] == (
         "only the penalty holds the score back: the minimiser is not the score")
     assert said["norm.norm"] == said["norm.product"] == ""       # nothing simple is proved
