@@ -23,6 +23,7 @@ from refsm.verify.mistakes import formulas
 
 __all__ = ["Diagnosis", "diagnose"]
 
+FARTHER = 10               # a formula is the nearer one if it is so many times nearer per mistake
 NEARLY = 1e-3              # coefficients that are 1 but for this say nothing in less than float64
 
 
@@ -108,7 +109,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
         return min(listed, key=lambda of: of[0])[1]
     plain = [f for f in fits if not any(m.role == "extra" for m in f.formula.mistakes)]
     return Diagnosis(tried[0], table, Y, None,
-                     nearest=min(plain, key=lambda f: f.distance, default=None))
+                     nearest=min(plain, key=lambda f: f.distance * FARTHER**len(f.formula.mistakes),
+                                 default=None))
 
 
 def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanation],

@@ -109,6 +109,8 @@ def candidates() -> list[Point]:
     names = list(FORMULAS)
     plain = sorted(product(names, names), key=lambda uv: names.index(uv[0]) + names.index(uv[1]))
     for (u, v), plus, minus in product(plain, (1, -1), (1, -1)):
+        if (u == "0" and plus < 0) or (v == "0" and minus < 0):
+            continue
         words = " + ".join(f"{'-' * (sign < 0)}{of.format(name)}"
                            for of, sign, name in ((u, plus, "x"), (v, minus, "noise")) if of != "0")
         words = words.replace("+ -", "- ")
@@ -120,30 +122,34 @@ def candidates() -> list[Point]:
 
 def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
     """x_noisy, and then the points at which an output explains the answers of the first group."""
-    right, *others = candidates()
-    yield right
-    cases = [table.cases[k] for k in table.index[0]]
-    first = cases[0]
+    yield candidates()[0]
+    first = table.groups[0]
     if first.model is None or first.network is not None:
         return
-    a, s = np.array(per_point(first)).T[:, :, None]                           # (n, 1) each
-    data_sd = first.hyper.get("data_sd", 0.5)
+    others, columns = _others(table)
+    formulas = [Formula((), ()) for _ in others]
+    fits = {id(fit.formula) for fit in fit_all(formulas, columns, Y[:1], tolerance) if fit.fits}
+    yield from (of for of, formula in zip(others, formulas) if id(formula) in fits)
+
+
+@lru_cache(maxsize=8)
+def _others(table: Table) -> tuple[list[Point], Array]:
+    """The points that differ, and their columns in the first group, (F, 3 l, 2, 1, T)."""
+    cases = [table.cases[k] for k in table.index[0]]
+    a, s = np.array(per_point(cases[0])).T[:, :, None]                        # (n, 1) each
+    data_sd = cases[0].hyper.get("data_sd", 0.5)
     kept: dict[bytes, tuple[Point, Array]] = {}
     with np.errstate(all="ignore"):
-        for of in (right, *others):
+        for of in candidates():
             uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in (of.u, of.v)])
             named = not (a == 1).all() or "alpha" not in of.words
             if named and np.isfinite(uv).all() and uv.any():
-                same = np.hstack([*uv, of.data(first.x), of.sign + 0 * a])
-                kept.setdefault(np.round(same, 12).tobytes(), (of, uv))
-    every = [of for of, _ in kept.values()]
-    u, v = np.array([uv for _, uv in kept.values()]).swapaxes(0, 1)           # (F, n, 1) each
+                same = np.hstack([*uv, of.data(cases[0].x), of.sign + 0 * a])
+                kept.setdefault((np.round(same, 12) + 0.0).tobytes(), (of, uv))      # and no -0
+    every = [of for of, _ in kept.values()][1:]
+    u, v = np.array([uv for _, uv in kept.values()][1:]).swapaxes(0, 1)       # (F, n, 1) each
     columns = np.array([_columns(case, every, u, v) for case in cases])       # (T, F, 3 l, 2)
-    formulas = [Formula((), ()) for _ in every]
-    fits = {id(fit.formula) for fit in fit_all(
-        formulas, columns.transpose(1, 2, 3, 0)[:, :, :, None], Y[:1], tolerance) if fit.fits}
-    yield from (of for of, formula in zip(every, formulas)
-                if id(formula) in fits and of is not right)
+    return every, columns.transpose(1, 2, 3, 0)[:, :, :, None]
 
 
 def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:

@@ -8,7 +8,7 @@ from refsm.verify.convention import normal
 from refsm.verify.denoisers import TARGETS, level_maps, output, target_in_noise
 from refsm.verify.diagnosis import weight_names
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.points import DATA, candidates
+from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
 from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table
@@ -116,40 +116,6 @@ def test_a_combination_that_differs_between_groups_is_that_of_the_first():
     assert form.target.startswith("compared with another combination of clean point and noise: 9 x "
                                   "at alpha = 0.9844, sigma = 0.0625, 9 x at alpha = 0.7969, ")
     assert form.target.endswith(", and others in the other groups of cases")
-
-
-POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
-          "x_noisy / alpha": lambda c, a, s: c.x_noisy / a,
-          "x + sigma noise, without alpha": lambda c, a, s: c.x + s * c.noise,
-          "sigma x + alpha noise, with alpha and sigma exchanged":
-              lambda c, a, s: s * c.x + a * c.noise,
-          "alpha x - sigma noise": lambda c, a, s: a * c.x - s * c.noise,
-          "alpha^2 x + sigma^2 noise": lambda c, a, s: a**2 * c.x + s**2 * c.noise,
-          "alpha x + sqrt(1 - alpha^2) noise":
-              lambda c, a, s: a * c.x + np.sqrt(1 - a * a) * c.noise,
-          "(1 - sigma) x + sigma noise": lambda c, a, s: (1 - s) * c.x + s * c.noise,
-          "-x_noisy": lambda c, a, s: -c.x_noisy, "2 sigma noise": lambda c, a, s: 2 * s * c.noise,
-          "x / alpha - sigma^2 noise": lambda c, a, s: c.x / a - s**2 * c.noise,
-          "c_in x_noisy: the network of a case takes x_noisy itself":
-              lambda c, a, s: c.x_noisy / np.sqrt(s * s + 0.25)}
-
-
-@pytest.mark.parametrize("where", POINTS)
-@pytest.mark.parametrize("objective", ["dsm_scaled", "velocity"])
-def test_the_point_where_the_output_is_read_is_named(objective, where):
-    table, made = table_of(objective), []
-    for c in table.cases:
-        a, s = column(c.alpha * np.ones(c.n)), column(c.sigma * np.ones(c.n))
-        point = POINTS[where](c, a, s)
-        residual = (c.prediction(point) - a * c.noise + s * c.x if objective == "velocity"
-                    else c.score(point) + c.noise / s)
-        made.append(((residual**2).sum(axis=1)).mean() / 2)
-    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    reads = "output" if objective == "velocity" else "score"
-    assert (form.point, form.target, form.weight) == (f"the {reads} is read at {where}", "", "")
-    assert not form.right
-    assert form.effects == ("what is learned at a point is the mean of the target given that "
-                            "point",)
 
 
 @pytest.mark.parametrize("u, v", [(1.0, 0.0), (0.3, 0.0), (1.0, 0.7), (0.7, 0.3)])
@@ -278,29 +244,6 @@ def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own
     assert form.words == "c_skip is 0; each level of each group of cases has a weight of its own"
 
 
-@pytest.mark.parametrize("words", ["2 x - 1", "x clipped to [-1, 1]"])
-def test_other_data_in_the_place_of_x_are_named(words):
-    table, made = table_of("velocity"), []
-    for c in table.cases:
-        a, s, x = column(c.alpha), column(c.sigma), DATA[words](c.x)
-        residual = c.prediction(a * x + s * c.noise) - a * c.noise + s * x
-        made.append((s * residual**2).sum() / c.n)
-    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    assert form.words == f"{words} in the place of x; each level is weighted by sigma"
-    assert form.effects == ("what is learned is that of other data",)
-
-
-def test_minus_the_noise_in_all_places_is_another_draw_of_it():
-    table, made = table_of("clean"), []
-    for c in table.cases:
-        point = column(c.alpha) * c.x - column(c.sigma) * c.noise
-        made.append(((c.prediction(point) - c.x)**2).sum() / c.n)
-    form = quadratic_form(table, np.array(made)[table.index], FLOAT64)
-    assert form.words == "-noise in the place of noise"
-    assert form.effects[0].startswith("noise and -noise have the same distribution")
-    assert not form.right
-
-
 def test_constants_of_single_precision_are_no_other_target_and_no_other_weight():
     table = table_of("velocity", "vp")
     made = [(np.float32(c.alpha) / np.float32(3) * (
@@ -356,7 +299,7 @@ def residual_of_edm(c):
 
 def test_random_answers_are_no_quadratic_form():
     table, Y = answers("velocity", zero, zero)
-    for seed in range(20):
+    for seed in range(5):
         random = np.random.default_rng(seed).standard_normal(Y.shape)
         assert quadratic_form(table, random, FLOAT64) is None
 
