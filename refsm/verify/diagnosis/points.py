@@ -10,6 +10,7 @@ Symbols
 Equations
     (1)  point = u x + v noise                                                [definition]
     (2)  value = sum_l (mean at level l of a_l |psi|^2 + b_l psi.x + e_l psi.noise) + a constant
+                                                                              [definition]
 
 Derivation
     (2)  is (2) of `quadratic_form`, for the score at the point.
@@ -162,5 +163,5 @@ def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:
     levels = per_point(case)
     at = np.array([[own == one for own in levels] for one in sorted(set(levels))], float)  # (l, n)
     both = np.stack([of, np.abs(of)], -1)
-    mean = np.einsum("fjnb,ln->fljb", both, at) / case.n                      # (F, l, 3, 2)  (2)
+    mean = np.einsum("fjnb,ln->fljb", both, at) / case.n                      # (F, l, 3, 2)
     return mean.reshape(len(psi), -1, 2)
