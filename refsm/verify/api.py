@@ -65,7 +65,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
 
     `implementation` is a function of a `Case` that returns the loss (a number, an array (n,), or a
     dict with value, per_sample and gradient), or "package.module:function".  The cases are the
-    family prime (or another: vp and flow for code that computes sigma from alpha), for the
+    family prime (or another: vp, flow and ve for code that has a schedule), for the
     autoencoder (or another model), unless `cases` are given.
     `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
     or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and

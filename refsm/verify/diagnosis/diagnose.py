@@ -15,11 +15,13 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.explanation import Explanation, explanations, the_reference
+from refsm.verify.diagnosis.other_points import other_points
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.weighted_mistake import WeightedMistake, weighted_mistake
-from refsm.verify.mistakes import formulas
+from refsm.verify.mistakes import Formula, formulas
+from refsm.verify.mistakes.levels import with_pairs
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -90,8 +92,10 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                 return Diagnosis(tolerance, table, Y, own[0])
         fits = fit(table, known, Y, tolerance)
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
+        more = [] if found else _weighted_twice(table, known, fits, Y, tolerance)
+        found += [e for f in more if f.fits for e in explanations(table, f, Y, tolerance)]
         if found:
-            return _simplest(tolerance, table, Y, found, fits)
+            return _simplest(tolerance, table, Y, found, [*fits, *more])
         form = (quadratic_form(table, Y, tolerance)
                 or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and base.fits and table.objective == "dsm"
@@ -107,10 +111,26 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                                  coefficients=base)
     if listed:
         return min(listed, key=lambda of: of[0])[1]
+    for tolerance in tried:
+        form = other_points(table, Y, tolerance)
+        if form is not None:
+            return Diagnosis(tolerance, table, Y, None, form=form)
     plain = [f for f in fits if not any(m.role == "extra" for m in f.formula.mistakes)]
     return Diagnosis(tried[0], table, Y, None,
                      nearest=min(plain, key=lambda f: f.distance * FARTHER**len(f.formula.mistakes),
                                  default=None))
+
+
+def _weighted_twice(table: Table, known: Sequence[Formula], fits: Sequence[Fit], Y: Array,
+                    tolerance: Tolerance) -> list[Fit]:
+    """The weights of levels that fit, if each group has a factor, with the weights of all points:
+    the weight that a loss has for its kind of output, and one that is broadcast beside it."""
+    weights = [f.formula for f in fits if f.fits and f.formula.mistakes
+               and f.formula.mistakes[0].role == "weight" and _shared(f) is not None]
+    pairs = [formula.mistakes[0] for formula in known if formula.mistakes
+             and formula.mistakes[0].role == "pairs"]
+    return fit(table, [with_pairs(formula, row) for formula in weights for row in pairs
+                       if row.id != "pairs.all"], Y, tolerance)
 
 
 def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanation],

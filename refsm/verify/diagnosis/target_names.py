@@ -23,6 +23,7 @@ Sources
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from refsm.verify.diagnosis.level_formulas import (Levels, Name, common, formula
 from refsm.verify.diagnosis.scaling import scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
-__all__ = ["SINGLE", "level_in_words", "name_of_target"]
+__all__ = ["SINGLE", "combinations", "level_in_words", "name_of_target"]
 
 SINGLE = 2.0**-22          # a target that is off by less has constants of float32
 SHOWN = 1e-3               # a coefficient that is known to no better than this is not left out
@@ -43,10 +44,17 @@ BUT = (f"but for less than {NEAR:g} of it: a small number in a denominator, or a
        "the output?")
 
 
-def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
+def name_of_target(own: str, pr: Array, bound: Array, levels: Levels, point: Any = None) -> Name:
     """The name of the target pr = (p, r) (2, C, l), each known within its bound, in the place of
-    the own kind of target."""
+    the own kind of target; point has u and v, where the output is read at u x + v noise."""
+    alpha, sigma, data_sd = levels
+    right = alpha, sigma
+    u, v = np.broadcast_arrays(*(right if point is None else point), alpha)[:2]
     with np.errstate(all="ignore"):
+        for at, noisy, words in ((right, right, ""), (right, (u, v), ""),
+                                 ((u, v), (u, v), "the target is that of these levels")):
+            if within(pr, bound, *_at(own, at, noisy, data_sd)):
+                return Name(words)
         found = (_known(own, pr, bound, levels) or _multiple(own, pr, bound, levels)
                  or (denoiser(pr, bound, levels) if own == "edm" else None)
                  or formula(pr, bound, levels))
@@ -57,16 +65,23 @@ def name_of_target(own: str, pr: Array, bound: Array, levels: Levels) -> Name:
                 return Name(f"{near.words or 'compared with the right target'}, {but}")
             if near is not None:
                 return near
-    return found or _listed(pr, bound, levels)
+    return found or Name("compared with another combination of clean point and noise: "
+                         f"{combinations(pr, bound, levels)}")
+
+
+def _at(kind: str, level: Any, point: Any, data_sd: Any) -> tuple[Any, Any]:
+    """p and r of a kind of target at alpha and sigma, with u x + v noise for x_noisy."""
+    of_x, of_noisy, of_noise = TARGETS[kind](level[0], level[1], data_sd)
+    u, v = point
+    return of_x + u * of_noisy, of_noise + v * of_noisy
 
 
 def _known(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     """A target that has a name."""
     alpha, sigma, data_sd = levels
     for (taken, a, s), kind in product(other_levels(alpha, sigma), TARGETS):
-        of_x, of_noisy, of_noise = TARGETS[kind](a, s, data_sd)
         for u, v in ((alpha, sigma), (a, s)):      # x_noisy as it is, or as that level has it
-            p, r = np.broadcast_arrays(of_x + u * of_noisy, of_noise + v * of_noisy, alpha)[:2]
+            p, r = np.broadcast_arrays(*_at(kind, (a, s), (u, v), data_sd), alpha)[:2]
             target = f"the target of a predicted {KINDS.get(kind, kind)}{taken}"
             right = kind == own and not taken
             if within(pr, bound, p, r):
@@ -104,8 +119,8 @@ def _multiple(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     return Name(f"the target is multiplied by {scaling_in_words(scaling)}")
 
 
-def _listed(pr: Array, bound: Array, levels: Levels) -> Name:
-    """The combination at each level."""
+def combinations(pr: Array, bound: Array, levels: Levels) -> str:
+    """p x + r noise at each level, as one would write it."""
     alpha, sigma, _ = levels
     every: dict[tuple[float, float], Array] = {}
     differ = False
@@ -116,8 +131,7 @@ def _listed(pr: Array, bound: Array, levels: Levels) -> Name:
     shown = {(s, a): every[s, a] for s, a in zip(sigma[0], alpha[0])} if differ else every
     listed = ", ".join(f"{_combined(*shown[s, a])} at {level_in_words(a, s)}"
                        for s, a in sorted(shown))
-    return Name("compared with another combination of clean point and noise: "
-                f"{listed}{', and others in the other groups of cases' if differ else ''}")
+    return f"{listed}{', and others in the other groups of cases' if differ else ''}"
 
 
 def _combined(p: float, r: float, p_bound: float, r_bound: float) -> str:

@@ -42,7 +42,7 @@ from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Form
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["levels"]
+__all__ = ["levels", "with_pairs"]
 
 # whose level is taken; {} is "point", or "level" where there are several
 LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
@@ -174,16 +174,24 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is in expectation the loss without weights, "
                         "times their mean")
+    reference = Formula((), OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)
     for name, words, w in weights:
-        row = Mistake(f"pairs.{name}", f"the weight {words} of every point multiplies the loss of "
-                      "every point: (n, n) in place of n", f", mean of {words}", w,
-                      "levels are not weighted against each other, as they were meant to be",
-                      "bayesflow issue 787", True)
+        yield with_pairs(reference, Mistake(
+            f"pairs.{name}", f"the weight {words} of every point multiplies the loss of every "
+            "point: (n, n) in place of n", f", mean of {words}", w,
+            "levels are not weighted against each other, as they were meant to be",
+            "bayesflow issue 787", True))
 
-        def mean_times(q: Any, term: Term, w: Weight = w) -> Array:
-            return _of_level(q, w).mean() * term.per_sample(q)                # (n,)  (2)
 
-        yield with_terms(objective, row, mean_times)
+def with_pairs(formula: Formula, row: Mistake) -> Formula:
+    """A formula of which the loss of every point is multiplied by the weight of every point."""
+    def of(term: Term) -> Term:
+        def mean_times(q: Any) -> Array:
+            return _of_level(q, row.formula).mean() * term.per_sample(q)      # (n,)  (2)
+        return Term(term.role, f"{term.name}{row.name}", mean_times)
+
+    constant = None if formula.constant is None else of(formula.constant)
+    return Formula((*formula.mistakes, row), tuple(map(of, formula.terms)), constant)
 
 
 def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "weight",

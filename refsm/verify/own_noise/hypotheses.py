@@ -100,9 +100,14 @@ def hypotheses(asked: list[Case], meant: Scaling = ONE, weight: str = "") -> lis
 
 
 def _expected(case: Case, weight: str) -> Iterator[tuple[tuple[str, str], float]]:
-    """((mistake, weight), expectation) of every structure."""
+    """((mistake, weight), expectation) of every structure; mistakes under the weight that is meant,
+    and under sigma^2, the usual weight of a score, too."""
     yield from (((mistake, ""), value) for mistake, value in _structures(case))
     yield from ((("", own), value) for own, value in weighted(case, weight))
+    about = OBJECTIVES[case.objective]
+    usual = ("weight.variance",) if about.levels == "points" and not about.predicts else ()
+    for own in dict.fromkeys(filter(None, (*usual, weight))):
+        yield from (((mistake, own), value) for mistake, value in _denoising(case, own) if mistake)
 
 
 def pairs(case: Case) -> Case:
@@ -151,9 +156,11 @@ def _parzen_implicit(case: Case) -> Rows:
     yield "the noise has standard deviation 1 in place of sigma", norm(one) + trace
 
 
-def _denoising(case: Case) -> Rows:
-    """For a denoising loss with an affine score."""
+def _denoising(case: Case, weight: str = "") -> Rows:
+    """For a denoising loss with an affine score, and a weight of its levels."""
     loss, about = Affine(case), OBJECTIVES[case.objective]
+    if weight:
+        loss.weight = loss.weight * weight_of(loss, weight)
     alpha, sigma = loss.alpha, loss.sigma
     zero, one = np.zeros_like(sigma), np.ones_like(sigma)
     p, r = right = loss.target(loss.kind)
@@ -183,10 +190,9 @@ def _denoising(case: Case) -> Rows:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
     if "alpha" in about.given:
         for words, a, s in (
-                ("sigma is sqrt(1 - alpha^2): --family vp is for that", alpha,
-                 SCHEDULES["vp"](alpha)),
+                ("sigma is sqrt(1 - alpha^2): --family vp is for that", *SCHEDULES["vp"](alpha)),
                 ("alpha is 1 - sigma: --family flow is for that", 1 - sigma, sigma)):
-            if not np.allclose((a, s), (alpha, sigma)):
+            if (s > 0).all() and not np.allclose((a, s), (alpha, sigma)):
                 yield words, loss.expected(scale=a, width=s, target=target_in_noise(
                     loss.kind, a, s, loss.data_sd))
     if about.predicts:

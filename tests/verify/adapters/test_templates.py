@@ -226,6 +226,7 @@ def test_torchs_draws_are_handed_over():
     like = torch.zeros(7, 3, dtype=torch.float64)
     for draw in (lambda: torch.randn(7, 3), lambda: torch.randn(
         (7, 3)), lambda: torch.randn(size=(7, 3)), lambda: torch.randn(7, 3, device="cpu"),
+                 lambda: torch.rand(7, 3), lambda: torch.rand_like(like),
                  lambda: torch.randn_like(like), lambda: torch.empty_like(like).normal_(), lambda:
                  (torch.empty_like(like).normal_(2, 3) - 2) / 3):
         with module.handing(case.noise):
@@ -237,6 +238,23 @@ def test_torchs_draws_are_handed_over():
     assert not np.allclose(torch.zeros(7, 3).normal_().numpy(), case.noise)
 
 
+def test_a_loss_of_jax_that_makes_its_noisy_points_at_times_of_its_own_is_handed_both():
+    module = adapter("jax", "flow_prediction")
+    import jax
+
+    def loss(case):
+        x = case.x
+        with module.handing(case.alpha, case.noise):
+            t = jax.random.uniform(None, (case.n,), minval=1e-3)[:, None]
+            noise = jax.random.normal(None, x.shape)
+        output = -module.network(case, case.params, "flow", t * x + (1 - t) * noise)
+        return ((output - (x - noise))**2).sum(axis=1)
+
+    assert jax.random.uniform(jax.random.key(0), (3,)).shape == (3,)
+    case = cases("flow_prediction", "flow")[0]
+    assert ask(loss, case).value == pytest.approx(value(case), rel=1e-12)
+
+
 @pytest.mark.parametrize("language", ["numpy", "torch", "jax"])
 def test_a_loss_that_draws_its_own_noise_passes_with_the_shim(language):
     noise = {"numpy": "np.random.standard_normal(x.shape)", "torch": "torch.randn_like(x)",
@@ -244,7 +262,7 @@ def test_a_loss_that_draws_its_own_noise_passes_with_the_shim(language):
 
     def own(source):
         without = source.replace("tensor(case.x_noisy)", "None").replace("case.x_noisy", "None")
-        return without.replace("case.sigma\n", f"case.sigma; x_noisy = x + sigma * {noise}\n")
+        return re.sub(r"\n(.*<-- YOURS)", rf"\n    x_noisy = x + sigma * {noise}\n\1", without)
 
     module = adapter(language, "dsm", own)
 

@@ -4,13 +4,14 @@ import pytest
 
 from refsm.verify import verify
 from refsm.verify.cases import cases, value
-from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of
+from refsm.verify.cases.levels import OF_POINTS, RELATIONS, SCHEDULES, levels_of
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.on_a_schedule import on_a_schedule
 from refsm.verify.report.report import Report
 
 HAVE_ALPHA = [name for name, about in OBJECTIVES.items() if "alpha" in about.given]
-SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma}
+SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma,
+       "ve": lambda alpha, sigma: alpha}
 
 
 @pytest.mark.parametrize("family", SCHEDULES)
@@ -62,9 +63,9 @@ def test_code_that_computes_sigma_from_alpha_is_right_on_its_schedule(loss, obje
 def test_on_independent_levels_its_family_is_said(loss, objective, family, verdict, name):
     report = verify(loss, objective)
     assert report.verdict == "MISMATCH"
-    assert report.notes[-1].startswith("code that computes sigma from alpha, or both from a time, "
-                                       f"is for --family {family}: there the verdict is {verdict}, "
-                                       f"{name}")
+    assert report.notes[-1].startswith(
+        f"code whose levels have {RELATIONS[family]} is for --family {family}: there the verdict "
+        f"is {verdict}, {name}")
 
 
 @pytest.mark.slow
@@ -94,7 +95,7 @@ def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
         assert asked_after(verdict, objective)[0] == []
     for verdict in ("MISMATCH", "UNEXPLAINED"):
         asked, report = asked_after(verdict)
-        assert (asked, report.notes) == (["vp", "flow"], ())
+        assert (asked, report.notes) == (["vp", "flow", "ve"], ())
         asked, report = asked_after(verdict, there="CONVENTION")
         assert (asked, report.verdict, report.name) == (["vp"], verdict, "as it was")
         assert report.notes[-1].endswith("--family vp: there the verdict is CONVENTION, a factor 2")
@@ -112,14 +113,14 @@ def test_cases_that_are_given_are_the_only_ones():
     verify(wrong, "dsm_scaled", cases=given)
     assert families == {"prime"}
     verify(wrong, "dsm_scaled")
-    assert families == {"prime", "vp", "flow"}
+    assert families == {"prime", "vp", "flow", "ve"}
 
 
 @pytest.mark.parametrize("settings, sentence", [
     ({"objective": "dsm"}, "the family vp has no cases of dsm, which has no alpha"),
     ({"objective": "dsm", "own_noise": True}, "the family vp has no cases of dsm, which has no "),
     ({"objective": "dsm", "own_noise": True, "family": "paper"},
-     "family must be one of prime, vp, flow with own_noise, but it is 'paper'")])
+     "family must be one of prime, vp, flow, ve with own_noise, but it is 'paper'")])
 def test_a_family_without_cases_is_refused(settings, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}"):
         verify(value, **{"family": "vp", **settings})
@@ -144,6 +145,6 @@ def test_a_network_of_ones_own_has_cases_on_a_schedule_too():
 
 
 def test_a_network_of_ones_own_has_no_cases_of_another_family():
-    with pytest.raises(ValueError, match="family must be one of prime, vp, flow with a network of "
-                                         "your own, but it is 'array'"):
+    with pytest.raises(ValueError, match="family must be one of prime, vp, flow, ve with a network "
+                                         "of your own, but it is 'array'"):
         of_own("array")

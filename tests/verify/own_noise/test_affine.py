@@ -467,7 +467,7 @@ def at_drawn_levels(case, rng, sign=1.0, weight=lambda case: 1.0):
     return (weight(case) * squares(case, draw(case, rng), sign)).mean()
 
 
-@pytest.mark.parametrize("drawn, R, open", [(True, 200, False), (False, 30, True)])
+@pytest.mark.parametrize("drawn, R, open", [(True, 200, False), (False, 40, True)])
 def test_levels_that_are_drawn_are_said_and_few_replicates_leave_it_open(drawn, R, open):
     asked, noise = replicates._cases("dsm_levels"), np.random.default_rng(5).normal(size=(36, R))
     h, other = (next(h for h in hypotheses.hypotheses(asked)
@@ -480,6 +480,18 @@ def test_levels_that_are_drawn_are_said_and_few_replicates_leave_it_open(drawn, 
     assert report.name == f"its expectation is {h}"
     assert str(h).endswith(", at levels drawn from those of the case") == drawn
     assert (str(other) in report.cannot_tell) == open
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["prime", "vp", "ve"])
+def test_a_mistake_under_the_usual_weight_of_a_score_is_named(family):
+    def minus(case, rng):
+        return (case.sigma**2 * squares(case, draw(case, rng), -1.0)).mean()
+
+    report = verify_own_noise(minus, "dsm_levels", family=family)
+    assert (report.verdict, report.name) == (
+        "MISMATCH", "its expectation is the loss with this mistake: the target has the opposite "
+        "sign, each level weighted by sigma^2")
 
 
 @pytest.mark.slow
