@@ -65,8 +65,8 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
 
     `implementation` is a function of a `Case` that returns the loss (a number, an array (n,), or a
     dict with value, per_sample and gradient), or "package.module:function".  The cases are the
-    family prime (or another: vp, flow and ve for code that has a schedule), for the
-    autoencoder (or another model), unless `cases` are given.
+    family prime (or another: vp, subvp and flow for code that computes sigma from alpha, ve for
+    code without alpha), for the autoencoder (or another model), unless `cases` are given.
     `predicts` says what a denoising network returns: "score", "noise", "clean", "velocity", "flow"
     or "edm"; then every point has a level of its own, `case.alpha` and `case.sigma` are (n,), and
     `case.prediction(case.x_noisy)` is the network's output (for "score", `case.score`).
@@ -147,6 +147,12 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
         function: Any = load(implementation) if isinstance(implementation, str) else implementation
     except AdapterError as error:
         return broken(str(error), error.status, asked[0])
+
+    def elsewhere(report: Report) -> Report:
+        return report if given or settings["family"] is not None else on_a_schedule(
+            report, lambda family: ask_and_judge(function, called, waits=waits,
+                                                 **{**settings, "family": family}))
+
     answers = []
     for case in asked:
         try:
@@ -156,15 +162,11 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
                                           f"arrays are {', '.join(case.arrays)})")
             if error.status == 3 and objective in DRAWING and not given:
                 hint += "; or verify it with --own-noise"
-            return broken(f"{case.id}: {error}{hint}", error.status, case)
+            return elsewhere(broken(f"{case.id}: {error}{hint}", error.status, case))
     if settings["gradient"] and all(answer.gradient is None for answer in answers):
         return broken(VALUES_ONLY, 3, asked[0])
-    report = _judge(asked, answers, settings["gradient"], declared, known,
-                    _reproduce(command, asked[0]), function, time_limit)
-    if given or settings["family"] is not None:
-        return report
-    return on_a_schedule(report, lambda family: ask_and_judge(
-        function, called, waits=waits, **{**settings, "family": family}))
+    return elsewhere(_judge(asked, answers, settings["gradient"], declared, known,
+                            _reproduce(command, asked[0]), function, time_limit))
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,

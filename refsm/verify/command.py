@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
 from refsm.verify.cases.families import FAMILIES, network_cases, whole_seed
-from refsm.verify.cases.levels import RELATIONS
+from refsm.verify.cases.levels import SCHEDULES
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.report.report import Report
 
@@ -112,9 +112,9 @@ def _add_judgement(parser: argparse.ArgumentParser) -> None:
 def _add_choice_of_cases(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--family",
                         help=f"{', '.join(FAMILIES)} (default: prime); for code that computes "
-                             "sigma from alpha, or both from a time: "
-                             + ", ".join(f"{name} has {relation}"
-                                         for name, relation in RELATIONS.items()))
+                             "sigma from alpha, or has no alpha: "
+                             + ", ".join(f"{name} has {words}"
+                                         for name, (words, _) in SCHEDULES.items()))
     parser.add_argument("--model", help="another model than the family's own, e.g. tanh, gaussian, "
                                         "mixture, rbm")
     parser.add_argument("--seed", type=int, default=0,

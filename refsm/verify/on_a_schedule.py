@@ -4,7 +4,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable
 
-from refsm.verify.cases.levels import RELATIONS
+import numpy as np
+
+from refsm.verify.cases.levels import SCHEDULES
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.report import Report
 
@@ -15,11 +17,13 @@ NOTE = "code whose levels have {} is for --family {}: there the verdict is {}, {
 
 def on_a_schedule(report: Report, ask: Callable[[str], Report]) -> Report:
     """The report, with a note where the family of a schedule gives a better one."""
-    if report.verdict in ("MISMATCH", "UNEXPLAINED") and "alpha" in OBJECTIVES[
-            report.objective].given:
-        for family, relation in RELATIONS.items():
-            there = ask(family)
+    differs = (report.verdict in ("MISMATCH", "UNEXPLAINED")
+               or report.verdict == "BROKEN" and "must be finite" in report.name)
+    if differs and "alpha" in OBJECTIVES[report.objective].given:
+        for family, (words, _) in SCHEDULES.items():
+            with np.errstate(all="ignore"):            # sigma may be 0 for the code
+                there = ask(family)
             if there.verdict in ("PASS", "CONVENTION"):
-                note = NOTE.format(relation, family, there.verdict, there.name)
+                note = NOTE.format(words, family, there.verdict, there.name)
                 return replace(report, notes=(*report.notes, note))
     return report

@@ -219,8 +219,8 @@ def test_other_cases_are_asked_for(run):
     assert status == 0
     assert json.loads(out)["model"] == "tanh"
     assert run("verify", "own_adapters:dsm", "--family", "paper")[1].startswith("PASS  dsm: all ")
-    assert refused(run, "verify", "own_adapters:dsm", "--family",
-                   "new").startswith("family must be one of paper, prime, vp, flow, ve, array")
+    assert refused(run, "verify", "own_adapters:dsm", "--family", "new").startswith(
+        "family must be one of paper, prime, vp, flow, ve, subvp, array")
     assert refused(run, "verify", "own_adapters:dsm", "--model",
                    "resnet").startswith("model must be one of ")
     assert refused(run, "verify", "own_adapters:dsm", "--seed",

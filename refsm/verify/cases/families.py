@@ -1,4 +1,4 @@
-"""How the numbers of the cases are made: the families paper, prime, vp, flow, ve and array.
+"""How the numbers of the cases are made: the families paper, prime, vp, flow, ve, subvp and array.
 
     paper    tiny dyadic inputs, which a person can follow with a pencil, and which float32,
              float64 and fractions hold exactly
@@ -87,7 +87,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
     made = []
     for k, group in enumerate(GROUPS):
         if family in SCHEDULES:
-            alpha, sigma = map(float, SCHEDULES[family](group.alpha))
+            alpha, sigma = map(float, SCHEDULES[family][1](group.alpha, group.sigma))
             group = group._replace(alpha=alpha, sigma=sigma)
         arrays, hyper = _data(objective, name, group, rng, levels_of(family))
         for t in range(thetas_per_group(objective)):

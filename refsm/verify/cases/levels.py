@@ -1,11 +1,8 @@
 """The noise levels of the cases: one level, one for each point, or several at once.
 
 In the family prime, alpha and sigma of a level are independent of each other, so that one in place
-of the other is seen.  On a schedule one gives the other, or is 1:
-
-    vp       alpha^2 + sigma^2 = 1 (variance preserving)
-    flow     alpha + sigma = 1 (the straight line from a point to its noise)
-    ve       alpha = 1 (variance exploding), and sigma what sigma / alpha is in vp
+of the other is seen.  On a schedule they are not: variance preserving (vp) and exploding (ve), of
+less variance (subvp, Song et al. 2021), or on the straight line from a point to its noise (flow).
 """
 from __future__ import annotations
 
@@ -16,24 +13,25 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.description import Description
 
-__all__ = ["RELATIONS", "SCHEDULES", "at_levels", "levels_of", "paper_levels"]
+__all__ = ["SCHEDULES", "at_levels", "levels_of", "paper_levels"]
 
 # (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
 LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
 ALPHAS = np.array([240, 176, 80, 208, 128]) / 256        # of the levels on a schedule
 OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first three a point has
-# alpha and sigma, as functions of a number between 0 and 1, which is alpha in vp and flow
-SCHEDULES: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "vp": lambda a: (a, np.sqrt(1 - a**2)), "flow": lambda a: (a, 1 - a),
-    "ve": lambda a: (np.ones_like(a), np.sqrt(1 - a**2) / a)}
-RELATIONS = {"vp": "alpha^2 + sigma^2 = 1", "flow": "alpha + sigma = 1", "ve": "alpha = 1"}
+SCHEDULES: dict[str, tuple[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
+    "vp": ("alpha^2 + sigma^2 = 1", lambda a, s: (a, np.sqrt(1 - a**2))),
+    "flow": ("alpha + sigma = 1", lambda a, s: (a, 1 - a)),
+    "ve": ("alpha = 1", lambda a, s: (0 * a + 1, s)),
+    "subvp": ("alpha^2 + sigma = 1", lambda a, s: (a, 1 - a**2))}
 
 
 def levels_of(family: str, alpha: Array = ALPHAS, otherwise: Array = LEVELS) -> Array:
-    """(alpha, sigma) of each level, (L, 2): on the schedule of the family, if it has one."""
+    """(alpha, sigma) of each level, (L, 2): these alpha on the schedule of the family, if it has
+    one."""
     if family not in SCHEDULES:
         return otherwise
-    return np.stack(SCHEDULES[family](alpha), axis=1)
+    return np.stack(SCHEDULES[family][1](alpha, otherwise[:, 1]), axis=1)
 
 
 def at_levels(about: Description, x: Array, noise: Array, group: Any, levels: Array,

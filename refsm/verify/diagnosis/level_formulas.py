@@ -74,6 +74,9 @@ def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array
         yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1]
     if (alpha < 1).all():
         yield ", with alpha and sigma exchanged", sigma, alpha
+        yield ", with the square roots of alpha and sigma", alpha**0.5, sigma**0.5
+        yield ", with the squares of alpha and sigma", alpha**2, sigma**2
+        yield ", with alpha^2 and sqrt(1 - alpha^4)", alpha**2, np.sqrt(1 - alpha**4)
 
 
 def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
@@ -99,16 +102,20 @@ def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
                  if (np.abs(values.ravel() - sign * signed) <= error.ravel()).all()), None)
 
 
-def formula(pr: Array, bound: Array, levels: Levels) -> Name | None:
-    """Two of x, noise and x_noisy with powers of alpha and sigma: the plainest such formula."""
+def formula(pr: Array, bound: Array, levels: Levels,
+            point: tuple[Array, Array] | None = None) -> Name | None:
+    """Two of x, noise and x_noisy, or a point u x + v noise, with powers of alpha and sigma: the
+    plainest such formula."""
     alpha, sigma, _ = levels
     (p, r), (p_bound, r_bound) = pr, bound
-    t, q = r / sigma, p / alpha
-    pairs = ((("x", "noise"), (p, r), (p_bound, r_bound)),
-             (("x", "x_noisy"), (p - alpha * t, t),                           # (C, l)  (1)
-              (p_bound + alpha * r_bound / sigma, r_bound / sigma)),
-             (("x_noisy", "noise"), (q, r - sigma * q),                       # (C, l)  (2)
-              (p_bound / alpha, r_bound + sigma * p_bound / alpha)))
+    pairs = [(("x", "noise"), (p, r), (p_bound, r_bound))]
+    for name, (u, v) in (("x_noisy", (alpha, sigma)), *([("that point", point)] if point else [])):
+        if (u * v).all():
+            t, q = r / v, p / u
+            pairs += [((("x", name)), (p - u * t, t),                         # (C, l)  (1)
+                       (p_bound + u * r_bound / v, r_bound / v)),
+                      ((name, "noise"), (q, r - v * q),                       # (C, l)  (2)
+                       (p_bound / u, r_bound + v * p_bound / u))]
     for taken, a, s in computed_levels(alpha, sigma):
         found = []
         for names, values, errors in pairs:

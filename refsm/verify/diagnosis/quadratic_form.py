@@ -172,7 +172,7 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                    + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd),
-                            (u, v))
+                            None if point.words == "x_noisy" else (u + 0 * p, v + 0 * p))
     off = error[..., 0] / a * w * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
     reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (

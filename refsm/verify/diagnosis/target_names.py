@@ -44,23 +44,18 @@ BUT = (f"but for less than {NEAR:g} of it: a small number in a denominator, or a
        "the output?")
 
 
-def name_of_target(own: str, pr: Array, bound: Array, levels: Levels, point: Any = None) -> Name:
+def name_of_target(own: str, pr: Array, bound: Array, levels: Levels,
+                   point: tuple[Array, Array] | None = None) -> Name:
     """The name of the target pr = (p, r) (2, C, l), each known within its bound, in the place of
-    the own kind of target; point has u and v, where the output is read at u x + v noise."""
-    alpha, sigma, data_sd = levels
-    right = alpha, sigma
-    u, v = np.broadcast_arrays(*(right if point is None else point), alpha)[:2]
+    the own kind of target; the output is read at x_noisy, or at the `point` u x + v noise."""
     with np.errstate(all="ignore"):
-        for at, noisy, words in ((right, right, ""), (right, (u, v), ""),
-                                 ((u, v), (u, v), "the target is that of these levels")):
-            if within(pr, bound, *_at(own, at, noisy, data_sd)):
-                return Name(words)
-        found = (_known(own, pr, bound, levels) or _multiple(own, pr, bound, levels)
+        found = (_known(own, pr, bound, levels) or _of_point(own, pr, bound, levels, point)
+                 or _multiple(own, pr, bound, levels)
                  or (denoiser(pr, bound, levels) if own == "edm" else None)
-                 or formula(pr, bound, levels))
+                 or formula(pr, bound, levels, point))
         for size, but in ((SINGLE, "to single precision"), (NEAR, BUT)) if found is None else ():
             wide = bound + size * np.abs(pr).max(axis=0)
-            near = _known(own, pr, wide, levels) or formula(pr, wide, levels)
+            near = _known(own, pr, wide, levels) or formula(pr, wide, levels, point)
             if near is not None and (near.words or size == NEAR):
                 return Name(f"{near.words or 'compared with the right target'}, {but}")
             if near is not None:
@@ -91,6 +86,18 @@ def _known(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     return None
 
 
+def _of_point(own: str, pr: Array, bound: Array, levels: Levels,
+              point: tuple[Array, Array] | None) -> Name | None:
+    """The right target of the point where the output is read, or of its level."""
+    if point is not None:
+        right, data_sd = levels[:2], levels[2]
+        for at, words in ((right, "and compared with the target of that point"),
+                          (point, "the target is that of these levels")):
+            if within(pr, bound, *_at(own, at, point, data_sd)):
+                return Name(words)
+    return None
+
+
 def _multiple(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     """A multiple of the right target."""
     alpha, sigma, data_sd = levels
@@ -108,7 +115,7 @@ def _multiple(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
                          ("alpha + sigma", alpha + sigma)):
         if (np.abs(m - total) <= error).all():
             return Name(f"the target is multiplied by {words}")
-    for words, power in (("sigma", 1), ("sigma^2", 2)):
+    for words, power in (("sigma", 1), ("sigma^2", 2)) if (np.abs(m) > error).all() else ():
         small = common(sigma**power * (1 / m - 1), sigma**power * error / m**2)
         if small is not None and small > 0:
             return Name(f"{words} + {small:.2g} in place of {words} in the target"

@@ -44,10 +44,19 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
      lambda a, s, t: (s**2 + t**2) / (s + t)**2),
     ("(sigma^2 + data_sd^2) / (sigma data_sd): EDM's weight, not squared below",
      lambda a, s, t: (s**2 + t**2) / (s * t)),
+    ("(sigma + data_sd) / (sigma data_sd)^2: EDM's weight, not squared above",
+     lambda a, s, t: (s + t) / (s * t)**2),
     *((f"min(snr, {k}) / snr + 1: min-SNR with gamma = {k}, and 1 outside",
        lambda a, s, t, k=k: np.minimum(k * s**2 / a**2, 1) + 1) for k in (1, 5, 20)),
     *((f"min(snr + 1, {k}) / (snr + 1): min-SNR with gamma = {k}, of snr + 1",
        lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (1, 5, 20)),
+    *((f"max(snr, {k}){over}: min-SNR with the larger in place of the smaller",
+       lambda a, s, t, k=k, of=of: np.maximum(a**2 / s**2, k) * of(s**2 / a**2))
+      for k in (1, 5) for over, of in ((" / snr", lambda r: r), (" / (snr + 1)", lambda r: r / (
+          1 + r)), ("", lambda r: 1.0)) if over or k != 1),
+    *((f"min(snr, {k}) / (min(snr, {k}) + 1): min-SNR with gamma = {k} on the velocity, snr "
+       "clipped below too", lambda a, s, t, k=k: 1 / (1 + np.maximum(s**2 / a**2, 1 / k)))
+      for k in (1, 5, 20)),
     *((f"min(1 / sigma, {k}), clipped as min-SNR is",
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
 C_OUT_SQUARED = dict((name, f) for name, _, f in WEIGHTS)["c-out"]
@@ -69,18 +78,14 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
         factor = _factor(w, error, of, sizes)
         if factor is not None:
             return words, id, factor
-    powers = power_of_levels(w, error, *levels[:2], each)
-    if powers is not None:
-        of_level = Scaling(1.0, tuple(p for p in powers.powers if p[0] in ("alpha", "sigma")))
-        factor = powers * of_level.inverse()
-        return (f"each level is weighted by {scaling_in_words(of_level)}",
-                _numbers(w, error, factor, levels, groups), factor)
-    with np.errstate(all="ignore"):
-        for words, of in _further(levels):
-            factor = _factor(w, error, of, sizes)
-            if factor is not None:
-                return (f"each level is weighted by {words}",
-                        _numbers(w, error, factor, levels, groups), factor)
+    ways = [("each level is weighted by", np.ones(w.shape))]
+    if "data_sd" in sizes[0]:                  # c_out^2, of EDM's denoiser
+        ways.insert(0, ("the squared error of the denoiser is weighted by", dict(
+            (name, f(*levels)) for name, _, f in WEIGHTS)["c-out"]))         # type: ignore
+    for words, v in ways:
+        named = _of_levels(w / v, error / v, levels, each, sizes)
+        if named is not None:
+            return (f"{words} {named[0]}", _numbers(w, error, named[1], levels, groups), named[1])
     for factor in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
         listed = _by_level(w, error, factor, levels, groups)
         if listed:
@@ -94,6 +99,21 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
             return joined(words, by_group), joined(id, by_group), ONE
     listed = _numbers(w, error, ONE, levels, groups)
     return listed, listed, ONE
+
+
+def _of_levels(w: Array, error: Array, levels: Levels, each: list[dict[str, float]],
+               sizes: list[dict[str, float]]) -> tuple[str, Scaling] | None:
+    """Powers of alpha and sigma, or a weight that is no row, in words; and its common factor."""
+    powers = power_of_levels(w, error, *levels[:2], each)
+    if powers is not None:
+        of_level = Scaling(1.0, tuple(p for p in powers.powers if p[0] in ("alpha", "sigma")))
+        return scaling_in_words(of_level), powers * of_level.inverse()
+    with np.errstate(all="ignore"):
+        for words, of in _further(levels):
+            factor = _factor(w, error, of, sizes)
+            if factor is not None:
+                return words, factor
+    return None
 
 
 def _further(levels: Levels) -> Iterator[tuple[str, Array]]:

@@ -3,8 +3,8 @@
 A formula is what a loss computes, written as terms (functions of local quantities) each with a free
 coefficient, and the mistakes that lead from the reference to it.  The reference has none.  Each
 mistake is one row: `mistake` has the form and the shared tables, `implicit` (with `divergences` and
-`directions`), `residual` (with `targets`), `binary`, `levels` (with `level_weights`) and `weighted`
-the rows, `shared` what any objective may have.
+`directions`), `residual` (with `targets`), `binary`, `levels` (with `level_weights` and
+`moved_levels`) and `weighted` the rows, `shared` what any objective may have.
 
 Coefficients are no rows: 1/2 for 1, a sign, sigma for sigma^2 in the target, a dropped term are
 scalings of the right terms (`refsm.verify.diagnosis.scaling`).
@@ -17,6 +17,7 @@ from refsm.verify.mistakes.binary import binary
 from refsm.verify.mistakes.implicit import implicit
 from refsm.verify.mistakes.levels import levels
 from refsm.verify.mistakes.mistake import Formula, Mistake
+from refsm.verify.mistakes.moved_levels import moved_levels
 from refsm.verify.mistakes.residual import residual
 from refsm.verify.mistakes.shared import extra_terms, left_out, some_points
 from refsm.verify.mistakes.weighted import weighted
@@ -37,5 +38,5 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
             else weighted if objective == "generalized"
             else implicit if about.constant is None else residual)
     made = (formula for formula in kind(objective, model) if formula.mistakes)
-    return (Formula((), about.terms, about.constant), *made, *left_out(objective, model),
-            *some_points(objective), *extra_terms(objective, model))
+    return (Formula((), about.terms, about.constant), *made, *moved_levels(objective, model),
+            *left_out(objective, model), *some_points(objective), *extra_terms(objective, model))

@@ -34,6 +34,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
+from refsm.verify.cases import models
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
@@ -42,7 +43,7 @@ from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Form
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["levels", "with_pairs"]
+__all__ = ["GIVEN_ANOTHER", "LEVELS", "OTHER_LEVEL", "TAKEN", "exchanged", "levels", "with_pairs"]
 
 # whose level is taken; {} is "point", or "level" where there are several
 LEVELS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
@@ -67,6 +68,11 @@ KEPT: tuple[tuple[str, str, slice], ...] = (
     ("last", "only the last level", slice(-1, None)),
     ("not-first", "the first level is left out", slice(1, None)),
     ("not-last", "the last level is left out", slice(0, -1)))
+# the squared error of the clean point, in terms of that of the output
+OF_CLEAN: dict[str, Weight] = {
+    "score": lambda a, s, t: 2 * s**4 / a**2, "noise": lambda a, s, t: s**2 / a**2,
+    "velocity": lambda a, s, t: s**2 / (a**2 + s**2)**2, "flow": lambda a, s, t: s**2 / (a + s)**2,
+    "edm": lambda a, s, t: (s * t)**2 / (s**2 + t**2)}
 GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: it cannot learn an "
                  "output for each level")
 GIVEN_AS = "the right output is learned, for a level that is given in this form"
@@ -113,8 +119,14 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     if not kind:
         yield from of_noise(out, right)
         if about.levels != "several" and model not in (None, "network"):
-            yield with_variate(objective, out, right,
-                               lambda q: q.case.score(level(q.case, "alpha") * q.case.x))
+            def clean(q: Any) -> Array:
+                own = models.local_quantities(model, q.theta, q.sigma)
+                return own["score"](level(q.case, "alpha") * q.case.x)
+
+            yield with_variate(objective, out, right, clean)
+            if about.levels == "points":
+                yield with_variate(objective, out, right, lambda q: clean(q) * (
+                    level(q.case, "sigma") < 0.3), " where sigma < 0.3")
     else:
         row = Mistake("output.clipped", "the output is clipped to (-1, 1)", "f clipped",
                           lambda q: clipped(output(q), 1), CLIPPED)
@@ -141,7 +153,7 @@ def _of_other_levels(objective: str) -> Iterator[Mistake]:
             has = "the target is that of" if what == noun else f"the target has the {what} of"
             one = name if what == "level" else f"{what}-{name}"
             yield Mistake(f"level.{one}", f"{has} {whose}", f"g, {what} of {whose}",
-                          lambda q, f=f, taken=taken: target_of(kind, _exchanged(q, **{
+                          lambda q, f=f, taken=taken: target_of(kind, exchanged(q, **{
                               a: f(q.case.arrays[a]) for a in taken if a in q.case.arrays})),
                           OTHER_LEVEL)
         if what == "sigma" and not kind:
@@ -166,28 +178,39 @@ def _kinds(objective: str) -> Iterator[Mistake]:
 
 def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterator[Formula]:
     """The weight of another point, and every weight with the loss of every point."""
-    for (name, words, w), (step, other) in product(weights, ((-1, "next point"),
-                                                             (1, "point before"))):
+    each: list[tuple[str, str, Weight, str, Weight]] = [
+        (*row, "loss", lambda a, s, t: np.ones_like(s)) for row in weights]
+    of_clean = OF_CLEAN.get(OBJECTIVES[objective].predicts or "score")
+    if of_clean is not None:
+        each += [(f"clean-{name}", words, w, "squared error of the clean point", of_clean)
+                 for name, words, w in weights if name in ("edm", "snr", "inverse-variance")]
+    for (name, words, w, what, v), (step, other) in product(each, ((-1, "next point"),
+                                                                   (1, "point before"))):
         weight, colon, meaning = words.partition(":")
-        yield _weighted(objective, f"{name}-{step}", f"{weight} of the {other}{colon}{meaning}",
-                        lambda a, s, t, w=w, k=step: np.roll(w(a, s, t), k, axis=0), "shifted",
+        on = "" if what == "loss" else f", on the {what}"
+        yield _weighted(objective, f"{name}-{step}", f"{weight} of the {other}{on}{colon}{meaning}",
+                        lambda a, s, t, w=w, v=v, k=step: np.roll(w(a, s, t), k, axis=0)
+                        * v(a, s, t), "shifted",
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is in expectation the loss without weights, "
                         "times their mean")
     reference = Formula((), OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)
-    for name, words, w in weights:
+    for name, words, w, what, v in each:
         yield with_pairs(reference, Mistake(
-            f"pairs.{name}", f"the weight {words} of every point multiplies the loss of every "
-            "point: (n, n) in place of n", f", mean of {words}", w,
+            f"pairs.{name}", f"the weight {words} of every point multiplies the {what} of every "
+            "point: (n, n) in place of n", f" of the {what}, mean of {words}", w,
             "levels are not weighted against each other, as they were meant to be",
-            "bayesflow issue 787", True))
+            "bayesflow issue 787; sbi 0.27 with weight_fn=\"variance\", whose weight is (n, 1)",
+            True), v)
 
 
-def with_pairs(formula: Formula, row: Mistake) -> Formula:
-    """A formula of which the loss of every point is multiplied by the weight of every point."""
+def with_pairs(formula: Formula, row: Mistake, v: Weight | None = None) -> Formula:
+    """A formula of which the loss of every point, weighted by v, is multiplied by the weight of
+    every point."""
     def of(term: Term) -> Term:
         def mean_times(q: Any) -> Array:
-            return _of_level(q, row.formula).mean() * term.per_sample(q)      # (n,)  (2)
+            own = term.per_sample(q) if v is None else _times(q, term, v)
+            return _of_level(q, row.formula).mean() * own                     # (n,)  (2)
         return Term(term.role, f"{term.name}{row.name}", mean_times)
 
     constant = None if formula.constant is None else of(formula.constant)
@@ -211,7 +234,7 @@ def _times(q: Any, term: Term, w: Weight) -> Array:
     weight = _of_level(q, w).ravel()
     if q.about.levels != "several":
         return weight * term.per_sample(q)                                    # (n,)  (1)
-    return term.per_sample(_exchanged(q, level_weights=q.case.level_weights * weight))
+    return term.per_sample(exchanged(q, level_weights=q.case.level_weights * weight))
 
 
 def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
@@ -222,13 +245,13 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
     own += [(f"own-weight.{name}", words, w) for name, words, w in OWN_WEIGHTS]
     for id, words, w in own:
         row = Mistake(id, f"each level is weighted by {words}", f", {words}", w, WEIGHTED, "", True)
-        yield with_terms(objective, row, lambda q, term, w=w: term.per_sample(_exchanged(
+        yield with_terms(objective, row, lambda q, term, w=w: term.per_sample(exchanged(
             q, level_weights=w(q.case.level_weights, q.case.sigma))))
     for name, words, kept in KEPT:
         def some(q: Any, term: Term, kept: slice = kept) -> Array:
             chosen = np.zeros(len(q.case.sigma))
             chosen[kept] = q.case.level_weights[kept]
-            return term.per_sample(_exchanged(q, level_weights=chosen))
+            return term.per_sample(exchanged(q, level_weights=chosen))
         row = Mistake(f"levels.{name}", words, f", {words}", some,
                       "nothing is learned from the levels that are left out")
         yield with_terms(objective, row, some)
@@ -240,7 +263,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,
                       "where two levels differ, the score of one learns the targets of another")
         yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
-            _exchanged(q, lambda: q.psi_of_levels(f))))
+            exchanged(q, lambda: q.psi_of_levels(f))))
 
 
 def _of_network(objective: str) -> Iterator[Formula]:
@@ -252,10 +275,10 @@ def _of_network(objective: str) -> Iterator[Formula]:
         row = Mistake(f"network.{name}", f"the network is given {words}", f", f({words})", f,
                       effect, "", same)
         yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
-            _exchanged(q, lambda: q.of_network(None, f))))
+            exchanged(q, lambda: q.of_network(None, f))))
 
 
-def _exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
+def exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:
     """The quantities of a case with some of its arrays, or its score, exchanged."""
     def prediction() -> Array:
         A, B = linear_maps(q.case, q.about.predicts)

@@ -146,16 +146,23 @@ def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:
     return Formula((row,), (first, Term(second.role, name, product)), about.constant)
 
 
-def with_variate(objective: str, out: Mistake, to: Mistake,
-                 clean: Callable[[Any], Array]) -> Formula:
+def with_variate(objective: str, out: Mistake, to: Mistake, clean: Callable[[Any], Array],
+                 where: str = "") -> Formula:
     """The target's noise taken out by a control variate, the score at the point without noise."""
     first, second = OBJECTIVES[objective].terms
-    name = f"-({out.name} - {out.name} at the clean point).{to.name}"
-    row = Mistake("variate.clean", "a control variate: the product of target and score at the "
-                  "clean point is added", name, clean, "the same loss in expectation; at small "
-                  "noise its gradient varies less", same=True)
-    product = Term(second.role, name, lambda q: -dot(out.formula(q) - clean(q), to.formula(q)))
-    return Formula((row,), (first, product), OBJECTIVES[objective].constant)
+    name = f"-({out.name} - {out.name} at the clean point{where}).{to.name}"
+    row = Mistake(f"variate.{'small' if where else 'clean'}", "a control variate: the product of "
+                  f"target and score at the clean point is added{where}", name, clean, "the same "
+                  "loss in expectation; the right variate makes its gradient vary less at small "
+                  "noise",
+                  "sbi, whose control variate has this threshold" if where else "", True)
+    variate = Term("variate", f"{out.name} at the clean point{where}.{to.name}",
+                   lambda q: dot(clean(q), to.formula(q)))
+    terms: tuple[Term, ...] = (first, second, variate)
+    if OBJECTIVES[objective].levels != "points":             # too few thetas for three coefficients
+        terms = first, Term(second.role, name, lambda q: (
+            second.per_sample(q) + variate.per_sample(q)))
+    return Formula((row,), terms, OBJECTIVES[objective].constant)
 
 
 def with_terms(objective: str, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:

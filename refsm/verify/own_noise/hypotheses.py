@@ -185,16 +185,24 @@ def _denoising(case: Case, weight: str = "") -> Rows:
             yield (f"{noise.partition(' in')[0]}, the target is noise / sigma",
                    loss.expected(width=width))
     if about.levels and (alpha != 1).any():
-        yield "alpha is left out of the noisy point", loss.expected(scale=one)
+        yield ("alpha is left out of the noisy point: where it is 1, --family ve is for that",
+               loss.expected(scale=one))
         if about.predicts:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
     if "alpha" in about.given:
         for words, a, s in (
-                ("sigma is sqrt(1 - alpha^2): --family vp is for that", *SCHEDULES["vp"](alpha)),
+                ("sigma is sqrt(1 - alpha^2): --family vp is for that",
+                 *SCHEDULES["vp"][1](alpha, sigma)),
+                ("sigma is 1 - alpha^2: --family subvp is for that",
+                 *SCHEDULES["subvp"][1](alpha, sigma)),
                 ("alpha is 1 - sigma: --family flow is for that", 1 - sigma, sigma)):
             if (s > 0).all() and not np.allclose((a, s), (alpha, sigma)):
                 yield words, loss.expected(scale=a, width=s, target=target_in_noise(
                     loss.kind, a, s, loss.data_sd))
+    for name in TOLD_APART[about.predicts] if about.levels == "points" else ():
+        yield (f"the weight {WORDS[f'weight.{name}']} of every point multiplies the loss of every "
+               "point: (n, n) in place of n",
+               float(weight_of(loss, f"weight.{name}").mean()) * loss.expected())
     if about.predicts:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
@@ -202,7 +210,7 @@ def _denoising(case: Case, weight: str = "") -> Rows:
                 yield (f"compared with {'minus ' if sign < 0 else ''}the target of a predicted "
                        f"{KINDS.get(other, other)}", loss.expected(target=(sign * p, sign * r)))
         return
-    if about.levels:
+    if about.levels and (alpha != 1).any():
         yield ("the target is (x - x_noisy) / sigma^2, without alpha",
                loss.expected(target=((1 - alpha) / sigma**2, r)))
     for words, r in (("divided by sigma in place of sigma^2", -one),

@@ -207,7 +207,7 @@ def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
 def _cases(objective: str, family: str = "prime") -> list[Case]:
     """Two thetas of every group, or six where points have levels, without their noise."""
     about, made = OBJECTIVES[objective], []
-    levels = levels_of(family, LEVELS[:, 0], LEVELS)
+    levels = levels_of(family, LEVELS[:, 0] - (family == "subvp") / 16, LEVELS)
     model = "gaussian" if about.random == "noise" and objective != "dae" else None
     thetas = tuple(f"/t{k}" for k in range(6 if about.levels == "points" else 2))
     for case in cases(objective, family, model=model):

@@ -135,4 +135,6 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
             return "the penalty rewards what it should punish: the loss can be unbounded below"
         return ("without the penalty the estimate is not smoothed" if scaling.is_zero else
                 f"the penalty acts with {scaling} times the strength that was asked for")
+    if what == "variate":
+        return "its expectation is 0, so this changes the variance alone"
     return "a constant has no gradient: training is the same"

@@ -13,6 +13,7 @@ __all__ = ["TERM_NAMES", "change_in_words", "factor_in_words", "listed", "seen"]
 TERM_NAMES = {
     "norm": "half the squared norm of the score", "cross": "the product of score and target",
     "divergence": "the divergence", "slope": "the term of the slope h'", "penalty": "the penalty",
+    "variate": "the control variate",
     "output": "the squared reconstruction", "product": "the product of reconstruction and target",
     "extra": "the term too many", "constant": "the constant", "whole": "the loss",
     "loss": "the loss", "target": "the target", "score": "the score"}

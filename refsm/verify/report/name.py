@@ -54,7 +54,8 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
         return ("INCONCLUSIVE" if factor.prefactor > 0 else "MISMATCH"), (
             f"{times} to the rounding of bfloat16: no answer is off by more than {off:.1g} of its "
             "terms. Computed under autocast, or in half precision? In float32 or float64 it can "
-            "be verified; if it is in one of these, something small in it is wrong"
+            "be verified; if it is in one of these, something small in it is wrong, or is added to "
+            "a level, as sigma_min is"
         ), "", str(factor)
     return "UNEXPLAINED", _unexplained(found), "", "none"
 

@@ -245,8 +245,8 @@ def test_prompts_of_another_version_are_said(tmp_path, monkeypatch, format):
       "does not hold prime/dsm/c0/t1 as refsm export writes it: it was edited or damaged"),
      ('"cases": [', '"cases": [3, ', "must have 30 cases as refsm export writes them"),
      ('"family": "prime", "seed"', '"family": "new", "seed"',
-      "is no file of prompts: family must be one of paper, prime, vp, flow, ve, array or None, but "
-      "it is 'new'"),
+      "is no file of prompts: family must be one of paper, prime, vp, flow, ve, subvp, array or "
+      "None, but it is 'new'"),
      ('"seed": 0', '"seeds": 0', "is no file of prompts: "),
      ('"seed": 0', '"seed": "x"', "is no file of prompts: "),
      ('"seed": 0', '"seed": 1e999', "is no file of prompts: "),

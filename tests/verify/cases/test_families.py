@@ -45,7 +45,7 @@ def test_sizes_are_different_and_small():
     assert {c.M for c in GROUPS} == {11, 17}
     assert {c.sigma for c in GROUPS} == {0.37, 0.61, 1.3}
     assert HIDDEN == 6
-    assert set(FAMILIES) == {"paper", "prime", "vp", "flow", "ve", "array"}
+    assert set(FAMILIES) == {"paper", "prime", "vp", "flow", "ve", "subvp", "array"}
 
 
 def test_parameters_satisfy_what_their_models_ask():

@@ -4,14 +4,14 @@ import pytest
 
 from refsm.verify import verify
 from refsm.verify.cases import cases, value
-from refsm.verify.cases.levels import OF_POINTS, RELATIONS, SCHEDULES, levels_of
+from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.on_a_schedule import on_a_schedule
 from refsm.verify.report.report import Report
 
 HAVE_ALPHA = [name for name, about in OBJECTIVES.items() if "alpha" in about.given]
 SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma,
-       "ve": lambda alpha, sigma: alpha}
+       "ve": lambda alpha, sigma: alpha, "subvp": lambda alpha, sigma: alpha**2 + sigma}
 
 
 @pytest.mark.parametrize("family", SCHEDULES)
@@ -46,8 +46,24 @@ def straight(case):
     return ((output - (case.x - case.noise))**2).sum(axis=1)
 
 
+def exploding(case):
+    """The clean point from x + sigma noise, of code that has no alpha, weighted by 1 / sigma^2."""
+    sigma = case.sigma[:, None]
+    output = case.prediction(case.x + sigma * case.noise)
+    return ((output - case.x)**2 / sigma**2).mean(axis=1)
+
+
+def below_preserving(case):
+    """The score of sub-VP code that knows alpha alone."""
+    alpha, sigma = case.alpha[:, None], 1 - case.alpha[:, None]**2
+    score = case.score(alpha * case.x + sigma * case.noise)
+    return ((score + case.noise / sigma)**2).sum(axis=1)
+
+
 ON_ITS_SCHEDULE = pytest.mark.parametrize("loss, objective, family, verdict, name", [
     (preserving, "velocity_prediction", "vp", "CONVENTION", "a factor 1 / d (mean over"),
+    (exploding, "clean_prediction", "ve", "CONVENTION", "each level is weighted by 1 / sigma^2"),
+    (below_preserving, "dsm_levels", "subvp", "CONVENTION", "a factor 2 (without the 1/2)"),
     (straight, "flow_prediction", "flow", "PASS", "every answer is the reference's")])
 
 
@@ -63,9 +79,8 @@ def test_code_that_computes_sigma_from_alpha_is_right_on_its_schedule(loss, obje
 def test_on_independent_levels_its_family_is_said(loss, objective, family, verdict, name):
     report = verify(loss, objective)
     assert report.verdict == "MISMATCH"
-    assert report.notes[-1].startswith(
-        f"code whose levels have {RELATIONS[family]} is for --family {family}: there the verdict "
-        f"is {verdict}, {name}")
+    assert report.notes[-1].startswith(f"code whose levels have {SCHEDULES[family][0]} is for "
+                                       f"--family {family}: there the verdict is {verdict}, {name}")
 
 
 @pytest.mark.slow
@@ -78,7 +93,7 @@ def test_a_family_that_is_asked_for_is_the_only_one(loss, objective, family):
     assert not any("--family" in note for note in report.notes)
 
 
-def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED"):
+def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED", name="as it was"):
     """The families that are asked after a verdict, and the report."""
     asked = []
 
@@ -86,16 +101,18 @@ def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED"):
         asked.append(family)
         return Report(there, objective, "a factor 2")
 
-    return asked, on_a_schedule(Report(verdict, objective, "as it was"), ask)
+    return asked, on_a_schedule(Report(verdict, objective, name), ask)
 
 
 def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
     for verdict, objective in (("PASS", "dsm_levels"), ("BROKEN", "dsm_levels"),
                                ("CONVENTION", "dsm_levels"), ("UNEXPLAINED", "edm_prediction")):
         assert asked_after(verdict, objective)[0] == []
+    nan = "per_sample must be finite, but it has nan at (2,)"          # its sigma is above 1
+    assert asked_after("BROKEN", name=nan)[0] == [*SCHEDULES]
     for verdict in ("MISMATCH", "UNEXPLAINED"):
         asked, report = asked_after(verdict)
-        assert (asked, report.notes) == (["vp", "flow", "ve"], ())
+        assert (asked, report.notes) == ([*SCHEDULES], ())
         asked, report = asked_after(verdict, there="CONVENTION")
         assert (asked, report.verdict, report.name) == (["vp"], verdict, "as it was")
         assert report.notes[-1].endswith("--family vp: there the verdict is CONVENTION, a factor 2")
@@ -113,14 +130,14 @@ def test_cases_that_are_given_are_the_only_ones():
     verify(wrong, "dsm_scaled", cases=given)
     assert families == {"prime"}
     verify(wrong, "dsm_scaled")
-    assert families == {"prime", "vp", "flow", "ve"}
+    assert families == {"prime", *SCHEDULES}
 
 
 @pytest.mark.parametrize("settings, sentence", [
     ({"objective": "dsm"}, "the family vp has no cases of dsm, which has no alpha"),
     ({"objective": "dsm", "own_noise": True}, "the family vp has no cases of dsm, which has no "),
     ({"objective": "dsm", "own_noise": True, "family": "paper"},
-     "family must be one of prime, vp, flow, ve with own_noise, but it is 'paper'")])
+     "family must be one of prime, vp, flow, ve, subvp with own_noise, but it is 'paper'")])
 def test_a_family_without_cases_is_refused(settings, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}"):
         verify(value, **{"family": "vp", **settings})
@@ -145,6 +162,6 @@ def test_a_network_of_ones_own_has_cases_on_a_schedule_too():
 
 
 def test_a_network_of_ones_own_has_no_cases_of_another_family():
-    with pytest.raises(ValueError, match="family must be one of prime, vp, flow, ve with a network "
-                                         "of your own, but it is 'array'"):
+    with pytest.raises(ValueError, match="family must be one of prime, vp, flow, ve, subvp with a "
+                                         "network of your own, but it is 'array'"):
         of_own("array")

@@ -55,6 +55,22 @@ def test_a_target_is_a_formula_of_the_level(own, p, r, words):
     assert found.words == words
 
 
+@pytest.mark.parametrize("own, p, r, words", [
+    ("score", (A - 1) / S**2, -1 / S, "and compared with the target of that point"),
+    ("score", 0, -1 / S, ""), ("score", 1 / S, 1 + 0 * S, "compared with that point / sigma"),
+    ("noise", (1 - A) / S, 1 + 0 * S, "compared with that point / sigma - alpha x / sigma"),
+    ("clean", 1 + 0 * S, S - 1, "compared with that point - noise")])
+def test_a_target_of_the_point_where_the_output_is_read(own, p, r, words):
+    pr = np.stack(np.broadcast_arrays(p, r, A)[:2])             # it is read at x + sigma noise
+    found = name_of_target(own, pr, np.full(pr.shape, 1e-9), (A, S, DATA_SD), (1 + 0 * A, S))
+    assert found.words == words
+
+
+def test_a_target_that_is_zero_at_one_level_has_no_small_number_in_it():
+    found = name("score", 0, -1 / S * np.array([0, 1, 1]))
+    assert found.words.startswith("compared with another combination of clean point and noise: 0 ")
+
+
 @pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])
 def test_a_small_number_is_as_exact_as_the_target(times, right):
     """Numbers that agree differ by two errors at most: here of s^2 (1 / m - 1), by m's."""

@@ -32,6 +32,17 @@ def weight(w, data_sd=0.5):
      "(sigma^2 + data_sd^2) / (sigma + data_sd)^2: EDM's weight as AlphaFold 3 prints it"),
     ((S**2 + 0.25) / (S * 0.5),
      "(sigma^2 + data_sd^2) / (sigma data_sd): EDM's weight, not squared below"),
+    ((S + 0.5) / (S * 0.5)**2, "(sigma + data_sd) / (sigma data_sd)^2: EDM's weight, not squared "
+     "above"),
+    (np.maximum(SNR, 5) / SNR,
+     "max(snr, 5) / snr: min-SNR with the larger in place of the smaller"),
+    (np.maximum(SNR, 5), "max(snr, 5): min-SNR with the larger in place of the smaller"),
+    (np.minimum(SNR, 5) / (np.minimum(SNR, 5) + 1), "min(snr, 5) / (min(snr, 5) + 1): min-SNR with "
+     "gamma = 5 on the velocity, snr clipped below too"),
+    (np.minimum(5 * SNR, 1), "min(snr, 5) / snr: min-SNR with gamma = 5 on the noise, with alpha "
+     "and sigma exchanged"),
+    (np.minimum(5 / SNR**0.5, 1), "min(snr, 5) / snr: min-SNR with gamma = 5 on the noise, with "
+     "the square roots of alpha and sigma"),
     (OWN, "sigma^2, with sqrt(1 - alpha^2) for sigma"),
     (OWN / A**2, "1 / snr, with sqrt(1 - alpha^2) for sigma"),
     (S[:, ::-1]**2, "sigma^2, at the levels in reverse order"),
@@ -44,6 +55,21 @@ def test_a_weight_that_is_no_row_has_a_name_and_is_declared_by_its_numbers(w, wo
     common = float(declared.partition(" = ")[2].partition(",")[0]) / w[0, 0]
     assert str(factor) == "2 / d"
     assert common == pytest.approx(1, rel=1e-5)
+
+
+def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
+    t = np.array([[0.5], [0.75], [0.75], [0.5]])
+    groups = [SimpleNamespace(group=case.group, sizes={**case.sizes, "data_sd": float(own)})
+              for case, own in zip(GROUPS, t.ravel())]
+    c_out = (S * t)**2 / (S**2 + t**2)
+
+    def named(w):
+        return weight_of_levels(w, 1e-10 * w, (np.ones_like(S), S, t), groups)[::2]
+
+    assert named(c_out / S**4 * OVER_D)[0] == (
+        "the squared error of the denoiser is weighted by 1 / sigma^4")
+    words, factor = named(S * t * OVER_D)
+    assert (words, str(factor)) == ("each level is weighted by sigma", "data_sd / d")
 
 
 def test_a_weight_of_no_name_has_numbers():

@@ -7,6 +7,7 @@ from refsm.verify import cases
 from refsm.verify.cases.families import network_cases
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
+from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.mistakes.level_weights import WEIGHTS as LEVEL_WEIGHTS
 from refsm.verify.objectives import OBJECTIVES, model_names
 
@@ -264,6 +265,20 @@ def test_a_control_variate(objective, model):
     right = sq(case.score(case.x_noisy) + case.noise / sigma) / 2
     added = (case.score(alpha * case.x) * case.noise / sigma).sum(axis=1)
     assert found == pytest.approx((right - added).mean(), rel=1e-12)
+    if np.size(case.sigma) > 1:
+        _, found = value(objective, "variate.small", model=model)
+        small = added * (case.sigma < 0.3)
+        assert found == pytest.approx((right - small).mean(), rel=1e-12)
+
+
+def test_the_gradient_of_a_control_variate_is_that_of_the_score_at_the_clean_point():
+    case = cases("dsm_levels", "vp", model="gaussian")[6]
+    (formula,) = (f for f in formulas("dsm_levels", "gaussian")
+                  if [m.id for m in f.mistakes] == ["variate.clean"])
+    found = term_gradient(case, formula.terms[2])                  # the mean of -(y - mean) P.g
+    g = -case.noise / case.sigma[:, None]
+    assert formula.terms[2].role == "variate"
+    assert np.allclose(found["mean"], (g @ case.theta["precision"]).mean(axis=0), rtol=1e-12)
 
 
 def test_an_output_that_is_clipped():
@@ -716,7 +731,8 @@ def test_every_mistake_has_an_example():
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
         "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
         "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
-        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"}, "variate": {"clean"},
+        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"},
+        "clean": {"next", "before", "reversed", "first", "last"}, "variate": {"clean", "small"},
         "neighbours": {"all-flipped"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
         "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *(
@@ -724,7 +740,9 @@ def test_every_mistake_has_an_example():
             for norm in ("^2", "_1"))}, "kind": {"score", "minusscore"}}
     held = {f"{role}.{name}" for role, names in by_role.items() for name in names}
     held |= {*ALONG, *OUTPUTS, *PLANTED, *PER_POINT, *(f"{role}.{name}" for role, name in WEIGHED)}
-    held |= {f"{role}.{name}{step}" for name, *_ in LEVEL_WEIGHTS
+    held |= {f"noisy.{what}-{name}" for what in ("level", "sigma") for name in ("next", "before")}
+    held |= {f"{role}.{front}{name}{step}" for name, *_ in LEVEL_WEIGHTS
+             for front in ("", "clean-")
              for role, step in (("weight", ""), ("pairs", ""), ("shifted", "-1"),
                                 ("shifted", "--1"))}
     made = set()
