@@ -62,11 +62,13 @@ class Diagnosis:
 
 
 def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),
-             left_out: Sequence[str] = (), table: Table | None = None) -> Diagnosis:
+             left_out: Sequence[str] = (), table: Table | None = None,
+             anywhere: bool = True) -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
     `left_out` are identities of mistakes that it must do without, for the self-test; `table` holds
-    what is already computed for these cases.
+    what is already computed for these cases; `anywhere` is whether an output may be read where it
+    is on no list, which takes long, and is never right.
 
     >>> from refsm.verify.cases import cases, value
     >>> some = cases("ism", "prime")
@@ -111,10 +113,10 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                                  coefficients=base)
     if listed:
         return min(listed, key=lambda of: of[0])[1]
-    for tolerance in tried:
-        form = other_points(table, Y, tolerance)
-        if form is not None:
-            return Diagnosis(tolerance, table, Y, None, form=form)
+    elsewhere = other_points(table, Y, tried) if anywhere else None
+    if elsewhere is not None:
+        form, tolerance = elsewhere
+        return Diagnosis(tolerance, table, Y, None, form=form)
     plain = [f for f in fits if not any(m.role == "extra" for m in f.formula.mistakes)]
     return Diagnosis(tried[0], table, Y, None,
                      nearest=min(plain, key=lambda f: f.distance * FARTHER**len(f.formula.mistakes),

@@ -24,7 +24,8 @@ Derivation
 Conventions
     a, b, e and the constants are linear, and eliminated from the sum of squares of the errors; u,
     v, j and k are found by Levenberg and Marquardt from the levels of the cases, once.  They are
-    believed only where every answer is met to rounding: 72 cases have 23 unknowns.
+    believed only where every answer is met to rounding: 72 cases have 23 unknowns, and the 36 from
+    which u, v, j and k are found.
 
 Sources
     Golub & Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems
@@ -33,7 +34,8 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from itertools import chain
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -53,6 +55,7 @@ from refsm.verify.mistakes.levels import LEVELS
 __all__ = ["other_points"]
 
 CALLS = 300                # of the sum of squares; what was found took 60 to 200
+FEW = 6                    # thetas of each group, from which u, v, j and k are found
 SLACK = 4.0                # the coefficients move with u and v
 CLEAR = 0.05               # a weight that is known to no better than this is not read
 HALVES = 1e-3              # j and k are taken for halves of whole numbers where they are as close
@@ -65,12 +68,14 @@ Points = list[tuple[Array, Array]]
 
 
 class _Separable:
-    """The errors of the answers Y (C, T) as a function of (u, v, j, k), the rest eliminated."""
+    """The errors of the answers Y (C, T), or of the first T thetas, as a function of (u, v, j, k),
+    the rest eliminated."""
 
-    def __init__(self, table: Table, Y: Array) -> None:
-        self.cases: list[Case] = [table.cases[i] for i in table.index.ravel()]
+    def __init__(self, table: Table, Y: Array, T: int | None = None) -> None:
+        index, Y = table.index[:, :T], Y[:, :T]
+        self.cases: list[Case] = [table.cases[i] for i in index.ravel()]
         self.levels = sorted(set(per_point(self.cases[0])))
-        self.y, self.scale = Y.ravel(), table.scale.ravel()                       # (K,) each
+        self.y, self.scale = Y.ravel(), table.scale[:, :T].ravel()                # (K,) each
         self.group = np.repeat(np.eye(len(Y)), Y.shape[1], axis=0)                # (K, C)
         self.log_sizes = np.log([(case.d, case.n) for case in self.cases])        # (K, 2)
         predicts = bool(table.about.predicts)
@@ -108,26 +113,31 @@ class _Separable:
         return y - Q @ (Q.T @ y), P @ y, P
 
 
-def other_points(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
-    """The points, the target and the weight of the answers Y (C, T), if they are such a loss."""
+def other_points(table: Table, Y: Array,
+                 tried: Sequence[Tolerance]) -> tuple[QuadraticForm, Tolerance] | None:
+    """The points, the target and the weight of the answers Y (C, T), if they are such a loss, and
+    the tolerance to which they are."""
     about = table.about
     if table.model is None or about.levels != "points" or about.predicts == "edm":
         return None
     of = _Separable(table, Y)
-    for words, point, means, jk, free in _points(of):
+    of_points = (((*of_point, tolerance) for tolerance in tried)
+                 for of_point in _points(of, _Separable(table, Y, FEW)))
+    for words, point, means, jk, free, tolerance in chain.from_iterable(of_points):
         rest, c, P = of.solved(means, jk)
         allowed = tolerance(np.abs(of.columns(means, jk)) @ np.abs(c))            # (K,)
         if np.linalg.norm(rest) <= np.linalg.norm(allowed):
             if free is not None:
-                off = SLACK * np.abs(np.linalg.pinv(free.jac)[:-2]) @ allowed
+                of_few = allowed.reshape(Y.shape)[:, :FEW].ravel()
+                off = SLACK * np.abs(np.linalg.pinv(free.jac)[:-2]) @ of_few
                 words = _in_words(point, off.reshape(2, -1), levels_of(table.groups))
             form = _form(table, words, point[:, None], c, SLACK * np.abs(P) @ allowed, jk)
             if form is not None and not form.right:
-                return form
+                return form, tolerance
     return None
 
 
-def _points(of: _Separable) -> Iterator[tuple[str, Array, Array, Array, Any]]:
+def _points(of: _Separable, few: _Separable) -> Iterator[tuple[str, Array, Array, Array, Any]]:
     """Points in words, u and v (2, L), the means there, j and k, and what was found where they are
     free; where u and v are those of other points, the right ones."""
     right = np.transpose(of.levels)                                               # (2, L)
@@ -138,7 +148,7 @@ def _points(of: _Separable) -> Iterator[tuple[str, Array, Array, Array, Any]]:
                      np.array(jk), None) for jk in POWERS)
 
     def errors(q: Array) -> Array:
-        return of.solved(of.means(of.at_levels(q[:-2].reshape(2, -1))), q[-2:])[0]
+        return few.solved(few.means(few.at_levels(q[:-2].reshape(2, -1))), q[-2:])[0]
 
     with np.errstate(all="ignore"):
         try:
@@ -197,7 +207,8 @@ def _form(table: Table, words: str, point: Any, c: Array, error: Array,
     bound = np.array([(b_off + np.abs(b / a) * a_off) / (2 * a),
                       (e_off + np.abs(e / a) * a_off) / (2 * a)])
     pr, bound = (np.broadcast_to(of[:, None], (2, C, L)) for of in (np.array([p, r]), bound))
-    target = name_of_target(about.predicts or "score", pr, bound, levels, point)
+    uv = np.broadcast_to(point, (2, C, L))
+    target = name_of_target(about.predicts or "score", pr, bound, levels, (uv[0], uv[1]))
     off = w * a_off / a * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, levels, groups)
     reads = "" if words == "x_noisy" else (
