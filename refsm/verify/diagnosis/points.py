@@ -51,6 +51,8 @@ FORMULAS: dict[str, Of] = {
     "(1 - alpha) {}": lambda a, s, t: 1 - a, "(1 - sigma) {}": lambda a, s, t: 1 - s,
     "sqrt(1 - alpha) {}": lambda a, s, t: (1 - a)**0.5,
     "sqrt(1 - alpha^2) {}": lambda a, s, t: (1 - a**2)**0.5,
+    "sqrt(1 - sigma^2) {}": lambda a, s, t: (1 - s**2)**0.5,
+    "sqrt(1 - alpha^4) {}": lambda a, s, t: (1 - a**4)**0.5,
     "(1 - alpha^2) {}": lambda a, s, t: 1 - a**2, "(1 + alpha) {}": lambda a, s, t: 1 + a,
     "(1 + sigma) {}": lambda a, s, t: 1 + s, "(alpha + sigma) {}": lambda a, s, t: a + s,
     "sqrt(1 + alpha^2) {}": lambda a, s, t: (1 + a**2)**0.5,
