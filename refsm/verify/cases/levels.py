@@ -18,6 +18,7 @@ __all__ = ["SCHEDULES", "at_levels", "levels_of", "paper_levels"]
 # (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
 LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
 ALPHAS = np.array([240, 176, 80, 208, 128]) / 256        # of the levels on a schedule
+CLEAN = np.array([255, 176, 80, 208, 128]) / 256         # of vp: an snr above the usual limits
 OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first three a point has
 SCHEDULES: dict[str, tuple[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
     "vp": ("alpha^2 + sigma^2 = 1", lambda a, s: (a, np.sqrt(1 - a**2))),
@@ -26,11 +27,13 @@ SCHEDULES: dict[str, tuple[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
     "subvp": ("alpha^2 + sigma = 1", lambda a, s: (a, 1 - a**2))}
 
 
-def levels_of(family: str, alpha: Array = ALPHAS, otherwise: Array = LEVELS) -> Array:
+def levels_of(family: str, alpha: Array | None = None, otherwise: Array = LEVELS) -> Array:
     """(alpha, sigma) of each level, (L, 2): these alpha on the schedule of the family, if it has
     one."""
     if family not in SCHEDULES:
         return otherwise
+    if alpha is None:
+        alpha = CLEAN if family == "vp" else ALPHAS
     return np.stack(SCHEDULES[family][1](alpha, otherwise[:, 1]), axis=1)
 
 

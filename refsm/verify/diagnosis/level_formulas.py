@@ -122,10 +122,11 @@ def formula(pr: Array, bound: Array, levels: Levels,
             both = [scaling for of in zip(values, errors)
                     if (scaling := power_of_levels(*of, a, s)) is not None]
             if len(both) == 2:
-                cost = sum(2 + of.complexity for of in both if not of.is_zero)
+                terms = [of for of in both if not of.is_zero]
+                cost = len(terms), "that point" in names, sum(of.complexity for of in terms)
                 found.append((cost, names, both))
         if found:
-            _, names, both = min(found, key=lambda plain: ("that point" in plain[1], plain[0]))
+            _, names, both = min(found, key=lambda plain: plain[0])
             words = sorted((_product(scaling, name) for scaling, name in zip(both, names)
                             if not scaling.is_zero), key=lambda text: text.startswith("-"))
             text = " + ".join(words).replace("+ -", "- ") or "0"

@@ -195,22 +195,20 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
                         "drawn independently, it is in expectation the loss without weights, "
                         "times their mean")
     reference = Formula((), OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)
-    for name, words, w, what, v in each:
+    for name, words, w in weights:
         yield with_pairs(reference, Mistake(
-            f"pairs.{name}", f"the weight {words} of every point multiplies the {what} of every "
-            "point: (n, n) in place of n", f" of the {what}, mean of {words}", w,
+            f"pairs.{name}", f"the weight {words} of every point multiplies the loss of every "
+            "point: (n, n) in place of n", f", mean of {words}", w,
             "levels are not weighted against each other, as they were meant to be",
             "bayesflow issue 787; sbi 0.27 with weight_fn=\"variance\", whose weight is (n, 1)",
-            True), v)
+            True))
 
 
-def with_pairs(formula: Formula, row: Mistake, v: Weight | None = None) -> Formula:
-    """A formula of which the loss of every point, weighted by v, is multiplied by the weight of
-    every point."""
+def with_pairs(formula: Formula, row: Mistake) -> Formula:
+    """A formula of which the loss of every point is multiplied by the weight of every point."""
     def of(term: Term) -> Term:
         def mean_times(q: Any) -> Array:
-            own = term.per_sample(q) if v is None else _times(q, term, v)
-            return _of_level(q, row.formula).mean() * own                     # (n,)  (2)
+            return _of_level(q, row.formula).mean() * term.per_sample(q)      # (n,)  (2)
         return Term(term.role, f"{term.name}{row.name}", mean_times)
 
     constant = None if formula.constant is None else of(formula.constant)

@@ -20,7 +20,7 @@ FIRST = ("esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", 
 LATER = tuple(name for name in OBJECTIVES if name not in FIRST)
 PINNED = "44cc7b73626dae0d8d9d601ee647e343907c91a59cb0e24212da9d62194a33f4"
 PINNED_LEVELS = "923bdd85c0bcf8bc528457fb767e9a7fdc4c972928f770033ce124a93696f9cb"
-PINNED_SCHEDULES = "6f37eded6258a56ac72c03cff205bbe342604b46ceb7f3c1771fdd3b887d1682"
+PINNED_SCHEDULES = "29f148eabef650cd3ed3b371eced30ab37746461c6eba380eabd243840a35e4f"
 PINNED_VE = "4d0afc62cc9f743ffd1786e082743886650ecf58bb114f7c268a4911b044bfa1"
 
 

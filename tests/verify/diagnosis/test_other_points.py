@@ -41,7 +41,7 @@ def alpha(a, s):
 
 FOUND = [
     ("noise_prediction", "vp", at(lambda a, s: a**3 / (a + 0.1), lambda a, s: 0.2 + s), FLOAT64,
-     "0.7942 x + 0.548 noise at alpha = 0.9375, sigma = 0.348, ", ""),
+     "0.9017 x + 0.2883 noise at alpha = 0.9961, sigma = 0.0883, ", ""),
     ("noise_prediction", "vp", at(lambda a, s: a**1.7, lambda a, s: np.sqrt(1 - a**3.4)), FLOAT32,
      "where alpha^2 + sigma^2 = 1 as at the right levels: another time, or schedule", ""),
     ("noise_prediction", "vp", at(alpha, lambda a, s: np.sqrt(1 - a)), FLOAT64,
