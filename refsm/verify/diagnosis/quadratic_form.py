@@ -61,8 +61,8 @@ COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficient
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 OTHER_DATA = "what is learned is that of other data"
-SAME_NOISE = ("noise and -noise have the same distribution: what is learned is the same, and the "
-              "values of the loss alone are others")
+SAME_NOISE = ("noise and -noise have the same distribution: what is learned is the same, only the "
+              "values of the loss differ")
 ANOTHER = ("what is learned at each level is the mean of the target given the noisy point, and "
            "this is another target")
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "

@@ -59,7 +59,6 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
       for k in (1, 5, 20)),
     *((f"min(1 / sigma, {k}), clipped as min-SNR is",
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
-C_OUT_SQUARED = dict((name, f) for name, _, f in WEIGHTS)["c-out"]
 PLAIN = {"d", "n", "data_sd"}                      # sizes of which a common factor has powers
 OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
 
@@ -119,8 +118,6 @@ def _of_levels(w: Array, error: Array, levels: Levels, each: list[dict[str, floa
 def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
     """Weights that are no rows, in words."""
     yield from ((words, f(*levels)) for words, f in NAMED)
-    yield from ((f"c_out^2 times {words}", C_OUT_SQUARED(*levels) * f(*levels))  # type: ignore
-                for words, f in NAMED if "EDM" in words)
     for front, power in OF_ROWS:
         yield from ((f"{front}{words.partition(':')[0]}",
                      f(*levels)**power) for _, words, f in WEIGHTS)          # type: ignore

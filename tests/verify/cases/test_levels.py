@@ -61,8 +61,10 @@ def below_preserving(case):
 
 
 ON_ITS_SCHEDULE = pytest.mark.parametrize("loss, objective, family, verdict, name", [
-    (preserving, "velocity_prediction", "vp", "CONVENTION", "a factor 1 / d (mean over"),
-    (exploding, "clean_prediction", "ve", "CONVENTION", "each level is weighted by 1 / sigma^2"),
+    pytest.param(preserving, "velocity_prediction", "vp", "CONVENTION", "a factor 1 / d (mean over",
+                 marks=pytest.mark.slow),
+    pytest.param(exploding, "clean_prediction", "ve", "CONVENTION", "each level is weighted by "
+                 "1 / sigma^2", marks=pytest.mark.slow),
     (below_preserving, "dsm_levels", "subvp", "CONVENTION", "a factor 2 (without the 1/2)"),
     (straight, "flow_prediction", "flow", "PASS", "every answer is the reference's")])
 

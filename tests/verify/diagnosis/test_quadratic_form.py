@@ -244,6 +244,7 @@ def test_no_weights_are_listed_beside_a_wrong_target_where_groups_have_their_own
     assert form.words == "c_skip is 0; each level of each group of cases has a weight of its own"
 
 
+@pytest.mark.slow
 def test_constants_of_single_precision_are_no_other_target_and_no_other_weight():
     table = table_of("velocity", "vp")
     made = [(np.float32(c.alpha) / np.float32(3) * (

@@ -93,6 +93,7 @@ def test_an_objective_without_a_level_for_each_point_has_no_such_weight():
     assert weighted_mistake(table, formulas("dsm", "autoencoder"), table.reference, FLOAT64) is None
 
 
+@pytest.mark.slow
 def test_the_report_says_both(monkeypatch):
     monkeypatch.setattr(diagnose, "formulas", lambda objective, model: rows(objective))
     report = verify(lambda c: c.sigma**2 * (residual(c)[:, 1:]**2).sum(axis=1) / 2, "dsm_levels",

@@ -486,7 +486,8 @@ def at_drawn_levels(case, rng, sign=1.0, weight=lambda case: 1.0):
     return (weight(case) * squares(case, draw(case, rng), sign)).mean()
 
 
-@pytest.mark.parametrize("drawn, R, open", [(True, 200, False), (False, 40, True)])
+@pytest.mark.parametrize("drawn, R, open", [
+    pytest.param(True, 200, False, marks=pytest.mark.slow), (False, 40, True)])
 def test_levels_that_are_drawn_are_said_and_few_replicates_leave_it_open(drawn, R, open):
     asked, noise = replicates._cases("dsm_levels"), np.random.default_rng(5).normal(size=(36, R))
     h, other = (next(h for h in hypotheses.hypotheses(asked)
