@@ -193,16 +193,10 @@ def _denoising(case: Case, weight: str = "") -> Rows:
         for words, a, s in (
                 ("sigma is sqrt(1 - alpha^2): --family vp is for that",
                  *SCHEDULES["vp"][1](alpha, sigma)),
-                ("sigma is 1 - alpha^2: --family subvp is for that",
-                 *SCHEDULES["subvp"][1](alpha, sigma)),
                 ("alpha is 1 - sigma: --family flow is for that", 1 - sigma, sigma)):
             if (s > 0).all() and not np.allclose((a, s), (alpha, sigma)):
                 yield words, loss.expected(scale=a, width=s, target=target_in_noise(
                     loss.kind, a, s, loss.data_sd))
-    for name in TOLD_APART[about.predicts] if about.levels == "points" else ():
-        yield (f"the weight {WORDS[f'weight.{name}']} of every point multiplies the loss of every "
-               "point: (n, n) in place of n",
-               float(weight_of(loss, f"weight.{name}").mean()) * loss.expected())
     if about.predicts:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)

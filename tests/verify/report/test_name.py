@@ -102,10 +102,7 @@ NAMES = {
         "w(c3) = 1.57912, w(c4) = 1.2077, w(c5) = 1.57912"),
     "a root in EDM's weight": (
         "edm_prediction", lambda c: edm(c, c.sigma * c.data_sd), "CONVENTION",
-        "each level is weighted by sigma; weight w(c0) = 0.5, w(c1) = 0.5, w(c2) = 0.75, "
-        "w(c3) = 0.5, w(c4) = 0.75, w(c5) = 0.75",
-        "weight.sigma; weight w(c0) = 0.5, w(c1) = 0.5, w(c2) = 0.75, w(c3) = 0.5, w(c4) = 0.75, "
-        "w(c5) = 0.75"),
+        "each level is weighted by sigma; and a common factor data_sd", "data_sd; weight.sigma"),
     "a target of the wrong sign, without the small levels": (
         "dsm_levels", lambda c: ((c.sigma > 0.3) * sq(
             psi(c) + (column(c.alpha) * c.x - c.x_noisy) / column(c.sigma)**2) / 2).mean(),
