@@ -44,8 +44,8 @@ from refsm import predictions
 from refsm.typing import Array
 from refsm.verify.description import Description, Term, dot
 
-__all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "linear_maps",
-           "output", "per_point", "target_in_noise", "target_of", "total"]
+__all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "levels_chosen",
+           "linear_maps", "output", "per_point", "target_in_noise", "target_of", "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
 
@@ -61,6 +61,12 @@ def per_point(case: Any) -> list[tuple[float, float]]:
     """alpha and sigma of each point."""
     return list(zip(*(np.broadcast_to(level(case, name), (case.n, 1)).ravel().tolist()
                       for name in ("alpha", "sigma"))))
+
+
+def levels_chosen(case: Any) -> Array:
+    """1 for the points of each level, in ascending order, 0 for the others, (L, n)."""
+    levels = per_point(case)
+    return np.array([[own == one for own in levels] for one in sorted(set(levels))], float)
 
 
 @lru_cache(maxsize=256)

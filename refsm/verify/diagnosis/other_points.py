@@ -42,7 +42,7 @@ from scipy.optimize import least_squares
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
-from refsm.verify.denoisers import level, per_point
+from refsm.verify.denoisers import level, levels_chosen, per_point
 from refsm.verify.diagnosis.level_formulas import Levels, common, power_of_levels
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, levels_of
@@ -80,8 +80,7 @@ class _Separable:
         self.log_sizes = np.log([(case.d, case.n) for case in self.cases])        # (K, 2)
         predicts = bool(table.about.predicts)
         self.read = [case.prediction if predicts else case.score for case in self.cases]
-        self.chosen = [np.array([[own == one for own in per_point(case)] for one in self.levels],
-                                float) for case in self.cases]                    # (L, n) each
+        self.chosen = [levels_chosen(case) for case in self.cases]                # (L, n) each
 
     def means(self, uv: Points) -> Array:
         """The means of (2), (K, 3 L), for points u x + v noise of each case."""

@@ -34,7 +34,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
-from refsm.verify.denoisers import per_point
+from refsm.verify.denoisers import levels_chosen, per_point
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table, fit_all
 from refsm.verify.mistakes import Formula
@@ -162,8 +162,6 @@ def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:
     point = u * x + v * noise                                                 # (F, n, d)  (1)
     psi = case.score(point.reshape(-1, case.d)).reshape(point.shape)
     of = np.stack([(psi * other).sum(axis=-1) for other in (psi, x, noise)], 1)       # (F, 3, n)
-    levels = per_point(case)
-    at = np.array([[own == one for own in levels] for one in sorted(set(levels))], float)  # (l, n)
     both = np.stack([of, np.abs(of)], -1)
-    mean = np.einsum("fjnb,ln->fljb", both, at) / case.n                      # (F, l, 3, 2)
+    mean = np.einsum("fjnb,ln->fljb", both, levels_chosen(case)) / case.n     # (F, l, 3, 2)
     return mean.reshape(len(psi), -1, 2)

@@ -41,7 +41,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
-from refsm.verify.denoisers import level, level_maps, output, per_point
+from refsm.verify.denoisers import level, level_maps, levels_chosen, output, per_point
 from refsm.verify.diagnosis.points import MINUS_NOISE, Point, points
 from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
@@ -210,11 +210,8 @@ def _terms(first: Case, point: Point) -> Iterator[Term]:
 
 def of_level(q: Any, l: int) -> Array:
     """1 for the points of level l of a case, 0 for the others, (n,)."""
-    def chosen() -> Array:
-        levels = per_point(q.case)
-        return np.array([[own == one for own in levels] for one in sorted(set(levels))], float)
-
-    return q.once("chosen", chosen)[l]
+    chosen = q.once("chosen", lambda: levels_chosen(q.case))
+    return chosen[l]
 
 
 def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:
