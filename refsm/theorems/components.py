@@ -38,7 +38,7 @@ def sources(expert: str, alpha: float) -> tuple[Array, Array]:
     """Nodes (n,) and weights (n,) for E under the density proportional to exp(-alpha f)."""
     if expert == "logcosh":
         s = STEP * np.arange(-round(REACH / STEP), round(REACH / STEP) + 1)
-        weights = np.exp(-alpha * EXPERTS[expert].f(s))
+        weights = np.exp(-alpha * EXPERTS[expert](s).f())
     else:
         phi = np.pi * ((np.arange(ANGLES) + 0.5) / ANGLES - 0.5)
         s = np.sqrt(2) * np.tan(phi)
