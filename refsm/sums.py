@@ -22,7 +22,7 @@ from refsm.typing import Array
 from refsm.zero import ZERO
 
 __all__ = ["row_dot", "sum_rows", "weighted_sum", "sum_directions", "project",
-           "outer_sum", "drop_broadcast_axes", "column", "uniform_weights", "PairwiseSum"]
+           "scaled", "outer_sum", "drop_broadcast_axes", "column", "uniform_weights", "PairwiseSum"]
 
 
 def row_dot(u: Array, v: Array) -> Array:
@@ -60,6 +60,19 @@ def sum_directions(w: Array, u: Array) -> Array:
 def project(v: Array, W: Array) -> Array:
     """sum_i v_nri W_ji: (n, M, d), (m, d) -> (n, M, m), directions on the rows of W."""
     return ZERO if v is ZERO else np.tensordot(v, W, axes=(2, 1))
+
+
+def scaled(u: Array, w: Array) -> Array:
+    """u w of the shape of u, in the memory of u where the product has its type.
+
+    For a new array u that is not read again: memory of its own would cost time.
+    """
+    if u is ZERO or w is ZERO:
+        return ZERO
+    if np.result_type(u, w) != u.dtype:
+        return u * w
+    u *= w
+    return u
 
 
 def outer_sum(u: Array, v: Array) -> Array:

@@ -143,6 +143,21 @@ def test_sums_over_directions_are_exact_in_rationals():
                                                     Fraction(-5, 7)]
 
 
+def test_an_array_is_scaled_in_its_own_memory():
+    u = np.array([[3.0, 5.0]])
+    assert sums.scaled(u, np.array([[7.0, 2.0]])) is u
+    assert u.tolist() == [[21, 10]]
+
+
+@pytest.mark.parametrize("factor", [np.longdouble(1) / 3, 1j / 3])
+def test_a_scaled_array_has_the_type_of_the_product(factor):
+    u, w = np.array([3.0, 5.0]), np.array([factor])
+    product = sums.scaled(u, w)
+    assert product.dtype == w.dtype
+    assert (product == [3 * factor, 5 * factor]).all()
+    assert u.tolist() == [3, 5]
+
+
 def test_a_column_stands_beside_every_entry_of_a_row():
     w = np.arange(3.0)
     assert sums.column(w).tolist() == [[0], [1], [2]]
@@ -156,7 +171,8 @@ def test_a_column_stands_beside_every_entry_of_a_row():
     lambda: sums.weighted_sum(ZERO, X), lambda: sums.weighted_sum(X[:, 0], ZERO),
     lambda: sums.sum_directions(ZERO, U), lambda: sums.sum_directions(COTANGENT, ZERO),
     lambda: sums.outer_sum(ZERO, V), lambda: sums.outer_sum(U, ZERO),
-    lambda: sums.project(ZERO, W), lambda: sums.column(ZERO)])
+    lambda: sums.project(ZERO, W), lambda: sums.column(ZERO), lambda: sums.scaled(ZERO, W),
+    lambda: sums.scaled(W, ZERO)])
 def test_every_sum_of_the_symbolic_zero_is_the_symbolic_zero(sum_of_zero):
     assert sum_of_zero() is ZERO
 

@@ -23,9 +23,9 @@ Symbols
     Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
-    s2        (n, m)      ds1/da
+    rho       (n, m)      half the rate at which s1 decays
     A         (n, m)      sigma^2 times the cotangent on a
-    B         (n, m)      sigma^2 times the cotangent on s1 from the second derivatives
+    B         (n, m)      2 sigma^2 times the cotangent on s1 from the second derivatives
 
 Equations
     (1)  E(x)   = -( c.x - |x|^2 / 2 + sum_j f(a_j) ) / sigma^2
@@ -39,9 +39,9 @@ Equations
     (9)  v_r'J v_r = ( sum_j s1_j u_rj^2 - |v_r|^2 ) / sigma^2
     (10) u_rj   = sum_i W_ji v_ri
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (11) B_j    = t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2
-    (12) s2_j   = ds1_j/da_j
-    (13) A_j    = s1_j sum_i W_ji p_i + s2_j B_j - e s_j
+    (11) B_j    = 2 ( t q_j + sum_i g_i W_ji^2 + sum_r w_r u_rj^2 )
+    (12) rho_j  = -(1/2) d log(s1_j)/da_j
+    (13) A_j    = s1_j ( sum_i W_ji p_i - B_j rho_j ) - e s_j
     (14) dL/dW_ji = sum_n ( A_j x_i + s_j p_i + 2 s1_j (t + g_i) W_ji
                             + 2 sum_r w_r s1_j u_rj v_ri ) / sigma^2
     (15) dL/db_j  = sum_n A_j / sigma^2
@@ -58,10 +58,11 @@ Derivation
     Pullback
     -> (11)      s1_j stands in t tr J with the factor t q_j, in sum_i g_i J_ii with
                  sum_i g_i W_ji^2, in sum_r w_r v_r'J v_r with sum_r w_r u_rj^2, each over sigma^2.
+                 B_j / (2 sigma^2) is their sum.
     -> (13)      what L gains when a alone moves by da, W and x fixed where they stand outside a:
                  energy:    e dE = -e sum_j s_j da_j / sigma^2
                  score:     ds_j = s1_j da_j, so p.dpsi = sum_ij p_i W_ji s1_j da_j / sigma^2
-                 the rest:  ds1_j = s2_j da_j by (12), times B_j / sigma^2
+                 the rest:  ds1_j = -2 s1_j rho_j da_j by (12), times B_j / (2 sigma^2)
                  A_j collects the factors of da_j / sigma^2.
     -> (14)      W enters through a, where da_j/dW_ji = x_i:  A_j x_i.  It enters explicitly
                  in psi:     s_j p_i
@@ -111,7 +112,7 @@ import numpy as np
 from refsm import immutable, validation
 from refsm.activations import SOFTPLUS, Activation
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.sums import (column, outer_sum, project, row_dot, sum_directions, sum_rows,
+from refsm.sums import (column, outer_sum, project, row_dot, scaled, sum_directions, sum_rows,
                         weighted_sum)
 from refsm.typing import Array, Given
 from refsm.zero import ZERO
@@ -246,9 +247,10 @@ class AutoencoderEnergyAt(EnergyAt):
         e, p, t, g, w = energy, score, divergence, diagonal, curvature
         (s, s1), s1_u, u, q = self.s_and_s1, self.s1_u, self.u, self.q
         W, x, v, sigma = self.W, self.x, self.v, self.sigma
-        B = column(t) * q + g @ (W**2).T + sum_directions(w, u**2)       # (n, m)  (11)
-        s2 = self.activation.third(self.a, s, s1) if B is not ZERO else ZERO  # (n, m)  (12)
-        A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (13)
+        B = 2 * (column(t) * q + g @ (W**2).T + sum_directions(w, u**2))         # (n, m)  (11)
+        rho = self.activation.half_decay(self.a, s) if B is not ZERO else ZERO   # (n, m)  (12)
+        B_rho = scaled(rho, B)
+        A = s1 * (p @ W.T - B_rho) - column(e) * s                       # (n, m)  (13)
         dW = (outer_sum(A, x) + outer_sum(s, p)
               + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * W
               + 2 * outer_sum(s1_u, w[:, :, None] * v)) / sigma**2       # (m, d)  (14)

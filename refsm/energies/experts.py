@@ -116,7 +116,7 @@ import numpy as np
 
 from refsm import immutable, stable, validation
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.sums import column, outer_sum, project, row_dot, sum_directions, weighted_sum
+from refsm.sums import column, outer_sum, project, row_dot, scaled, sum_directions, weighted_sum
 from refsm.typing import Array, Given
 from refsm.zero import ZERO
 
@@ -305,7 +305,8 @@ class ProductOfExpertsAt(EnergyAt):
             s1, s1_u, s2 = self.expert.s1_from_s(), ZERO, ZERO
         else:
             s1, s1_u, s2 = self.s1, self.s1_u, self.expert.s2()          # (n, m)  (13)
-        A = s1 * (p @ W.T) + s2 * B - column(e) * s                      # (n, m)  (14)
+        s2_B = scaled(s2, B)
+        A = s1 * (p @ W.T) + s2_B - column(e) * s                         # (n, m)  (14)
         S = outer_sum(s, p)                                              # (m, d)  (15)
         T = ((weighted_sum(t, s1)[:, None] + outer_sum(s1, g)) * W
              + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (16)

@@ -23,9 +23,9 @@ Symbols
     Pullback
     e, p, t, g, w         cotangents on energy (n,), score (n, d), divergence (n,),
                           diagonal (n, d), curvature (n, M)
-    s2        (n, m)      ds1/da
+    rho       (n, m)      half the rate at which s1 decays
     A         (n, m)      the cotangent on a
-    B         (n, m)      the cotangent on s1 from the second derivatives
+    B         (n, m)      twice the cotangent on s1 from the second derivatives
     H         (m, d)      dL/dV
     T         (d,)        dL/dtau, where tau stands outside V
 
@@ -46,9 +46,9 @@ Equations
     (13) v_r'J v_r = sum_j s1_j u_rj^2 - sum_i tau_i v_ri^2
     (14) u_rj   = sum_i V_ji v_ri
     Pullback of  L = sum_n ( e E + p.psi + t tr J + sum_i g_i J_ii + sum_r w_r v_r'J v_r ):
-    (15) B_j    = t q_j + sum_i g_i V_ji^2 + sum_r w_r u_rj^2
-    (16) s2_j   = ds1_j/da_j
-    (17) A_j    = s1_j sum_i V_ji p_i + s2_j B_j - e s_j
+    (15) B_j    = 2 ( t q_j + sum_i g_i V_ji^2 + sum_r w_r u_rj^2 )
+    (16) rho_j  = -(1/2) d log(s1_j)/da_j
+    (17) A_j    = s1_j ( sum_i V_ji p_i - B_j rho_j ) - e s_j
     (18) H_ji   = sum_n ( A_j x_i + s_j p_i + 2 s1_j (t + g_i) V_ji + 2 sum_r w_r s1_j u_rj v_ri )
     (19) T_i    = sum_n ( e y_i^2 / 2 - p_i y_i - t - g_i - sum_r w_r v_ri^2 )
     (20) dL/dW_ji = tau_i H_ji
@@ -70,10 +70,11 @@ Derivation
     Pullback: read E as a function of V, tau, b and c; go back to W and log_sigma at the end.
     -> (15)      s1_j stands in t tr J with the factor t q_j, in sum_i g_i J_ii with
                  sum_i g_i V_ji^2, in sum_r w_r v_r'J v_r with sum_r w_r u_rj^2.
+                 B_j / 2 is their sum.
     -> (17)      what L gains when a alone moves by da, V, tau and x fixed where they stand outside:
                  energy:    e dE = -e sum_j s_j da_j
                  score:     ds_j = s1_j da_j, so p.dpsi = sum_ij p_i V_ji s1_j da_j
-                 the rest:  ds1_j = s2_j da_j by (16), times B_j
+                 the rest:  ds1_j = -2 s1_j rho_j da_j by (16), times B_j / 2
     -> (18)      V enters through a, where da_j/dV_ji = x_i:  A_j x_i.  It enters explicitly
                  in psi, as sum_j s_j V_ji:  s_j p_i
                  in tr J, through dq_j/dV_ji = 2 V_ji:  2 s1_j t V_ji
@@ -125,7 +126,7 @@ import numpy as np
 from refsm import immutable, stable, validation
 from refsm.activations import SOFTPLUS, Activation
 from refsm.energies.energy import Energy, EnergyAt
-from refsm.sums import (column, outer_sum, project, row_dot, sum_directions, sum_rows,
+from refsm.sums import (column, outer_sum, project, row_dot, scaled, sum_directions, sum_rows,
                         weighted_sum)
 from refsm.typing import Array, Given
 from refsm.zero import ZERO
@@ -285,9 +286,10 @@ class GaussianBernoulliRBMAt(EnergyAt):
         e, p, t, g, w = energy, score, divergence, diagonal, curvature
         (s, s1), s1_u, u, q = self.s_and_s1, self.s1_u, self.u, self.q
         V, tau, x, y, v = self.V, self.tau, self.x, self.y, self.v
-        B = column(t) * q + g @ (V**2).T + sum_directions(w, u**2)       # (n, m)  (15)
-        s2 = self.activation.third(self.a, s, s1) if B is not ZERO else ZERO  # (n, m)  (16)
-        A = s1 * (p @ V.T) + s2 * B - column(e) * s                      # (n, m)  (17)
+        B = 2 * (column(t) * q + g @ (V**2).T + sum_directions(w, u**2))         # (n, m)  (15)
+        rho = self.activation.half_decay(self.a, s) if B is not ZERO else ZERO   # (n, m)  (16)
+        B_rho = scaled(rho, B)
+        A = s1 * (p @ V.T - B_rho) - column(e) * s                       # (n, m)  (17)
         H = (outer_sum(A, x) + outer_sum(s, p)
              + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * V
              + 2 * outer_sum(s1_u, w[:, :, None] * v))                   # (m, d)  (18)

@@ -83,7 +83,7 @@ from typing import Any
 
 from refsm.corruption import corruption
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import column, row_dot
+from refsm.sums import column, row_dot, scaled
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingScoreMatching"]
@@ -127,5 +127,5 @@ class DenoisingScoreMatching(Objective):
         psi, weights = score, column(self.weights)
         r = self.corruption.target(self.x_noisy, self.x) - psi             # (n, d)  (2)
         term = row_dot(r, r) / 2                                           # (n,)  (1)
-        to_psi = -weights * r                                              # (n, d)  (3)
+        to_psi = scaled(r, -weights)                                       # (n, d)  (3)
         return term, {"score": to_psi}

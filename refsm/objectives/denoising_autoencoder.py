@@ -95,7 +95,7 @@ from dataclasses import dataclass, field
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import column, outer_sum, row_dot, sum_rows
+from refsm.sums import column, outer_sum, row_dot, scaled, sum_rows
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingAutoencoderLoss"]
@@ -137,13 +137,14 @@ class DenoisingAutoencoderLoss(Objective):
         """Terms and cotangents from the reconstruction (n, d)."""
         error, weights = reconstruction - self.x, column(self.weights)
         term = row_dot(error, error)                                       # (n,)  (4)
-        delta = 2 * weights * error                                        # (n, d)  (5)
+        delta = scaled(error, 2 * weights)                                 # (n, d)  (5)
         return term, {"reconstruction": delta}
 
     def forward(self, model: AutoencoderEnergy) -> tuple[Array, Callable[[], AutoencoderTheta]]:
         """The terms of all points as one block, and the function that backpropagates."""
         W, b, c, x_noisy = model.W, model.b, model.c, self.x_noisy
-        a = x_noisy @ W.T + b                                              # (n, m)  (1)
+        a = x_noisy @ W.T
+        a += b                                                             # (n, m)  (1), in place
         h, h1 = model.activation.first_two(a)                              # (n, m)  (2)
         reconstruction = h @ W + c                                         # (n, d)  (3)
         term, cotangents = self.local_loss(reconstruction)

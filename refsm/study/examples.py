@@ -236,8 +236,8 @@ def _activations() -> None:
     from refsm.activations import RATIONAL, SOFTPLUS
     a = np.array([[-1.0, 0.5], [2.0, 0.25]])
     for f in (SOFTPLUS, RATIONAL):
-        s, s1 = f.first_two(a)
-        f.f(a), f.third(a, s, s1)
+        s, _ = f.first_two(a)
+        f.f(a), f.half_decay(a, s)
 
 
 def _gibbs() -> None:

@@ -77,7 +77,7 @@ def autoencoder_bounds(model: AutoencoderEnergy, x: Array, x_noisy: Array) -> Ro
     w = 1 / n
     at = model.at(x_noisy)
     s, s1 = at.s_and_s1
-    s2 = model.activation.third(at.a, s, s1)
+    s2 = -2 * s1 * model.activation.half_decay(at.a, s)
     x_size = np.abs(x_noisy)
     d_a = (d + 2) * u * (x_size @ W.T + b)                               # (n, m)  (1)
     d_s = s1 * d_a + FUNCTION * u * s                                    # (n, m)  (2)

@@ -243,7 +243,7 @@ def test_energy_times_sigma_squared_does_not_contain_sigma():
 
 def test_the_pullback_of_a_score_needs_no_third_derivative():
     """An activation of which only two derivatives exist."""
-    flat = RATIONAL._replace(third=None)
+    flat = RATIONAL._replace(half_decay=None)
     W, b, c = parameters()
     model = AutoencoderEnergy(W, b, c, sigma=SIGMA, activation=flat)
     same = AutoencoderEnergy(W, b, c, sigma=SIGMA, activation=RATIONAL)
