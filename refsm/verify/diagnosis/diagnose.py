@@ -19,7 +19,7 @@ from refsm.verify.diagnosis.other_points import other_points
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit
-from refsm.verify.diagnosis.weighted_mistake import WeightedMistake, weighted_mistake
+from refsm.verify.diagnosis.weighted_mistake import weighted_mistake
 from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.mistakes.levels import with_pairs
 
@@ -41,7 +41,7 @@ class Diagnosis:
     nearest: Fit | None = None                 # what comes next, or nearest where nothing fits
     weights: Array | None = None               # (C,) what all terms of a group share, if no scaling
     coefficients: Fit | None = None            # the right terms with coefficients of no scaling
-    form: QuadraticForm | WeightedMistake | None = None    # of a loss that is weighted by level
+    form: QuadraticForm | None = None          # of a loss that is weighted by level
 
     @property
     def matches(self) -> bool:
@@ -102,10 +102,9 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                 or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and base.fits and table.objective == "dsm"
         if form is not None and form.words and not shared:
-            numbers = form.numbers if isinstance(form, QuadraticForm) else 0
-            if not numbers or (base is not None and base.fits):
+            if not form.numbers or (base is not None and base.fits):
                 return Diagnosis(tolerance, table, Y, None, form=form)
-            listed.append((numbers, Diagnosis(tolerance, table, Y, None, form=form)))
+            listed.append((form.numbers, Diagnosis(tolerance, table, Y, None, form=form)))
         if base is not None and base.fits:
             nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()
             if tolerance is FLOAT64 or not nearly:

@@ -73,7 +73,9 @@ WEIGHTED = "the minimiser is the same at each level; the levels weigh differentl
 
 @dataclass(frozen=True)
 class QuadraticForm:
-    """What the answers are a weighted square of: each is "" where it is the reference's."""
+    """What differs at the levels, with a weight of each: "" where it is the reference's.
+
+    `target` is what the output is compared with, or a mistake that `weighted_mistake` has found."""
 
     left_out: str                                  # the levels that are not read
     point: str                                     # where the output is read
@@ -82,6 +84,7 @@ class QuadraticForm:
     weight: str                                    # in words
     declared: str                                  # the weight, as `convention=` takes it
     factor: Scaling
+    listed: str = ""                               # by what the numbers of the weight are listed
     hidden: str = ""                               # levels of which the answers say too little
 
     @property
@@ -92,16 +95,15 @@ class QuadraticForm:
     @property
     def numbers(self) -> int:
         """How many of weight and target have no name."""
-        return ("weight w(" in self.weight) + (" at alpha = " in self.target
-                                               or " at sigma = " in self.target)
+        return bool(self.listed) + (" at alpha = " in self.target or " at sigma = " in self.target)
 
     @property
     def words(self) -> str:
         """The finding in one line."""
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
-        numbers = self.weight.startswith("weight w(") and self.weight.count("/") > 0
-        weight = OWN_WEIGHT if numbers and not self.right else self.weight
-        return joined(self.left_out, self.point, self.target, weight, factor)
+        many = self.listed == "group and level" and not self.right
+        return joined(self.left_out, self.point, self.target,
+                      OWN_WEIGHT if many else self.weight, factor)
 
     @property
     def convention(self) -> str:
@@ -118,7 +120,8 @@ class QuadraticForm:
                      OTHER_DATA if self.point.endswith("in the place of x") else ELSEWHERE]
         said += [self.effect or ANOTHER] if self.target and not self.point else []
         said += [WEIGHTED] if self.weight and not said else []
-        return (*said, BY_GROUP) if self.weight.startswith("weight w(c0) = ") else tuple(said)
+        no_level = self.listed == "group" and self.weight == self.declared
+        return (*said, BY_GROUP) if no_level else tuple(said)
 
 
 def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:

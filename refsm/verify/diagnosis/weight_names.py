@@ -21,7 +21,7 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes.level_weights import WEIGHTS
 
-__all__ = ["joined", "weight_of_levels"]
+__all__ = ["Weight", "joined", "weight_of_levels"]
 
 # further weights, which are no rows: (words, w(alpha, sigma, data_sd))
 NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
@@ -61,12 +61,22 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
 PLAIN = {"d", "n", "data_sd"}                      # sizes of which a common factor has powers
 OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
+C_OUT_SQUARED = next(f for name, _, f in WEIGHTS if name == "c-out")      # of EDM's denoiser
+
+
+class Weight(NamedTuple):
+    """A weight in words and as `convention=` takes it, "" for none; its common factor; and by what
+    its numbers are listed: "level", "group", "group and level", or "" where it has a name."""
+
+    words: str
+    declared: str
+    factor: Scaling
+    listed: str = ""
 
 
 def weight_of_levels(w: Array, error: Array, levels: Levels,
-                     groups: Sequence[Case]) -> tuple[str, str, Scaling] | None:
-    """The weight in words and as a convention, "" for none, and its common factor; None where it
-    has no name."""
+                     groups: Sequence[Case]) -> Weight | None:
+    """The weight w (C, l), each known within its error; None where one level alone has no name."""
     sizes = [{name: float(size) for name, size in case.sizes.items() if name in PLAIN}
              for case in groups]
     each = [size for size in sizes for _ in range(w.shape[1])]
@@ -76,28 +86,30 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
     for words, id, of in known:
         factor = _factor(w, error, of, sizes)
         if factor is not None:
-            return words, id, factor
+            return Weight(words, id, factor)
     ways = [("each level is weighted by", np.ones(w.shape))]
-    if "data_sd" in sizes[0]:                  # c_out^2, of EDM's denoiser
-        ways.insert(0, ("the squared error of the denoiser is weighted by", dict(
-            (name, f(*levels)) for name, _, f in WEIGHTS)["c-out"]))         # type: ignore
+    if "data_sd" in sizes[0]:
+        ways.insert(0, ("the squared error of the denoiser is weighted by",
+                        C_OUT_SQUARED(*levels)))                             # type: ignore
     for words, v in ways:
         named = _of_levels(w / v, error / v, levels, each, sizes)
         if named is not None:
-            return (f"{words} {named[0]}", _numbers(w, error, named[1], levels, groups), named[1])
+            said, factor = named
+            return Weight(f"{words} {said}", _by_level(w, error, factor, levels, groups)
+                          or _by_group_and_level(w, factor, levels, groups), factor)
     for factor in (ONE, Scaling(1.0, (("d", -1.0),)), Scaling(1.0, (("n", 1.0),))):
         listed = _by_level(w, error, factor, levels, groups)
         if listed:
-            return listed, listed, factor
+            return Weight(listed, listed, factor, "level")
     if w.shape[1] == 1:
         return None
     for words, id, of in known:
         u = [common(*own) for own in zip(w / of, error / of)]
         if None not in u:
             by_group = _listed(zip((case.group for case in groups), u))
-            return joined(words, by_group), joined(id, by_group), ONE
-    listed = _numbers(w, error, ONE, levels, groups)
-    return listed, listed, ONE
+            return Weight(joined(words, by_group), joined(id, by_group), ONE, "group")
+    listed = _by_group_and_level(w, ONE, levels, groups)
+    return Weight(listed, listed, ONE, "group and level")
 
 
 def _of_levels(w: Array, error: Array, levels: Levels, each: list[dict[str, float]],
@@ -119,8 +131,9 @@ def _further(levels: Levels) -> Iterator[tuple[str, Array]]:
     """Weights that are no rows, in words."""
     yield from ((words, f(*levels)) for words, f in NAMED)
     for front, power in OF_ROWS:
-        yield from ((f"{front}{words.partition(':')[0]}",
-                     f(*levels)**power) for _, words, f in WEIGHTS)          # type: ignore
+        for _, words, f in WEIGHTS:
+            said = f"{front}{words.partition(':')[0]}"
+            yield (said.removeprefix("the reciprocal of 1 / "), f(*levels)**power)    # type: ignore
     for taken, a, s in other_levels(*levels[:2]):
         for _, words, f in WEIGHTS if taken else ():
             yield f"{words}{taken}", f(a, s, levels[2])                      # type: ignore
@@ -145,13 +158,12 @@ def _by_level(w: Array, error: Array, factor: Scaling, levels: Levels,
     return _listed(sorted((s, a, number) for (s, a), number in zip(places, u)))
 
 
-def _numbers(w: Array, error: Array, factor: Scaling, levels: Levels,
-             groups: Sequence[Case]) -> str:
-    """A number for each level, or for each level of each group."""
+def _by_group_and_level(w: Array, factor: Scaling, levels: Levels,
+                        groups: Sequence[Case]) -> str:
+    """A number for each level of each group."""
     u = w / column(factor, [case.sizes for case in groups])
-    return _by_level(w, error, factor, levels, groups) or _listed(
-        (f"{case.group}/{s:g}", number) for case, *of in zip(groups, levels[1], u)
-        for s, number in zip(*of))
+    return _listed((f"{case.group}/{s:g}", number) for case, *of in zip(groups, levels[1], u)
+                   for s, number in zip(*of))
 
 
 def _listed(weights: Iterable[tuple]) -> str:

@@ -24,7 +24,6 @@ Sources
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -33,43 +32,21 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import (CLEAR, as_rounded, levels_of,
+from refsm.verify.diagnosis.quadratic_form import (CLEAR, QuadraticForm, as_rounded, levels_of,
                                                     of_level)
 from refsm.verify.diagnosis.regression import Table, fit
-from refsm.verify.diagnosis.scaling import Scaling
-from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
-from refsm.verify.mistakes import Formula, Mistake
-from refsm.verify.mistakes.mistake import WEIGHTED
+from refsm.verify.diagnosis.weight_names import weight_of_levels
+from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import Term
 
-__all__ = ["WeightedMistake", "weighted_mistake"]
+__all__ = ["weighted_mistake"]
 
 APART = {"weight", "shifted", "pairs", "points", "extra"}          # roles
 OTHER = "the loss has other minimisers at each level"
 
 
-@dataclass(frozen=True)
-class WeightedMistake:
-    """A row of the list, the weight of the levels beside it, and a common factor."""
-
-    mistake: Mistake
-    weight: str
-    factor: Scaling
-
-    @property
-    def words(self) -> str:
-        """The finding in one line."""
-        factor = "" if self.factor.is_one else f"a common factor {self.factor}"
-        return joined(self.mistake.words, self.weight, factor)
-
-    @property
-    def effects(self) -> tuple[str, ...]:
-        """What it does to training."""
-        return self.mistake.effect or OTHER, f"{WEIGHTED}, which changes nothing of this"
-
-
 def weighted_mistake(table: Table, known: Sequence[Formula], Y: Array,
-                     tolerance: Tolerance) -> WeightedMistake | None:
+                     tolerance: Tolerance) -> QuadraticForm | None:
     """The row and the weight of the answers Y (C, T), if they are such a loss."""
     first = table.groups[0]
     if table.about.levels != "points":
@@ -85,10 +62,10 @@ def weighted_mistake(table: Table, known: Sequence[Formula], Y: Array,
             w = c.mean(axis=1)                                                      # (C, l)  (2)
             off = error.max(axis=1)
             if (np.abs(c - w[:, None]) <= error).all() and (off <= CLEAR * w).all():
-                named = weight_of_levels(w, off, levels_of(table.groups), table.groups)
-                if named is not None:
-                    words, _, factor = named
-                    return WeightedMistake(found.formula.mistakes[0], words, factor)
+                weight = weight_of_levels(w, off, levels_of(table.groups), table.groups)
+                if weight is not None:
+                    (mistake,) = found.formula.mistakes
+                    return QuadraticForm("", "", mistake.words, mistake.effect or OTHER, *weight)
     return None
 
 

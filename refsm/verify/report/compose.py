@@ -11,7 +11,6 @@ from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.precision import COARSE, MIXED
-from refsm.verify.diagnosis.quadratic_form import QuadraticForm
 from refsm.verify.diagnosis.scaling import ONE, scaling_in_words
 from refsm.verify.objectives import OBJECTIVES, Term
 from refsm.verify.report.effects import consequences
@@ -105,7 +104,7 @@ def _is_known(identifier: str, known_failures: Sequence[str]) -> bool:
 
 def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> tuple[str, ...]:
     out = [f"equally simple and equally good: {explained(case.objective, e)}" for e in found.equals]
-    if isinstance(found.form, QuadraticForm) and found.form.hidden:
+    if found.form is not None and found.form.hidden:
         out.append(f"weight and target at {found.form.hidden}: rounding of the answers hides them")
     if OBJECTIVES[case.objective].random == "directions":
         out.append(SLICED)

@@ -11,7 +11,6 @@ from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.scaling import scaling_in_words
-from refsm.verify.diagnosis.weighted_mistake import WeightedMistake
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, listed
 from refsm.verify.report.weights import weights_of
@@ -33,8 +32,6 @@ def verdict_of(objective: str, found: Diagnosis) -> tuple[str, str, str, str]:
     if e is not None:
         verdict = "CONVENTION" if e.is_convention else "MISMATCH"
         return verdict, explained(objective, e), e.convention, str(e.factor)
-    if isinstance(found.form, WeightedMistake):
-        return "MISMATCH", found.form.words, "", str(found.form.factor)
     if found.form is not None:
         return ("CONVENTION" if found.form.right else "MISMATCH", found.form.words,
                 found.form.convention, str(found.form.factor))

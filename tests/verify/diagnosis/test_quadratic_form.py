@@ -427,11 +427,11 @@ def test_what_levels_or_groups_have_in_common_is_equal_within_the_errors(times, 
     levels, n = levels_of(table.groups), column([case.n for case in table.groups])
     w = n * np.exp(-levels[1])
     w[0, 0] *= 1 + times * EPS
-    words, _, factor = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
+    words, _, factor, _ = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
     assert (str(factor) == "n") == right
     assert words.startswith("weight w(0.0625) = ") == right
     w = column(3 + np.sin(np.arange(len(n)))) * levels[1]**2
     w[0, 0] *= 1 + times * EPS
-    words, declared, factor = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
+    words, declared, factor, _ = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
     assert words.startswith("each level is weighted by sigma^2; weight w(c0) = ") == right
     assert factor == ONE

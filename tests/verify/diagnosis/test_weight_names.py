@@ -49,7 +49,7 @@ def weight(w, data_sd=0.5):
     (S[:, [1, 2, 0]]**2, "sigma^2, at the next level of noise"),
     (S[:, [2, 0, 1]]**2, "sigma^2, at the previous level of noise")])
 def test_a_weight_that_is_no_row_has_a_name_and_is_declared_by_its_numbers(w, words):
-    said, declared, factor = weight(2 * w * OVER_D)
+    said, declared, factor, _ = weight(2 * w * OVER_D)
     assert said == f"each level is weighted by {words}"
     assert declared == normal(declared)
     common = float(declared.partition(" = ")[2].partition(",")[0]) / w[0, 0]
@@ -64,7 +64,7 @@ def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
     c_out = (S * t)**2 / (S**2 + t**2)
 
     def named(w):
-        return weight_of_levels(w, 1e-10 * w, (np.ones_like(S), S, t), groups)[::2]
+        return weight_of_levels(w, 1e-10 * w, (np.ones_like(S), S, t), groups)[:3:2]
 
     assert named(c_out / S**4 * OVER_D)[0] == (
         "the squared error of the denoiser is weighted by 1 / sigma^4")
@@ -74,7 +74,7 @@ def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
 
 def test_a_weight_of_no_name_has_numbers():
     w = 2 + np.sin(7 * S)
-    said, declared, factor = weight(w * OVER_D)
+    said, declared, factor, _ = weight(w * OVER_D)
     assert said == declared == "weight " + ", ".join(
         f"w({s:g}) = {u:.6g}" for s, u in zip(S[0], w[0]))
     assert str(factor) == "1 / d"
@@ -92,7 +92,7 @@ def test_a_common_factor_is_as_exact_as_the_weight(times, right):
 def test_numbers_that_differ_between_groups_are_listed_without_the_common_factor():
     t = np.array([[0.5], [0.75], [0.5], [0.6]])
     w = (S**2 + t**2) / (S * t)
-    said, declared, factor = weight_of_levels(2 * w * OVER_D, 1e-10 * w, (A, S, t), GROUPS)
+    said, declared, factor, _ = weight_of_levels(2 * w * OVER_D, 1e-10 * w, (A, S, t), GROUPS)
     assert said.endswith("EDM's weight, not squared below")
     assert str(factor) == "2 / d"
     assert declared == "weight " + ", ".join(
