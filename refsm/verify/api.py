@@ -115,7 +115,7 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
         return verify_own_noise(implementation, objective, replicates, seed, convention, time_limit,
                                 predicts, family or "prime")
     if replicates is not None:
-        raise ValueError("replicates are for own_noise=True")
+        raise ValueError("replicates are for own_noise")
     return ask_and_judge(implementation, objective, gradient=gradient, convention=convention,
                          cases=cases, family=family, seed=seed, model=model, predicts=predicts,
                          known_failures=known_failures, time_limit=time_limit)

@@ -16,9 +16,9 @@ import threading
 from typing import Any, Callable
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
-from refsm.verify.cases.families import FAMILIES, network_cases, whole_seed
+from refsm.verify.cases.families import FAMILIES, whole_seed
 from refsm.verify.cases.levels import SCHEDULES
-from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
+from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
 
 __all__ = ["add_options"]
@@ -28,6 +28,8 @@ STATUS = ("Exit status: 0 conforms, 1 mismatch, 2 the implementation or the call
 ENDING = ("Compiled code that ends the process ends this one too, without a verdict; --cmd runs it "
           "in a process of its own, and reports that it ended")
 WORST_FIRST = (2, 1, 3, 0)
+SETTINGS = ("gradient", "convention", "family", "seed", "model", "predicts", "known_failures",
+            "time_limit")
 NAMES = ", ".join(OBJECTIVES)
 
 
@@ -138,13 +140,9 @@ def _verify(args: argparse.Namespace) -> int:
     if (args.implementation is None) == (args.cmd is None):
         given = "neither is" if args.cmd is None else "both are"
         raise ValueError(f"give either MODULE:FUNCTION or --cmd COMMAND, but {given} given")
-    if args.replicates is not None and not args.own_noise:
-        raise ValueError("--replicates is for --own-noise")
-    others = {args.cmd, args.model} != {None} or args.gradient or args.own_noise
-    if args.network is not None and others:
-        raise ValueError("--network takes no --cmd, --gradient, --own-noise or --model: it has "
-                         "cases of its own, is called in Python, and its derivatives are not "
-                         "known")
+    if args.cmd is not None and (args.own_noise or (args.network, args.replicates) != (None, None)):
+        raise ValueError("--own-noise, --replicates and --network take no --cmd: they need a "
+                         "Python function")
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
@@ -152,7 +150,7 @@ def _verify(args: argparse.Namespace) -> int:
         out, err = _Lent(sys.stderr if args.json else sys.stdout), _Lent(sys.stderr)
         stack.enter_context(contextlib.redirect_stdout(out))           # type: ignore[type-var]
         stack.enter_context(contextlib.redirect_stderr(err))           # type: ignore[type-var]
-        report = _own_noise(args, objective) if args.own_noise else _asked(args, objective, stack)
+        report = _report(args, objective, stack)
     args.status = lambda: report.exit_status       # where a reader, such as head, closes the pipe
     report = dataclasses.replace(report, notes=(*report.notes, *note))
     print(report.to_json() if args.json else report)
@@ -172,40 +170,27 @@ def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
     return objective, (f"the objective {objective} is taken from the function's name",)
 
 
-def _asked(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
+def _report(args: argparse.Namespace, objective: str, stack: contextlib.ExitStack) -> Report:
     from refsm.verify.adapters.program import Program
-    from refsm.verify.api import ask_and_judge
+    from refsm.verify.api import ask_and_judge, verify
     from refsm.verify.reproduce import command_of
 
-    settings = {"gradient": args.gradient, "convention": args.convention, "seed": args.seed,
-                "known_failures": args.known_failures, "family": args.family,
-                "model": args.model, "cases": None, "time_limit": args.time_limit,
-                "predicts": args.predicts}
-    if args.cmd is None:
-        function = _progress(load(args.implementation), stack)
-        name = shlex.quote(args.implementation)
-        if args.network is None:
-            return ask_and_judge(function, objective, name, **settings)
-        settings["cases"] = network_cases(predicting(objective, args.predicts),
-                                          *load_network(args.network), args.seed,
-                                          args.family or "prime")
-        again = f"{command_of(name, objective, settings)} --network {shlex.quote(args.network)}"
-        return dataclasses.replace(ask_and_judge(function, objective, **settings), reproduce=again)
-    function = _progress(stack.enter_context(Program(args.cmd, args.time_limit)), stack)
-    return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
-                         threading.TIMEOUT_MAX, **settings)            # it has its own time limit
-
-
-def _own_noise(args: argparse.Namespace, objective: str) -> Report:
-    from refsm.verify.own_noise import verify_own_noise
-
-    others = {args.known_failures, args.model} != {None}
-    if args.cmd is not None or args.gradient or others:
-        raise ValueError("--own-noise takes no --cmd, --gradient, --known-failures or --model: it "
-                         "has cases of its own, and needs a Python function")
-    return verify_own_noise(args.implementation, objective, args.replicates, args.seed,
-                            args.convention, args.time_limit, args.predicts,
-                            args.family or "prime")
+    settings = {name: getattr(args, name) for name in SETTINGS}
+    if args.cmd is not None:
+        function = _progress(stack.enter_context(Program(args.cmd, args.time_limit)), stack)
+        return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
+                             threading.TIMEOUT_MAX, cases=None, **settings)   # it has its own limit
+    named = ("network", "parameters")
+    own = {} if args.network is None else dict(zip(named, load_network(args.network)))
+    if args.own_noise or args.replicates is not None:
+        return verify(args.implementation, objective, own_noise=args.own_noise,
+                      replicates=args.replicates, **own, **settings)
+    function, name = _progress(load(args.implementation), stack), shlex.quote(args.implementation)
+    if not own:
+        return ask_and_judge(function, objective, name, cases=None, **settings)
+    report = verify(function, objective, **own, **settings)
+    again = f"{command_of(name, objective, settings)} --network {shlex.quote(args.network)}"
+    return dataclasses.replace(report, reproduce=again)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -128,9 +128,9 @@ def test_a_network_of_ones_own_takes_the_place_of_the_model(run):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (["own_adapters:network", "--gradient"], "--network takes no --cmd, --gradient, --own-noise "
-     "or --model: it has cases of its own, is called in Python, and its derivatives are not known"),
-    (["own_adapters:network", "--model", "tanh"], "--network takes no --cmd, --gradient"),
+    *((["own_adapters:network", *more], "network and parameters belong together, and take no "
+       "gradient, own_noise, cases or model: they have cases of their own, and the network's")
+      for more in (["--gradient"], ["--model", "tanh"], ["--own-noise"])),
     (["own_adapters"], "the network must be given as package.module:function, but it is "
      "'own_adapters'"),
     (["json:loads"], "json has no parameters; it defines"),
@@ -289,13 +289,13 @@ def test_a_call_that_means_nothing_is_one_line(run):
             f"give either MODULE:FUNCTION or --cmd COMMAND, but {given} given")
     assert refused(run, "verify", "--cmd", "./dsm") == "--objective is needed with --cmd"
     assert refused(run, "verify", "own_adapters:dsm", "--replicates",
-                   "50") == "--replicates is for --own-noise"
-    apart = (
-        "--own-noise takes no --cmd, --gradient, --known-failures or --model: it has cases of its "
-        "own, and needs a Python function")
+                   "50") == "replicates are for own_noise"
     for more in (["--gradient"], ["--known-failures", "x"], ["--model", "gaussian"]):
-        assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == apart
-    assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", "--own-noise") == apart
+        assert refused(run, "verify", "own_adapters:dsm", "--own-noise", *more) == (
+            "own_noise takes no gradient, cases, model or known_failures: it has cases of its own")
+    for more in (["--own-noise"], ["--replicates", "50"], ["--network", "own_adapters:network"]):
+        assert refused(run, "verify", "--cmd", "./dsm", "--objective", "dsm", *more) == (
+            "--own-noise, --replicates and --network take no --cmd: they need a Python function")
 
 
 def test_a_time_limit_may_be_long_or_short(run):
