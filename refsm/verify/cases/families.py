@@ -62,7 +62,7 @@ def thetas_per_group(objective: str) -> int:
     return 12 if about.levels == "points" else max(5, len(about.terms) + 3)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def in_groups(family: str, objective: str, seed: int, model: str | None) -> list[Case]:
     """Five thetas or more in each of six groups."""
     name = None if family == "array" else model or model_names(objective)[0]

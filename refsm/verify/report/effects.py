@@ -15,6 +15,7 @@ from refsm.verify.report.known import listed
 
 __all__ = ["another_function", "consequences", "training"]
 
+SQUARES, LINEAR = ("norm", "output"), ("cross", "divergence", "product")         # terms by role
 MAXIMISES = "descent maximises what should be minimised"
 
 
@@ -82,8 +83,8 @@ def _together(objective: str, changes: Sequence[Change]) -> list[str]:
     if objective == "generalized" and found:
         return ["the loss has other minimisers: what is learned is not the score"]
     penalized = objective == "regularized" and not found.get("penalty", ONE).is_zero
-    square = next((name for name in ("norm", "output") if name in found), None)
-    linear = next((name for name in ("cross", "divergence", "product") if name in found), None)
+    square = next((name for name in SQUARES if name in found), None)
+    linear = next((name for name in LINEAR if name in found), None)
     if "penalty" in found and (square or linear) and penalized:
         del found["penalty"]                         # how strong it is depends on the others
     if square and linear and found[square].prefactor > 0 and not found[linear].is_zero:
@@ -102,34 +103,8 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
     """What one change does: the minimiser of the changed loss, beside a penalty or without one."""
     what, scaling = change.what, change.scaling
     learned = OBJECTIVES[objective].learned
-    nothing = f"the best {learned} is 0 everywhere: nothing is learned from the data"
     if what == "loss":
         return MAXIMISES
-    if what == "target":
-        if scaling.is_zero:
-            return nothing
-        if str(scaling) == "-1" and learned == "score":
-            return ("the energy is learned upside down: the score points away from the data, and "
-                    "samples move away from them")
-        if str(scaling) == "-1":
-            return f"the {learned} that is learned is minus the right one"
-        return f"the {learned} that is learned is {scaling_in_words(scaling)} times the right one"
-    if what == "score":
-        return f"the {learned} that is learned is {scaling.inverse()} times the right one"
-    penalty = ", but for the penalty" if penalized else ""
-    if what in ("norm", "output"):
-        if scaling.is_zero and penalty:
-            return "only the penalty holds the score back: the minimiser is not the score"
-        if scaling.prefactor <= 0:
-            return f"the loss is unbounded below: the {learned} grows without end"
-        return f"what is learned is {scaling.inverse()} times the right {learned}{penalty}"
-    if what in ("cross", "divergence", "product"):
-        if scaling.is_zero:
-            return nothing
-        if scaling.prefactor < 0:
-            times = "its negative" if str(scaling) == "-1" else f"{scaling} times it"
-            return f"the minimiser is not the {learned} but {times}{penalty}"
-        return f"what is learned is {scaling} times the right {learned}{penalty}"
     if what == "penalty":
         if scaling.prefactor < 0:
             return "the penalty rewards what it should punish: the loss can be unbounded below"
@@ -137,4 +112,18 @@ def training(objective: str, change: Change, penalized: bool = False) -> str:
                 f"the penalty acts with {scaling} times the strength that was asked for")
     if what == "variate":
         return "its expectation is 0, so this changes the variance alone"
-    return "a constant has no gradient: training is the same"
+    if what == "constant":
+        return "a constant has no gradient: training is the same"
+    if what in SQUARES and scaling.prefactor <= 0:
+        if scaling.is_zero and penalized:
+            return "only the penalty holds the score back: the minimiser is not the score"
+        return f"the loss is unbounded below: the {learned} grows without end"
+    if scaling.is_zero:
+        return f"the best {learned} is 0 everywhere: nothing is learned from the data"
+    ratio = scaling.inverse() if what in (*SQUARES, "score") else scaling
+    if str(ratio) == "-1" and learned == "score" and not penalized:
+        return ("the energy is learned upside down: the score points away from the data, and "
+                "samples move away from them")
+    times = "minus" if str(ratio) == "-1" else f"{scaling_in_words(ratio)} times"
+    penalty = ", but for the penalty" if penalized else ""
+    return f"what is learned is {times} the right {learned}{penalty}"

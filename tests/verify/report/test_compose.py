@@ -150,7 +150,7 @@ def test_a_number_has_all_its_digits():
         "dsm")
     assert added.name == "sigma^2 + 0.001 in place of sigma^2 in the target"
     assert added.consequences == (
-        "the score that is learned is sigma^2 / (sigma^2 + 0.001) times the right one",)
+        "what is learned is sigma^2 / (sigma^2 + 0.001) times the right score",)
 
 
 def test_the_distance_of_the_next_explanation_comes_last():

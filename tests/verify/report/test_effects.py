@@ -21,11 +21,12 @@ def row(objective, words):
 
 
 @pytest.mark.parametrize("what, scaling, text",
-                         [("target", "sigma", "sigma times the right one"),
-                          ("score", "sigma^2", "1 / sigma^2 times the right one"),
+                         [("target", "sigma", "sigma times the right score"),
+                          ("score", "sigma^2", "1 / sigma^2 times the right score"),
                           ("norm", "2", "1 / 2 times the right score"),
                           ("divergence", "2", "2 times the right score"),
-                          ("divergence", "-1", "its negative"), ("divergence", "-2", "-2 times it"),
+                          ("divergence", "-1", "upside down"),
+                          ("divergence", "-2", "-2 times the right score"),
                           ("norm", "1 / 2", "2 times the right score"),
                           ("cross", "1 / 2", "1 / 2 times the right score"),
                           ("penalty", "1 / 2", "1 / 2 times the strength"),
@@ -37,7 +38,7 @@ def row(objective, words):
                           ("constant", "2", "training is the same"),
                           ("product", "2", "2 times the right reconstruction"),
                           ("output", "2", "1 / 2 times the right reconstruction"),
-                          ("product", "-1", "not the reconstruction but its negative"),
+                          ("product", "-1", "minus the right reconstruction"),
                           ("product", "0", "best reconstruction is 0")])
 def test_what_a_change_does_to_training(what, scaling, text):
     objective = "dae" if what in ("output", "product") else "dsm"
@@ -80,7 +81,7 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("regularized", "1", {"norm": "0", "penalty": "2"}, (), ("only the penalty holds",)),
      ("regularized", "1", {"norm": "2"}, (), ("the right score, but for the penalty",)),
      ("noise_prediction", "1", {"target": "-1"}, (),
-      ("the prediction that is learned is minus the right one",)),
+      ("what is learned is minus the right prediction",)),
      ("noise_prediction", "1", {"product": "0"}, (), ("the best prediction is 0 everywhere",)),
      ("dsm_scaled", "alpha", {}, (), ("where alpha varies its levels weigh differently",)),
      ("dsm_scaled", "alpha sigma", {}, (), ("where sigma and alpha vary its levels",)),
@@ -88,11 +89,11 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("dsm", "1", {"cross": "0", "extra": "2"}, ("a term too many: tr J",),
       ("stands in for the one that is missing",)),
      ("ism", "1", {"norm": "2", "divergence": "1 / d"}, (), ("1 / (2 d) times the right score",)),
-     ("ism", "1", {"norm": "2", "divergence": "-2"}, (), ("not the score but its negative",)),
+     ("ism", "1", {"norm": "2", "divergence": "-2"}, (), ("upside down",)),
      ("ism", "1", {"norm": "-1", "divergence": "2"}, (), ("unbounded below",)),
      ("ism", "1", {"norm": "0", "divergence": "2"}, (), ("unbounded below",)),
      ("ism", "1", {"norm": "1 / 2", "divergence": "2"}, (), ("4 times the right score",)),
-     ("ism", "1", {"norm": "1 / 2", "divergence": "-2"}, (), ("not the score but -4 times it",)),
+     ("ism", "1", {"norm": "1 / 2", "divergence": "-2"}, (), ("-4 times the right score",)),
      ("dsm", "1", {"constant": "2"}, (), ("a constant has no gradient",)),
      ("regularized", "1", {"norm": "2", "divergence": "2"}, (), ()),
      ("dsm", "1", {}, ("the score is read at x", "only the first dimension"),
