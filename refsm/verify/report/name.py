@@ -99,13 +99,11 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
     assert shared is not None and fit is not None
     objective = table.objective
     by_group = _by_group(shared, fit.coefficient_error.max(axis=1), table, "1")
-    w = weights_of(objective, shared, table.sizes, [case.group for case in table.groups])
+    w = weights_of(shared, table.sizes, [case.group for case in table.groups])
     if w is None:
         return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
                             f"is not positive in all: {by_group}"), "", "none"
     mean = "" if w.plain.is_one else f", {factor_in_words(objective, w.plain)}"
-    if w.words:
-        return "CONVENTION", f"weighted by {w.words}{mean}", w.line, "w(sigma)"
     if next(iter(w.by)).startswith("c"):
         return "CONVENTION", ("every term of a group has the same positive factor, which is "
                               f"{NO_POWER}: {by_group}"), w.line, "w(group)"

@@ -219,8 +219,9 @@ def test_coefficients_of_no_scaling_are_said_term_by_term_and_shared_ones_once()
     assert "strength" not in words                     # that term is right
     verdict, words, line, _ = of_terms("dsm", clipped, clipped, clipped)
     assert verdict == "CONVENTION"
-    assert words == ("weighted by 2 sigma^2 min(1, 5 sigma^2), which is min-SNR with gamma = 5, "
-                     "mean over dimensions in place of their sum")
+    assert words == ("every term is weighted by a function of sigma that is no power: w(0.37) = "
+                     "0.187416, w(0.61) = 0.7442, w(1.3) = 3.38, mean over dimensions in place of "
+                     "their sum")
     assert line.startswith("1 / d; weight w(0.37) = 0.187416, ")
 
 
