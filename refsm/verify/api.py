@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
@@ -29,7 +28,6 @@ from refsm.verify.diagnosis.explanation import multiple
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
 from refsm.verify.diagnosis.precision import FLOAT64
-from refsm.verify.diagnosis.regression import Table
 from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.on_a_schedule import on_a_schedule
@@ -191,7 +189,7 @@ def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, dec
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
     if not enough(cases):
         return few_cases(cases, values, dtypes, notes, reproduce)
-    found = diagnose(cases, values, dtypes, table=_table(tuple(cases)), anywhere=anywhere)
+    found = diagnose(cases, values, dtypes, anywhere=anywhere)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
     explained = found.explanation or found.coefficients
@@ -224,12 +222,6 @@ def _steady(report: Report, answers: Sequence[Answer], found: Diagnosis) -> Repo
     resolution = None if report.resolution is None else max(report.resolution, relative)
     note = f"two equal calls differ by {relative:.1g}: nothing finer can be said"
     return replace(report, resolution=resolution, notes=(*report.notes, note))
-
-
-@lru_cache(maxsize=16)
-def _table(cases: tuple[Case, ...]) -> Table:
-    """What is computed for cases, kept for the next implementation."""
-    return Table(cases)
 
 
 def _given(cases: Any, objective: str) -> list[Case]:

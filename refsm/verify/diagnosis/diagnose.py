@@ -18,7 +18,7 @@ from refsm.verify.diagnosis.explanation import Explanation, explanations, the_re
 from refsm.verify.diagnosis.other_points import other_points
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
-from refsm.verify.diagnosis.regression import Fit, Table, fit
+from refsm.verify.diagnosis.regression import Fit, Table, fit, table_of
 from refsm.verify.diagnosis.weighted_mistake import weighted_mistake
 from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.mistakes.levels import with_pairs
@@ -67,15 +67,15 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     """The explanation of the values of cases of one objective and one model.
 
     `left_out` are identities of mistakes that it must do without, for the self-test; `table` holds
-    what is already computed for these cases; `anywhere` is whether an output may be read where it
-    is on no list, which takes long, and is never right.
+    what is computed for these cases; `anywhere` is whether an output may be read where it is on no
+    list, which takes long, and is never right.
 
     >>> from refsm.verify.cases import cases, value
     >>> some = cases("ism", "prime")
     >>> str(diagnose(some, [2 * value(case) for case in some]).explanation.factor)
     '2'
     """
-    table = Table(cases) if table is None else table
+    table = table_of(tuple(cases)) if table is None else table
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
     known = [formula for formula in formulas(table.objective, table.model)

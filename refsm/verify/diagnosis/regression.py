@@ -34,6 +34,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Sequence
 
 import numpy as np
@@ -47,7 +48,7 @@ from refsm.verify.diagnosis.scaling import Scaling, Sizes
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["Fit", "Table", "column", "fit", "fit_all"]
+__all__ = ["Fit", "Table", "column", "fit", "fit_all", "table_of"]
 
 # |R_ii| below which columns are taken for dependent: that of 19,000 formulas is < 1e-14 or > 1e-5
 CONDITION = 1e-7
@@ -108,6 +109,12 @@ class Table:
         flat, lengths = np.concatenate(rows), np.array([len(row) for row in rows])
         starts = np.cumsum(lengths) - lengths
         return np.stack([np.add.reduceat(a, starts) / lengths for a in (flat, np.abs(flat))], 1)
+
+
+@lru_cache(maxsize=16)
+def table_of(cases: tuple[Case, ...]) -> Table:
+    """The table of cases, kept for the next implementation."""
+    return Table(cases)
 
 
 def column(scaling: Scaling, sizes: Sequence[Sizes]) -> Array:

@@ -5,6 +5,7 @@ Symbols
     coefficients  (C,)     one number per group
     error         (C,)     how far each may be off: rounding of the answers, after the regression
     prefactor     number   the factor in front
+    P             (s+1, C) the inverse of the linear system
 
 Equations
     (1)  log |coefficient| = log prefactor + sum_s powers_s log size_s
@@ -49,10 +50,16 @@ def fit_scaling(coefficients: Array, error: Array, sizes: Sequence[Sizes]) -> Sc
         return ZERO
     if (np.abs(c) <= 10 * error).any():
         return None
-    plain = _power_scaling(c, error, sizes, ONE)
+    names = [name for name in ORDER
+             if name in sizes[0] and len({group[name] for group in sizes}) > 1]
+    columns = np.array([[1.0, *(np.log(group[name]) for name in names)] for group in sizes])
+    P = np.linalg.pinv(columns)
+    if not np.allclose(P @ columns, np.eye(len(P))):      # the sizes do not tell all powers
+        return None
+    plain = _power_scaling(c, error, sizes, names, P, ONE)
     if plain is not None:
         return plain
-    tried = [_power_scaling(c, error, sizes, power) for power in _of_sums(c, sizes)]
+    tried = [_power_scaling(c, error, sizes, names, P, power) for power in _of_sums(c, sizes)]
     found = [scaling for scaling in tried if scaling is not None and _plain(scaling, sizes)]
     return min(found, key=lambda scaling: scaling.complexity, default=None)
 
@@ -97,17 +104,12 @@ def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
     return sorted(out)
 
 
-def _power_scaling(c: Array, error: Array, sizes: Sequence[Sizes],
+def _power_scaling(c: Array, error: Array, sizes: Sequence[Sizes], names: list[str], P: Array,
                    of_sum: Scaling) -> Scaling | None:
     """The scaling that has a power of a sum, its prefactor and round exponents from the linear
-    system (1), if it then holds."""
-    names = [name for name in ORDER
-             if name in sizes[0] and len({group[name] for group in sizes}) > 1]
+    system (1), of which P is the inverse, if it then holds."""
     divided = c / np.array([of_sum(group) for group in sizes])
-    columns = np.array([[1.0, *(np.log(group[name]) for name in names)] for group in sizes])
-    solution, _, rank, _ = np.linalg.lstsq(columns, np.log(np.abs(divided)), None)   # (s+1,)  (1)
-    if rank < columns.shape[1]:
-        return None
+    solution = P @ np.log(np.abs(divided))                                          # (s+1,)  (1)
     halves = np.round(2 * solution[1:]) / 2
     powers = Scaling(1.0, tuple((name, float(p)) for name, p in zip(names, halves) if p)) * of_sum
     rest = np.array([powers(group) for group in sizes])

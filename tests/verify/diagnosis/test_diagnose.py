@@ -7,19 +7,10 @@ from refsm.stable import sigmoid, softplus
 from refsm.verify import cases
 from refsm.verify.mistakes import formulas
 from refsm.verify.convention import normal
-from refsm.verify.diagnosis.diagnose import diagnose as diagnosed
+from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.wrong_losses import single_mistakes
 from refsm.verify.cases import value
-
-TABLES = {}
-
-
-def diagnose(some, values, **settings):
-    """The diagnosis, with what is computed for a set of cases kept between tests."""
-    key = some[0].id
-    TABLES.setdefault(key, Table(some))
-    return diagnosed(some, values, table=TABLES[key], **settings)
 
 
 def sq(a):
@@ -286,6 +277,6 @@ def test_the_reference_comes_first_in_every_bank():
 def test_what_comes_next_is_never_the_explanation_with_a_term_more():
     table = Table(cases("ism", "prime", 5))
     for loss in single_mistakes("ism"):
-        found = diagnosed(table.cases, loss.answers(table), table=table)
+        found = diagnose(table.cases, loss.answers(table), table=table)
         assert found.explanation is not None
         assert not found.nearest or found.nearest.distance > 1e-5, str(loss)

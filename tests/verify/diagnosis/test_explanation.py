@@ -10,11 +10,11 @@ from refsm.verify.diagnosis.scaling import ONE, ZERO, parse_scaling
 from refsm.verify.diagnosis.precision import FLOAT64
 from refsm.verify.diagnosis.explanation import (Change, multiple, predicted, explanations,
                                                 the_reference)
-from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.diagnosis.regression import fit, table_of
 from refsm.verify.objectives import DIVERGENCE, NORM
 
 DSM, ISM, REGULARIZED, RATIO = (
-    Table(cases(name, "prime")) for name in ("dsm", "ism", "regularized", "ratio"))
+    table_of(tuple(cases(name, "prime"))) for name in ("dsm", "ism", "regularized", "ratio"))
 
 
 def answers(table, scalings, constant=None, added=None):

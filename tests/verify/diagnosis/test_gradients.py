@@ -12,12 +12,11 @@ from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.findings import Finding, named, no_scaling, together
 from refsm.verify.diagnosis.gradients import _Block, diagnose_gradients, not_compared
 from refsm.verify.diagnosis.precision import FLOAT64
-from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import parse_scaling
 from refsm.verify.cases import value
 from refsm.verify.objectives import DIVERGENCE, NORM, OBJECTIVES
 
-TABLES = {}
 MADE = {}
 
 
@@ -47,10 +46,8 @@ def made_once(monkeypatch):
 
 
 def table_of(objective, model=None):
-    """The table of the cases of an objective, made once for all tests."""
-    if (objective, model) not in TABLES:
-        TABLES[objective, model] = Table(cases(objective, "prime", model=model))
-    return TABLES[objective, model]
+    """The table of the cases of an objective."""
+    return table_of_cases(tuple(cases(objective, "prime", model=model)))
 
 
 def found(objective, answered, model=None, dtype=float, loss=value):

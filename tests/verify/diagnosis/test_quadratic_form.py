@@ -12,9 +12,9 @@ from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
 from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table
+from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import ONE
 
-TABLES = {}
 
 
 def column(a):
@@ -22,10 +22,8 @@ def column(a):
 
 
 def table_of(objective, family="prime"):
-    """The table of the cases of an objective, made once for all tests."""
-    if (objective, family) not in TABLES:
-        TABLES[objective, family] = Table(cases(objective, family))
-    return TABLES[objective, family]
+    """The table of the cases of an objective."""
+    return table_of_cases(tuple(cases(objective, family)))
 
 
 def answers(objective, p, r, w=lambda a, s: 1.0, f=1.0):

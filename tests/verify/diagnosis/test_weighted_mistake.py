@@ -5,11 +5,9 @@ import pytest
 from refsm.verify import cases, verify
 from refsm.verify.diagnosis import diagnose
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.regression import table_of
 from refsm.verify.diagnosis.weighted_mistake import weighted_mistake
 from refsm.verify.mistakes import formulas
-
-TABLES = {}
 
 
 def column(a):
@@ -36,9 +34,7 @@ def rows(objective):
 
 
 def found(loss, objective="dsm_levels", tolerance=FLOAT64):
-    if objective not in TABLES:
-        TABLES[objective] = Table(cases(objective, "prime"))
-    table = TABLES[objective]
+    table = table_of(tuple(cases(objective, "prime")))
     Y = np.array([loss(case).mean() for case in table.cases])[table.index]
     return weighted_mistake(table, rows(objective), Y, tolerance)
 
@@ -90,7 +86,7 @@ def test_a_norm_and_a_product_with_other_weights_are_not_one_weight():
 
 
 def test_an_objective_without_a_level_for_each_point_has_no_such_weight():
-    table = Table(cases("dsm", "prime"))
+    table = table_of(tuple(cases("dsm", "prime")))
     assert weighted_mistake(table, formulas("dsm", "autoencoder"), table.reference, FLOAT64) is None
 
 

@@ -9,7 +9,7 @@ from refsm.verify.cases import value
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, _shared, diagnose
 from refsm.verify.diagnosis.precision import FLOAT64, MIXED
-from refsm.verify.diagnosis.regression import Table, fit
+from refsm.verify.diagnosis.regression import fit, table_of
 from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.mistakes import formulas
 from refsm.verify.report import name
@@ -197,7 +197,7 @@ def test_what_passes_is_right_to_the_precision_of_the_answers(tolerance, precisi
 
 def of_terms(objective, *times):
     """The name of a loss whose terms are multiplied, found from the right terms alone."""
-    table = Table(cases(objective, "prime"))
+    table = table_of(tuple(cases(objective, "prime")))
     own = formulas(objective, table.model)[0]
     Y = sum(np.array([[f(c)] for c in table.groups]) * table.term(term)[0]
             for f, term in zip(times, (*own.terms, *([own.constant] if own.constant else []))))
