@@ -283,7 +283,7 @@ def test_wrong_arguments_are_refused(call, error, text):
 
 
 def test_a_report_is_text_of_a_hundred_columns_and_json():
-    for loss in (value, half, upside_down, lambda c: np.exp(-c.sigma) * value(c),
+    for loss in (upside_down, lambda c: np.exp(-c.sigma) * value(c),
                  lambda c: float(c.params["W"][0, 0])):
         report = verify(loss, "dsm")
         assert all(len(line) <= 100 for line in str(report).splitlines())

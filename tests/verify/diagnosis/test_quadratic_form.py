@@ -298,7 +298,7 @@ def residual_of_edm(c):
 
 def test_random_answers_are_no_quadratic_form():
     table, Y = answers("velocity", zero, zero)
-    for seed in range(5):
+    for seed in range(2):
         random = np.random.default_rng(seed).standard_normal(Y.shape)
         assert quadratic_form(table, random, FLOAT64) is None
 

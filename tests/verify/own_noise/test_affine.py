@@ -472,8 +472,8 @@ def at_drawn_levels(case, rng, sign=1.0, weight=lambda case: 1.0):
     pytest.param(True, 200, False, marks=pytest.mark.slow), (False, 40, True)])
 def test_levels_that_are_drawn_are_said_and_few_replicates_leave_it_open(drawn, R, open):
     asked, noise = replicates._cases("dsm_levels"), np.random.default_rng(5).normal(size=(36, R))
-    h, other = (next(h for h in hypotheses.hypotheses(asked)
-                     if h.drawn == at_drawn and h.weight == "weight.variance")
+    known = hypotheses.hypotheses(asked)
+    h, other = (next(h for h in known if h.drawn == at_drawn and h.weight == "weight.variance")
                 for at_drawn in (drawn, not drawn))
     V = np.array([moments.laws(case, h.weight, drawn)[0].variance for case in asked])
     values = h.expected[:, None] + np.sqrt(V)[:, None] * noise
