@@ -21,6 +21,7 @@ Sources
 """
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ from refsm.verify.diagnosis.scaling import ONE, Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes.level_weights import WEIGHTS
 
-__all__ = ["Weight", "joined", "weight_of_levels"]
+__all__ = ["Weight", "joined", "weight_of_groups", "weight_of_levels"]
 
 # further weights, which are no rows: (words, w(alpha, sigma, data_sd))
 NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
@@ -61,6 +62,9 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
        lambda a, s, t, k=k: np.minimum(1 / s, k)) for k in (1, 5, 20)))
 PLAIN = {"d", "n", "data_sd"}                      # sizes of which a common factor has powers
 OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
+SAME = 1e-4                # relative: two coefficients of float32 answers that are one
+FACTORS = sorted((Scaling(1.0, tuple((name, p) for name, p in zip("dnM", powers) if p))
+                  for powers in product((0.0, -1.0, 1.0), repeat=3)), key=lambda s: s.complexity)
 C_OUT_SQUARED = next(f for name, _, f in WEIGHTS if name == "c-out")      # of EDM's denoiser
 
 
@@ -110,6 +114,24 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
             return Weight(joined(words, by_group), joined(id, by_group), ONE, "group")
     listed = _by_group_and_level(w, ONE, levels, groups)
     return Weight(listed, listed, ONE, "group and level")
+
+
+def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
+    """The weight w (C,) of all terms of a group: by sigma with a factor of d, n and M, or by group;
+    None where it is not positive."""
+    if not (w > 0).all():
+        return None
+    sizes = [case.sizes for case in groups]
+    sigmas = sorted({size["sigma"] for size in sizes if "sigma" in size})
+    for factor in FACTORS if len(sigmas) > 1 else ():
+        if all(name in sizes[0] for name, _ in factor.powers):
+            rest = w / column(factor, sizes).ravel()                          # (C,)
+            of = {s: [u for u, size in zip(rest, sizes) if size["sigma"] == s] for s in sigmas}
+            if all(max(u) - min(u) <= SAME * max(u) for u in of.values()):
+                listed = _listed((s, np.mean(u)) for s, u in of.items())
+                return Weight(listed, listed, factor, "level")
+    listed = _listed(zip((case.group for case in groups), w))
+    return Weight(listed, listed, ONE, "group")
 
 
 def _of_levels(w: Array, error: Array, levels: Levels, each: list[dict[str, float]],

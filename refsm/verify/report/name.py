@@ -11,9 +11,9 @@ from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, MIXED, half_inside
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.scaling import scaling_in_words
+from refsm.verify.diagnosis.weight_names import joined, weight_of_groups
 from refsm.verify.report.effects import another_function
 from refsm.verify.report.known import change_in_words, factor_in_words, listed
-from refsm.verify.report.weights import weights_of
 from refsm.verify.report.where import deciding, multiples
 
 __all__ = ["explained", "verdict_of"]
@@ -97,19 +97,19 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
     positive."""
     fit, shared, table = found.coefficients, found.weights, found.table
     assert shared is not None and fit is not None
-    objective = table.objective
     by_group = _by_group(shared, fit.coefficient_error.max(axis=1), table, "1")
-    w = weights_of(shared, table.sizes, [case.group for case in table.groups])
-    if w is None:
+    weight = weight_of_groups(shared, table.groups)
+    if weight is None:
         return "MISMATCH", (f"every term of a group has the same factor, which is {NO_POWER} and "
                             f"is not positive in all: {by_group}"), "", "none"
-    mean = "" if w.plain.is_one else f", {factor_in_words(objective, w.plain)}"
-    if next(iter(w.by)).startswith("c"):
+    plain = not weight.factor.is_one
+    line = joined(str(weight.factor) if plain else "", weight.declared)
+    if weight.listed == "group":
         return "CONVENTION", ("every term of a group has the same positive factor, which is "
-                              f"{NO_POWER}: {by_group}"), w.line, "w(group)"
-    by_sigma = ", ".join(f"w({key}) = {number:.6g}" for key, number in w.by.items())
-    return "CONVENTION", (f"every term is weighted by a function of sigma that is no power: "
-                          f"{by_sigma}{mean}"), w.line, "w(sigma)"
+                              f"{NO_POWER}: {by_group}"), line, "w(group)"
+    mean = f", {factor_in_words(table.objective, weight.factor)}" if plain else ""
+    return "CONVENTION", ("every term is weighted by a function of sigma that is no power: "
+                          f"{weight.words.removeprefix('weight ')}{mean}"), line, "w(sigma)"
 
 
 def _by_group(values: Array, error: Array, table: Table, one: str = "right") -> str:

@@ -1,11 +1,13 @@
-"""A weight of levels is named: a row, powers, a further name, or another level's."""
+"""A weight of levels is named: a row, powers, a further name, or another level's; one of groups
+is listed."""
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from refsm.verify.convention import normal
-from refsm.verify.diagnosis.weight_names import weight_of_levels
+from refsm.verify.diagnosis.scaling import ONE, Scaling
+from refsm.verify.diagnosis.weight_names import Weight, weight_of_groups, weight_of_levels
 
 A, S = (np.array([a] * 4) for a in (np.array([(252, 16), (204, 156), (80, 332)]) / 256).T)
 SIZES = [{"d": d, "n": n} for d in (3, 5) for n in (7, 13)]
@@ -97,3 +99,49 @@ def test_numbers_that_differ_between_groups_are_listed_without_the_common_factor
     assert str(factor) == "2 / d"
     assert declared == "weight " + ", ".join(
         f"w(c{k}/{s:g}) = {u:.6g}" for k in range(4) for s, u in zip(S[0], w[k]))
+
+
+SIGMAS = (0.37, 0.61, 1.3)
+OF_SIGMA = [{"d": d, "n": n, "sigma": s} for d, n in ((3.0, 7.0), (5.0, 13.0)) for s in SIGMAS]
+SIGMA, D, N = (np.array([of[name] for of in OF_SIGMA]) for name in ("sigma", "d", "n"))
+
+
+def keys(w, sizes=OF_SIGMA):
+    """What the numbers of the weight of groups of these sizes are listed by."""
+    found = weight_of_groups(w, [SimpleNamespace(group=f"c{k}", sizes=of)
+                                 for k, of in enumerate(sizes)])
+    listed = [piece[2:].partition(")")[0] for piece in found.declared[len("weight "):].split(", ")]
+    assert found.words == found.declared == normal(found.declared)
+    assert found.listed == ("group" if listed[0] == "c0" else "level")
+    return found, listed
+
+
+def test_one_sigma_is_no_function_of_sigma():
+    of_groups = [f"c{k}" for k in range(6)]
+    assert keys(D, [{**of, "sigma": 0.61} for of in OF_SIGMA])[1] == of_groups
+    two = [{**of, "sigma": sigma} for of, sigma in zip(OF_SIGMA, [0.37, 0.61] * 3)]
+    assert keys(np.array([0.2, 0.9] * 3), two)[1] == ["0.37", "0.61"]
+    found, listed = keys(D, [{"d": of["d"], "n": of["n"]} for of in OF_SIGMA])
+    assert (found.factor, listed) == (ONE, of_groups)
+
+
+def test_two_groups_of_one_sigma_agree_to_float32():
+    w = np.log(1 + SIGMA**-2)
+    w[0] *= 1 + 8e-5
+    assert keys(w)[1] == ["0.37", "0.61", "1.3"]
+    w[0] *= 1 + 8e-5
+    assert keys(w)[1] == [f"c{k}" for k in range(6)]
+
+
+def test_a_weight_of_sigma_is_listed_by_sigma_and_what_is_plain_is_taken_out():
+    found, _ = keys(2 * np.log(1 + SIGMA**-2) * N / D)
+    assert found.factor == Scaling(1.0, (("d", -1.0), ("n", 1.0)))
+    assert found.declared == "weight w(0.37) = 4.23362, w(0.61) = 2.60987, w(1.3) = 0.929625"
+
+
+def test_what_is_no_function_of_sigma_is_listed_by_group_and_must_be_positive():
+    w, groups = np.array([1.1, 0.3, 2.9, 0.8, 1.9, 0.7]), [*GROUPS, *GROUPS[:2]]
+    listed = "weight w(c0) = 1.1, w(c1) = 0.3, w(c2) = 2.9, w(c3) = 0.8, w(c0) = 1.9, w(c1) = 0.7"
+    assert weight_of_groups(w, groups) == Weight(listed, listed, ONE, "group")
+    for third in (-2.9, 0.0):
+        assert weight_of_groups(np.where(w == 2.9, third, w), groups) is None
