@@ -175,13 +175,14 @@ def _report(args: argparse.Namespace, objective: str, stack: contextlib.ExitStac
     from refsm.verify.api import ask_and_judge, verify
     from refsm.verify.reproduce import command_of
 
-    settings = {name: getattr(args, name) for name in SETTINGS}
+    settings: dict[str, Any] = {name: getattr(args, name) for name in SETTINGS}
     if args.cmd is not None:
         function = _progress(stack.enter_context(Program(args.cmd, args.time_limit)), stack)
         return ask_and_judge(function, objective, f"--cmd {shlex.quote(args.cmd)}",
                              threading.TIMEOUT_MAX, cases=None, **settings)   # it has its own limit
-    named = ("network", "parameters")
-    own = {} if args.network is None else dict(zip(named, load_network(args.network)))
+    own: dict[str, Any] = {}
+    if args.network is not None:
+        own["network"], own["parameters"] = load_network(args.network)
     if args.own_noise or args.replicates is not None:
         return verify(args.implementation, objective, own_noise=args.own_noise,
                       replicates=args.replicates, **own, **settings)
