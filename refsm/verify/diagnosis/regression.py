@@ -111,7 +111,7 @@ class Table:
         return np.stack([np.add.reduceat(a, starts) / lengths for a in (flat, np.abs(flat))], 1)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def table_of(cases: tuple[Case, ...]) -> Table:
     """The table of cases, kept for the next implementation."""
     return Table(cases)

@@ -118,16 +118,15 @@ def squared(objective: str, wrong: tuple[Mistake, ...], out: Mistake, to: Mistak
         Term("constant", constant, lambda q: total(q, half * dot(b(q), b(q)))))
 
 
-def of_residual(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake, to: Mistake,
-                times: Mistake | None = None) -> Formula:
-    """A function of the residual that is no square; the target may be multiplied."""
+def of_residual(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake,
+                to: Mistake) -> Formula:
+    """A function of the residual that is no square."""
     def loss(q: Any) -> Array:
-        r = out.formula(q) - to.formula(q) * (1.0 if times is None else times.formula(q))
+        r = out.formula(q) - to.formula(q)
         return square.formula(r) if r.ndim == 2 else total(q, np.array([*map(square.formula, r)]))
 
     own = f"({to.name})" if " " in to.name else to.name
-    name = f"{square.name}, r = {out.name} - {own}{'' if times is None else times.name}"
-    return Formula(wrong, (Term("whole", name, loss),))
+    return Formula(wrong, (Term("whole", f"{square.name}, r = {out.name} - {own}", loss),))
 
 
 def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:

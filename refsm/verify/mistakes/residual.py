@@ -143,9 +143,11 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
         for row in squares if len(wrong) < 2 else ():
             yield of_residual((*wrong, row), row, out, to)
             for name, words, scale in scales if not wrong else ():
-                times = Mistake(f"target.{name}", f"the target is multiplied by {words}",
-                                f" x {words}", scale, "what is learned is multiplied as well")
-                yield of_residual((row, times), row, out, to, times)
+                scaled = Mistake(f"target.{name}", f"the target is multiplied by {words}",
+                                 f"{to.name} x {words}", lambda q, to=to, scale=scale: (
+                                     scale(q) * to.formula(q)),
+                                 "what is learned is multiplied as well")
+                yield of_residual((row, scaled), row, out, scaled)
     for row in rows("square", ROBUST):
         yield of_residual((row,), row, outputs[0], compared[0])
     if objective == "dsm":
