@@ -73,9 +73,10 @@ WEIGHTED = "the minimiser is the same at each level; the levels weigh differentl
 
 @dataclass(frozen=True)
 class QuadraticForm:
-    """What differs at the levels, with a weight of each: "" where it is the reference's.
+    """What differs, and the weight of each level: "" where it is the reference's.
 
-    `target` is what the output is compared with, or a mistake that `weighted_mistake` has found."""
+    `target` is what the output is compared with, or the mistake that `weighted_mistake` found.
+    """
 
     left_out: str                                  # the levels that are not read
     point: str                                     # where the output is read
