@@ -101,7 +101,7 @@ mistake.""",
              "verify/diagnosis/scaling_fit", "verify/diagnosis/explanation",
              "verify/diagnosis/quadratic_form", "verify/diagnosis/gradients",
              "verify/mistakes/mistake", "verify/mistakes/residual", "verify/mistakes/weighted",
-             "verify/mistakes/levels", "verify/mistakes/binary", "verify/report/weights",
+             "verify/mistakes/levels", "verify/mistakes/binary",
              "verify/own_noise/hypotheses", "verify/own_noise/replicates",
              "verify/own_noise/moments", "verify/own_gradient"), ("09_verify",)),
 )

@@ -1,4 +1,4 @@
-"""A declared convention, in the form in which reports print theirs.
+"""A declared convention, in the form in which reports print theirs, and whether two are one.
 
 Its pieces stand between semicolons: a positive factor (2 sigma^2 / d), a term with its factor
 (target x -1), a constant (constant dropped), the identity of a mistake (divergence.whole; its words
@@ -15,11 +15,15 @@ from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.known import TERM_NAMES
-from refsm.verify.report.weights import is_weight
 
-__all__ = ["normal"]
+__all__ = ["agree", "normal"]
 
 FACTOR = re.compile(rf"(?!.* in place of )([-0-9(]|(sqrt|{'|'.join(ORDER)})\b(?!\.))")
+NUMBER = r"[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?"
+KEY = rf"c[0-9]+(?:/{NUMBER})?|{NUMBER}"             # a group, a level of a group, or a level
+WEIGHT = re.compile(rf"weight (w\((?:{KEY})\) = {NUMBER}(, |$))+")
+PIECES = re.compile(rf"w\(({KEY})\) = ({NUMBER})")
+DIGITS = 5e-6              # relative: two weights that are printed with six digits and agree
 
 
 def normal(convention: str) -> str:
@@ -45,7 +49,7 @@ def normal(convention: str) -> str:
                 raise ValueError(f"a factor that is meant must be positive, but it is {piece}; a "
                                  "loss that is to be maximised is declared as loss x -1")
             out.append(str(scaling))
-        elif piece in ("constant dropped", "constant other") or is_weight(piece):
+        elif piece in ("constant dropped", "constant other") or _is_weight(piece):
             out.append(piece)
         else:
             raise ValueError(f"{piece!r} is not a convention: one is a factor such as "
@@ -61,3 +65,27 @@ def _identities() -> Mapping[str, str]:
             for model in {about.models[0], about.models[-1]}      # the others have no other rows
             for formula in formulas(objective, model) for mistake in formula.mistakes}
     return {**{row.words: row.id for row in rows}, **{row.id: row.id for row in rows}}
+
+
+def agree(declared: str, found: str) -> bool:
+    """Whether two conventions are one: the same pieces in any order, weights to five digits.
+
+    >>> agree("2; target x -1", "target x -1; 2"), agree("2", "2.0001")
+    (True, False)
+    """
+    ours, theirs = (sorted(convention.split("; ")) for convention in (declared, found))
+    return len(ours) == len(theirs) and all(map(_same_piece, ours, theirs))
+
+
+def _same_piece(declared: str, found: str) -> bool:
+    if not (_is_weight(declared) and _is_weight(found)):
+        return declared == found
+    ours, theirs = dict(PIECES.findall(declared)), dict(PIECES.findall(found))
+    return ours.keys() == theirs.keys() and all(
+        abs(float(ours[key]) - float(theirs[key])) <= DIGITS * float(theirs[key]) for key in ours)
+
+
+def _is_weight(piece: str) -> bool:
+    """Whether a piece of a convention is a positive weight for each sigma, or for each group."""
+    return bool(WEIGHT.fullmatch(piece)) and all(
+        0 < float(weight) < float("inf") for _, weight in PIECES.findall(piece))

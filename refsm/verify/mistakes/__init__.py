@@ -16,7 +16,7 @@ from functools import lru_cache
 from refsm.verify.mistakes.binary import binary
 from refsm.verify.mistakes.implicit import implicit
 from refsm.verify.mistakes.levels import levels
-from refsm.verify.mistakes.mistake import Formula, Mistake
+from refsm.verify.mistakes.mistake import Formula, Mistake, reference
 from refsm.verify.mistakes.moved_levels import moved_levels
 from refsm.verify.mistakes.residual import residual
 from refsm.verify.mistakes.shared import extra_terms, left_out, some_points
@@ -38,5 +38,5 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
             else weighted if objective == "generalized"
             else implicit if about.constant is None else residual)
     made = (formula for formula in kind(objective, model) if formula.mistakes)
-    return (Formula((), about.terms, about.constant), *made, *moved_levels(objective, model),
+    return (reference(objective), *made, *moved_levels(objective, model),
             *left_out(objective, model), *some_points(objective), *extra_terms(objective, model))

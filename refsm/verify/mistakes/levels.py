@@ -39,7 +39,7 @@ from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
                                            clipped, dimensions, every_pair, of_noise, of_residual,
-                                           rows, squared, with_terms, with_variate)
+                                           reference, rows, squared, with_terms, with_variate)
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
@@ -194,9 +194,8 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
                         "the weight does not depend on the level of its point: where levels are "
                         "drawn independently, it is in expectation the loss without weights, "
                         "times their mean")
-    reference = Formula((), OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)
     for name, words, w in weights:
-        yield with_pairs(reference, Mistake(
+        yield with_pairs(reference(objective), Mistake(
             f"pairs.{name}", f"the weight {words} of every point multiplies the loss of every "
             "point: (n, n) in place of n", f", mean of {words}", w,
             "levels are not weighted against each other, as they were meant to be",
@@ -206,20 +205,17 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
 
 def with_pairs(formula: Formula, row: Mistake) -> Formula:
     """A formula of which the loss of every point is multiplied by the weight of every point."""
-    def of(term: Term) -> Term:
-        def mean_times(q: Any) -> Array:
-            return _of_level(q, row.formula).mean() * term.per_sample(q)      # (n,)  (2)
-        return Term(term.role, f"{term.name}{row.name}", mean_times)
+    def mean_times(q: Any, term: Term) -> Array:
+        return _of_level(q, row.formula).mean() * term.per_sample(q)          # (n,)  (2)
 
-    constant = None if formula.constant is None else of(formula.constant)
-    return Formula((*formula.mistakes, row), tuple(map(of, formula.terms)), constant)
+    return with_terms(formula, row, mean_times)
 
 
 def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "weight",
               effect: str = WEIGHTED) -> Formula:
     row = Mistake(f"{role}.{name}", f"each level is weighted by {words}",
                   f" x {words.partition(':')[0]}", w, effect, "", True)
-    return with_terms(objective, row, lambda q, term: _times(q, term, w))
+    return with_terms(reference(objective), row, lambda q, term: _times(q, term, w))
 
 
 def _of_level(q: Any, w: Weight) -> Array:
@@ -243,7 +239,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
     own += [(f"own-weight.{name}", words, w) for name, words, w in OWN_WEIGHTS]
     for id, words, w in own:
         row = Mistake(id, f"each level is weighted by {words}", f", {words}", w, WEIGHTED, "", True)
-        yield with_terms(objective, row, lambda q, term, w=w: term.per_sample(exchanged(
+        yield with_terms(reference(objective), row, lambda q, term, w=w: term.per_sample(exchanged(
             q, level_weights=w(q.case.level_weights, q.case.sigma))))
     for name, words, kept in KEPT:
         def some(q: Any, term: Term, kept: slice = kept) -> Array:
@@ -252,7 +248,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
             return term.per_sample(exchanged(q, level_weights=chosen))
         row = Mistake(f"levels.{name}", words, f", {words}", some,
                       "nothing is learned from the levels that are left out")
-        yield with_terms(objective, row, some)
+        yield with_terms(reference(objective), row, some)
     at_x = Mistake("point.x", "the score is read at x", "psi(x)", lambda q: q.psi_of_levels(
         points=np.broadcast_to(q.case.x, q.case.x_noisy.shape)), AT_CLEAN)
     yield squared(objective, (at_x,), at_x, right)
@@ -260,7 +256,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,
                       "where two levels differ, the score of one learns the targets of another")
-        yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
+        yield with_terms(reference(objective), row, lambda q, term, f=f: term.per_sample(
             exchanged(q, lambda: q.psi_of_levels(f))))
 
 
@@ -272,7 +268,7 @@ def _of_network(objective: str) -> Iterator[Formula]:
     for name, words, f, effect, same in given:
         row = Mistake(f"network.{name}", f"the network is given {words}", f", f({words})", f,
                       effect, "", same)
-        yield with_terms(objective, row, lambda q, term, f=f: term.per_sample(
+        yield with_terms(reference(objective), row, lambda q, term, f=f: term.per_sample(
             exchanged(q, lambda: q.of_network(None, f))))
 
 

@@ -38,8 +38,8 @@ from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pair", "half_of",
-           "names_of_square", "of_noise", "of_residual", "rows", "squared", "with_terms",
-           "with_variate"]
+           "names_of_square", "of_noise", "of_residual", "reference", "rows", "squared",
+           "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -164,14 +164,18 @@ def with_variate(objective: str, out: Mistake, to: Mistake, clean: Callable[[Any
     return Formula((row,), terms, OBJECTIVES[objective].constant)
 
 
-def with_terms(objective: str, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:
-    """The reference with each term changed in the same way."""
+def reference(objective: str) -> Formula:
+    """The formula of an objective without a mistake."""
+    return Formula((), OBJECTIVES[objective].terms, OBJECTIVES[objective].constant)
+
+
+def with_terms(right: Formula, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:
+    """A formula with each term changed in the same way."""
     def of(term: Term) -> Term:
         return Term(term.role, f"{term.name}{row.name}", lambda q: f(q, term))
 
-    about = OBJECTIVES[objective]
-    constant = None if about.constant is None else of(about.constant)
-    return Formula((row,), tuple(map(of, about.terms)), constant)
+    constant = None if right.constant is None else of(right.constant)
+    return Formula((*right.mistakes, row), tuple(map(of, right.terms)), constant)
 
 
 def names_of_square(half: float, out: str, to: str) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
-from refsm.verify.mistakes.mistake import Formula, Mistake, absolute, with_terms
+from refsm.verify.mistakes.mistake import Formula, Mistake, absolute, reference, with_terms
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["extra_terms", "left_out", "some_points"]
@@ -44,16 +44,16 @@ def left_out(objective: str, model: str | None) -> Iterator[Formula]:
 
 def some_points(objective: str) -> Iterator[Formula]:
     """Points that are forgotten, and absolute values of what may be negative."""
-    about = OBJECTIVES[objective]
+    about, right = OBJECTIVES[objective], reference(objective)
     for name, words, suffix, some, effect in (
             ("not-last", "the last point is left out", "[:-1]", slice(0, -1), ONE_LESS),
             ("not-first", "the first point is left out", "[1:]", slice(1, None), ONE_LESS),
             ("first", "only the first point", "[:1]", slice(0, 1), FIRST_ALONE)):
         row = Mistake(f"points.{name}", words, f", points {suffix}", some_points, effect, same=True)
-        yield with_terms(objective, row, lambda q, term, some=some: term.per_sample(q)[some])
+        yield with_terms(right, row, lambda q, term, some=some: term.per_sample(q)[some])
     row = Mistake("points.not-last-of-n", "the last point is left out of the sum, which is divided "
                   "by n", ", sum of points [:-1] / n", some_points, ONE_LESS, same=True)
-    yield with_terms(objective, row, lambda q, term: term.per_sample(q) * (
+    yield with_terms(right, row, lambda q, term: term.per_sample(q) * (
         np.arange(q.case.n) < q.case.n - 1))
 
     def whole(q: Any) -> Array:

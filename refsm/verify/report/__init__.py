@@ -1,3 +1,3 @@
 """What a person reads: `report` is its form, `compose` makes one from a diagnosis, `name` its first
-line; `known`, `effects`, `weights` and `where` have what is known about differences.
+line; `known`, `effects` and `where` have what is known about differences.
 """

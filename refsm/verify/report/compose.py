@@ -7,6 +7,7 @@ from typing import Sequence
 import numpy as np
 
 from refsm.verify.cases.case import Case
+from refsm.verify.convention import agree
 from refsm.verify.diagnosis.diagnose import Diagnosis
 from refsm.verify.diagnosis.explanation import Explanation
 from refsm.verify.diagnosis.findings import Finding
@@ -17,7 +18,6 @@ from refsm.verify.report.effects import consequences
 from refsm.verify.report.known import listed, seen
 from refsm.verify.report.name import explained, verdict_of
 from refsm.verify.report.report import Report, Row
-from refsm.verify.report.weights import agree
 from refsm.verify.report.where import where_right
 
 __all__ = ["report_on"]
