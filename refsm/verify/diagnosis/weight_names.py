@@ -122,13 +122,12 @@ def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
     if not (w > 0).all():
         return None
     sizes = [case.sizes for case in groups]
-    sigmas = sorted({size["sigma"] for size in sizes if "sigma" in size})
-    for factor in FACTORS if len(sigmas) > 1 else ():
+    sigma = np.array([[size.get("sigma", 1.0)] for size in sizes])            # (C, 1)
+    one, u = np.ones(sigma.shape), w[:, None]
+    for factor in FACTORS if len(np.unique(sigma)) > 1 else ():
         if all(name in sizes[0] for name, _ in factor.powers):
-            rest = w / column(factor, sizes).ravel()                          # (C,)
-            of = {s: [u for u, size in zip(rest, sizes) if size["sigma"] == s] for s in sigmas}
-            if all(max(u) - min(u) <= SAME * max(u) for u in of.values()):
-                listed = _listed((s, np.mean(u)) for s, u in of.items())
+            listed = _by_level(u, SAME / 2 * u, factor, (one, sigma, one), groups)
+            if listed:
                 return Weight(listed, listed, factor, "level")
     listed = _listed(zip((case.group for case in groups), w))
     return Weight(listed, listed, ONE, "group")

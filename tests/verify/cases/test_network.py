@@ -70,8 +70,12 @@ def test_a_network_is_given_the_level_of_each_point_unless_another_is_named():
                                   conditional(case.x_noisy, case.params, 0.3))
 
 
-def test_an_untied_decoder_passes_and_its_mistake_is_named():
+def test_an_untied_decoder_passes():
     assert asked(RIGHT["dae"], "dae", untied).verdict == "PASS"
+
+
+@pytest.mark.slow
+def test_the_mistake_of_an_untied_decoder_is_named():
     assert asked(lambda c: squares(c.reconstruct(c.x_noisy) - c.x_noisy), "dae", untied).name == (
         "compared with the noisy point, not the clean one")
 
