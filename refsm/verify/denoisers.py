@@ -109,10 +109,13 @@ def target_of(kind: str, q: Any) -> Array:
     return of_x * case.x + of_noisy * case.x_noisy + of_noise * case.noise    # (n, d)  (2) (4)
 
 
-def target_in_noise(kind: str, alpha: Any, sigma: Any, data_sd: Any) -> tuple[Any, Any]:
-    """p and r of a target p x + r noise, where x_noisy = alpha x + sigma noise."""
+def target_in_noise(kind: str, alpha: Any, sigma: Any, data_sd: Any,
+                    point: tuple[Any, Any] | None = None) -> tuple[Any, Any]:
+    """p and r of a target p x + r noise, where x_noisy = alpha x + sigma noise, or u x + v noise
+    with `point` (u, v)."""
     of_x, of_noisy, of_noise = TARGETS[kind](alpha, sigma, data_sd)
-    return of_x + alpha * of_noisy, of_noise + sigma * of_noisy
+    u, v = (alpha, sigma) if point is None else point
+    return of_x + u * of_noisy, of_noise + v * of_noisy
 
 
 def total(q: Any, terms: Array) -> Array:

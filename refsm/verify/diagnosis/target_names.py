@@ -23,7 +23,6 @@ Sources
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -64,19 +63,12 @@ def name_of_target(own: str, pr: Array, bound: Array, levels: Levels,
                          f"{combinations(pr, bound, levels)}")
 
 
-def _at(kind: str, level: Any, point: Any, data_sd: Any) -> tuple[Any, Any]:
-    """p and r of a kind of target at alpha and sigma, with u x + v noise for x_noisy."""
-    of_x, of_noisy, of_noise = TARGETS[kind](level[0], level[1], data_sd)
-    u, v = point
-    return of_x + u * of_noisy, of_noise + v * of_noisy
-
-
 def _known(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
     """A target that has a name."""
     alpha, sigma, data_sd = levels
     for (taken, a, s), kind in product(other_levels(alpha, sigma), TARGETS):
-        for u, v in ((alpha, sigma), (a, s)):      # x_noisy as it is, or as that level has it
-            p, r = np.broadcast_arrays(*_at(kind, (a, s), (u, v), data_sd), alpha)[:2]
+        for point in (levels[:2], (a, s)):         # x_noisy as it is, or as that level has it
+            p, r = np.broadcast_arrays(*target_in_noise(kind, a, s, data_sd, point), alpha)[:2]
             target = f"the target of a predicted {KINDS.get(kind, kind)}{taken}"
             right = kind == own and not taken
             if within(pr, bound, p, r):
@@ -93,7 +85,7 @@ def _of_point(own: str, pr: Array, bound: Array, levels: Levels,
         right, data_sd = levels[:2], levels[2]
         for at, words in ((right, "and compared with the target of that point"),
                           (point, "the target is that of these levels")):
-            if within(pr, bound, *_at(own, at, point, data_sd)):
+            if within(pr, bound, *target_in_noise(own, *at, data_sd, point)):
                 return Name(words)
     return None
 
