@@ -6,11 +6,10 @@ terms.  The value comes from `refsm.objectives`; the terms must add up to it, in
 
 Symbols
     n points, i dimensions (d), r directions (M).
-    psi    (n, d)     score, at x or at x_noisy
-    J      (n, d, d)  its Jacobian
+    psi    (n, d)     score, at x or at x_noisy; J (n, d, d) is its Jacobian
     target (n, d)     what psi is compared with: the score of the data, of the Parzen density, or
                       of the corruption; g in the words of a report
-    v      (n, M, d)  directions
+    directions (n, M, d); v in the words of a report
     reconstruction (n, d); y in the words of a report
     gap    (n, d)     E(x with bit i flipped) - E(x)
     x      (n, d)     clean points
@@ -68,13 +67,13 @@ def target(q: Any) -> Array:
 # each term: its role, its name, and the term at each point, (n,)
 NORM = Term("norm", "|psi|^2 / 2", per_sample=lambda q: dot(q.psi(), q.psi()) / 2)       # (1)
 SLICED_NORM = Term("norm", "(v.psi)^2 / 2", per_sample=lambda q: (
-    np.einsum("nri,ni->nr", q.v(), q.psi())**2).mean(axis=1) / 2)                        # (1)
+    q.along()**2).mean(axis=1) / 2)                                                      # (1)
 CROSS = Term("cross", "-psi.g", per_sample=lambda q: -dot(q.psi(), target(q)))           # (2)
 MATCHED = Term("constant", "|g|^2 / 2",
                per_sample=lambda q: dot(target(q), target(q)) / 2)                       # (3)
 DIVERGENCE = Term("divergence", "tr J", per_sample=lambda q: q.diagonal().sum(axis=1))   # (4)
-CURVATURE = Term("divergence", "v' J v", per_sample=lambda q: np.einsum(
-    "nri,nik,nrk->nr", q.v(), q.J(), q.v()).mean(axis=1))                                # (4)
+CURVATURE = Term("divergence", "v' J v",
+                 per_sample=lambda q: q.curvature().mean(axis=1))                        # (4)
 PENALTY = Term("penalty", "strength sum_i J_ii^2",
                per_sample=lambda q: q.case.strength * dot(q.diagonal(), q.diagonal()))   # (5)
 OUTPUT = Term("output", "|y|^2",

@@ -210,6 +210,15 @@ class Quantities:
             "one": lambda: np.broadcast_to(v[:1, :1], v.shape),
         }[kind]()
 
+    def along(self, kind: str = "given") -> Array:
+        """v.psi, (n, M)."""
+        return np.einsum("nri,ni->nr", self.v(kind), self.psi())
+
+    def curvature(self, v: Array | None = None) -> Array:
+        """v' J v, (n, M), along the directions as given or along others."""
+        v = self.v() if v is None else v
+        return np.einsum("nri,nik,nrk->nr", v, self.J(), v)
+
     def _given(self, name: str, point: str) -> Array:
         if point != self.at or name not in self.case.arrays:
             raise Unavailable

@@ -104,6 +104,5 @@ def _local(q: Quantities) -> dict[str, Array]:
     """The local quantities that the objective of a case reads, by name."""
     read = {"score": q.psi, "divergence": lambda: q.diagonal().sum(axis=1), "gap": q.gap,
             "diagonal": q.diagonal, "reconstruction": q.reconstruction,
-            "prediction": q.prediction,
-            "curvature": lambda: np.einsum("nri,nik,nrk->nr", q.v(), q.J(), q.v())}
+            "prediction": q.prediction, "curvature": q.curvature}
     return {name: read[name]() for name in OBJECTIVES[q.case.objective].reads}

@@ -149,11 +149,10 @@ def _objective_steps(q: Quantities) -> Iterator[Step]:
     if q.case.model is not None and any(term.role == "divergence" for term in about.terms):
         yield Step("J", f"d psi_i / d {q.at}_k", np.array(q.J()))
     if about.random == "directions":
-        v = q.v()
         if q.case.model is not None:
-            yield Step("v' J v", "", np.einsum("nri,nik,nrk->nr", v, q.J(), v))
+            yield Step("v' J v", "", q.curvature())
         if "v" in about.terms[0].name:
-            yield Step("v.psi", "", np.einsum("nri,ni->nr", v, q.psi()))
+            yield Step("v.psi", "", q.along())
 
 
 def _table(values: Array) -> str:

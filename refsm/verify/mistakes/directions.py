@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator
 
-import numpy as np
-
 from refsm.typing import Array
 from refsm.verify.mistakes.mistake import Mistake
 
-__all__ = ["DIRECTIONS", "SAME", "UNIT_SEEN", "along", "curvature", "dashed", "of_directions",
-           "with_given"]
+__all__ = ["DIRECTIONS", "SAME", "UNIT_SEEN", "dashed", "of_directions", "with_given"]
 
 SAME = "the same loss in expectation, with another variance"
 
@@ -39,20 +36,10 @@ UNIT_SEEN = ("ermongroup/sliced_score_matching sliced_score_matching, whose proj
              "normalised to length 1")
 
 
-def along(q: Any, kind: str = "given") -> Array:
-    """v.psi, (n, M)."""
-    return np.einsum("nri,ni->nr", q.v(kind), q.psi())
-
-
-def curvature(q: Any, v: Array) -> Array:
-    """v' J v, (n, M)."""
-    return np.einsum("nri,nik,nrk->nr", v, q.J(), v)
-
-
 # what stands in a norm and in a divergence: symbols, and the term with directions of a kind
 TERMS: dict[str, tuple[str, Callable[[Any, str], Array]]] = {
-    "norm": ("(v.psi)^2 / 2", lambda q, kind: (along(q, kind)**2).mean(axis=1) / 2),
-    "divergence": ("v' J v", lambda q, kind: curvature(q, q.v(kind)).mean(axis=1))}
+    "norm": ("(v.psi)^2 / 2", lambda q, kind: (q.along(kind)**2).mean(axis=1) / 2),
+    "divergence": ("v' J v", lambda q, kind: q.curvature(q.v(kind)).mean(axis=1))}
 
 
 def of_directions(role: str) -> Iterator[Mistake]:

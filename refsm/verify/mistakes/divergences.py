@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.directions import SAME, along, curvature, of_directions, with_given
+from refsm.verify.mistakes.directions import SAME, of_directions, with_given
 from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, rows
 from refsm.verify.objectives import OBJECTIVES, dot
 
@@ -75,18 +75,19 @@ ALONG: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("length-of-vJ", "the squared length of J' v", "|J' v|^2",
      lambda q: (np.einsum("nik,nri->nrk", q.J(), q.v())**2).sum(axis=2), NOT_NEGATIVE),
     ("absolute-along", "the absolute value of v' J v", "|v' J v|",
-     lambda q: absolute(curvature(q, q.v())), NOT_NEGATIVE),
-    ("score-along", "v.psi in place of its derivative", "v.psi", along, AVERAGES_OUT),
+     lambda q: absolute(q.curvature()), NOT_NEGATIVE),
+    ("score-along", "v.psi in place of its derivative", "v.psi",
+     lambda q: q.along(), AVERAGES_OUT),
     ("psi-J-v", "psi' J v in place of v' J v", "psi' J v",
      lambda q: np.einsum("ni,nik,nrk->nr", q.psi(), q.J(), q.v()), AVERAGES_OUT),
     ("v-J-psi", "v' J psi in place of v' J v", "v' J psi",
      lambda q: np.einsum("nri,nik,nk->nr", q.v(), q.J(), q.psi()), AVERAGES_OUT),
     ("square-along", "v' J v is squared", "(v' J v)^2",
-     lambda q: curvature(q, q.v())**2, NOT_NEGATIVE),
+     lambda q: q.curvature()**2, NOT_NEGATIVE),
     ("diagonal-along", "only the diagonal in v' J v", "sum v_i^2 J_ii",
      lambda q: np.einsum("nri,ni->nr", q.v()**2, q.diagonal()), SAME),
     ("mean-along", "the directions are averaged first", "mean(v)' J mean(v)",
-     lambda q: curvature(q, q.v().mean(axis=1, keepdims=True)),
+     lambda q: q.curvature(q.v().mean(axis=1, keepdims=True)),
      "in expectation the divergence weighs 1 / M: 1 / M times the score is learned"))
 
 

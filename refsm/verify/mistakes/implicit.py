@@ -14,8 +14,8 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, along, curvature, dashed,
-                                              of_directions, with_given)
+from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, dashed, of_directions,
+                                              with_given)
 from refsm.verify.mistakes.divergences import TRACES, divergences
 from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, OFFSET, SQUARES, UNBOUNDED, ZERO,
                                            Formula, Mistake, absolute, dimensions, rows)
@@ -69,15 +69,15 @@ def _norms(objective: str) -> Iterator[Mistake]:
 
 
 ALONG: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
-    ("not-squared-along", "v.psi is not squared", "v.psi", lambda q: along(q).mean(axis=1),
+    ("not-squared-along", "v.psi is not squared", "v.psi", lambda q: q.along().mean(axis=1),
      "over directions it averages to 0, so " + UNBOUNDED),
     ("absolute-along", "|v.psi| is not squared", "|v.psi|",
-     lambda q: absolute(along(q)).mean(axis=1), LONG),
+     lambda q: absolute(q.along()).mean(axis=1), LONG),
     ("mean-along", "the directions are averaged before the square", "(mean v.psi)^2 / 2",
-     lambda q: along(q).mean(axis=1)**2 / 2,
+     lambda q: q.along().mean(axis=1)**2 / 2,
      "in expectation the squared norm weighs 1 / M: M times the score is learned"),
     ("curvature", "v' J v in place of v.psi", "(v' J v)^2 / 2",
-     lambda q: (curvature(q, q.v())**2).mean(axis=1) / 2, ""),
+     lambda q: (q.curvature()**2).mean(axis=1) / 2, ""),
     ("lengths", "|v|^2 |psi|^2 in place of (v.psi)^2", "|v|^2 |psi|^2 / 2",
      lambda q: dot(q.v(), q.v()).mean(axis=1) * dot(q.psi(), q.psi()) / 2,
      "in expectation the squared norm weighs d: 1 / d times the score is learned"))
