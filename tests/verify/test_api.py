@@ -93,7 +93,8 @@ def test_a_mistake_is_declared_by_its_identity_or_its_words():
 @pytest.mark.slow
 @pytest.mark.parametrize("weight, name", [
     (lambda c: 2 * c.sigma**2 / c.d * min(1, 5 * c.sigma**2),
-     "w(0.61) = 0.7442, w(1.3) = 3.38, mean over dimensions in place of their sum"),
+     "weighted by 2 times sigma^2 times min(snr, 5) / snr: min-SNR with gamma = 5 on the noise, "
+     "mean over dimensions in place of their sum"),
     (lambda c: (1 + (c.sigma < 0.5)) / c.d, "every term is weighted by a function of sigma")])
 def test_weights_of_levels_are_named_and_can_be_declared(weight, name):
     loss = lambda c: weight(c) * value(c)                                   # noqa: E731

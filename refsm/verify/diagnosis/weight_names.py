@@ -117,7 +117,8 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
 
 
 def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
-    """The weight w (C,) of all terms of a group: by sigma with a factor of d, n and M, or by group;
+    """The weight w (C,) of all terms of a group: a row of `level_weights` at alpha = 1, by itself
+    or times sigma^2, or numbers by sigma, each with a factor of d, n and M; or numbers by group.
     None where it is not positive."""
     if not (w > 0).all():
         return None
@@ -128,9 +129,22 @@ def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
         if all(name in sizes[0] for name, _ in factor.powers):
             listed = _by_level(u, SAME / 2 * u, factor, (one, sigma, one), groups)
             if listed:
-                return Weight(listed, listed, factor, "level")
+                words = _of_sigma(u / column(factor, sizes), sigma)
+                return Weight(words or listed, listed, factor, "" if words else "level")
     listed = _listed(zip((case.group for case in groups), w))
     return Weight(listed, listed, ONE, "group")
+
+
+def _of_sigma(u: Array, sigma: Array) -> str:
+    """The row without data_sd that u (C, 1) is a multiple of, in words; "" where there is none."""
+    for front, power in (("", 0), ("sigma^2 times ", 2), ("sigma^4 times ", 4)):
+        for _, words, f in WEIGHTS:
+            of = u / sigma**power / f(np.ones(sigma.shape), sigma, np.nan)    # type: ignore
+            if np.ptp(of) <= SAME * of.max():
+                short = float(f"{of.mean():.2g}")
+                multiple = short if np.ptp([short, *of.flat]) <= SAME * short else of.mean()
+                return f"{'' if multiple == 1 else f'{multiple:g} times '}{front}{words}"
+    return ""
 
 
 def _of_levels(w: Array, error: Array, levels: Levels, each: list[dict[str, float]],

@@ -108,6 +108,8 @@ def _weighted(found: Diagnosis) -> tuple[str, str, str, str]:
         return "CONVENTION", ("every term of a group has the same positive factor, which is "
                               f"{NO_POWER}: {by_group}"), line, "w(group)"
     mean = f", {factor_in_words(table.objective, weight.factor)}" if plain else ""
+    if not weight.listed:
+        return "CONVENTION", f"every term is weighted by {weight.words}{mean}", line, "w(sigma)"
     return "CONVENTION", ("every term is weighted by a function of sigma that is no power: "
                           f"{weight.words.removeprefix('weight ')}{mean}"), line, "w(sigma)"
 

@@ -139,6 +139,25 @@ def test_a_weight_of_sigma_is_listed_by_sigma_and_what_is_plain_is_taken_out():
     assert found.declared == "weight w(0.37) = 4.23362, w(0.61) = 2.60987, w(1.3) = 0.929625"
 
 
+@pytest.mark.parametrize("w, words", [
+    (np.minimum(1, 5 * SIGMA**2), "min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+    (3 * SIGMA**2 * np.minimum(1, 5 * SIGMA**2),
+     "3 times sigma^2 times min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+    (SIGMA**2 * np.maximum(1, SIGMA**2), "sigma^4 times max(snr, 1)"),
+    (1 / 3 * np.minimum(1, 5 * SIGMA**2) * (1 + 7e-5 * (SIGMA == 1.3)),                 # rounding
+     "0.333341 times min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+    (2 * np.minimum(1, 5 * SIGMA**2) * (1 + 7e-5 * (SIGMA == 1.3)),
+     "2 times min(snr, 5) / snr: min-SNR with gamma = 5 on the noise"),
+    (np.minimum(1, 5 * SIGMA**2) * (1 + 3e-4 * (SIGMA == 0.61)), ""),
+    (np.log(1 + SIGMA**-2), "")])
+def test_a_weight_of_sigma_that_is_a_row_has_its_name_and_its_numbers(w, words):
+    found = weight_of_groups(w / D, [SimpleNamespace(group=f"c{k}", sizes=of)
+                                     for k, of in enumerate(OF_SIGMA)])
+    assert found.factor == Scaling(1.0, (("d", -1.0),))
+    assert found.declared.startswith(f"weight w(0.37) = {w[SIGMA == 0.37][0]:.6g}, ")
+    assert (found.words, found.listed) == ((words, "") if words else (found.declared, "level"))
+
+
 def test_what_is_no_function_of_sigma_is_listed_by_group_and_must_be_positive():
     w, groups = np.array([1.1, 0.3, 2.9, 0.8, 1.9, 0.7]), [*GROUPS, *GROUPS[:2]]
     listed = "weight w(c0) = 1.1, w(c1) = 0.3, w(c2) = 2.9, w(c3) = 0.8, w(c0) = 1.9, w(c1) = 0.7"

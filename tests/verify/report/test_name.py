@@ -213,16 +213,23 @@ def test_coefficients_of_no_scaling_are_said_term_by_term_and_shared_ones_once()
     def clipped(c):
         return min(1, 5 * c.sigma**2) * 2 * c.sigma**2 / c.d
 
+    def step(c):
+        return (1 + (c.sigma < 0.5)) / c.d
+
     verdict, words, line, _ = of_terms("regularized", lambda c: 0.0, odd, lambda c: 1.0)
     assert (verdict, line) == ("MISMATCH", "")
     assert ": |psi|^2 / 2 is missing; tr J (-0.9" in words
     assert "strength" not in words                     # that term is right
     verdict, words, line, _ = of_terms("dsm", clipped, clipped, clipped)
     assert verdict == "CONVENTION"
-    assert words == ("every term is weighted by a function of sigma that is no power: w(0.37) = "
-                     "0.187416, w(0.61) = 0.7442, w(1.3) = 3.38, mean over dimensions in place of "
-                     "their sum")
+    assert words == ("every term is weighted by 2 times sigma^2 times min(snr, 5) / snr: min-SNR "
+                     "with gamma = 5 on the noise, mean over dimensions in place of their sum")
     assert line.startswith("1 / d; weight w(0.37) = 0.187416, ")
+    verdict, words, line, _ = of_terms("dsm", step, step, step)
+    assert verdict == "CONVENTION"
+    assert words == ("every term is weighted by a function of sigma that is no power: w(0.37) = "
+                     "2, w(0.61) = 1, w(1.3) = 1, mean over dimensions in place of their sum")
+    assert line == "1 / d; weight w(0.37) = 2, w(0.61) = 1, w(1.3) = 1"
 
 
 EFFECTS = {
