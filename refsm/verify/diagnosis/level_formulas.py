@@ -32,7 +32,7 @@ from refsm.verify.diagnosis.scaling import Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
 __all__ = ["COMPUTED", "Levels", "Name", "common", "formula", "other_levels", "power_of_levels",
-           "within"]
+           "times_name", "within"]
 
 CLEARLY = 10.0             # a power is read from values that are so many times their error
 
@@ -127,17 +127,17 @@ def formula(pr: Array, bound: Array, levels: Levels,
                 found.append((cost, names, both))
         if found:
             _, names, both = min(found, key=lambda plain: plain[0])
-            words = sorted((_product(scaling, name) for scaling, name in zip(both, names)
+            words = sorted((times_name(scaling, name) for scaling, name in zip(both, names)
                             if not scaling.is_zero), key=lambda text: text.startswith("-"))
             text = " + ".join(words).replace("+ -", "- ") or "0"
             return Name(f"compared with {text}{taken}")
     return None
 
 
-def _product(scaling: Scaling, name: str) -> str:
+def times_name(scaling: Scaling, name: str) -> str:
     """A scaling times a name, as one would write it.
 
-    >>> _product(Scaling(-1.0, (("sigma", -1.0),)), "x"), _product(Scaling(0.5), "noise")
+    >>> times_name(Scaling(-1.0, (("sigma", -1.0),)), "x"), times_name(Scaling(0.5), "noise")
     ('-x / sigma', 'noise / 2')
     """
     over, slash, under = scaling_in_words(scaling).partition(" / ")

@@ -44,8 +44,7 @@ __all__ = ["MINUS_NOISE", "Point", "candidates", "points"]
 Of = Callable[[Any, Any, Any], Any]                # of alpha, sigma and data_sd
 # {} is x or noise; the plainest first
 FORMULAS: dict[str, Of] = {
-    "0": lambda a, s, t: 0 * a, "{}": lambda a, s, t: 1 + 0 * a,
-    "alpha {}": lambda a, s, t: a, "sigma {}": lambda a, s, t: s,
+    "{}": lambda a, s, t: 1.0, "alpha {}": lambda a, s, t: a, "sigma {}": lambda a, s, t: s,
     "alpha^2 {}": lambda a, s, t: a**2, "sigma^2 {}": lambda a, s, t: s**2,
     "sqrt(alpha) {}": lambda a, s, t: a**0.5, "sqrt(sigma) {}": lambda a, s, t: s**0.5,
     "(1 - alpha) {}": lambda a, s, t: 1 - a, "(1 - sigma) {}": lambda a, s, t: 1 - s,
@@ -56,13 +55,13 @@ FORMULAS: dict[str, Of] = {
     "(1 - alpha^2) {}": lambda a, s, t: 1 - a**2, "(1 + alpha) {}": lambda a, s, t: 1 + a,
     "(1 + sigma) {}": lambda a, s, t: 1 + s, "(alpha + sigma) {}": lambda a, s, t: a + s,
     "sqrt(1 + alpha^2) {}": lambda a, s, t: (1 + a**2)**0.5,
-    "alpha sigma {}": lambda a, s, t: a * s, "2 {}": lambda a, s, t: 2 + 0 * a,
+    "alpha sigma {}": lambda a, s, t: a * s, "2 {}": lambda a, s, t: 2.0,
     "2 alpha {}": lambda a, s, t: 2 * a, "2 sigma {}": lambda a, s, t: 2 * s,
     "{} / alpha": lambda a, s, t: 1 / a, "{} / sigma": lambda a, s, t: 1 / s,
     "sigma {} / alpha": lambda a, s, t: s / a, "alpha {} / sigma": lambda a, s, t: a / s}
 MULTIPLES: dict[str, Of] = {
-    "x_noisy": lambda a, s, t: 1.0, "-x_noisy": lambda a, s, t: -1.0,
-    "2 x_noisy": lambda a, s, t: 2.0, "x_noisy / 2": lambda a, s, t: 0.5,
+    "-x_noisy": lambda a, s, t: -1.0, "2 x_noisy": lambda a, s, t: 2.0,
+    "x_noisy / 2": lambda a, s, t: 0.5,
     "alpha x_noisy": lambda a, s, t: a, "sigma x_noisy": lambda a, s, t: s,
     "x_noisy / alpha": lambda a, s, t: 1 / a, "x_noisy / sigma": lambda a, s, t: 1 / s,
     "c_in x_noisy: the network of a case takes x_noisy itself":
@@ -103,22 +102,20 @@ class Point(NamedTuple):
 @lru_cache(maxsize=1)
 def candidates() -> list[Point]:
     """Every formula, the plainest first."""
-    def times(k: Of | int, of: Of) -> Of:
-        return lambda a, s, t: (k if isinstance(k, int) else k(a, s, t)) * of(a, s, t)
+    def times(k: Of, of: Of) -> Of:
+        return lambda a, s, t: k(a, s, t) * of(a, s, t)
 
     alpha, sigma = FORMULAS["alpha {}"], FORMULAS["sigma {}"]
-    found = [Point(words, times(k, alpha), times(k, sigma)) for words, k in MULTIPLES.items()]
-    found.insert(1, Point(MINUS_NOISE, alpha, sigma, sign=-1.0))
-    names = list(FORMULAS)
-    plain = sorted(product(names, names), key=lambda uv: names.index(uv[0]) + names.index(uv[1]))
-    for (u, v), plus, minus in product(plain, (1, -1), (1, -1)):
-        if (u == "0" and plus < 0) or (v == "0" and minus < 0):
-            continue
-        words = " + ".join(f"{'-' * (sign < 0)}{of.format(name)}"
-                           for of, sign, name in ((u, plus, "x"), (v, minus, "noise")) if of != "0")
-        words = words.replace("+ -", "- ")
-        found.append(Point(words + REMARKS.get(words, ""),
-                           times(plus, FORMULAS[u]), times(minus, FORMULAS[v])))
+    found = [Point("x_noisy", alpha, sigma), Point(MINUS_NOISE, alpha, sigma, sign=-1.0)]
+    found += [Point(words, times(k, alpha), times(k, sigma)) for words, k in MULTIPLES.items()]
+    none: tuple[str, Of] = ("", lambda a, s, t: 0.0)
+    signed = [[none], *([(words, of), (f"-{words}", times(MULTIPLES["-x_noisy"], of))]
+                        for words, of in FORMULAS.items())]
+    for j, k in sorted(product(range(len(signed)), repeat=2), key=sum)[1:]:
+        for (u, of_x), (v, of_noise) in product(signed[j], signed[k]):
+            both = filter(None, (u.format("x"), v.format("noise")))
+            words = " + ".join(both).replace("+ -", "- ")
+            found.append(Point(words + REMARKS.get(words, ""), of_x, of_noise))
     return found + [Point(f"{words} in the place of x", alpha, sigma, data)
                     for words, data in DATA.items()]
 
@@ -136,21 +133,20 @@ def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
 
 
 @lru_cache(maxsize=8)
-def _others(table: Table) -> tuple[list[Point], Array]:
+def _others(table: Table) -> tuple[tuple[Point, ...], Array]:
     """The points that differ, and their columns in the first group, (F, 3 l, 2, 1, T)."""
     cases = [table.cases[k] for k in table.index[0]]
     a, s = np.array(per_point(cases[0])).T[:, :, None]                        # (n, 1) each
     data_sd = cases[0].hyper.get("data_sd", 0.5)
-    kept: dict[bytes, tuple[Point, Array]] = {}
+    kept: dict[tuple[float, ...], tuple[Point, Array]] = {}
     with np.errstate(all="ignore"):
         for of in candidates():
             uv = np.array([np.broadcast_to(f(a, s, data_sd), a.shape) for f in (of.u, of.v)])
-            named = not (a == 1).all() or "alpha" not in of.words
-            if named and np.isfinite(uv).all() and uv.any():
-                same = np.hstack([*uv, of.data(cases[0].x), of.sign + 0 * a])
-                kept.setdefault((np.round(same, 12) + 0.0).tobytes(), (of, uv))      # and no -0
-    every = [of for of, _ in kept.values()][1:]
-    u, v = np.array([uv for _, uv in kept.values()][1:]).swapaxes(0, 1)       # (F, n, 1) each
+            if np.isfinite(uv).all() and not ((a == 1).all() and "alpha" in of.words):
+                same = np.concatenate([uv.ravel(), of.data(cases[0].x).ravel(), [of.sign]])
+                kept.setdefault(tuple(np.round(same, 12).tolist()), (of, uv))
+    every, of_levels = zip(*list(kept.values())[1:])
+    u, v = np.swapaxes(of_levels, 0, 1)                                       # (F, n, 1) each
     columns = np.array([_columns(case, every, u, v) for case in cases])       # (T, F, 3 l, 2)
     return every, columns.transpose(1, 2, 3, 0)[:, :, :, None]
 

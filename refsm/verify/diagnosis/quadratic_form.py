@@ -42,6 +42,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import level, level_maps, levels_chosen, output, per_point
+from refsm.verify.diagnosis.level_formulas import Levels
 from refsm.verify.diagnosis.points import MINUS_NOISE, Point, points
 from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
@@ -51,7 +52,8 @@ from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of", "of_level", "quadratic_form"]
+__all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of", "of_level", "quadratic_form",
+           "weight_and_target"]
 
 ROUNDING = 10.0            # times what a fit misses by: up to 8.2 times were seen in 546 fits;
 LEAST = 0.02               # and at least, in units of the tolerance
@@ -163,28 +165,39 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     hidden = [level_in_words(*own) for own, is_hidden in zip(maps[0], unclear) if is_hidden]
     read = ~zero & ~unclear
     c, error = c[:, read], error[:, read]
-    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
-    if read.sum() < (2 if hidden else 1) or (a <= 0).any():
+    if read.sum() < (2 if hidden else 1) or (c[..., 0] <= 0).any():
         return None
     alpha, sigma, data_sd = levels_of(groups)
-    alpha, sigma = alpha[:, read], sigma[:, read]
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
-    half = 1.0 if about.predicts else 0.5
+    form = weight_and_target(table, (alpha[:, read], sigma[:, read], data_sd), (A, B), c, error,
+                             point)
+    if form is not None:
+        words = f"the points at {', '.join(left_out)} are left out" if left_out else ""
+        form = replace(form, left_out=words, hidden=", ".join(hidden))
+    return None if form is not None and form.right and hidden else form
+
+
+def weight_and_target(table: Table, levels: Levels, maps: tuple[Any, Any], c: Array,
+                      error: Array, point: Point, slack: float = COLUMNS) -> QuadraticForm | None:
+    """The weight and the target of coefficients c (C, l, 3) with these errors, at levels (C, l)
+    each, where the output is A point + B psi; None where the weight has no name."""
+    A, B = maps
+    a, b, e = np.moveaxis(c, -1, 0)                                           # (C, l) each
+    predicts = table.about.predicts
+    half = 1.0 if predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
-    u, v = (of(alpha, sigma, data_sd) for of in (point.u, point.v))
+    u, v = (of(*levels) for of in (point.u, point.v))
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
-    bound = COLUMNS * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
-                                   + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
-    target = name_of_target(own, np.array([p, r]), bound, (alpha, sigma, data_sd),
+    bound = slack * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
+                                 + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
+    target = name_of_target(predicts or "score", np.array([p, r]), bound, levels,
                             None if point.words == "x_noisy" else (u + 0 * p, v + 0 * p))
     off = error[..., 0] / a * w * target.times + w * target.times_error
-    weight = weight_of_levels(w * target.times, off, (alpha, sigma, data_sd), groups)
+    weight = weight_of_levels(w * target.times, off, levels, table.groups)
     reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (
-        f"the {'output' if about.predicts else 'score'} is read at {point.words}")
-    form = None if weight is None else QuadraticForm(
-        f"the points at {', '.join(left_out)} are left out" if left_out else "", reads,
-        target.words, target.effect, *weight, ", ".join(hidden))
-    return None if form is not None and form.right and hidden else form
+        f"the {'output' if predicts else 'score'} is read at {point.words}")
+    return None if weight is None else QuadraticForm("", reads, target.words, target.effect,
+                                                     *weight)
 
 
 def _terms(first: Case, point: Point) -> Iterator[Term]:

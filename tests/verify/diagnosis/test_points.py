@@ -1,9 +1,12 @@
 """The point where an output is read is named, whatever formula of the level it has."""
+import re
+
 import numpy as np
 import pytest
 
 from refsm.verify import cases
-from refsm.verify.diagnosis.points import DATA, candidates, points
+from refsm.verify.denoisers import levels_chosen
+from refsm.verify.diagnosis.points import DATA, MINUS_NOISE, _others, candidates, points
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.quadratic_form import quadratic_form
 from refsm.verify.diagnosis.regression import Table
@@ -38,8 +41,8 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
               lambda c, a, s: c.x_noisy / np.sqrt(s * s + 0.25)}
 
 
-@pytest.mark.parametrize("where", POINTS)
-@pytest.mark.parametrize("objective", ["dsm_scaled", "velocity"])
+@pytest.mark.parametrize("objective, where", [
+    *(("dsm_scaled", where) for where in POINTS), ("velocity", "x"), ("velocity", "-x_noisy")])
 def test_the_point_where_the_output_is_read_is_named(objective, where):
     table, made = table_of(objective), []
     for c in table.cases:
@@ -79,10 +82,40 @@ def test_minus_the_noise_in_all_places_is_another_draw_of_it():
     assert not form.right
 
 
-def test_no_two_candidates_have_the_same_words():
+def by_words(words, **of):
+    """What words say, read as arithmetic: "sigma x / alpha" is sigma * x / alpha."""
+    text = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", words.replace("^", "**"))
+    return eval(text, {"sqrt": np.sqrt, **of})
+
+
+def test_candidates_are_what_their_words_say():
+    x, noise, a, s, t = 1.3, -0.4, 0.7, 0.55, 0.9
+    of_levels = [of for of in candidates() if "place" not in of.words]
+    for of in of_levels[:20] + of_levels[20::53]:                # every formula is in some of them
+        said = by_words(re.split("[,:]", of.words)[0], x=x, noise=noise, alpha=a, sigma=s,
+                        data_sd=t, x_noisy=a * x + s * noise, c_in=(s * s + t * t)**-0.5)
+        point = of.u(a, s, t) * x + of.v(a, s, t) * noise
+        assert point == pytest.approx(said, rel=1e-12), of.words
+
+
+def test_other_data_are_what_their_words_say():
+    x = np.array([[-1.7, 0.3, 5.0], [0.25, -0.6, 0.9]])
+    by_hand = {"x clipped to [-1, 1]": [[-1, 0.3, 1], [0.25, -0.6, 0.9]],
+               "x clipped to [0, 1]": [[0, 0.3, 1], [0.25, 0, 0.9]],
+               "x less the mean over points": [[-0.975, 0.45, 2.05], [0.975, -0.45, -2.05]],
+               "x / |x|": x / np.sqrt([[27.98], [1.2325]])}
+    for words, data in DATA.items():
+        said = by_hand[words] if words in by_hand else by_words(words, x=x)
+        assert data(x) == pytest.approx(np.array(said), rel=1e-12), words
+
+
+def test_the_plainest_candidate_comes_first():
     words = [of.words for of in candidates()]
     assert len(set(words)) == len(words)
-    assert words[0] == "x_noisy"
+    assert words[:4] == ["x_noisy", MINUS_NOISE, "-x_noisy", "2 x_noisy"]
+    assert words[words.index("noise"):][:12] == [
+        "noise", "-noise", "x", "-x", "alpha noise", "-alpha noise", "x + noise", "x - noise",
+        "-x + noise", "-x - noise", "alpha x", "-alpha x"]
 
 
 @pytest.mark.parametrize("tolerance", [FLOAT64, FLOAT32])
@@ -99,3 +132,18 @@ def test_where_alpha_is_one_no_formula_has_alpha_in_it():
         made.append(((c.prediction(2 * c.x) - c.noise)**2).sum() / c.n)
     found = [of.words for of in points(table, np.array(made)[table.index], FLOAT64)]
     assert found == ["x_noisy", "2 x"]
+
+
+def test_the_columns_are_the_means_at_each_level():
+    table = table_of("velocity")
+    every, columns = _others(table)
+    f, t = [of.words for of in every].index("x - alpha noise"), 3
+    case = table.cases[table.index[0][t]]
+    psi = case.score(case.x - column(case.alpha) * case.noise)
+    chosen = levels_chosen(case)
+    expected = [[(psi * of).sum(axis=1) @ own / case.n for of in (psi, case.x, case.noise)]
+                for own in chosen]
+    sizes = [[np.abs((psi * of).sum(axis=1)) @ own / case.n for of in (psi, case.x, case.noise)]
+             for own in chosen]
+    assert columns[f, :, 0, 0, t] == pytest.approx(np.ravel(expected), rel=1e-12)
+    assert columns[f, :, 1, 0, t] == pytest.approx(np.ravel(sizes), rel=1e-12)

@@ -43,6 +43,14 @@ def test_the_clean_point_is_what_is_compared(objective):
                 assert np.isclose(found, (other(w, whose) * error).mean(), rtol=1e-9), name
 
 
+@pytest.mark.parametrize("objective, taken", [("edm_prediction", ("level",)),
+                                              ("noise_prediction", ("level", "sigma"))])
+def test_noisy_points_are_of_the_next_level_or_the_one_before(objective, taken):
+    every = [row.id for formula in formulas(objective, "tanh") for row in formula.mistakes]
+    assert sorted(id for id in every if id.startswith("noisy.")) == [
+        f"noisy.{what}-{whose}" for what in taken for whose in ("before", "next")]
+
+
 @pytest.mark.parametrize("name", ["next", "before"])
 def test_the_noisy_point_of_another_level(name):
     case, found = value("dsm_levels", f"noisy.level-{name}")
