@@ -6,7 +6,7 @@ Symbols
     chosen    (L, n)   1 for the points of a level, 0 for others
     u, v      (n,)     of each point, or (L,), of each level
     output    (n, d)   the score, or the prediction, at the point
-    a, b, e   (L,)     coefficients of the regression
+    c         (3 L + C,)   coefficients: a, b and e of every level, and the constants
     F         (C,)     what a group has in common;  j, k its powers of d and n, jk in the code
 
 Equations

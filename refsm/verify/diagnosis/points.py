@@ -36,7 +36,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.denoisers import levels_chosen, per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.regression import Table, fit_all
+from refsm.verify.diagnosis.regression import Design, Table, design, fit_all
 from refsm.verify.mistakes import Formula
 
 __all__ = ["MINUS_NOISE", "Point", "candidates", "points"]
@@ -127,14 +127,14 @@ def points(table: Table, Y: Array, tolerance: Tolerance) -> Iterator[Point]:
     if first.model is None or first.network is not None:
         return
     others, columns = _others(table)
-    formulas = [Formula((), ()) for _ in others]
-    fits = {id(fit.formula) for fit in fit_all(formulas, columns, Y[:1], tolerance) if fit.fits}
-    yield from (of for of, formula in zip(others, formulas) if id(formula) in fits)
+    fits = (fit for fit in fit_all(columns, Y[:1], tolerance) if fit.fits)
+    yield from (others[id(fit.formula)] for fit in fits)
 
 
 @lru_cache(maxsize=8)
-def _others(table: Table) -> tuple[tuple[Point, ...], Array]:
-    """The points that differ, and their columns in the first group, (F, 3 l, 2, 1, T)."""
+def _others(table: Table) -> tuple[dict[int, Point], Design]:
+    """The points that differ, by the identity of their formula, and their columns in the first
+    group."""
     cases = [table.cases[k] for k in table.index[0]]
     a, s = np.array(per_point(cases[0])).T[:, :, None]                        # (n, 1) each
     data_sd = cases[0].hyper.get("data_sd", 0.5)
@@ -148,7 +148,9 @@ def _others(table: Table) -> tuple[tuple[Point, ...], Array]:
     every, of_levels = zip(*list(kept.values())[1:])
     u, v = np.swapaxes(of_levels, 0, 1)                                       # (F, n, 1) each
     columns = np.array([_columns(case, every, u, v) for case in cases])       # (T, F, 3 l, 2)
-    return every, columns.transpose(1, 2, 3, 0)[:, :, :, None]
+    formulas = [Formula((), ()) for _ in every]
+    return (dict(zip(map(id, formulas), every)),
+            design(formulas, columns.transpose(1, 2, 3, 0)[:, :, :, None]))
 
 
 def _columns(case: Case, every: Sequence[Point], u: Array, v: Array) -> Array:

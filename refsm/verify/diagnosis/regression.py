@@ -34,8 +34,8 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Sequence
+from functools import cached_property, lru_cache
+from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -45,10 +45,10 @@ from refsm.verify.cases.quantities import Quantities, Unavailable
 from refsm.verify.cases.reference import terms_add_up
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.scaling import Scaling, Sizes
-from refsm.verify.mistakes import Formula
+from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.objectives import OBJECTIVES, Term
 
-__all__ = ["Fit", "Table", "column", "fit", "fit_all", "table_of"]
+__all__ = ["Design", "Fit", "Table", "column", "design", "fit", "fit_all", "fit_known", "table_of"]
 
 # |R_ii| below which columns are taken for dependent: that of 19,000 formulas is < 1e-14 or > 1e-5
 CONDITION = 1e-7
@@ -103,6 +103,11 @@ class Table:
             total += [times * given[0], np.abs(times) * given[1]]
         return total
 
+    @cached_property
+    def designs(self) -> list[Design]:
+        """The designs of all formulas that are known for the cases."""
+        return list(_designs(self, formulas(self.objective, self.model)))
+
     def _of_cases(self, term: Term) -> Array:
         """(cases, 2)."""
         rows = [np.ravel(term.per_sample(q)) for q in self._quantities]
@@ -120,6 +125,15 @@ def table_of(cases: tuple[Case, ...]) -> Table:
 def column(scaling: Scaling, sizes: Sequence[Sizes]) -> Array:
     """A scaling in every group, (C, 1)."""
     return np.array([[scaling(group)] for group in sizes])
+
+
+class Design(NamedTuple):
+    """Formulas with the same number of terms, and what their terms say without any answers."""
+
+    formulas: list[Formula]
+    scale: Array                                                               # (F, C, T, k+1)
+    Q: Array                                                                   # (F, C, T, k+1)
+    P: Array                                                                   # (F, C, k+1, T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +154,16 @@ class Fit:
 
 def fit(table: Table, formulas: Sequence[Formula], Y: Array, tolerance: Tolerance) -> list[Fit]:
     """Every formula whose terms the cases can evaluate and tell apart, fitted to Y (C, T)."""
-    out: list[Fit] = []
+    return [found for of in _designs(table, formulas) for found in fit_all(of, Y, tolerance)]
+
+
+def fit_known(table: Table, Y: Array, tolerance: Tolerance) -> list[Fit]:
+    """The same of all formulas that are known, of which everything but Y is computed once."""
+    return [found for of in table.designs for found in fit_all(of, Y, tolerance)]
+
+
+def _designs(table: Table, formulas: Sequence[Formula]) -> Iterator[Design]:
+    """The designs of the formulas whose terms the cases can evaluate, by their number of terms."""
     for k in {len(formula.terms) for formula in formulas}:
         able, columns = [], []
         for formula in formulas:
@@ -149,14 +172,12 @@ def fit(table: Table, formulas: Sequence[Formula], Y: Array, tolerance: Toleranc
                 if all(v is not None for v in values):
                     able.append(formula)
                     columns.append(values)
-        if able and Y.shape[1] > k + 1:
-            out += fit_all(able, np.array(columns), Y, tolerance)
-    return out
+        if able and table.index.shape[1] > k + 1:
+            yield design(able, np.array(columns))
 
 
-def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array,
-            tolerance: Tolerance) -> list[Fit]:
-    """Formulas with the same number of terms, columns (F, k, 2, C, T)."""
+def design(formulas: Sequence[Formula], columns: Array) -> Design:
+    """The formulas that can be told apart, of those with columns (F, k, 2, C, T)."""
     X, scale = np.moveaxis(columns, (1, 2), (-1, 0))                           # (F, C, T, k) each
     ones = np.ones((*X.shape[:-1], 1))
     X, scale = np.concatenate([X, ones], axis=-1), np.concatenate([scale, ones], axis=-1)
@@ -164,8 +185,15 @@ def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array,
     length = np.where(length > 0, length, 1)
     Q, R = np.linalg.qr(X / length)
     sound = (np.abs(np.einsum("fcii->fci", R)) > CONDITION).all(axis=(1, 2))
-    R = np.where(sound[:, None, None, None], R, np.eye(R.shape[-1]))
-    P = np.linalg.solve(R, np.swapaxes(Q, -1, -2)) / np.swapaxes(length, -1, -2)
+    scale, Q, R, length = (a[sound] for a in (scale, Q, R, length))
+    Q_t, length = (np.swapaxes(a, -1, -2) for a in (Q, length))
+    P = np.linalg.solve(R, Q_t) / length                                  # (F, C, k+1, T)  (1)
+    return Design([formula for formula, is_sound in zip(formulas, sound) if is_sound], scale, Q, P)
+
+
+def fit_all(of: Design, Y: Array, tolerance: Tolerance) -> list[Fit]:
+    """The formulas of a design fitted to Y (C, T)."""
+    formulas, scale, Q, P = of
     c = np.einsum("fckt,ct->fck", P, Y)                                        # (F, C, k+1)  (1)
     along = np.einsum("fctk,ct->fck", Q, Y)
     rest = Y - np.einsum("fctk,fck->fct", Q, along)
@@ -175,5 +203,4 @@ def fit_all(formulas: Sequence[Formula], columns: Array, Y: Array,
     missed, tiny = np.linalg.norm(rest, axis=2), np.finfo(float).tiny          # (F, C)
     misfit = (missed / np.maximum(np.linalg.norm(tol, axis=2), tiny)).max(axis=1)    # (F,)  (4)
     distance = (missed / np.maximum(np.linalg.norm(Y, axis=1), tiny)).max(axis=1)    # (F,)
-    return [Fit(formula, c[f], error[f], float(misfit[f]), float(distance[f]))
-            for f, formula in enumerate(formulas) if sound[f]]
+    return list(map(Fit, formulas, c, error, misfit.tolist(), distance.tolist()))

@@ -135,15 +135,14 @@ def test_where_alpha_is_one_no_formula_has_alpha_in_it():
 
 
 def test_the_columns_are_the_means_at_each_level():
-    table = table_of("velocity")
-    every, columns = _others(table)
-    f, t = [of.words for of in every].index("x - alpha noise"), 3
-    case = table.cases[table.index[0][t]]
-    psi = case.score(case.x - column(case.alpha) * case.noise)
-    chosen = levels_chosen(case)
-    expected = [[(psi * of).sum(axis=1) @ own / case.n for of in (psi, case.x, case.noise)]
-                for own in chosen]
-    sizes = [[np.abs((psi * of).sum(axis=1)) @ own / case.n for of in (psi, case.x, case.noise)]
-             for own in chosen]
-    assert columns[f, :, 0, 0, t] == pytest.approx(np.ravel(expected), rel=1e-12)
-    assert columns[f, :, 1, 0, t] == pytest.approx(np.ravel(sizes), rel=1e-12)
+    table, X = table_of("velocity"), []
+    others, of = _others(table)
+    f = [others[id(formula)].words for formula in of.formulas].index("x - alpha noise")
+    for case in (table.cases[k] for k in table.index[0]):
+        psi = case.score(case.x - column(case.alpha) * case.noise)
+        products = np.transpose([(psi * a).sum(axis=1) for a in (psi, case.x, case.noise)])
+        means = [levels_chosen(case) @ a / case.n for a in (products, np.abs(products))]
+        X.append([[*mean.ravel(), 1] for mean in means])
+    X, scale = np.swapaxes(X, 0, 1)                                         # (T, 3 l + 1) each
+    assert of.scale[f, 0] == pytest.approx(scale, rel=1e-12)
+    assert of.P[f, 0] @ X == pytest.approx(np.eye(X.shape[1]), abs=1e-7)

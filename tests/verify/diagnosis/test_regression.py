@@ -6,7 +6,7 @@ import numpy as np
 from refsm.verify import cases
 from refsm.verify.mistakes import Formula, formulas
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
-from refsm.verify.diagnosis.regression import Table, fit_all, fit
+from refsm.verify.diagnosis.regression import Table, design, fit, fit_all, fit_known
 from refsm.verify.cases import value
 from refsm.verify.objectives import DIVERGENCE, NORM, Term
 
@@ -66,7 +66,7 @@ def test_a_straight_line_through_three_values_by_hand():
     h, Y = 0.25, np.array([[1.0, 4.0, 5.0]])
     tol = h * (2 + 10 / 3)
     for unit in (1, 2.0**-30):
-        found, = fit_all(REFERENCE, unit * x, Y, lambda size: h * size)
+        found, = fit_all(design(REFERENCE, unit * x), Y, lambda size: h * size)
         assert np.allclose(found.coefficients, [[2 / unit, 10 / 3]], rtol=1e-14)
         assert np.allclose(found.coefficient_error, [[tol / unit, tol]], rtol=1e-14)
         assert np.isclose(found.misfit, np.sqrt(2 / 3) / (tol * np.sqrt(3)), rtol=1e-14)
@@ -112,6 +112,14 @@ def test_parts_that_depend_on_each_other_are_not_fitted():
     assert len(fit(TABLE, [Formula((), (NORM,))], np.ones((6, 5)), FLOAT64)) == 1
 
 
+def test_formulas_that_are_known_are_fitted_as_any_others():
+    Y = 3 * TABLE.reference + 7
+    known, any_others = fit_known(TABLE, Y, FLOAT64), fit(TABLE, formulas("ism", "autoencoder"), Y,
+                                                          FLOAT64)
+    assert [(f.formula, f.misfit) for f in known] == [(f.formula, f.misfit) for f in any_others]
+    assert TABLE.designs is TABLE.designs
+
+
 def test_too_few_thetas_fit_nothing():
     table = Table([SOME[i] for i in (0, 1, 2)])
     assert fit(table, REFERENCE, np.ones((1, 3)), FLOAT64) == []
@@ -134,7 +142,7 @@ def test_a_coefficient_may_be_off_by_the_rounding_of_the_largest_answer():
     columns = 10.0**np.linspace(-3, 3, 6)[:, None] * rng.standard_normal((6, 2))
     X = np.array([[a, np.abs(a)] for a in columns.T])[None, :, :, None]          # (F, k, 2, C, T)
     Y = (columns @ [0.3, 0.7])[None]
-    (found,) = fit_all(REFERENCE, X, Y, FLOAT64)
+    (found,) = fit_all(design(REFERENCE, X), Y, FLOAT64)
     size = np.abs(columns) @ [0.3, 0.7]
     P = np.abs(np.linalg.pinv(np.column_stack([columns, np.ones(6)])))
     expected = P @ (FLOAT64(size) + 8 * 2.0**-53 * size.max())
