@@ -79,7 +79,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
     known = [formula for formula in formulas(table.objective, table.model)
-             if _without(formula, left_out)]
+             if not {mistake.id for mistake in formula.mistakes} & set(left_out)]
+    kept = set(map(id, known))
     tried = tolerances(v, dtypes)
     fits: list[Fit] = []
     listed: list[tuple[int, Diagnosis]] = []   # of forms in numbers, which single precision names?
@@ -92,7 +93,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             own = [same] if same is not None else explanations(table, base, Y, tolerance)
             if base.fits and own and own[0].is_convention:
                 return Diagnosis(tolerance, table, Y, own[0])
-        fits = [f for f in fit_known(table, Y, tolerance) if _without(f.formula, left_out)]
+        fits = [f for f in fit_known(table, Y, tolerance) if id(f.formula) in kept]
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
         more = [] if found else _weighted_twice(table, known, fits, Y, tolerance)
         found += [e for f in more if f.fits for e in explanations(table, f, Y, tolerance)]
@@ -120,11 +121,6 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     return Diagnosis(tried[0], table, Y, None,
                      nearest=min(plain, key=lambda f: f.distance * FARTHER**len(f.formula.mistakes),
                                  default=None))
-
-
-def _without(formula: Formula, left_out: Sequence[str]) -> bool:
-    """Whether a formula has none of the mistakes that are left out."""
-    return not any(mistake.id in left_out for mistake in formula.mistakes)
 
 
 def _weighted_twice(table: Table, known: Sequence[Formula], fits: Sequence[Fit], Y: Array,

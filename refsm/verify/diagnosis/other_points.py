@@ -123,7 +123,7 @@ def other_points(table: Table, Y: Array,
         if np.linalg.norm(rest) <= np.linalg.norm(allowed):
             if slopes is not None:
                 off = SLACK * np.abs(slopes) @ allowed.reshape(Y.shape)[:, :FEW].ravel()
-                words = _in_words(point, off.reshape(2, -1), levels_of(table.groups))
+                words = _in_words(point, off.reshape(point.shape), levels_of(table.groups))
             form = _form(table, words, point, jk, c, SLACK * np.abs(P) @ allowed)
             if form is not None and not form.right:
                 return form, tolerance
@@ -142,7 +142,7 @@ def _points(of: _Separable,
                    of.columns(means, jk), None)
 
     def errors(q: Array) -> Array:
-        means = few.means(few.at_levels(q[:-2].reshape(2, -1)))
+        means = few.means(few.at_levels(q[:-2].reshape(of.levels.shape)))
         return few.solved(few.columns(means, q[-2:]))[0]
 
     def slopes(q: Array) -> Array:
@@ -156,7 +156,7 @@ def _points(of: _Separable,
                                  xtol=END, ftol=END, gtol=END, max_nfev=STEPS)
         except (ValueError, np.linalg.LinAlgError):                  # it left the numbers
             return
-    point, jk = free.x[:-2].reshape(2, -1), np.round(2 * free.x[-2:]) / 2
+    point, jk = free.x[:-2].reshape(of.levels.shape), np.round(2 * free.x[-2:]) / 2
     if (np.abs(jk - free.x[-2:]) < HALVES).all():
         X = of.columns(of.means(of.at_levels(point)), jk)
         yield "", point, jk, X, np.linalg.pinv(free.jac)[:-2]

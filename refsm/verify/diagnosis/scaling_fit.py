@@ -94,9 +94,8 @@ def _of_sums(c: Array, sizes: Sequence[Sizes]) -> list[Scaling]:
 def _saturations(c: Array, sizes: Sequence[Sizes]) -> list[float]:
     """Numbers v such that c = sigma^a (1 + sigma^2 / v), for all a that allow it, up to a factor
     whose mean is the same at every sigma: v or its root has three digits."""
-    sigma, out = np.array([float(group["sigma"]) for group in sizes]), set()
-    for a in range(-4, 5):
-        slope, level = np.polyfit(sigma**2, c / sigma**a, 1)
+    sigma, out = np.array([[float(group["sigma"])] for group in sizes]), set()
+    for slope, level in np.polyfit(sigma[:, 0]**2, c[:, None] / sigma**np.arange(-4, 5), 1).T:
         if slope * level > 0:
             for v in (float(f"{(level / slope)**0.5:.3g}")**2, float(f"{level / slope:.3g}")):
                 if abs(v * slope / level - 1) < 1e-4 and v != 1.0:
