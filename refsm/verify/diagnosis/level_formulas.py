@@ -67,11 +67,10 @@ def computed_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Ar
 def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:
     """What may be taken for the levels, in words; the right ones first."""
     yield from computed_levels(alpha, sigma)
-    for which, step in (("next", -1), ("previous", 1)) if alpha.shape[1] > 1 else ():
+    for which, step in (("next", -1), ("previous", 1)):
         yield (f", at the {which} level of noise", np.roll(alpha, step, axis=1),
                np.roll(sigma, step, axis=1))
-    if alpha.shape[1] > 1:
-        yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1]
+    yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1]
     if (alpha < 1).all():
         yield ", with alpha and sigma exchanged", sigma, alpha
         yield ", with the square roots of alpha and sigma", alpha**0.5, sigma**0.5
