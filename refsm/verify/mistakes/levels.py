@@ -206,7 +206,7 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
 def with_pairs(formula: Formula, row: Mistake) -> Formula:
     """A formula of which the loss of every point is multiplied by the weight of every point."""
     def mean_times(q: Any, term: Term) -> Array:
-        return _of_level(q, row.formula).mean() * _once(q, term)              # (n,)  (2)
+        return _of_level(q, row.formula).mean() * _per_sample(q, term)        # (n,)  (2)
 
     return with_terms(formula, row, mean_times)
 
@@ -219,6 +219,7 @@ def _weighted(objective: str, name: str, words: str, w: Weight, role: str = "wei
 
 
 def _of_level(q: Any, w: Weight) -> Array:
+    """The weight of each point or level, computed once for all terms."""
     def of_level() -> Array:
         alpha, sigma = np.broadcast_arrays(level(q.case, "alpha"), level(q.case, "sigma"))
         return w(alpha, sigma, q.case.hyper.get("data_sd", 0.5))
@@ -226,7 +227,8 @@ def _of_level(q: Any, w: Weight) -> Array:
     return q.once(("weight", w), of_level)
 
 
-def _once(q: Any, term: Term) -> Array:
+def _per_sample(q: Any, term: Term) -> Array:
+    """A term at each point, (n,), computed once for all its weights."""
     return q.once(("term", term.name), lambda: term.per_sample(q))
 
 
@@ -234,7 +236,7 @@ def _times(q: Any, term: Term, w: Weight) -> Array:
     """w times a term, level by level."""
     weight = _of_level(q, w).ravel()
     if q.about.levels != "several":
-        return weight * _once(q, term)                                        # (n,)  (1)
+        return weight * _per_sample(q, term)                                  # (n,)  (1)
     return term.per_sample(exchanged(q, level_weights=q.case.level_weights * weight))
 
 
