@@ -199,8 +199,7 @@ def _form(table: Table, words: str, point: Array, jk: Array, c: Array,
     L = point.shape[1]
     F = np.exp(np.log([(case.d, case.n) for case in table.groups]) @ jk)      # (C,)  (3)
     c, error = (F[:, None, None] * of[:3 * L].reshape(L, 3) for of in (c, error))     # (C, L, 3)
-    a, a_off = c[..., 0], error[..., 0]
-    if (a <= 0).any() or (a_off > CLEAR * a).any():
+    if (error[..., 0] >= CLEAR * c[..., 0]).any():
         return None
     u, v = point
     at = Point(words, lambda *levels: u, lambda *levels: v)

@@ -173,14 +173,13 @@ def test_points_are_said_in_words(alpha, sigma, u, v, u_off, v_off, words):
     assert ("schedule" in said) == ("schedule" in words)
 
 
-def form(a=3.0, off=0.0, p=-1.0, jk=(-1.0, 1.0)):
+def form(a=3.0, a_off=0.0, p=-1.0, b_off=0.0):
     """The form of a |output - p x - noise|^2 at points that are on no list."""
     table = table_of("flow_prediction", "flow")
     c = np.array([[a, -2 * a * p, -2 * a]] * 3)
-    error = np.full((3, 3), 1e-12)
-    error[1] += off
+    error = np.array([[a_off, b_off, 0]] * 3) + 1e-12 * (a > 0)
     c, error = (np.r_[of.ravel(), np.zeros(6)] for of in (c, error))
-    return room._form(table, "a point", np.array([U, 1 - U]), np.array(jk), c, error)
+    return room._form(table, "a point", np.array([U, 1 - U]), np.array([-1.0, 1.0]), c, error)
 
 
 def test_the_weight_and_the_target_are_those_of_the_coefficients():
@@ -188,10 +187,15 @@ def test_the_weight_and_the_target_are_those_of_the_coefficients():
     assert form(p=-1.5).target == "compared with noise - 3 x / 2"
 
 
+@pytest.mark.parametrize("times, right", [(0.9, True), (1.1, False)])
+def test_the_target_may_be_off_by_the_error_of_its_coefficient(times, right):
+    assert (form(p=-1 + times * 1e-6, b_off=2 * 3.0 * 1e-6).target == "") == right
+
+
 @pytest.mark.parametrize("a, off, read", [(3.0, 0.149, True), (3.0, 0.151, False),
-                                          (0.0, -1e-12, False), (-3.0, -1.0, False)])
+                                          (0.0, 0.0, False), (-3.0, 0.0, False)])
 def test_a_weight_that_is_not_positive_or_not_clear_is_not_read(a, off, read):
-    assert (form(a, np.array([off, 0, 0])) is not None) == read
+    assert (form(a, off) is not None) == read
 
 
 @pytest.mark.parametrize("objective", ["edm_prediction", "dsm"])
