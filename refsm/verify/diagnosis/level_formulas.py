@@ -85,7 +85,7 @@ def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
     sizes = [{"alpha": float(a), "sigma": float(s), **of} for a, s, of in
              zip(alpha.flat, sigma.flat, more or [{}] * values.size)]
     c, off = np.abs(values).ravel(), error.ravel()
-    known = c > CLEARLY * off if (c > CLEARLY * off).any() else np.ones(c.shape, bool)
+    known = c > CLEARLY * off
     c, off = c[known], off[known]
     plain = [{name: abs(size) for name, size in of.items()}
              for of, is_known in zip(sizes, known) if is_known]

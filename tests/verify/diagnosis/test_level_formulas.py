@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refsm.verify.diagnosis.level_formulas import (COMPUTED, common, formula, other_levels,
+from refsm.verify.diagnosis.level_formulas import (COMPUTED, Name, common, formula, other_levels,
                                                    power_of_levels)
 
 
@@ -32,6 +32,10 @@ def test_the_other_levels_are_those_that_are_said():
                        [0.19**0.5, 0.75**0.5, 0.96**0.5], rtol=1e-13)
     assert np.allclose(found[", with 1 - sigma for alpha"][0], [0.7, 0.4, -0.4], rtol=1e-13)
     assert np.allclose(found[", with 1 - alpha for sigma"][1], [0.1, 0.5, 0.8], rtol=1e-13)
+    for words, alpha, sigma in ((", with the square roots of alpha and sigma", A**0.5, S**0.5),
+                                (", with the squares of alpha and sigma", A * A, S * S),
+                                (", with alpha^2 and sqrt(1 - alpha^4)", A * A, (1 - A**4)**0.5)):
+        assert np.allclose(found[words], [alpha[0], sigma[0]], rtol=1e-13), words
 
 
 A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
@@ -44,6 +48,39 @@ A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
 def test_a_target_is_two_powers_of_the_level(p, r, words):
     found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])))
     assert found.words == f"compared with {words}"
+
+
+def test_a_name_changes_no_weight():
+    assert Name("compared with x") == ("compared with x", "", 1.0, 0.0)
+
+
+def test_a_power_is_read_from_the_values_that_are_ten_times_their_error():
+    alpha, sigma = np.array([[0.9, 0.5, 0.2, 1.25]]), np.array([[0.3, 0.6, 1.4, 0.7]])
+    error = np.array([[1e-9, 1e-9, 1e-9, 0.125]])
+    assert str(power_of_levels(alpha, error, alpha, sigma)) == "alpha"
+    error[0, 2:] = 0.2 / 10.5, 2.0                        # three values tell two powers, not two
+    assert str(power_of_levels(alpha, error, alpha, sigma)) == "alpha"
+    assert power_of_levels(0 * alpha, error, alpha, sigma).is_zero
+    assert power_of_levels(error[:, ::-1], error, alpha, sigma) is None
+
+
+def test_values_that_are_a_power_exactly_need_no_error():
+    exact = np.array([[0.5, 0.25, 0.125]])
+    assert str(power_of_levels(exact, 0 * exact, exact, S)) == "alpha"
+
+
+@pytest.mark.parametrize("values, power", [
+    (2 * S, "2 sigma"), (A**2, "alpha^2"), (S / 2, "sigma / 2"), (3 * A, None), (A * S, None)])
+def test_two_levels_tell_powers_of_one_with_a_plain_factor(values, power):
+    found = power_of_levels(values[:, :2], np.full((1, 2), 1e-12), A[:, :2], S[:, :2])
+    assert (None if found is None else str(found)) == power
+
+
+def test_a_point_that_is_x_alone_or_noise_alone_has_no_formula_of_its_own():
+    pr = np.array([3 * A, -S**2])
+    for point in ((A, 0 * S), (0 * A, S)):
+        found = formula(pr, np.full(pr.shape, 1e-9), (A, S, np.array([[0.5]])), point)
+        assert found.words == "compared with 3 alpha x - sigma^2 noise"
 
 
 def test_a_target_of_no_powers_has_no_formula():
