@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from refsm.verify.diagnosis.level_formulas import (COMPUTED, Name, common, formula, other_levels,
-                                                   power_of_levels)
+                                                   power_of_levels, within)
 
 
 @pytest.mark.parametrize("words, taken", COMPUTED)
@@ -44,6 +44,7 @@ A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
 @pytest.mark.parametrize("p, r, words", [
     (3 * A, -S**2, "3 alpha x - sigma^2 noise"),
     (2 - A / S, -S / S, "2 x - x_noisy / sigma"),                     # t = -1 / sigma, q = 2
+    (A, -S, "x_noisy - 2 sigma noise"),
     (A * S, S**2 - 1, "sigma x_noisy - noise"), (0 * A, 0 * S, "0")])
 def test_a_target_is_two_powers_of_the_level(p, r, words):
     found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])))
@@ -94,6 +95,14 @@ def test_a_power_of_one_minus_sigma_may_be_negative():
         found = power_of_levels(sign * 3 * one, 1e-9 + 0 * one, one, one + 3)
         assert str(found) == f"{'' if sign == 1 else '-'}3 alpha"
     assert power_of_levels(np.abs(one), 1e-9 + 0 * one, one, one + 3) is None
+
+
+@pytest.mark.parametrize("p, r, right", [(0, 0, True), (0.25, 0.5, True), (-0.25, -0.5, True),
+                                         (0.26, 0, False), (-0.26, 0, False), (0, 0.51, False)])
+def test_a_target_is_another_within_both_bounds(p, r, right):
+    bound = np.array([[[0.25] * 3], [[0.5] * 3]])
+    pr = np.array([[[3.0 + p, 5.0, 7.0]], [[3.0, 5.0 + r, 7.0]]])
+    assert within(pr, bound, np.array([[3, 5, 7]]), np.array([[3, 5, 7]])) == right
 
 
 def test_numbers_are_one_where_their_errors_overlap():
