@@ -36,3 +36,14 @@ def test_weights_that_are_one_function_are_one():
     alpha, sigma, data_sd = np.array(LEVELS).T
     values = np.array([row[2](alpha, sigma, data_sd) for row in distinct("")])
     assert len(np.unique(np.round(values, 9), axis=0)) == len(values)
+
+
+def test_the_numbers_in_the_names_are_those_of_the_papers():
+    numbers = {}
+    for name, *_ in WEIGHTS:
+        kind, _, number = name.rpartition("-")
+        if number.isdigit():
+            numbers.setdefault(kind, []).append(int(number))
+    assert numbers == {"min-snr": [1, 5, 20], "min-snr-noise": [1, 5, 20],
+                       "min-snr-velocity": [1, 5, 20], "soft-min-snr": [1, 4, 5], "p2": [1],
+                       "sigmoid": [2]}
