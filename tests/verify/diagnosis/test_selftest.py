@@ -11,7 +11,7 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.diagnosis.scaling import ONE, parse_scaling
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.diagnosis.selftest import false_alarms, judge, kill_table, selftest
+from refsm.verify.diagnosis.selftest import judge, kill_table, selftest
 from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_mistake,
                                                  single_mistakes)
 
@@ -30,6 +30,7 @@ def test_the_quick_self_test_passes():
 def test_the_whole_self_test_passes():
     done = selftest(quick=False)
     assert done.passed, str(done)
+    assert sum(done.counts["kill table"].values()) >= 3000
     assert sum(done.counts["doubles"].values()) >= 200
     assert sum(done.counts["right"].values()) >= 1000
     assert sum(done.counts["named"].values()) >= 1000
@@ -85,19 +86,10 @@ def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeyp
         assert len(bad) > 10
 
 
-@pytest.mark.parametrize("objective", [
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("esm", "regularized", "ssm")),
-    "pseudo"])
-def test_every_mistake_is_killed_by_two_cases_at_least(objective):
-    kills = kill_table(objective)
+def test_every_mistake_is_killed_by_two_cases_at_least():
+    kills = kill_table("pseudo")
     assert min(kills.values()) >= 2
     assert len(kills) > 40
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_right_answers_raise_no_alarm(objective):
-    assert set(false_alarms(objective, [3, 1000])) == {None}
 
 
 @pytest.mark.slow
