@@ -7,7 +7,7 @@ import pytest
 from refsm.verify.cases.families import GROUPS
 from refsm.verify.diagnosis.scaling import (ONE, ZERO, Scaling, parse_scaling, rounded,
                                             scaling_in_words)
-from refsm.verify.diagnosis.scaling_fit import _plain, fit_scaling
+from refsm.verify.diagnosis.scaling_fit import _plain, _saturations, fit_scaling
 
 SIZES = [{"sigma": c.sigma, "d": c.d, "n": c.n, "M": c.M} for c in GROUPS]
 
@@ -194,6 +194,20 @@ def test_the_strength_that_joins_the_norm_is_a_law():
     scaling = fit_scaling(np.array([1 + 2 * group["strength"] for group in sizes]),
                           np.full(6, 1e-12), sizes)
     assert str(scaling) == str(parse_scaling("(1 + 2 strength)")) == "(1 + 2 strength)"
+
+
+def test_a_number_that_saturates_is_found_beside_powers_of_sigma_up_to_the_fourth():
+    sigma = np.array([group["sigma"] for group in SIZES])
+    for a in range(-6, 7):
+        found = _saturations(3 * sigma**float(a) * (1 + sigma**2 / 0.494), SIZES)
+        assert (0.494 in found) == (abs(a) <= 4)
+
+
+def test_a_number_that_saturates_has_three_digits():
+    sigma = np.array([group["sigma"] for group in SIZES])
+    for v, expected in ((0.49403, [0.494]), (0.49407, []), (0.494209, [0.703**2])):
+        found = [w for w in _saturations(1 + sigma**2 / v, SIZES) if abs(w / v - 1) < 0.01]
+        assert found == expected
 
 
 @pytest.mark.parametrize("prefactor, sigma, power, words", [
