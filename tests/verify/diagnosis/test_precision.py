@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from refsm.verify.diagnosis.precision import (FLOAT32, FLOAT64, MIXED, half_inside,
+from refsm.verify.diagnosis.precision import (COARSE, FLOAT32, FLOAT64, MIXED, half_inside,
                                               tolerances)
 
 V = np.random.default_rng(0).standard_normal(30) * 10.0**np.arange(-15, 15)[::-1].clip(-2, 2)
@@ -108,6 +108,24 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
     assert decimals.name == "8 printed decimals"
     assert tolerances(np.array([0.1, 0.2, 0.3, 0.7]))[0].name == "1 printed decimals"
+
+
+@pytest.mark.parametrize("others, name, relative, absolute", [
+    ([], "3 printed digits", True, True), ([12.3, 45.6], "3 printed digits", True, True),
+    ([12.3, 45.6, 78.9], "3 printed digits", True, False),
+    ([0.12, 0.34], "2 printed decimals", True, True),
+    ([0.12, 0.34, 0.56], "2 printed decimals", False, True)])
+def test_three_numbers_tell_digits_and_decimals_apart(others, name, relative, absolute):
+    """12.3 needs three digits and one decimal, 0.12 two of each, and 1.23 three and two."""
+    tolerance = tolerances(np.array([1.23, 4.56, 7.89, 3.17, 2.71, *others]))[0]
+    assert tolerance.name == name
+    assert tolerance.relative == FLOAT64.relative + relative * 0.51e-2
+    assert tolerance.absolute == absolute * 0.51e-2
+
+
+def test_five_digits_decide_and_four_do_not():
+    five, four = (tolerances([float(f"{v:.{digits}g}") for v in V])[0] for digits in (5, 4))
+    assert five.relative < COARSE < four.relative
 
 
 def test_numbers_of_nearly_one_decade_may_have_been_printed_either_way():
