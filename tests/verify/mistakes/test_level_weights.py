@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from refsm.verify.mistakes.level_weights import WEIGHTS, distinct
+from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS, distinct
 
 LEVELS = [(0.9, 0.05, 0.5), (0.8, 0.37, 0.6), (0.7, 0.61, 0.5), (0.3, 1.7, 1.3)]
 
@@ -24,6 +24,16 @@ def test_a_weight_is_what_its_words_say(name, words, weight):
         found = weight(np.float64(alpha), np.float64(sigma), data_sd)
         assert found == pytest.approx(in_words(words, alpha, sigma, data_sd), rel=1e-13)
         assert found > 0
+
+
+def test_what_stands_in_the_place_of_weights_is_what_its_words_say():
+    w, s = np.array([2.25, 4.0, 6.25]), np.array([0.5, 0.25, 1.25])
+    assert {name: f(w, s).tolist() for name, _, f in OWN_WEIGHTS} == {
+        "none": [1, 1, 1], "root": [1.5, 2, 2.5], "square": [5.0625, 16, 39.0625],
+        "inverse": [1 / 2.25, 0.25, 0.16], "reversed": [6.25, 4, 2.25], "next": [4, 6.25, 2.25],
+        "before": [6.25, 2.25, 4], "first": [2.25, 2.25, 2.25], "variance": [0.25, 0.0625, 1.5625],
+        "sigma": [0.5, 0.25, 1.25], "inverse-variance": [4, 16, 0.64],
+        "inverse-sigma": [2, 4, 0.8]}
 
 
 def test_weights_that_are_one_function_are_one():
