@@ -14,7 +14,7 @@ Derivation
     (2)  solves output = A x_noisy + B psi for psi, and puts it into C x_noisy + D psi.
 
 Conventions
-    With (1) the output is that of its own level, and the target that of the point that is read.
+    With (1), output and target have the point's own level, and x_m in the place of x_noisy.
 
 Sources
     Ours.
