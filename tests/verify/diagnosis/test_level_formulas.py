@@ -60,7 +60,7 @@ def test_a_power_is_read_from_the_values_that_are_ten_times_their_error():
     error = np.array([[1e-9, 1e-9, 1e-9, 0.125]])
     assert str(power_of_levels(alpha, error, alpha, sigma)) == "alpha"
     error[0, 2:] = 0.2 / 10.5, 2.0                        # three values tell two powers, not two
-    assert str(power_of_levels(alpha, error, alpha, sigma)) == "alpha"
+    assert str(power_of_levels(3 * alpha, 3 * error, alpha, sigma)) == "3 alpha"
     assert power_of_levels(0 * alpha, error, alpha, sigma).is_zero
     assert power_of_levels(error[:, ::-1], error, alpha, sigma) is None
 
@@ -107,6 +107,7 @@ def test_a_target_is_another_within_both_bounds(p, r, right):
 
 def test_numbers_are_one_where_their_errors_overlap():
     assert common(np.array([1.0, 1.1]), np.array([0.06, 0.06])) == pytest.approx(1.05)
+    assert common(np.array([1.5, 1.5]), np.zeros(2)) == 1.5
     assert common(np.array([1.0, 1.1]), np.array([0.06, 0.03])) is None
     assert common(np.array([1.0, 1.1]), np.array([0.03, 0.06])) is None
 
