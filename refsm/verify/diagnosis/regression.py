@@ -116,7 +116,7 @@ class Table:
         return np.stack([np.add.reduceat(a, starts) / lengths for a in (flat, np.abs(flat))], 1)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)        # a table takes up to 10 MB
 def table_of(cases: tuple[Case, ...]) -> Table:
     """The table of cases, kept for the next implementation."""
     return Table(cases)
