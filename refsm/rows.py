@@ -10,9 +10,9 @@ adds one.  Measured for denoising score matching, with n points, d dimensions an
 as milliseconds of one core for the value and the gradient:
 
     n, d, m              rows  256    512   1024   2048
-    20000,  64,  256           117   105*    104    113
-     5000, 784, 1000           830    742    712*   775
-   100000,   2,   64            70     55     49    47*         * by the rule
+    20000,  64,  256           100    94*     96     96
+     5000, 784, 1000           724    657    625*   709
+   100000,   2,   64            50     39     39    39*         * by the rule
 """
 from __future__ import annotations
 
