@@ -62,20 +62,18 @@ class Diagnosis:
 
 
 def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),
-             left_out: Sequence[str] = (), table: Table | None = None,
-             anywhere: bool = True) -> Diagnosis:
+             left_out: Sequence[str] = (), anywhere: bool = True) -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
-    `left_out` are identities of mistakes that it must do without, for the self-test; `table` holds
-    what is computed for these cases; `anywhere` is whether an output may be read where it is on no
-    list, which takes long, and is never right.
+    `left_out` are identities of mistakes that it must do without, for the self-test; `anywhere` is
+    whether an output may be read where it is on no list, which takes long, and is never right.
 
     >>> from refsm.verify.cases import cases, value
     >>> some = cases("ism", "prime")
     >>> str(diagnose(some, [2 * value(case) for case in some]).explanation.factor)
     '2'
     """
-    table = table_of(tuple(cases)) if table is None else table
+    table = table_of(tuple(cases))
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
     known = [formula for formula in formulas(table.objective, table.model)

@@ -24,7 +24,7 @@ from refsm.typing import Array
 from refsm.verify.cases import cases
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.explanation import Explanation, predicted
-from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.regression import Table, table_of
 from refsm.verify.diagnosis.scaling import ONE, parse_scaling
 from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_mistake,
                                                  single_mistakes)
@@ -78,7 +78,7 @@ def _trials(objective: str, count: int,
         yield ("kill table", "killed by two cases or more" if killed else "not killed",
                "" if killed else f"{objective}: {name}: {kills}")
     first, second, *_ = seeds = rng.permutation(1000)[:count].tolist()
-    here, other = (Table(cases(objective, "prime", seed)) for seed in (first, second))
+    here, other = (table_of(tuple(cases(objective, "prime", seed))) for seed in (first, second))
     single = list(single_mistakes(objective))
     for k in rng.permutation(len(single))[:4 * count]:
         for float32 in (False, True):
@@ -92,7 +92,7 @@ def _trials(objective: str, count: int,
     for k in range(count):
         outcome, said = judge(double_mistake(objective, rng), here, other, rng, bool(k % 2))
         yield "doubles", outcome, said if outcome == "wrong" else ""
-        d = diagnose(here.cases, rng.standard_normal(len(here.cases)), table=here, anywhere=False)
+        d = diagnose(here.cases, rng.standard_normal(len(here.cases)), anywhere=False)
         explained = d.explanation is not None or d.coefficients is not None
         yield ("random", "explained" if explained else "unexplained",
                f"{objective}: random numbers" if explained else "")
@@ -100,7 +100,7 @@ def _trials(objective: str, count: int,
         yield "right", "false alarm" if alarm else "no alarm", alarm or ""
     tampered = no_mistake(objective).answers(here)
     tampered[int(rng.integers(len(tampered)))] *= 1 + WIDE
-    seen = not diagnose(here.cases, tampered, table=here, anywhere=False).matches
+    seen = not diagnose(here.cases, tampered, anywhere=False).matches
     yield "tampering", "noticed" if seen else "missed", "" if seen else objective
 
 
@@ -112,8 +112,7 @@ def judge(loss: WrongLoss, here: Table, other: Table, rng: np.random.Generator,
     if float32:
         rounded = values * (1 + 2.0**-23 * rng.uniform(-1, 1, values.shape))
         values = rounded.astype(np.float32).astype(float)
-    e = diagnose(here.cases, values, left_out=left_out, table=here,
-                 anywhere=False).explanation
+    e = diagnose(here.cases, values, left_out=left_out, anywhere=False).explanation
     if e is None:
         return "unexplained", f"{here.objective}: {loss}: unexplained"
     right = _agrees(e, other, loss.values(other))
@@ -131,7 +130,7 @@ def _agrees(e: Explanation, other: Table, truth: Array) -> bool:
 
 def kill_table(objective: str) -> dict[str, int]:
     """For every formula with one mistake, how many cases it is killed by."""
-    table = Table(cases(objective, "prime"))
+    table = table_of(tuple(cases(objective, "prime")))
     out = {}
     for loss in single_mistakes(objective):
         wide = np.abs(loss.values(table) - table.reference) > WIDE * table.scale
@@ -142,14 +141,14 @@ def kill_table(objective: str) -> dict[str, int]:
 def false_alarms(objective: str, seeds: Sequence[int]) -> Iterator[str | None]:
     """For each seed and each right way to answer, what is wrongly said of it; or None."""
     for seed in seeds:
-        table = Table(cases(objective, "prime", int(seed)))
+        table = table_of(tuple(cases(objective, "prime", int(seed))))
         for factor in (ONE, parse_scaling("1 / d"), parse_scaling("2")):
             reference = no_mistake(objective)
             right = replace(reference, scalings=(factor,) * len(reference.scalings),
                             constant=factor)
             values = right.answers(table)
             for answers in (values, values.astype(np.float32).astype(float)):
-                e = diagnose(table.cases, answers, table=table, anywhere=False).explanation
+                e = diagnose(table.cases, answers, anywhere=False).explanation
                 good = (e is not None and e.is_convention and e.factor == factor
                         and e.constant in ("kept", "none"))
                 said = e.convention if e else "unexplained"

@@ -118,8 +118,8 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
 
 def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
     """The weight w (C,) of all terms of a group: a row of `level_weights` at alpha = 1, by itself
-    or times sigma^2, or numbers by sigma, each with a factor of d, n and M; or numbers by group.
-    None where it is not positive."""
+    or times sigma^2 or sigma^4, or numbers by sigma, each with a factor of d, n and M; or numbers
+    by group.  None where it is not positive."""
     if not (w > 0).all():
         return None
     sizes = [case.sizes for case in groups]

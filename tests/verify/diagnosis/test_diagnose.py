@@ -277,6 +277,6 @@ def test_the_reference_comes_first_in_every_bank():
 def test_what_comes_next_is_never_the_explanation_with_a_term_more():
     table = Table(cases("ism", "prime", 5))
     for loss in single_mistakes("ism"):
-        found = diagnose(table.cases, loss.answers(table), table=table)
+        found = diagnose(table.cases, loss.answers(table))
         assert found.explanation is not None
         assert not found.nearest or found.nearest.distance > 1e-5, str(loss)

@@ -56,7 +56,7 @@ def found(objective, answered, model=None, dtype=float, loss=value):
     table = table_of(objective, model)
     some = table.cases
     values = [float(dtype(loss(case))) for case in some]
-    found = diagnose(some, values, table=table)
+    found = diagnose(some, values)
     given = [{block: np.asarray(g, dtype=dtype)
               for block, g in answered(case).items()}
              for case in some]
@@ -320,7 +320,7 @@ def test_the_allowance_for_coefficients_of_no_scaling_does_not_grow_with_them():
     table = table_of("ism")
     some = table.cases
     w = {c.id: 1e6 * (2 + np.sin(9 * c.sigma * c.n)) for c in some}
-    fit = diagnose(some, [w[c.id] * value(c) for c in some], table=table).coefficients
+    fit = diagnose(some, [w[c.id] * value(c) for c in some]).coefficients
     for error, count in ((0, 0), (1e-7, 1)):
         given = [{b: w[c.id] * g * (1 + error * (b == "c")) for b, g in gradient(c).items()}
                  for c in some]

@@ -248,7 +248,7 @@ def test_constants_of_single_precision_are_no_other_target_and_no_other_weight()
     made = [(np.float32(c.alpha) / np.float32(3) * (
         (c.prediction(c.x_noisy) - column(np.float32(c.sigma)) * c.x
          - column(c.alpha) * c.noise)**2).sum(axis=1)).mean() for c in table.cases]
-    found = diagnose(table.cases, made, table=table)
+    found = diagnose(table.cases, made)
     assert found.form.words == (
         "compared with sigma x + alpha noise; each level is weighted by alpha; a common factor "
         "1 / 3")

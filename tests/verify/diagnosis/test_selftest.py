@@ -51,7 +51,7 @@ def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
     judged, asked, judges, diagnoses = [], [], room.judge, room.diagnose
     monkeypatch.setattr(room, "judge", lambda *of, **more: judged.append(of) or judges(*of, **more))
     monkeypatch.setattr(room, "diagnose", lambda *of, **more: (
-        asked.append((of[1], more["table"].reference)) or diagnoses(*of, **more)))
+        asked.append((of[1], room.table_of(tuple(of[0])).reference)) or diagnoses(*of, **more)))
     counts, bad = outcomes("generalized")
     left_out, doubles = (sum(n for (of, _), n in counts.items() if of == kind)
                          for kind in ("left out", "doubles"))
@@ -71,7 +71,7 @@ def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
 
 def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeypatch):
     table = Table(cases("generalized", "prime", 3))
-    right = room.diagnose(table.cases, table.reference.ravel(), table=table)
+    right = room.diagnose(table.cases, table.reference.ravel())
     monkeypatch.setattr(room, "kill_table", lambda objective: {"some mistake": 1, "another": 2})
     for answer, fails in ((right, {"named: wrong", "doubles: wrong", "random: explained",
                                    "right: false alarm", "tampering: missed"}),
@@ -119,7 +119,7 @@ def test_a_diagnosis_that_names_the_wrong_mistake_is_caught(monkeypatch):
 
 def test_an_explanation_is_right_up_to_the_constant_that_it_leaves_open():
     table = Table(cases("generalized", "prime", 3))
-    e = room.diagnose(table.cases, table.reference.ravel(), table=table).explanation
+    e = room.diagnose(table.cases, table.reference.ravel()).explanation
     other = replace(e, constant="other")
     shifted = table.reference + np.arange(6)[:, None]
     assert room._agrees(e, table, 1.0007 * table.reference)
