@@ -125,7 +125,7 @@ if plt := pyplot():
                  label="$J_{ESM}$ minus a constant")
     axes[2].axvline(sd, color="0.7", linewidth=0.8, label="standard deviation of $q$")
     axes[2].set(xlabel="$s$, the width of a Gaussian model", ylim=(-1.3, 1.6),
-                ylabel="loss  (1 / units of $x^2$)", title="two terms, smallest at the right width")
+                ylabel="loss  (1 / units of $x^2$)", title="the sum is least at the right width")
     axes[2].legend(loc="upper right")
     save(figure, FIGURE)
 

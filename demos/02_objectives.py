@@ -119,7 +119,7 @@ if plt := pyplot():
     for axis in axes:
         axis.axvline(1, color="0.85", linewidth=0.8, zorder=0)
         axis.set_xlabel("$t$, the scale of the weights: $W(t) = t\\,W$")
-    axes[0].set(title="six objectives: the same shape, the same minimum",
+    axes[0].set(title="six objectives: the same shape, the same minimiser",
                 ylabel="expected loss  (1 / standard deviation$^2$)")
     axes[1].set(title="plus the predicted constants: one curve",
                 ylabel="expected loss + constant  (1 / standard deviation$^2$)")

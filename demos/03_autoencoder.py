@@ -207,7 +207,7 @@ if plt := pyplot():
     axes[1].plot(k, abs(left - right) / right + 1e-18, "s", markersize=4, color="#0b62a4",
                  label="of the loss")
     axes[1].plot(k[1:], theta[1:], "ko-", markersize=4, linewidth=1, label=r"of $\theta$")
-    axes[1].axhline(2.0**-52, color="0.7", linewidth=1, label="$2^{-52}$, one rounding")
+    axes[1].axhline(2.0**-52, color="0.7", linewidth=1, label=r"$2^{-52}$, machine epsilon")
     axes[1].set(yscale="log", ylim=(1e-17, 1e-12), xlabel="step", ylabel="relative gap",
                 title="only rounding separates them")
     axes[1].legend()

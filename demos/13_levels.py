@@ -7,8 +7,8 @@
 #
 #     x <- x + step_l psi_l(x) + sqrt(2 step_l) xi,    step_l proportional to sigma_l^2
 #
-# turn noise into digits; and the energy, which is in no loss, orders images: clean digits
-# below noisy ones, noisy ones below digits whose pixels are scrambled.
+# turn noise into digits; and the median of the energy, which is in no loss, orders
+# images: clean digits below noisy ones, noisy ones below digits whose pixels are scrambled.
 #
 # It takes 10 seconds.
 
@@ -160,7 +160,7 @@ if plt := pyplot():
         axis.hist(values - base, bins=bins, histtype="stepfilled", alpha=0.55, label=name,
                   color=["#000000", "#0b62a4", "#7fa23c", "#c4501b"][k])
     axis.set(xlabel="energy of the image, from the mean of the clean digits", yticks=[],
-             title="the energy orders images: clean, noisy, scrambled")
+             title="the median energy rises: clean, noisy, scrambled")
     axis.legend()
     save(figure, FIGURE)
 

@@ -4,8 +4,8 @@
 # **Claim.** Along a line `x + t v` an energy has the slope `-psi.v` and the curvature `-v'Jv`,
 # where `psi = -grad E` and `J = d psi/dx`.
 #
-# - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do better than
-#   some `eps^(2/3)`, 1e-10 or so, at a step near `eps^(1/3)`. The complex step
+# - Central differences miss the slope by `h^2/6 |E'''| + eps |E| / h`: they cannot do much better
+#   than `eps^(2/3)`, some 4e-11, at a step near `eps^(1/3)`. The complex step
 #   `Im E(x + i h v) / h` subtracts nothing and is right to rounding for every small h.
 # - A derivative checker sees when a score does not belong to its energy. A mistake made in both it
 #   cannot see: the energy is then a right implementation of something else. Only a second way to

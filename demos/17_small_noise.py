@@ -74,7 +74,7 @@ rest = np.array([size(smoothed(sigma).score(nodes) - q.score(nodes) - sigma**2 *
 # %% [markdown]
 # ## Variance
 #
-# Of the loss at one point, with 400,000 pairs (x, eps), and of what is left after the control
+# Of the term of one pair (x, eps), from 400,000 pairs, and of what is left after the control
 # variate is subtracted. Its limit is the variance of `eps'J eps + 1/2 |psi|^2` over both.
 
 # %%
@@ -114,7 +114,7 @@ if plt := pyplot():
     axes[1].plot(SIGMAS, d / (2 * SIGMAS**4), "-", color="k", label=r"$d / (2\sigma^4)$")
     axes[1].plot(SIGMAS, controlled, "s", color="#c4501b", label="with the control variate")
     axes[1].axhline(sliced.var(), linestyle="--", color="#c4501b", label="of the sliced loss")
-    axes[1].set(xscale="log", yscale="log", xlabel=r"$\sigma$", ylabel="variance at one point",
+    axes[1].set(xscale="log", yscale="log", xlabel=r"$\sigma$", ylabel="variance of one term",
                 title=r"variance of the loss rises as $\sigma^{-4}$")
     axes[1].legend()
     save(figure, FIGURE)

@@ -119,7 +119,7 @@ class HuberDenoising(refsm.Objective):
 # ## Checked
 #
 # The right formulas, and each of two mistakes: the 3 of `3 q x^2` forgotten, and the derivative of
-# the linear part taken for the square's.
+# the square taken beyond `limit` too.
 
 # %%
 class ForgottenThree(DoubleWell):

@@ -16,8 +16,9 @@ Equations
 Derivation
     (1)  each level starts where the one before has ended, at points of nearly the right density;
          at the noisy levels modes that are apart at the last one overlap.
-    (2)  the score at level l is of the size of 1 / sigma_l.  With a step proportional to sigma_l^2
-         drift and noise of a step are the same fraction of sigma_l at every level.
+    (2)  with a step proportional to sigma_l^2 the noise of a step is the same fraction of sigma_l
+         at every level.  So is a bound on its drift: E |psi_l|^2 <= d / sigma_l^2, because the
+         score is the conditional mean of targets with the mean square d / sigma_l^2.
 
 Conventions
     A step is x + step psi + sqrt(2 step) xi, as in `refsm.sampling`.  Song & Ermon write

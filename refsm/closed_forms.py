@@ -53,8 +53,9 @@ Derivation
                  that sum_n u_n u_n' estimates the covariance of their sum.
     (5) -> (7)   u_n / weights_n is the gradient of the term; its square has the mean (7) under
                  weights / total.
-    (7) -> (8)   for weights 1/n, (6) is V / n.  With the weights of a quadrature rule (8) is n
-                 times the covariance of the estimate from n points drawn from its density.
+    (7) -> (8)   for weights 1/n, (6) is V / n.  With the weights of a quadrature rule (8) is the
+                 limit, for large n, of n times the covariance of the estimate from n points drawn
+                 from its density.
     (9) -> (10)  the gradient of log p for theta_k is F_k - E_p F_k; (10) is its covariance.  No
                  unbiased estimate from n points has a smaller covariance than the inverse of
                  n times (10).

@@ -40,7 +40,7 @@ def units(got, true):
     return np.max(abs(LD(got) - true) / LD(np.spacing(abs(true).astype(float))))
 
 
-# twice what was measured: libraries differ
+# more than what was measured: libraries differ
 BOUND = {"softplus": 3, "sigmoid": 5, "sigmoid_slope": 8, "sigmoid_bend": 8, "log_cosh": 6,
          "log1p_half_square": 3, "tanh_slope": 9}
 

@@ -28,7 +28,7 @@ Derivation
                  means and covariances add.  A mixture is corrupted component by component, because
                  (2) is linear in the base.
     (5) -> (3)   P_noisy = (alpha^2 P^-1 + C)^-1 = (P^-1 (alpha^2 I + P C))^-1 = B P.  Without an
-                 inverse of P: where C is small, B is I / alpha^2 and nothing cancels.
+                 inverse of P: where C is small, B is near I / alpha^2 and nothing cancels.
     (3) -> (7)   dB = -B dP C B, so dP_noisy = dB P + B dP = B dP (I - C P_noisy); and
                  I - C P_noisy = I - C P (alpha^2 I + C P)^-1 = alpha^2 (alpha^2 I + C P)^-1
                  = alpha^2 B'.  Hence dP_noisy = alpha^2 B dP B', and

@@ -14,9 +14,9 @@ Equations
 
 Derivation
     A change of phi by 1 moves the model's score by about its own length, and f has a mean
-    curvature of 1: a tolerance of SciPy's means the same for every energy and in all units, and the
-    gradient of f has the length of the scaled gradient.  s and unit are powers of 2, the next
-    below, so that (1) and (2) are exact.
+    curvature of about 1: a tolerance of SciPy's means about the same for every energy and in all
+    units, and the gradient of f has about the length of the scaled gradient.  About, because s and
+    unit are rounded down to powers of 2, so that (1) and (2) are exact.
 
 Method
     Beyond the parameters that the energy takes a method meets a barrier (`refsm.fit.barrier`).

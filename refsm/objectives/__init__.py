@@ -13,7 +13,7 @@ What each estimates, and when to take it
                   points of the sample.
     regularised   as implicit, with a bias that bounds the loss: a rich model on few points.
     Parzen        the score of the smoothed data, with a target that is known: what denoising
-                  score matching is in expectation.
+                  score matching is in expectation, apart from a constant.
     denoising     the score of the smoothed data, for any q, with gaps, edges or single points; it
                   reads the score alone.
     sliced        the score of q, from the score and its slope along M directions: a network whose

@@ -58,7 +58,7 @@ Derivation
                  E |x|^4 = d (d + 2).  Hence 2 ( d - d + d (d + 2) / 4 ) and 2 d.
     For Gaussian v, which of the two has the smaller variance depends on the sign of
     psi'J psi + |psi|^4 / 4.  Near a mode, where J < 0 and psi is small, it is (1): its two parts
-    cancel.  In (12) it is (1) for d = 1, neither for d = 2, and (5) from d = 3 on.
+    partly cancel.  In (12) it is (1) for d = 1, neither for d = 2, and (5) from d = 3 on.
 
 Conventions
     "Variance-reduced" is the name of (5) in the literature; by (12) it is not true of every model.

@@ -20,7 +20,7 @@ Derivation
     26  between two jumps, integral psi s q = integral psi q' = [psi q] - integral psi' q.  Summed
         over the pieces, the brackets leave -sum_j q(x_j) jump_j:
         E psi s = -E psi' - sum_j q(x_j) jump_j.  Expand 1/2 (psi - s)^2.  So an implicit
-        loss without the jumps falls as those upwards grow.
+        loss that omits the jumps falls as upward jumps grow.
     30  p psi = grad p.  (a) integral d_i p = 0;  (b) integral psi_k d_i p = -integral p d_i psi_k;
         (c) integral x_i d_i p = -integral p.  Each is one integration by parts.
         Boundary: p = exp(-x) on x > 0 has psi = -1, so E psi = -1 and E psi^2 = 1, while E J = 0;

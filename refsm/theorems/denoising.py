@@ -105,10 +105,10 @@ def same_path(setting: Setting) -> list[Statement]:
 
     The bound: every step may add eta times the rounding of one gradient (statement 1), and the
     rounding of the update itself; the later steps carry it on, doubled at most.  That is measured,
-    not proved: with eta of the order of 1 / (m + mean |x|^2), a bound on the curvature of J_DAE,
-    the growth of a small change of the start is 0.9 to 1.02.  Data whose root mean square exceeds 1
-    are divided by it, so that the steps stay stable; sigma is not, because the statement asks
-    nothing of the noise.
+    not proved: with eta of the order of 1 / (m + mean |x|^2), the inverse size of the curvature of
+    J_DAE here, the growth of a small change of the start is 0.9 to 1.02.  Data whose root mean
+    square exceeds 1 are divided by it, so that the steps stay stable; sigma is not, because the
+    statement asks nothing of the noise.
     """
     x_noisy, W, b, c = setting.draw()
     unit = max(1.0, float(np.sqrt(np.mean(x_noisy**2))))

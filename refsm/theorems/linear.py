@@ -35,7 +35,7 @@ GROUP = "Generalised score matching, and linear models"
 LETTERS = ("F: the terms of the energy -theta.F; theta^: the estimate; A, c, V: of the head; "
            "I: in this group the Fisher information")
 N, D = 60, 3
-NODES = 301             # trapezoid rule on [-REACH, REACH]: exp(-x^4) is 2e-36 there
+NODES = 301             # trapezoid rule on [-REACH, REACH]: exp(-x^4) is 7e-36 there
 REACH = 3.0
 TERMS = [[1, 0, 0], [0, 2, 0], [2, 0, 1], [0, 1, 1], [4, 0, 0], [0, 0, 4]]
 

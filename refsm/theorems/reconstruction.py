@@ -30,8 +30,8 @@ Derivation
         Over a family that does not contain m the minimisers may differ.
 
 Conditions
-    18 and Stein's lemma need psi absolutely continuous along lines and E |div psi| finite; a jump
-    adds a term (26).
+    18 and Stein's lemma need psi absolutely continuous along lines and every E |d_i psi_i| finite;
+    a jump adds a term (26).
 
 Sources
     Stein, Estimation of the mean of a multivariate normal distribution, Annals of Statistics 9

@@ -9,8 +9,8 @@ Symbols
                    their sizes
     W, b, c        (m, d), (m,), (d,)  the tied autoencoder
     x, x_noisy     (n, d)  clean and corrupted points;  w (n,) their weights
-    s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a;  s > 0 and s1 > 0, as for
-                           both functions of `refsm.activations`
+    s, s1, s2      (n, m)  f'(a), f''(a), f'''(a) of the activations a, f the softplus:  s > 0 and
+                           s1 > 0
     y, r           (n, d)  reconstruction, reconstruction - x
     p              (n, d)  w r
     A              (n, m)  s1 (p W')
@@ -53,8 +53,7 @@ from refsm.typing import Array
 
 __all__ = ["RoundingBounds", "autoencoder_bounds"]
 
-FUNCTION = 10.0         # chosen: roundings of one f' or f''; the largest measured are 4.5 units in
-#                         the last place, 9 roundings (`refsm.stable`)
+FUNCTION = 10.0         # chosen: roundings of one f' or f'' of the softplus; at most 6 are measured
 
 
 class RoundingBounds(NamedTuple):

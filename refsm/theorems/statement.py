@@ -16,7 +16,7 @@ How exact a statement is, in the column `how`:
 Which bounds are computed, and which numbers are chosen
     computed      statements 1, 6, 13, 15 and 31, on given data: the sizes of all terms and how many
                   roundings each has, and for 1 the propagation of every rounding (`rounding`)
-    chosen        FUNCTION = 10 roundings for one sigmoid or slope (at most 9 are measured);
+    chosen        FUNCTION = 10 roundings for one sigmoid or slope (at most 6 are measured);
                   ROUNDINGS = 64, or 256 for posterior moments: more than the operations on the
                   longest path of a term, and small enough that an error of 1e-11 is seen;
                   QUADRATURE = 1e-12: the rules in use agree with rules of twice the size to 1e-13;
