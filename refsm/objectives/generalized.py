@@ -6,7 +6,7 @@ Symbols
     h         (n, d)   h_i(x) >= 0, how much coordinate i counts at x
     h_slope   (n, d)   dh_i/dx_i
     psi       (n, d)   the model's score at x; `score` where it is an argument
-    data_score         grad log q, written s; the loss does not need it
+    s                  grad log q at x; the loss does not need it
     diagonal  (n, d)   d psi_i / d x_i
     weights   (n,)     w_n, 1/n unless given
     term      (n,)     the loss at one point; value = sum_n weights_n term_n
