@@ -6,8 +6,9 @@
 #
 #     J(theta) = sum_l lambda_l E 1/2 |psi_l(x + sigma_l eps; theta) + eps / sigma_l|^2
 #
-# and points that follow `dx/dt = -psi(x; t) / 2` have the density `q_t` at every t: backwards in t
-# they turn noise into birds, forwards they carry the exact log density of a bird,
+# and points that follow `dx/dt = -psi(x; t) / 2` have the density `q_t` at every t if they have it
+# at one: backwards in t they turn noise into birds, forwards they carry the exact log density of a
+# bird,
 #
 #     log q(x_0) = log q_t(x_t) - 1/2 integral of tr(d psi/dx) dt
 #

@@ -44,7 +44,8 @@ Derivation
                  product with phi_k.
     (1) -> (3)   a cotangent is affine in the local quantities.  Without its constant part it is
                  linear, and sum_l theta_l times (3) is the gradient without c.  Any multiple of
-                 phi_k gives the same; beside a long one the constant part costs no digits.
+                 phi_k, divided out again, gives the same; with one as long as STEP the constant
+                 part is below rounding, and its subtraction costs no digits.
     (1) -> (4)   the gradient c + A theta is 0.  Where A is positive definite there is no other
                  minimiser.
     (4) -> (6)   an estimating equation: sum_n u_n(theta) = 0 at the estimate.  Expand about the
@@ -89,8 +90,8 @@ from refsm.typing import Array, ArrayLike
 
 __all__ = ["ClosedForm", "closed_form", "fisher_information"]
 
-SHARE = 16               # of phi's K arrays per point count as one: a block takes some 20 MB
-STEP = 2.0**100          # exact, and so long that what theta = 0 gives is lost in rounding
+SHARE = 16               # arrays of phi count as one in the size of a block: it takes some 20 MB
+STEP = 2.0**100          # exact, and so long that what theta = 0 gives is below rounding
 QUADRATIC = 1e-9         # of the sizes of its terms: a larger gradient is no effect of rounding
 NO_SINGLE_MINIMISER = ("J must have a single minimiser, but its Hessian is not positive definite: "
                        "terms must not repeat or be constant, and points must outnumber them")

@@ -23,7 +23,8 @@ Derivation
                  on their s alone, not on the schedule between them.
     -> (2)       With t = s^2 the density obeys the heat equation dq/dt = 1/2 lap q = div(q psi) / 2
                  (statement 41), which is the continuity equation dq/dt + div(q f) = 0 of the
-                 velocity f = -psi / 2: points that move by dy/dt = f have the density q at every t.
+                 velocity f = -psi / 2: points that move by dy/dt = f have the density q at every t
+                 if they have it at one.
                  dt = 2 s ds.
     (2) -> (3)   along a moving point d log q / dt = -div f = tr J / 2 by the continuity equation.
     -> (4)       change of variables x = alpha y.

@@ -6,7 +6,7 @@ Symbols
     centers   (N, d)      the centres, usually the data
     sigma     number      bandwidth: the standard deviation of each Gaussian
     x         (n, d)      points
-    o         (n, d)      an origin for each point: any will do, one nearby cancels least
+    o         (n, d)      an origin for each point: any will do, a near one loses the fewest digits
     u         (n, d)      points from their origin, in units of sigma
     y         (N, d)      centres from the origin of a point, in units of sigma
     b         (n, N)      exponents

@@ -22,10 +22,10 @@ Derivation
               direction in which J falls.
 
 Method
-    A fit ends with Newton steps as long as each halves the scaled gradient, in scales that may
-    differ by more, or in those of the search where these lead further.
-    On the way leaves may take a step each, one after the other: in the bent valley of a mean and a
-    precision J is quadratic in either.
+    A fit ends with Newton steps as long as each halves the scaled gradient, in the scales D_wide,
+    or in those of the search where these lead further (`refsm.fit.scaling`).
+    During the search each leaf may take a Newton step of its own, one after the other: in the bent
+    valley of a mean and a precision J is quadratic in either.
 
 Sources
     Hestenes & Stiefel, J. Res. NBS 49 (1952); Dembo, Eisenstat & Steihaug, Inexact Newton methods,

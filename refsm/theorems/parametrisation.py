@@ -181,6 +181,6 @@ def exactly() -> list[Statement]:
 GROUP = "The autoencoder energy: which decoders, which parameters"
 LETTERS = ("E_Vincent, psi_Vincent: energy and score of the autoencoder; sigma_i: of dimension i; "
            "k = 1/sigma^2 copies of each hidden unit; "
-           "twins: theta with some units turned over and in another order")
+           "twins: theta with the signs of some units flipped, and the units in another order")
 MAKERS = [sigma_inside, sigma_of_each_dimension, copies_of_units, same_score]
 EXACT = [exactly]

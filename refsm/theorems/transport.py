@@ -12,7 +12,8 @@ Statements
 
 Derivation
     By statement 41 dq_t/dt = 1/2 lap q_t = -div(q_t f) with f = -psi / 2: points with the velocity
-    f have the density q_t at every t.  Along a moving point d log q_t / dt = -div f = tr J / 2.
+    f have the density q_t at every t if at one.  Along a moving point
+    d log q_t / dt = -div f = tr J / 2.
     For a Gaussian f = (S + t I)^-1 (x - m) / 2, and d/dt (S + t I)^(1/2) = (S + t I)^(-1/2) / 2.
 
 Conditions
