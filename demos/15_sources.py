@@ -175,7 +175,8 @@ if plt := pyplot():
 # ## The claim, checked
 #
 # Each source is found; decorrelation does not find them. For independent points the error falls
-# with their number, about as 1 / sqrt(n): by sqrt(10) from the first size to the last.
+# with their number, for large n as 1 / sqrt(n): here, from the first size to the last, by factors
+# between 1.9 and 4.7, and sqrt(10) is 3.2.
 
 # %%
 stop_if(run.interrupted or not progress.finished)
