@@ -117,7 +117,7 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
                              f"not vanish at the minimum, but it is {tol}")
     if v is None:
         v = [0] * len(at.theta)
-    line = Progress(first + steps, progress)
+    line = Progress(first + steps, progress, first)
     try:
         for k in range(first, first + steps + 1):
             if made is not None and k > first:

@@ -197,11 +197,13 @@ def _length(gradient: Any) -> float:
 class Progress:
     """One line on stderr that is written again and again; nothing for a short run or unless `on`.
 
-    `steps` is how many there will be, None where that is not known.  `on` None: on a terminal.
+    `steps` is how many there will be, None where that is not known; `first` of them were done by an
+    earlier run.  `on` None: on a terminal.
     """
 
-    def __init__(self, steps: int | None, on: bool | None = None) -> None:
-        self.steps, self.on = steps, sys.stderr.isatty() if on is None else bool(on)
+    def __init__(self, steps: int | None, on: bool | None = None, first: int = 0) -> None:
+        self.steps, self.first = steps, first
+        self.on = sys.stderr.isatty() if on is None else bool(on)
         self.start, self.shown = time.monotonic(), False
         self.next = self.start + QUIET
 
@@ -212,7 +214,8 @@ class Progress:
             self.next, self.shown = now + EVERY, True
             of = "" if self.steps is None else f" of {self.steps}"
             if self.steps is not None:
-                note = f"{(now - self.start) * (self.steps - k) / (k + 1):.0f} s left"
+                each = (now - self.start) / (k - self.first + 1)
+                note = f"{each * (self.steps - k):.0f} s left"
             sys.stderr.write(f"\rstep {k}{of}, value {float(value):.6g}, {note} \033[K")
             sys.stderr.flush()
 

@@ -201,11 +201,11 @@ def test_batches_that_are_drawn_use_each_point_once_per_round():
 
 def test_the_line_of_progress_counts_the_steps_of_all_runs(monkeypatch):
     seen = []
-    monkeypatch.setattr(descent, "Progress", lambda steps, on: seen.append(steps) or
+    monkeypatch.setattr(descent, "Progress", lambda steps, on, first: seen.append((first, steps)) or
                         run_record.Progress(steps, False))
     first = gradient_descent(*float_bowl(), steps=3, rate=0.1)
     gradient_descent(float_bowl()[0], first, steps=5, rate=0.1)
-    assert seen == [3, 8]
+    assert seen == [(0, 3), (3, 8)]
 
 
 def test_a_function_that_makes_the_objective_gives_fresh_noise():

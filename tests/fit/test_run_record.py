@@ -43,12 +43,14 @@ def test_without_a_number_of_steps_the_line_has_a_note(screen):
     assert "step 3, value 0.375, a note" in shown(screen, True, steps=None)
 
 
-def test_the_time_left_is_in_proportion(screen):
-    line = Progress(1000, True)
+@pytest.mark.parametrize("first", [0, 5000])              # done by an earlier run
+def test_the_time_left_is_in_proportion(screen, first):
+    line = Progress(first + 1000, True, first)
     for _ in range(3):
-        line.show(9, 1.0)
-    line.show(9, 1.0)                                     # 0.6 s for 10 evaluations, 991 to go
-    assert screen.getvalue() == "\rstep 9 of 1000, value 1, 59 s left \x1b[K"
+        line.show(first + 9, 1.0)
+    line.show(first + 9, 1.0)                             # 0.6 s for 10 evaluations, 991 to go
+    assert screen.getvalue() == (f"\rstep {first + 9} of {first + 1000}, value 1, "
+                                 "59 s left \x1b[K")
 
 
 def test_a_short_run_shows_nothing(screen, monkeypatch):
