@@ -12,8 +12,8 @@
 # for every theta, every point and every noise, so gradient descent on one is gradient descent on
 # the other: with the rate r on J_DSM and r / (2 sigma^4) on J_DAE both take the same path, to
 # rounding. The identity is algebra and holds for any reconstruction; what the tied weights add is
-# that psi is the gradient of an energy. Five losses that are also called denoising autoencoders
-# turn out to be five different things.
+# that psi is the gradient of an energy. Five losses that could pass for one of the two turn out to
+# be five different things.
 #
 # It takes 10 seconds.
 
