@@ -153,6 +153,6 @@ def _where(decoder: str) -> str:
 GROUP = "The autoencoder energy: which decoders, which parameters"
 LETTERS = ("V_j, W_j: rows of decoder V and encoder W; lambda_j: a number for each j; "
            "s1_j: slope of hidden unit j; "
-           "wedge_j = V_j W_j' - W_j V_j")
+           "wedge_j = V_j W_j' - W_j V_j'")
 MAKERS = [any_reconstruction, multiples_have_an_energy, wedges_are_determined]
 EXACT = [exactly]

@@ -92,7 +92,7 @@ def best_linear_reconstruction() -> list[Statement]:
         size += probability * 2 * (abs(R) @ mask @ abs(S) @ mask + abs(S) @ mask)
     J = (R - np.eye(d)) / SIGMA**2
     where = f"Gaussian data, d={d}, nu={NU:g}"
-    return [equal(33, "masking: gradient of the loss at R = 0", f"{where}, all {2**d} masks",
+    return [equal(33, "masking: the gradient of the loss is 0 at R", f"{where}, all {2**d} masks",
                   gradient, np.zeros((d, d)), rounding_bound(size), "enumeration"),
             differs(33, "masking: d psi_1/d x_2, and d psi_2/d x_1", where, J[0, 1], J[1, 0],
                     UNIT * np.abs(J).max())]

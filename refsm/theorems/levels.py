@@ -107,7 +107,7 @@ def minimiser() -> list[Statement]:
             psi, t = noisy.score(x_noisy), corruption.score(x_noisy, x)
             slope = noisy.ravel(noisy.pullback(x_noisy, score=w[:, None] * (abs(psi) + abs(t))))
             bound = relative_bound(abs(slope).max(), w @ (psi**2 + t**2))
-            out.append(equal(39, "gradient of E J_DSM at q.corrupted = 0", where,
+            out.append(equal(39, "the gradient of E J_DSM is 0 at q.corrupted", where,
                              noisy.ravel(gradient), 0, bound, "quadrature"))
             for title, model in list(models().items())[:2]:
                 excess = w @ ((model.score(x_noisy) - psi) ** 2).sum(axis=1) / 2
@@ -173,7 +173,7 @@ def same_minimiser() -> list[Statement]:
             J = MultiLevelDenoising(x, x_noisy, corruptions, lam, weights=w)
             value, gradient = J.value_and_gradient(model)
             bound = 8 * relative_bound(value)
-            out.append(equal(40, "expected gradient at q = 0", f"{name}, weights {lam}",
+            out.append(equal(40, "the expected gradient is 0 at q", f"{name}, weights {lam}",
                              model.ravel(gradient), 0, bound, "quadrature"))
     return out
 
@@ -204,7 +204,7 @@ def exactly() -> list[Statement]:
     for lam in ([Fraction(1), Fraction(1)], [Fraction(1, 7), Fraction(9)]):
         J = MultiLevelDenoising(x, x_noisy, corruptions, lam)
         where = f"Gaussian, d=3, weights {', '.join(map(str, lam))}"
-        out.append(equal(40, "expected gradient at q = 0", where, q.ravel(J.gradient(q)),
+        out.append(equal(40, "the expected gradient is 0 at q", where, q.ravel(J.gradient(q)),
                          Fraction(0), 0, "exact"))
     return out
 

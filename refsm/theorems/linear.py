@@ -112,8 +112,8 @@ def exactly() -> list[Statement]:
     found = closed_form(J, PolynomialEnergy([Fraction(0)] * 3, [[1, 0], [0, 2], [2, 1]]))
     gradient = J.gradient(found.model).coefficients
     zero = np.array([Fraction(0)] * 3, dtype=object)
-    return [equal(46, "gradient of J_ISM at -A^-1 c = 0", "7 points, 3 terms", gradient, zero, 0,
-                  "exact")]
+    return [equal(46, "the gradient of J_ISM is 0 at -A^-1 c", "7 points, 3 terms", gradient, zero,
+                  0, "exact")]
 
 
 MAKERS = [minimiser, gaussian, quartic]
