@@ -27,7 +27,7 @@ except ModuleNotFoundError:                      # opened as a notebook, beside 
 FIGURE = figure_file("18_your_own", "An energy and an objective of one's own, and their checks.")
 
 # %% [markdown]
-# ## An energy in thirty lines
+# ## An energy in some thirty lines
 #
 # A double well along every axis: `E(x) = sum_i ( q_i x_i^4 / 4 - k_i x_i^2 / 2 )`, with
 #
@@ -88,7 +88,7 @@ class WellAt(refsm.EnergyAt):
 
 
 # %% [markdown]
-# ## An objective in twenty lines
+# ## An objective in less than twenty lines
 #
 # Denoising with Huber's loss: as the square where a component of the residual is below `limit`, and
 # linear beyond it, so that a few outliers do not decide the fit.

@@ -11,7 +11,7 @@ Equations
     (2)  barrier = highest + |rise|,   with the gradient sign(rise) g
 
 Derivation
-    (2)  A convex function, higher than all that was accepted, that makes a line search backtrack.
+    (2)  A convex function, nowhere below what was accepted, that makes a line search backtrack.
          Infinity would do so too, but line searches interpolate.
 """
 from __future__ import annotations
