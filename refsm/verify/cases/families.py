@@ -28,7 +28,7 @@ import numpy as np
 from refsm import validation
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
-from refsm.verify.cases.levels import SCHEDULES, at_levels, levels_of, paper_levels
+from refsm.verify.cases.levels import SCHEDULES, at_levels, levels_of_family, paper_levels
 from refsm.verify.cases.network import check_network, new_parameters
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
@@ -89,7 +89,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
         if family in SCHEDULES:
             alpha, sigma = map(float, SCHEDULES[family][1](group.alpha, group.sigma))
             group = group._replace(alpha=alpha, sigma=sigma)
-        arrays, hyper = _data(objective, name, group, rng, levels_of(family))
+        arrays, hyper = _data(objective, name, group, rng, levels_of_family(family))
         for t in range(thetas_per_group(objective)):
             theta, outputs = {}, {}
             if name is None:

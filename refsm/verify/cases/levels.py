@@ -13,7 +13,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.description import Description
 
-__all__ = ["SCHEDULES", "at_levels", "levels_of", "paper_levels"]
+__all__ = ["SCHEDULES", "at_levels", "levels_of_family", "paper_levels"]
 
 # (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
 LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
@@ -27,7 +27,7 @@ SCHEDULES: dict[str, tuple[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
     "subvp": ("alpha^2 + sigma = 1", lambda a, s: (a, 1 - a**2))}
 
 
-def levels_of(family: str, alpha: Array | None = None, otherwise: Array = LEVELS) -> Array:
+def levels_of_family(family: str, alpha: Array | None = None, otherwise: Array = LEVELS) -> Array:
     """(alpha, sigma) of each level, (L, 2): these alpha on the schedule of the family, if it has
     one."""
     if family not in SCHEDULES:

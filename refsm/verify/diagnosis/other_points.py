@@ -43,7 +43,8 @@ from refsm.verify.denoisers import levels_chosen, per_point
 from refsm.verify.diagnosis.level_formulas import Levels, common, power_of_levels, times_name
 from refsm.verify.diagnosis.points import FORMULAS, Point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import QuadraticForm, levels_of, weight_and_target
+from refsm.verify.diagnosis.quadratic_form import (QuadraticForm, levels_of_groups,
+                                                    weight_and_target)
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.diagnosis.target_names import combinations
 from refsm.verify.mistakes.levels import LEVELS
@@ -67,10 +68,9 @@ class _Separable:
     def __init__(self, table: Table, Y: Array, T: int | None = None) -> None:
         index, Y = table.index[:, :T], Y[:, :T]
         self.cases: list[Case] = [table.cases[i] for i in index.ravel()]
-        self.levels = np.array(levels_of(table.groups)[:2])[:, 0]                 # (2, L)
+        self.levels = np.array(levels_of_groups(table.groups)[:2])[:, 0]          # (2, L)
         self.y, self.scale = Y.ravel(), table.scale[:, :T].ravel()                # (K,) each
         self.group = np.repeat(np.eye(len(Y)), Y.shape[1], axis=0)                # (K, C)
-        self.log_sizes = np.log([(case.d, case.n) for case in self.cases])        # (K, 2)
         predicts = table.about.predicts
         self.read = [case.prediction if predicts else case.score for case in self.cases]
         self.chosen = [levels_chosen(case) for case in self.cases]                # (L, n) each
@@ -90,7 +90,7 @@ class _Separable:
 
     def columns(self, means: Array, jk: Array) -> Array:
         """The columns of (2), (K, 3 L + C), relative to the sum of absolute terms."""
-        F = np.exp(self.log_sizes @ jk)[:, None]                                  # (K, 1)  (3)
+        F = _in_common(self.cases, jk)[:, None]                                   # (K, 1)
         return np.hstack([F * means, self.group]) / self.scale[:, None]      # (K, 3 L + C)  (2)
 
     def solved(self, X: Array) -> tuple[Array, Array, Array]:
@@ -105,6 +105,12 @@ class _Separable:
     def allowed(self, tolerance: Tolerance, X: Array, c: Array) -> Array:
         """What may be left of right answers, relative to the sum of absolute terms, (K,)."""
         return tolerance(np.abs(X) @ np.abs(c) * self.scale) / self.scale
+
+
+def _in_common(cases: Sequence[Case], jk: Array) -> Array:
+    """F of the group of each case."""
+    (j, k), (d, n) = jk, np.transpose([(case.d, case.n) for case in cases])
+    return d**j * n**k                                                            # (K,)  (3)
 
 
 def other_points(table: Table, Y: Array,
@@ -123,7 +129,7 @@ def other_points(table: Table, Y: Array,
         if np.linalg.norm(rest) <= np.linalg.norm(allowed):
             if slopes is not None:
                 off = SLACK * np.abs(slopes) @ allowed.reshape(Y.shape)[:, :FEW].ravel()
-                words = _in_words(point, off.reshape(point.shape), levels_of(table.groups))
+                words = _in_words(point, off.reshape(point.shape), levels_of_groups(table.groups))
             form = _form(table, words, point, jk, c, SLACK * np.abs(P) @ allowed)
             if form is not None and not form.right:
                 return form, tolerance
@@ -197,10 +203,11 @@ def _form(table: Table, words: str, point: Array, jk: Array, c: Array,
           error: Array) -> QuadraticForm | None:
     """The form of coefficients with these errors; None if the weight is not positive or clear."""
     L = point.shape[1]
-    F = np.exp(np.log([(case.d, case.n) for case in table.groups]) @ jk)      # (C,)  (3)
-    c, error = (F[:, None, None] * of[:3 * L].reshape(L, 3) for of in (c, error))     # (C, L, 3)
+    F = _in_common(table.groups, jk)[:, None, None]                                # (C, 1, 1)
+    c, error = (F * of[:3 * L].reshape(L, 3) for of in (c, error))                 # (C, L, 3)
     if (error[..., 0] >= CLEAR * c[..., 0]).any():
         return None
     u, v = point
     at = Point(words, lambda *levels: u, lambda *levels: v)
-    return weight_and_target(table, levels_of(table.groups), (0.0, 1.0), c, error, at, slack=1.0)
+    return weight_and_target(table, levels_of_groups(table.groups), (0.0, 1.0), c, error, at,
+                             slack=1.0)

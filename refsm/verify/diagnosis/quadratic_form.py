@@ -52,8 +52,8 @@ from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
 from refsm.verify.objectives import Term, dot
 
-__all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of", "of_level", "quadratic_form",
-           "weight_and_target"]
+__all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of_groups", "of_level",
+           "quadratic_form", "weight_and_target"]
 
 ROUNDING = 10.0            # times what a fit misses by: up to 8.2 times were seen in 546 fits;
 LEAST = 0.02               # and at least, in units of the tolerance
@@ -167,7 +167,7 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     c, error = c[:, read], error[:, read]
     if read.sum() < (2 if hidden else 1) or (c[..., 0] <= 0).any():
         return None
-    alpha, sigma, data_sd = levels_of(groups)
+    alpha, sigma, data_sd = levels_of_groups(groups)
     A, B = np.moveaxis(np.array([list(of.values()) for of in maps], float)[:, read], -1, 0)
     form = weight_and_target(table, (alpha[:, read], sigma[:, read], data_sd), (A, B), c, error,
                              point)
@@ -186,12 +186,12 @@ def weight_and_target(table: Table, levels: Levels, maps: tuple[Any, Any], c: Ar
     predicts = table.about.predicts
     half = 1.0 if predicts else 0.5
     w = a / (half * B**2)                                                     # (C, l)  (3)
-    u, v = (of(*levels) for of in (point.u, point.v))
+    u, v = (np.broadcast_to(of(*levels), a.shape) for of in (point.u, point.v))
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = slack * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                  + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     target = name_of_target(predicts or "score", np.array([p, r]), bound, levels,
-                            None if point.words == "x_noisy" else (u + 0 * p, v + 0 * p))
+                            None if point.words == "x_noisy" else (u, v))
     off = error[..., 0] / a * w * target.times + w * target.times_error
     weight = weight_of_levels(w * target.times, off, levels, table.groups)
     reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (
@@ -231,7 +231,7 @@ def of_level(q: Any, l: int) -> Array:
     return chosen[l]
 
 
-def levels_of(groups: Sequence[Case]) -> tuple[Array, Array, Array]:
+def levels_of_groups(groups: Sequence[Case]) -> Levels:
     """alpha and sigma of the levels of every group, (C, l), and the data's deviation, (C, 1)."""
     levels = np.array([sorted(set(per_point(case))) for case in groups])
     return (levels[..., 0], levels[..., 1],

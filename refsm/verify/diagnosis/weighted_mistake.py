@@ -32,8 +32,8 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import per_point
 from refsm.verify.diagnosis.precision import Tolerance
-from refsm.verify.diagnosis.quadratic_form import (CLEAR, QuadraticForm, as_rounded, levels_of,
-                                                    of_level)
+from refsm.verify.diagnosis.quadratic_form import (CLEAR, QuadraticForm, as_rounded,
+                                                    levels_of_groups, of_level)
 from refsm.verify.diagnosis.regression import Table, fit
 from refsm.verify.diagnosis.weight_names import weight_of_levels
 from refsm.verify.mistakes import Formula
@@ -62,7 +62,7 @@ def weighted_mistake(table: Table, known: Sequence[Formula], Y: Array,
             w = c.mean(axis=1)                                                      # (C, l)  (2)
             off = error.max(axis=1)
             if (np.abs(c - w[:, None]) <= error).all() and (off <= CLEAR * w).all():
-                weight = weight_of_levels(w, off, levels_of(table.groups), table.groups)
+                weight = weight_of_levels(w, off, levels_of_groups(table.groups), table.groups)
                 if weight is not None:
                     (mistake,) = found.formula.mistakes
                     return QuadraticForm("", "", mistake.words, mistake.effect or OTHER, *weight)

@@ -41,7 +41,7 @@ from refsm.verify.adapters.ask import TIME_LIMIT, lent, load, within
 from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases, check_family, whole_seed
-from refsm.verify.cases.levels import SCHEDULES, levels_of
+from refsm.verify.cases.levels import SCHEDULES, levels_of_family
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
@@ -207,7 +207,7 @@ def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:
 def _cases(objective: str, family: str = "prime") -> list[Case]:
     """Two thetas of every group, or six where points have levels, without their noise."""
     about, made = OBJECTIVES[objective], []
-    levels = levels_of(family, LEVELS[:, 0] - (family == "subvp") / 16, LEVELS)
+    levels = levels_of_family(family, LEVELS[:, 0] - (family == "subvp") / 16, LEVELS)
     model = "gaussian" if about.random == "noise" and objective != "dae" else None
     thetas = tuple(f"/t{k}" for k in range(6 if about.levels == "points" else 2))
     for case in cases(objective, family, model=model):

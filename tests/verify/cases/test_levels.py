@@ -4,7 +4,7 @@ import pytest
 
 from refsm.verify import verify
 from refsm.verify.cases import cases, value
-from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of
+from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of_family
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.on_a_schedule import on_a_schedule
 from refsm.verify.report.report import Report
@@ -23,9 +23,9 @@ def test_on_a_schedule_alpha_gives_sigma_and_nowhere_else(family):
                             for a in (case.alpha, case.sigma))
             clean = alpha * case.x
             np.testing.assert_allclose(case.x_noisy - clean, sigma * case.noise, atol=1e-14)
-    for alpha, sigma in levels_of("prime"):
+    for alpha, sigma in levels_of_family("prime"):
         assert abs(SUM[family](alpha, sigma) - 1) > 0.003
-    assert len(np.unique(levels_of(family), axis=0)) == 5
+    assert len(np.unique(levels_of_family(family), axis=0)) == 5
 
 
 def test_every_case_has_three_levels_at_least():

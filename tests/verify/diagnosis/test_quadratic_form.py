@@ -10,7 +10,7 @@ from refsm.verify.diagnosis import weight_names
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
-from refsm.verify.diagnosis.quadratic_form import _form, levels_of, quadratic_form
+from refsm.verify.diagnosis.quadratic_form import _form, levels_of_groups, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import ONE
@@ -366,7 +366,7 @@ def by_hand(objective, r, change):
     half, own = (1.0, own) if own in TARGETS else (0.5, "score")
     B = np.array([[B for _, B in level_maps(case, own).values()] for case in table.groups])
     a = half * 7 * B**2                                                       # (C, l)  (3)
-    e = -2 * a * r(levels_of(table.groups)[1]) / B                            # (C, l)  (4)
+    e = -2 * a * r(levels_of_groups(table.groups)[1]) / B                            # (C, l)  (4)
     c, error = np.stack([a, 0 * a, e], axis=-1), np.zeros((*a.shape, 3))
     change(c, error)
     c, error = (np.hstack([part.reshape(len(part), -1), np.zeros((len(part), 1))])
@@ -422,7 +422,7 @@ def test_a_weight_is_read_where_it_is_known_to_two_hundredths(error, right, one_
 @pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])
 def test_what_levels_or_groups_have_in_common_is_equal_within_the_errors(times, right, one_weight):
     table = table_of("noise")
-    levels, n = levels_of(table.groups), column([case.n for case in table.groups])
+    levels, n = levels_of_groups(table.groups), column([case.n for case in table.groups])
     w = n * np.exp(-levels[1])
     w[0, 0] *= 1 + times * EPS
     words, _, factor, _ = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
