@@ -52,8 +52,8 @@ from refsm.verify.mistakes.levels import LEVELS
 __all__ = ["other_points"]
 
 STEPS = 60                 # of Levenberg and Marquardt; what was found took 7 to 15
-END = 1e-15                # a step, or what it gains, that ends them
-DIFFERENCE = 2.0**-26      # of u, v, j or k, for the slopes: the same with every version of SciPy
+END = np.finfo(float).eps  # a step, or what it gains, that ends them
+DIFFERENCE = np.sqrt(END)  # of u, v, j or k, for the slopes: the same with every version of SciPy
 FEW = 6                    # thetas of each group, from which u, v, j and k are found
 SLACK = 4.0                # the coefficients move with u and v
 CLEAR = 0.05               # a weight that is known to no better than this is not read
@@ -163,7 +163,7 @@ def _points(of: _Separable,
         except (ValueError, np.linalg.LinAlgError):                  # it left the numbers
             return
     point, jk = free.x[:-2].reshape(of.levels.shape), np.round(2 * free.x[-2:]) / 2
-    if (np.abs(jk - free.x[-2:]) < HALVES).all():
+    if np.allclose(jk, free.x[-2:], rtol=0, atol=HALVES):
         X = of.columns(of.means(of.at_levels(point)), jk)
         yield "", point, jk, X, np.linalg.pinv(free.jac)[:-2]
 

@@ -155,14 +155,14 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     about, groups = table.about, table.groups
     own = about.predicts or "score"
     maps = [level_maps(case, own if case.model is not None else "score") for case in groups]
-    C, L = len(maps), len(maps[0])
-    c, error = (part[:, :-1].reshape(C, L, 3)
+    first, *_ = maps
+    c, error = (part[:, :-1].reshape(len(maps), -1, 3)
                 for part in (found.coefficients, found.coefficient_error))
     a, off = np.abs(c[..., 0]), error[..., 0]                                 # (C, l) each
     zero = ((np.abs(c) <= error).all(axis=(0, 2)) & (off <= NOTHING * a.max()).all(axis=0))
-    left_out = [level_in_words(*own) for own, is_out in zip(maps[0], zero) if is_out]
     unclear = (off > CLEAR * a).any(axis=0) & ~zero
-    hidden = [level_in_words(*own) for own, is_hidden in zip(maps[0], unclear) if is_hidden]
+    left_out, hidden = (", ".join(level_in_words(*own) for own, is_so in zip(first, of) if is_so)
+                        for of in (zero, unclear))
     read = ~zero & ~unclear
     c, error = c[:, read], error[:, read]
     if read.sum() < (2 if hidden else 1) or (c[..., 0] <= 0).any():
@@ -172,8 +172,8 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
     form = weight_and_target(table, (alpha[:, read], sigma[:, read], data_sd), (A, B), c, error,
                              point)
     if form is not None:
-        words = f"the points at {', '.join(left_out)} are left out" if left_out else ""
-        form = replace(form, left_out=words, hidden=", ".join(hidden))
+        words = f"the points at {left_out} are left out" if left_out else ""
+        form = replace(form, left_out=words, hidden=hidden)
     return None if form is not None and form.right and hidden else form
 
 
@@ -192,7 +192,7 @@ def weight_and_target(table: Table, levels: Levels, maps: tuple[Any, Any], c: Ar
                                  + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
     target = name_of_target(predicts or "score", np.array([p, r]), bound, levels,
                             None if point.words == "x_noisy" else (u, v))
-    off = error[..., 0] / a * w * target.times + w * target.times_error
+    off = w * (error[..., 0] / a * target.times + target.times_error)
     weight = weight_of_levels(w * target.times, off, levels, table.groups)
     reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (
         f"the {'output' if predicts else 'score'} is read at {point.words}")

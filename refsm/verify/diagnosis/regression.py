@@ -182,7 +182,7 @@ def design(formulas: Sequence[Formula], columns: Array) -> Design:
     ones = np.ones((*X.shape[:-1], 1))
     X, scale = np.concatenate([X, ones], axis=-1), np.concatenate([scale, ones], axis=-1)
     length = np.linalg.norm(X, axis=2, keepdims=True)                          # (F, C, 1, k+1)
-    length = np.where(length > 0, length, 1)
+    length = np.maximum(length, np.finfo(float).tiny)
     Q, R = np.linalg.qr(X / length)
     sound = (np.abs(np.einsum("fcii->fci", R)) > CONDITION).all(axis=(1, 2))
     scale, Q, R, length = (a[sound] for a in (scale, Q, R, length))

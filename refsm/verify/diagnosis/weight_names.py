@@ -50,7 +50,7 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
     *((f"min(snr, {k}) / snr + 1: min-SNR with gamma = {k}, and 1 outside",
        lambda a, s, t, k=k: np.minimum(k * s**2 / a**2, 1) + 1) for k in (1, 5, 20)),
     *((f"min(snr + 1, {k}) / (snr + 1): min-SNR with gamma = {k}, of snr + 1",
-       lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (1, 5, 20)),
+       lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (5, 20)),
     *((f"max(snr, {k}){over}: min-SNR with the larger in place of the smaller",
        lambda a, s, t, k=k, of=of: np.maximum(a**2 / s**2, k) * of(s**2 / a**2))
       for k in (1, 5) for over, of in ((" / snr", lambda r: r), (" / (snr + 1)", lambda r: r / (
@@ -63,8 +63,8 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
 PLAIN = {"d", "n", "data_sd"}                      # sizes of which a common factor has powers
 OF_ROWS = (("the square of ", 2.0), ("the square root of ", 0.5), ("the reciprocal of ", -1.0))
 SAME = 1e-4                # relative: two coefficients of float32 answers that are one
-FACTORS = sorted((Scaling(1.0, tuple((name, p) for name, p in zip("dnM", powers) if p))
-                  for powers in product((0.0, -1.0, 1.0), repeat=3)), key=lambda s: s.complexity)
+FACTORS = sorted((Scaling(1.0, tuple(filter(None, powers))) for powers in product(
+    *((None, (name, -1.0), (name, 1.0)) for name in "dnM"))), key=lambda s: s.complexity)
 C_OUT_SQUARED = next(f for name, _, f in WEIGHTS if name == "c-out")      # of EDM's denoiser
 
 
@@ -92,7 +92,7 @@ def weight_of_levels(w: Array, error: Array, levels: Levels,
         if factor is not None:
             return Weight(words, id, factor)
     ways = [("each level is weighted by", np.ones(w.shape))]
-    if "data_sd" in sizes[0]:
+    if all("data_sd" in size for size in sizes):
         ways.insert(0, ("the squared error of the denoiser is weighted by",
                         C_OUT_SQUARED(*levels)))                             # type: ignore
     for words, v in ways:
@@ -123,10 +123,10 @@ def weight_of_groups(w: Array, groups: Sequence[Case]) -> Weight | None:
     if not (w > 0).all():
         return None
     sizes = [case.sizes for case in groups]
-    sigma = np.array([[size.get("sigma", 1.0)] for size in sizes])            # (C, 1)
+    sigma = np.array([[size.get("sigma")] for size in sizes], float)          # (C, 1)
     one, u = np.ones(sigma.shape), w[:, None]
     for factor in FACTORS if len(np.unique(sigma)) > 1 else ():
-        if all(name in sizes[0] for name, _ in factor.powers):
+        if all(name in size for size in sizes for name, _ in factor.powers):
             listed = _by_level(u, SAME / 2 * u, factor, (one, sigma, one), groups)
             if listed:
                 words = _of_sigma(u / column(factor, sizes), sigma)
@@ -140,9 +140,9 @@ def _of_sigma(u: Array, sigma: Array) -> str:
     for front, power in (("", 0), ("sigma^2 times ", 2), ("sigma^4 times ", 4)):
         for _, words, f in WEIGHTS:
             of = u / sigma**power / f(np.ones(sigma.shape), sigma, np.nan)    # type: ignore
-            if np.ptp(of) <= SAME * of.max():
+            if np.isclose(of.min(), of.max(), SAME, 0):
                 short = float(f"{of.mean():.2g}")
-                multiple = short if np.ptp([short, *of.flat]) <= SAME * short else of.mean()
+                multiple = short if np.allclose(of, short, SAME, 0) else of.mean()
                 return f"{'' if multiple == 1 else f'{multiple:g} times '}{front}{words}"
     return ""
 

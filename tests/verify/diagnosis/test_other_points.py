@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
@@ -124,6 +125,35 @@ def test_points_are_found_with_the_slopes_of_u_and_v(off, fits):
         assert slopes == pytest.approx(np.linalg.pinv(M)[:6], rel=1e-6, abs=1e-7)
 
 
+def test_the_search_begins_at_the_right_points_and_means_and_has_sixty_steps(monkeypatch):
+    of, tried, ends = flow(), [], []
+
+    def falling(q):
+        tried.append(q)
+        return np.exp(-q)
+
+    def search(*args, **settings):
+        ends.append(least_squares(*args, **settings))
+        return ends[0]
+
+    monkeypatch.setattr(room, "least_squares", search)
+    list(room._points(of, fitted(falling)))
+    assert tried[0].tolist() == [*of.levels.ravel(), -1, 0]
+    assert ends[0].nfev == 60
+
+
+@pytest.mark.parametrize("times, fits", [(1.0, True), (1 - 1e-9, False)])
+def test_answers_are_met_as_far_as_their_errors_go(monkeypatch, times, fits):
+    table = table_of("flow_prediction", "flow")
+    of = room._Separable(table, table.reference + 1e-3 * table.scale * np.sin(np.arange(7.0)))
+    X = of.columns(of.means(of.at_levels(of.levels)), np.zeros(2))
+    monkeypatch.setattr(room, "_points", lambda *_: [("", of.levels, np.zeros(2), X, None)])
+    monkeypatch.setattr(room, "_Separable", lambda *_: of)
+    monkeypatch.setattr(of, "allowed", lambda *_: times * of.solved(X)[0])
+    monkeypatch.setattr(room, "_form", lambda *args: SimpleNamespace(right=False))
+    assert (other_points(table, table.reference, [FLOAT64]) is not None) == fits
+
+
 def test_errors_are_four_times_those_of_the_answers(monkeypatch):
     table, seen = table_of("flow_prediction", "flow"), []
     of = room._Separable(table, table.reference)
@@ -154,6 +184,8 @@ IN_WORDS = [
     (A, S, A, S + np.array([0.03, 0.031, 0.03]) * A, 0, np.array([1e-9, 3e-4, 1e-9]),
      "alpha x + (sigma + 0.0303 alpha) noise, as if sigma_min were 0.0303"),
     (A, S, A, S - 0.03 * A, 0, 1e-9, "0.5 x + 0.485 noise at alpha = 0.5, sigma = 0.5, "),
+    (A, S, A, S + A * np.array([2.0, -1.0, -1.0]) / 1024, 0, A * np.array([1.5, 1.6, 1.6]) / 1024,
+     "0.5 x + 0.501 noise at alpha = 0.5, sigma = 0.5"),                # nothing, in the mean
     (A, S, 1 + A, S + 0.03 * A, 0, 1e-9, "1.5 x + 0.515 noise at alpha = 0.5, sigma = 0.5, "),
     (A, S, U, 1 - U, 0, 0, SCHEDULE.format("alpha + sigma")),
     (A, S, U, 1 - U + 1e-6, 6e-7, 5e-7, SCHEDULE.format("alpha + sigma")),

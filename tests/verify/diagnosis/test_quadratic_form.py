@@ -1,4 +1,6 @@
 """The general fit finds the weight and the target of any weighted square, level by level."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,8 @@ from refsm.verify.diagnosis import weight_names
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
-from refsm.verify.diagnosis.quadratic_form import _form, levels_of_groups, quadratic_form
+from refsm.verify.diagnosis.quadratic_form import (_form, as_rounded, levels_of_groups,
+                                                    quadratic_form)
 from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import ONE
@@ -90,6 +93,7 @@ def test_a_combination_without_a_name_is_listed_by_level():
     form = found("noise", lambda a, s: 0.5 + 0 * a, lambda a, s: 0.7 + s)
     assert form.target.startswith("compared with another combination of clean point and noise: "
                                   "0.5 x + 0.7625 noise at alpha = 0.9844, sigma = 0.0625, ")
+    assert (form.numbers, replace(form, listed="level").numbers) == (1, 2)
     assert "others in the other groups" not in form.target
 
 
@@ -411,12 +415,72 @@ def test_a_weight_is_known_as_well_as_the_coefficient_of_the_norm(times, right, 
     assert (form.weight == "") == right
 
 
-@pytest.mark.parametrize("error, right", [(0.019, True), (0.021, False)])
+@pytest.mark.parametrize("error, right", [(0.02, True), (0.021, False)])
 def test_a_weight_is_read_where_it_is_known_to_two_hundredths(error, right, one_weight):
     def change(c, of):
         of[..., 0] = error * c[..., 0]
 
     assert (by_hand("noise", np.ones_like, change) is not None) == right
+
+
+@pytest.mark.parametrize("hidden, right", [(1, True), (2, False)])
+def test_a_target_at_one_level_alone_is_not_read(hidden, right, one_weight):
+    def change(c, error):
+        error[:, :hidden, 0] = 0.3 * c[:, :hidden, 0]
+
+    assert (by_hand("noise", lambda sigma: 2 + 0 * sigma, change) is not None) == right
+
+
+@pytest.mark.parametrize("share, left_out", [(0.0, True), (1.0, True), (1.1, False)])
+def test_a_level_is_left_out_that_weighs_a_millionth_of_another_at_most(share, left_out,
+                                                                        one_weight):
+    def change(c, error):
+        c[:, 1] = 0
+        error[:, 1, 0] = share * 1e-6 * c[..., 0].max()
+
+    form = by_hand("noise", np.ones_like, change)
+    assert (form is not None) == left_out
+    assert not left_out or form.left_out == (
+        "the points at alpha = 0.7969, sigma = 0.6094 are left out")
+
+
+def test_a_weight_that_is_0_in_one_group_is_not_positive():
+    def change(c, error):
+        c[0, 0] = 0
+
+    assert by_hand("noise", np.ones_like, change) is None
+
+
+def test_the_errors_of_single_precision_are_those_that_the_misfit_shows():
+    found = Fit(None, np.array([[3.0, -5.0]]), np.array([[7e-7, 3e-7]]), 0.7, 0.0)
+    assert as_rounded(found, FLOAT64) is found
+    for misfit, times in ((1e-3, 0.02), (0.03, 0.3), (0.7, 1.0)):
+        error = as_rounded(replace(found, misfit=misfit), FLOAT32).coefficient_error
+        assert error == pytest.approx(times * found.coefficient_error
+                                      + 2.0**-22 * np.array([[3, 5]]), rel=1e-9)
+
+
+@pytest.mark.parametrize("times, right", [(0.99, True), (1.01, False)])
+def test_a_weight_of_the_denoiser_is_known_as_well_as_its_constants(times, right):
+    """c_out is 1: 7 |output - target|^2 has the weight 7 c_out^2, which is off as the coefficient
+    of the norm is, and by twice c_out, 1 / (p - r / sigma), where p and r are four times as far
+    off as their parts without A: p - A and r - sigma A."""
+    table = table_of("edm")
+    maps = [level_maps(case, "edm").values() for case in table.groups]
+    A, B = np.moveaxis(np.array([list(of) for of in maps]), -1, 0)
+    _, sigma, t = levels_of_groups(table.groups)
+    skip = t**2 / (sigma**2 + t**2)
+    p, r = 1 - skip, -skip * sigma
+    off = EPS * (1 + 8 * (np.abs(A - p) + np.abs(A - r / sigma)))
+
+    def change(c, error):
+        c[0, 0, 0] *= 1 + times * (off[0, 0] + off[0, 1:].min())
+        c[..., 1], c[..., 2] = 2 * c[..., 0] / B * (A - p, sigma * A - r)
+        error[..., 0] = EPS * c[..., 0]
+
+    form = by_hand("edm", np.ones_like, change)
+    assert form.target == "c_out is 1"
+    assert form.weight.startswith("each level is weighted by c_out^2") == right
 
 
 @pytest.mark.parametrize("times, right", [(1.9, True), (2.1, False)])

@@ -112,6 +112,12 @@ def test_parts_that_depend_on_each_other_are_not_fitted():
     assert len(fit(TABLE, [Formula((), (NORM,))], np.ones((6, 5)), FLOAT64)) == 1
 
 
+def test_a_term_that_is_nearly_a_constant_is_fitted_from_a_ten_millionth_on():
+    for share, kept in ((1.1e-7, 1), (0.9e-7, 0)):
+        x = 1 + share * np.array([1.0, -1, 1, -1, 1, -1])
+        assert len(design(REFERENCE, np.array([[[[x], [x]]]])).formulas) == kept
+
+
 def test_formulas_that_are_known_are_fitted_as_any_others():
     Y = 3 * TABLE.reference + 7
     known, any_others = fit_known(TABLE, Y, FLOAT64), fit(TABLE, formulas("ism", "autoencoder"), Y,

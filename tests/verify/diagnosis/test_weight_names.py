@@ -12,7 +12,7 @@ from refsm.verify.diagnosis.weight_names import Weight, weight_of_groups, weight
 A, S = (np.array([a] * 4) for a in (np.array([(252, 16), (204, 156), (80, 332)]) / 256).T)
 SIZES = [{"d": d, "n": n} for d in (3, 5) for n in (7, 13)]
 GROUPS = [SimpleNamespace(group=f"c{k}", sizes=of, **of) for k, of in enumerate(SIZES)]
-OVER_D = np.array([[1 / of["d"]] for of in SIZES])
+OVER_D, OF_N = np.array([[[1 / of["d"]] for of in SIZES], [[of["n"]] for of in SIZES]])
 SNR, OWN = (A / S)**2, 1 - A**2
 
 
@@ -24,23 +24,16 @@ def weight(w, data_sd=0.5):
     (S / A, "sigma / alpha"), (S**1.5, "sigma^1.5"), (S**3 * A**-2.0, "sigma^3 / alpha^2"),
     (np.minimum(5 / SNR, 1)**2,
      "the square of min(snr, 5) / snr"),
-    (np.minimum(5 / SNR, 1) + 1, "min(snr, 5) / snr + 1: min-SNR with gamma = 5, and 1 outside"),
-    (np.minimum(5 / (SNR + 1), 1),
-     "min(snr + 1, 5) / (snr + 1): min-SNR with gamma = 5, of snr + 1"),
+    (np.minimum(5 / SNR, 1)**0.5, "the square root of min(snr, 5) / snr"),
+    ((SNR + 1) / np.minimum(SNR, 5), "the reciprocal of min(snr, 5) / (snr + 1)"),
     (1 / np.cosh(np.log(SNR) / 2), "1 / cosh(log(snr) / 2)"),
     (1 / (1 - 2 * S + 2 * S * S), "1 / (1 - 2 sigma + 2 sigma^2): SD3's cosmap"),
-    (np.minimum(1 / S, 1), "min(1 / sigma, 1), clipped as min-SNR is"),
     ((S**2 + 0.25) / (S + 0.5)**2,
      "(sigma^2 + data_sd^2) / (sigma + data_sd)^2: EDM's weight as AlphaFold 3 prints it"),
     ((S**2 + 0.25) / (S * 0.5),
      "(sigma^2 + data_sd^2) / (sigma data_sd): EDM's weight, not squared below"),
     ((S + 0.5) / (S * 0.5)**2, "(sigma + data_sd) / (sigma data_sd)^2: EDM's weight, not squared "
      "above"),
-    (np.maximum(SNR, 5) / SNR,
-     "max(snr, 5) / snr: min-SNR with the larger in place of the smaller"),
-    (np.maximum(SNR, 5), "max(snr, 5): min-SNR with the larger in place of the smaller"),
-    (np.minimum(SNR, 5) / (np.minimum(SNR, 5) + 1), "min(snr, 5) / (min(snr, 5) + 1): min-SNR with "
-     "gamma = 5 on the velocity, snr clipped below too"),
     (np.minimum(5 * SNR, 1), "min(snr, 5) / snr: min-SNR with gamma = 5 on the noise, with alpha "
      "and sigma exchanged"),
     (np.minimum(5 / SNR**0.5, 1), "min(snr, 5) / snr: min-SNR with gamma = 5 on the noise, with "
@@ -59,6 +52,27 @@ def test_a_weight_that_is_no_row_has_a_name_and_is_declared_by_its_numbers(w, wo
     assert common == pytest.approx(1, rel=1e-5)
 
 
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_min_snr_has_a_name_in_every_form_with_every_gamma(k):
+    sigma = np.array([[0.03, 0.8, 1.4]] * 4)                    # snr and 1 / sigma are above 20
+    snr = (A / sigma)**2
+    least, most = np.minimum(snr, k), np.maximum(snr, k)
+    forms = {f"min(snr, {k}) / snr + 1": least / snr + 1,
+             f"min(snr, {k}) / (min(snr, {k}) + 1)": least / (least + 1),
+             f"min(1 / sigma, {k})": np.minimum(1 / sigma, k)}
+    if k > 1:
+        forms |= {f"min(snr + 1, {k}) / (snr + 1)": np.minimum(snr + 1, k) / (snr + 1)}
+    if k < 20:
+        forms |= {f"max(snr, {k}) / snr": most / snr,
+                  f"max(snr, {k}) / (snr + 1)": most / (snr + 1)}
+    if k == 5:
+        forms |= {"max(snr, 5)": most}
+    for words, w in forms.items():
+        said, *_ = weight_of_levels(w, 1e-10 * w, (A, sigma, np.ones((4, 1))), GROUPS)
+        assert said.startswith((f"each level is weighted by {words}:",
+                                f"each level is weighted by {words}, clipped"))
+
+
 def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
     t = np.array([[0.5], [0.75], [0.75], [0.5]])
     groups = [SimpleNamespace(group=case.group, sizes={**case.sizes, "data_sd": float(own)})
@@ -74,12 +88,13 @@ def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
     assert (words, str(factor)) == ("each level is weighted by sigma", "data_sd / d")
 
 
-def test_a_weight_of_no_name_has_numbers():
+@pytest.mark.parametrize("times, of", [(OVER_D, "1 / d"), (OF_N, "n")])
+def test_a_weight_of_no_name_has_numbers(times, of):
     w = 2 + np.sin(7 * S)
-    said, declared, factor, _ = weight(w * OVER_D)
+    said, declared, factor, _ = weight(w * times)
     assert said == declared == "weight " + ", ".join(
         f"w({s:g}) = {u:.6g}" for s, u in zip(S[0], w[0]))
-    assert str(factor) == "1 / d"
+    assert str(factor) == of
 
 
 @pytest.mark.parametrize("times, right", [(0.98, True), (1.02, False)])
@@ -87,8 +102,48 @@ def test_a_common_factor_is_as_exact_as_the_weight(times, right):
     """3 sigma^2 with an error of 1e-7: the factor is least exact where sigma is smallest."""
     w = 3 * S**2
     w[0, 0] += times * 1e-7
-    said, *_ = weight_of_levels(w, np.full(w.shape, 1e-7), (A, S, np.full((4, 1), 0.5)), GROUPS)
-    assert (said == "each level is weighted by sigma^2") == right
+    found = weight_of_levels(w, np.full(w.shape, 1e-7), (A, S, np.full((4, 1), 0.5)), GROUPS)
+    assert (found.declared == "weight.variance") == right
+
+
+@pytest.mark.parametrize("times, plain", [(0.95, True), (1.05, False)])
+def test_a_common_factor_is_known_as_well_as_where_the_weight_is_known_best(times, plain):
+    w, off = 3 * S**2, 1e-7 / S.max()**2
+    w[0] *= 1 + times * off / 3
+    found = weight_of_levels(w, np.full(w.shape, 1e-7), (A, S, np.full((4, 1), 0.5)), GROUPS)
+    assert found.declared == "weight.variance"
+    assert (str(found.factor) == "3") == plain
+
+
+def test_a_weight_without_any_error_has_its_name():
+    found = weight_of_levels(np.full(S.shape, 3.0), 0 * S, (A, S, np.full((4, 1), 0.5)), GROUPS)
+    assert found == Weight("", "", Scaling(3.0))
+
+
+def test_one_level_of_no_name_is_no_weight_of_levels():
+    w, t = np.array([[0.7], [1.9], [1.1], [2.3]]), np.full((4, 1), 0.5)
+    one = np.array([[0.9], [0.7], [0.5], [0.3]]), np.array([[0.2], [0.6], [0.8], [1.2]]), t
+    assert weight_of_levels(w, 1e-10 * w, one, GROUPS) is None
+    two = np.hstack([w, w])
+    found = weight_of_levels(two, 1e-10 * two, (A[:, :2], S[:, :2], t), GROUPS)
+    assert found.words == "weight w(c0) = 0.7, w(c1) = 1.9, w(c2) = 1.1, w(c3) = 2.3"
+
+
+@pytest.mark.parametrize("times, named", [(1.9, True), (2.1, False)])
+def test_a_weight_of_the_denoiser_or_of_groups_is_known_as_well_as_the_answers(times, named):
+    """Each value may be off by its error, so two of them by both: in units of the weight."""
+    t = np.full((4, 1), 0.5)
+    groups = [SimpleNamespace(group=case.group, sizes={**case.sizes, "data_sd": 0.5})
+              for case in GROUPS]
+    of_groups = np.array([[0.7], [1.9], [1.1], [2.3]])
+    for w, words in (((S * t)**2 / (S**2 + t**2) * np.minimum(5 * S**2, 1)**2,
+                      "the squared error of the denoiser is weighted by the square of min(snr, 5)"),
+                     (of_groups * S**2, "each level is weighted by sigma^2; weight w(c0)"),
+                     (np.exp(S) * OVER_D, "weight w(0.0625) = ")):
+        error = 1e-5 * w
+        w[0, 1] *= 1 + times * 1e-5
+        said = weight_of_levels(w, error, (np.ones_like(S), S, t), groups).words
+        assert said.startswith(words) == named
 
 
 def test_numbers_that_differ_between_groups_are_listed_without_the_common_factor():
