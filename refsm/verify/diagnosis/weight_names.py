@@ -53,8 +53,8 @@ NAMED: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
        lambda a, s, t, k=k: np.minimum(k / (a**2 / s**2 + 1), 1)) for k in (5, 20)),
     *((f"max(snr, {k}){over}: min-SNR with the larger in place of the smaller",
        lambda a, s, t, k=k, of=of: np.maximum(a**2 / s**2, k) * of(s**2 / a**2))
-      for k in (1, 5) for over, of in ((" / snr", lambda r: r), (" / (snr + 1)", lambda r: r / (
-          1 + r)), ("", lambda r: 1.0)) if over or k != 1),
+      for k in (1, 5) for over, of in (("", lambda r: 1.0), (" / snr", lambda r: r),
+                                       (" / (snr + 1)", lambda r: r / (1 + r)))),
     *((f"min(snr, {k}) / (min(snr, {k}) + 1): min-SNR with gamma = {k} on the velocity, snr "
        "clipped below too", lambda a, s, t, k=k: 1 / (1 + np.maximum(s**2 / a**2, 1 / k)))
       for k in (1, 5, 20)),

@@ -68,9 +68,10 @@ def test_min_snr_has_a_name_in_every_form_with_every_gamma(k):
     if k == 5:
         forms |= {"max(snr, 5)": most}
     for words, w in forms.items():
-        said, *_ = weight_of_levels(w, 1e-10 * w, (A, sigma, np.ones((4, 1))), GROUPS)
-        assert said.startswith((f"each level is weighted by {words}:",
-                                f"each level is weighted by {words}, clipped"))
+        found = weight_of_levels(w, 1e-10 * w, (A, sigma, np.ones((4, 1))), GROUPS)
+        assert found.words.startswith((f"each level is weighted by {words}:",
+                                       f"each level is weighted by {words}, clipped"))
+        assert found.factor == ONE
 
 
 def test_the_error_of_the_denoiser_is_weighted_where_edm_has_a_data_sd():
