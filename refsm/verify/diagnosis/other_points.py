@@ -51,7 +51,7 @@ from refsm.verify.mistakes.levels import LEVELS
 
 __all__ = ["other_points"]
 
-STEPS = 60                 # of Levenberg and Marquardt; what was found took 7 to 15
+STEPS = 60                 # of Levenberg and Marquardt; what was found took fewer than 20
 END = np.finfo(float).eps  # a step, or what it gains, that ends them
 DIFFERENCE = np.sqrt(END)  # of u, v, j or k, for the slopes: the same with every version of SciPy
 FEW = 6                    # thetas of each group, from which u, v, j and k are found
