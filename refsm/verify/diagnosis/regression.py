@@ -59,14 +59,14 @@ class Table:
 
     def __init__(self, cases: Sequence[Case]) -> None:
         self.cases = list(cases)
-        self.objective, self.model = cases[0].objective, cases[0].model
+        ((self.objective, self.model),) = {(case.objective, case.model) for case in cases}
         self.about = OBJECTIVES[self.objective]
         by_group: dict[str, list[int]] = {}
         for index, case in enumerate(cases):
             by_group.setdefault(f"{case.family}/{case.model}/{case.group}", []).append(index)
         most = max(len(group) for group in by_group.values())
         self.index = np.array([g for g in by_group.values() if len(g) == most])     # (C, T)
-        self.groups = [cases[group[0]] for group in self.index]
+        self.groups = [cases[first] for first, *_ in self.index]
         self._quantities = [Quantities(case) for case in cases]
         self._kept: dict[str, tuple[Array, Array] | None] = {}
         own = [self._of_cases(term) for term in self.about.all_terms]
