@@ -121,30 +121,18 @@ def test_a_weight_without_any_error_has_its_name():
     assert found == Weight("", "", Scaling(3.0))
 
 
-def test_one_level_of_no_name_is_no_weight_of_levels():
-    w, t = np.array([[0.7], [1.9], [1.1], [2.3]]), np.full((4, 1), 0.5)
-    one = np.array([[0.9], [0.7], [0.5], [0.3]]), np.array([[0.2], [0.6], [0.8], [1.2]]), t
-    assert weight_of_levels(w, 1e-10 * w, one, GROUPS) is None
-    two = np.hstack([w, w])
-    found = weight_of_levels(two, 1e-10 * two, (A[:, :2], S[:, :2], t), GROUPS)
-    assert found.words == "weight w(c0) = 0.7, w(c1) = 1.9, w(c2) = 1.1, w(c3) = 2.3"
-
-
 @pytest.mark.parametrize("times, named", [(1.9, True), (2.1, False)])
-def test_a_weight_of_the_denoiser_or_of_groups_is_known_as_well_as_the_answers(times, named):
-    """Each value may be off by its error, so two of them by both: in units of the weight."""
+def test_a_weight_of_the_denoiser_is_known_as_well_as_the_answers(times, named):
+    """Two values may each be off by the error of one, in units of the weight."""
     t = np.full((4, 1), 0.5)
     groups = [SimpleNamespace(group=case.group, sizes={**case.sizes, "data_sd": 0.5})
               for case in GROUPS]
-    of_groups = np.array([[0.7], [1.9], [1.1], [2.3]])
-    for w, words in (((S * t)**2 / (S**2 + t**2) * np.minimum(5 * S**2, 1)**2,
-                      "the squared error of the denoiser is weighted by the square of min(snr, 5)"),
-                     (of_groups * S**2, "each level is weighted by sigma^2; weight w(c0)"),
-                     (np.exp(S) * OVER_D, "weight w(0.0625) = ")):
-        error = 1e-5 * w
-        w[0, 1] *= 1 + times * 1e-5
-        said = weight_of_levels(w, error, (np.ones_like(S), S, t), groups).words
-        assert said.startswith(words) == named
+    w = (S * t)**2 / (S**2 + t**2) * np.minimum(5 * S**2, 1)**2
+    error = 1e-5 * w
+    w[0, 1] *= 1 + times * 1e-5
+    said = weight_of_levels(w, error, (np.ones_like(S), S, t), groups).words
+    assert named == said.startswith(
+        "the squared error of the denoiser is weighted by the square of min(snr, 5)")
 
 
 def test_numbers_that_differ_between_groups_are_listed_without_the_common_factor():
