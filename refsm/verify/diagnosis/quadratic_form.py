@@ -190,8 +190,7 @@ def weight_and_target(table: Table, levels: Levels, maps: tuple[Any, Any], c: Ar
     p, r = u * A - B * b / (2 * a), v * A - B * e / (2 * a)                   # (C, l) each  (4)
     bound = slack * np.abs(B) * (error[..., 1:].transpose(2, 0, 1)
                                  + np.abs([b, e]) * error[..., 0] / a) / (2 * a)
-    target = name_of_target(predicts or "score", np.array([p, r]), bound, levels,
-                            None if point.words == "x_noisy" else (u, v))
+    target = name_of_target(predicts or "score", np.array([p, r]), bound, levels, (u, v))
     off = w * (error[..., 0] / a * target.times + target.times_error)
     weight = weight_of_levels(w * target.times, off, levels, table.groups)
     reads = "" if point.words == "x_noisy" else point.words if "in the place" in point.words else (

@@ -363,7 +363,7 @@ def one_weight(monkeypatch):
     monkeypatch.setattr(weight_names, "NAMED", ())
 
 
-def by_hand(objective, r, change):
+def by_hand(objective, r, change, point=candidates()[0]):
     """The reading of the coefficients of 7 |output - r noise|^2, with their errors, by group and
     level (C, l) each, after a change of them."""
     table, own = table_of(objective), objective
@@ -375,7 +375,7 @@ def by_hand(objective, r, change):
     change(c, error)
     c, error = (np.hstack([part.reshape(len(part), -1), np.zeros((len(part), 1))])
                 for part in (c, error))
-    return _form(table, Fit(None, c, error, 0.0, 0.0), candidates()[0])
+    return _form(table, Fit(None, c, error, 0.0, 0.0), point)
 
 
 @pytest.mark.parametrize("which, of, moved, by", [
@@ -421,6 +421,19 @@ def test_a_weight_is_read_where_it_is_known_to_two_hundredths(error, right, one_
         of[..., 0] = error * c[..., 0]
 
     assert (by_hand("noise", np.ones_like, change) is not None) == right
+
+
+def test_the_target_of_the_point_where_a_score_is_read_is_named():
+    (point,) = [of for of in candidates() if of.words == "x + sigma noise, without alpha"]
+    alpha, sigma, _ = levels_of_groups(table_of("dsm_levels").groups)
+
+    def change(c, error):                          # alpha x - point is (alpha - 1) x - sigma noise
+        c[..., 1] = -2 * c[..., 0] * (alpha - 1) / sigma**2
+        error[...] = 1e-12 * np.abs(c)
+
+    form = by_hand("dsm_levels", lambda sigma: -1 / sigma, change, point)
+    assert form.point == "the score is read at x + sigma noise, without alpha"
+    assert form.target == "and compared with the target of that point"
 
 
 @pytest.mark.parametrize("hidden, right", [(1, True), (2, False)])
