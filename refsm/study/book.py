@@ -49,8 +49,12 @@ def build(folder: str | pathlib.Path, run_demos: bool = False,
     if target.exists() and (not target.is_dir() or any(target.iterdir())
                             and not (target / "book.css").exists()):
         raise OSError(f"DIR must be new, empty or an earlier book, but {target} is none of these")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = pathlib.Path(tempfile.mkdtemp(prefix=".book-", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(prefix=".book-", dir=target.parent))
+    except OSError as error:
+        raise OSError(f"DIR must be a folder that can be made, but {target}: {error.strerror}"
+                      ) from None
     new, old = work / "new", work / "old"
     try:
         new.mkdir()

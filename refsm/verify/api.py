@@ -77,8 +77,10 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
     that is meant, in the words of a report; what differs from the declaration is a mismatch then.
     `known_failures` are identifiers of cases (with * and ?), or a file of them.  `time_limit` is in
     seconds per call.  `own_noise` is for an implementation that draws its noise itself: its
-    expectation over so many `replicates` (200) is compared, on cases of its own.  TypeError or
-    ValueError for a wrong argument; an implementation that fails is a report, not an exception.
+    expectation is estimated from `replicates` calls (200) of each case, and compared, on
+    cases of its own; an argument called rng or seed is handed new randomness at every call.
+    TypeError or ValueError for a wrong argument; an implementation that fails is a report, not an
+    exception.
 
     >>> from refsm.verify.cases import value
     >>> report = verify(lambda case: 2 * value(case), "dsm")
@@ -233,7 +235,8 @@ def _given(cases: Any, objective: str) -> list[Case]:
         raise ValueError("cases must not be empty")
     for case in asked:
         if not isinstance(case, Case):
-            raise TypeError(f"cases must be cases, but one is {validation.brief(case)}")
+            raise TypeError("cases must be a list of cases, but one of them is "
+                            f"{validation.brief(case)}")
         if case.objective != objective:
             raise ValueError(f"cases must be of the objective {objective}, but {case.id} is of "
                              f"{case.objective}")

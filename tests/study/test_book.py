@@ -71,6 +71,8 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     with pytest.raises(OSError, match="DIR must be new, empty or an earlier book"):
         book.build(tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "mine"
+    with pytest.raises(OSError, match="^DIR must be a folder that can be made, but .*mine.txt/b: "):
+        book.build(tmp_path / "mine.txt" / "b")
 
 
 class Short:

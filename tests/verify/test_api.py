@@ -247,7 +247,8 @@ def test_cases_can_be_given():
      *((lambda none=none: verify(none, "dsm"), TypeError,
         "implementation must be a function of a case, or package.module:function, but it is ")
        for none in (3, None)),
-     (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be cases, but one is 3"),
+     (lambda: verify(value, "dsm", cases=[3]), TypeError, "cases must be a list of cases, but one "
+      "of them is 3"),
      (lambda: verify(value, "dsm", cases=3), TypeError, "cases must be a list of cases, but it is"),
      (lambda: verify(value, "dsm", model=["tanh"]), ValueError, "model must be one of auto"),
      (lambda: verify(value, "dsm", family=["prime"]), ValueError, "family must be one of paper"),
@@ -443,7 +444,7 @@ def test_what_breaks_before_an_answer_is_shown_by_the_first_case():
     draws = iter(range(9))
     drawing = verify(lambda c: next(draws), "dsm")
     assert drawing.verdict == "INCONCLUSIVE"
-    assert drawing.name.endswith("hand it over with the template's shim; or verify it with "
+    assert drawing.name.endswith("hand it over with the template's `handing`; or verify it with "
                                  "--own-noise")
 
 

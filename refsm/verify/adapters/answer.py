@@ -89,8 +89,8 @@ def _checked(value: Any, name: str, shape: tuple[int, ...], kinds: list[str]) ->
     wide = a.astype(np.float64)
     if not np.isfinite(wide).all():
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(wide))[0])
-        at = f" at {where}" if where else ""
-        raise AdapterError(f"{name} must be finite, but it has {wide[where]}{at}")
+        has = f"has {wide[where]} at {where}" if where else f"is {wide[where]}"
+        raise AdapterError(f"{name} must be finite, but it {has}")
     return wide
 
 
@@ -135,7 +135,7 @@ def same(first: Answer, second: Answer) -> Answer:
         if gap > REPEATS_TO * np.abs(a).max():
             raise AdapterError(f"two equal calls gave {name} {a.flat[0]:.6g} and {b.flat[0]:.6g}: "
                                "does it draw its own noise? Use the noise in the case, or hand "
-                               "it over with the template's shim", 3)
+                               "it over with the template's `handing`", 3)
     return dataclasses.replace(first, repeat_gap=abs(first.value - second.value))
 
 

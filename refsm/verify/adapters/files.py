@@ -50,12 +50,18 @@ def export(objectives: str | Iterable[str], folder: str | Path, format: str = "j
     asked = [objectives] if isinstance(objectives, str) else objectives
     names = [objective_name(name) for name in asked]
     sets = {name: cases(name, family, seed, model) for name in names}
+    if not str(folder):
+        raise ValueError("the folder must be named, but its name is empty")
     folder = Path(folder)
-    for path in (folder, *folder.parents):
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"the folder must be one that exists or a new one, but {path} is a "
-                             "file")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for path in (folder, *folder.parents):
+            if path.exists() and not path.is_dir():
+                raise ValueError(f"the folder must be one that exists or a new one, but {path} is "
+                                 "a file")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"the folder must be one that can be made, but {folder}: "
+                         f"{error.strerror}") from None
     paths = []
     for name, listed in sets.items():
         header = {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION, "objective": name,

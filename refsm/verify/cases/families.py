@@ -73,7 +73,7 @@ def network_cases(objective: str, network: Any, parameters: Any, seed: int = 0,
                   family: str = "prime") -> list[Case]:
     """The cases of a family in groups with a network of the user's own."""
     check_network(objective, network, parameters)
-    check_family(family, objective, ("prime", *SCHEDULES), "with a network of your own")
+    check_family(family, objective, ("prime", *SCHEDULES), " with a network of your own")
     return _groups(family, objective, whole_seed(seed), "network", network, parameters)
 
 
@@ -178,10 +178,10 @@ def cases(objective: str | Iterable[str], family: str | None = None, seed: int =
 
 
 def check_family(family: Any, objective: str, allowed: Iterable[str] = tuple(FAMILIES),
-                 what: str = "or None") -> None:
+                 what: str = "") -> None:
     """ValueError for a family that is not known, or that has no cases of the objective."""
     if family not in allowed:
-        raise ValueError(f"family must be one of {', '.join(allowed)} {what}, "
+        raise ValueError(f"family must be one of {', '.join(allowed)}{what}, "
                          f"but it is {validation.brief(family)}")
     if family in SCHEDULES and "alpha" not in OBJECTIVES[objective].given:
         raise ValueError(f"the family {family} has no cases of {objective}, which has no alpha")

@@ -50,8 +50,15 @@ def output(case: Any, theta: Mapping[str, Array], x: Array, sigma: Any = None) -
     level = case.arrays.get("sigma", case.hyper.get("sigma")) if sigma is None else sigma
     takes_level = len(inspect.signature(case.network).parameters) > 2
     out = case.network(x, theta, level) if takes_level else case.network(x, theta)
-    out = np.asarray(out, dtype=float)
-    if out.shape != x.shape:
+    a = np.asarray(out)
+    if a.dtype.kind == "c":
+        raise TypeError(f"network must return real numbers, but they are complex ({a.dtype})")
+    try:
+        a = a.astype(float, copy=False)
+    except (TypeError, ValueError):
+        raise TypeError("network must return an array of numbers, but it returned "
+                        f"{brief(out)}") from None
+    if a.shape != x.shape:
         raise ValueError(f"network must return an array of shape {x.shape}, one row per point, but "
-                         f"its shape is {out.shape}")
-    return out
+                         f"its shape is {a.shape}")
+    return a

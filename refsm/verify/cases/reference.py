@@ -95,8 +95,11 @@ def terms_add_up(cases: Sequence[Case], terms: Array, scale: Array) -> Array:
     values = np.array([value(case) for case in cases])
     off = np.abs(terms - values) > AGREES * scale
     if off.any():
-        raise ArithmeticError(f"the terms of {cases[int(off.argmax())].id} do not add up to "
-                              "the reference's value: one of the two is wrong")
+        first = cases[int(off.argmax())]
+        wrong = ("one of the two is wrong" if first.network is None else
+                 "does the network draw random numbers, as dropout does?")
+        raise ArithmeticError(f"the terms of {first.id} do not add up to the reference's value: "
+                              f"{wrong}")
     return values
 
 

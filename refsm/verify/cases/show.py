@@ -70,7 +70,8 @@ def show(case: Case, with_steps: bool = False) -> str:
     """What is given in a case, and with `with_steps` everything that follows from it, as text."""
     numbers = "".join(f", {name} = {value:.10g}" for name, value in case.hyper.items())
     on = f"the {case.model} model" if case.model else "arrays"
-    sizes = f"n = {case.n}, d = {case.d}, M = {case.M}{numbers}"
+    M = f", M = {case.M}" if "directions" in case.arrays else ""
+    sizes = f"n = {case.n}, d = {case.d}{M}{numbers}"
     lines = [f"{case.id}: {case.objective} on {on}, {sizes}", "", "Given"]
     lines += [_indented(Step(name, "", a)) for name, a in case.all_arrays.items()]
     if with_steps:

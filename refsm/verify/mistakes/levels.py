@@ -27,6 +27,7 @@ Sources
 # mypy: disable-error-code="misc"
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 from typing import Any, Callable, Iterator
@@ -265,7 +266,7 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
         whose = words.format("level")
         row = Mistake(f"model.{name}", f"the score is that of {whose}", f", psi of {whose}", f,
                       "where two levels differ, the score of one learns the targets of another")
-        yield with_terms(reference(objective), row, lambda q, term, f=f: term.per_sample(
+        yield _of_score(objective, row, lambda q, term, f=f: term.per_sample(
             exchanged(q, lambda: q.psi_of_levels(f))))
 
 
@@ -277,8 +278,14 @@ def _of_network(objective: str) -> Iterator[Formula]:
     for name, words, f, effect, same in given:
         row = Mistake(f"network.{name}", f"the network is given {words}", f", f({words})", f,
                       effect, "", same)
-        yield with_terms(reference(objective), row, lambda q, term, f=f: term.per_sample(
+        yield _of_score(objective, row, lambda q, term, f=f: term.per_sample(
             exchanged(q, lambda: q.of_network(None, f))))
+
+
+def _of_score(objective: str, row: Mistake, f: Callable[[Any, Term], Array]) -> Formula:
+    """Each term with another score; the constant has none."""
+    right = reference(objective)
+    return replace(with_terms(right, row, f), constant=right.constant)
 
 
 def exchanged(q: Any, psi: Any = None, **arrays: Array) -> Any:

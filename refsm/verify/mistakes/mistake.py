@@ -247,11 +247,12 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
     ("huber", "Huber's loss in place of the square", "huber(r)", huber,
      ANOTHER_MEAN,
-     "right where the entries of the score are below 1; without end where they are above"),
+     "right where an entry of the score is between -1 and 1; where it is not, what is learned "
+     "grows without end"),
     ("log-cosh", "log cosh in place of the square", "sum log cosh r_i",
      lambda r: log_cosh(r).sum(axis=-1), ANOTHER_MEAN,
-     "the inverse hyperbolic tangent of an entry of the score is learned where the entry is below "
-     "1; where it is above, what is learned grows without end"),
+     "the inverse hyperbolic tangent of an entry of the score is learned where the entry is "
+     "between -1 and 1; where it is not, what is learned grows without end"),
     ("variance", "the mean over points is subtracted before the square", "|r - mean r|^2",
      lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET))
 

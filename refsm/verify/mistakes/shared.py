@@ -80,7 +80,7 @@ def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
     """Penalties that code adds to its loss without saying so."""
     about = OBJECTIVES[objective]
     for name, f in _extras(objective, model):
-        row = Mistake(f"extra.{name}", f"a term too many: {name}", name, f,
+        row = Mistake(f"extra.{name}", f"an extra term: {name}", name, f,
                       "the minimiser is pulled away by the extra term")
         yield Formula((row,), (*about.terms, Term("extra", name, f)), about.constant)
 

@@ -80,7 +80,8 @@ PARZEN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
      "what is learned is the score at the clean points, averaged given the noisy one"),
     ("without-own", "the Parzen density leaves its own point out", "parzen without own",
      lambda q: q.parzen(without_own=True),
-     "the score of the Parzen density of the other points is learned"),
+     "what is learned is the score of the other points' Parzen density, averaged over which point "
+     "is the own one, given the noisy point"),
     ("bandwidth-variance", "the bandwidth is sigma^2, not sigma", "parzen, sigma^2",
      lambda q: q.parzen(bandwidth=q.case.sigma**2), OTHER_BANDWIDTH),
     ("bandwidth-root", "the bandwidth is sqrt(sigma), not sigma", "parzen, sqrt(sigma)",

@@ -18,7 +18,7 @@ Conventions
     The number R of replicates is fixed before the first call.  A hypothesis is GOOD where
     p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
     another expectation is bad.  The variance (`moments`) is wrong where its p <= 1e-9, and not
-    judged where it lies between.  So a right implementation with draws at every point does not pass
+    judged where it lies between.  So a right implementation with draws at every point is not good
     in two of 10^4 runs, and another hypothesis of the list is declared in its place once in 10^9,
     as far as the normal approximation goes.  Good ones beside each other: inconclusive.
 
@@ -80,8 +80,9 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
     directions; `case.n_directions` is the number of directions per point.  `convention` is the
     factor that is meant, such as "sigma^2", and a weight of the levels, such as weight.variance.
-    `family` is prime, or vp or flow, whose levels are on a schedule.  Where each point has a level,
-    the implementation may take that one, or draw one of `case.alpha` and `case.sigma` for it.
+    `family` is prime, or vp, flow, ve or subvp, whose levels are on a schedule.  Where each point
+    has a level, the implementation may take that one, or draw one of `case.alpha` and `case.sigma`
+    for it.
     `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
     than 30 replicates (200 for None).
@@ -97,7 +98,7 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     if weight and weight not in weights_of(name):
         raise ValueError(f"convention must be a factor, or a weight of levels by alpha and sigma, "
                          f"but it is {convention!r} for {name}")
-    check_family(family, name, ("prime", *SCHEDULES), "with own_noise")
+    check_family(family, name, ("prime", *SCHEDULES), " with own_noise")
     asked = _cases(name, family)
     rng = np.random.default_rng(whole_seed(seed))
     reproduce = command_of(named(implementation), called, {
@@ -142,11 +143,13 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     cannot_tell = (*map(str, (*equals, *twins)), *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
-            "advance. A right loss with draws at every point does not pass in two of 10^4 runs.")
+            "advance. A right loss with draws at every point has a smaller p, of its expectation "
+            "or its variance, in two of 10^4 runs.")
+    notes = [note]
 
     def report(verdict: str, name: str, **more: Any) -> Report:
         return Report(verdict, objective, name, cases=len(asked), model=asked[0].model,
-                      precision=f"{R} replicates each", declared=declared, notes=(note,),
+                      precision=f"{R} replicates each", declared=declared, notes=tuple(notes),
                       runner_up=f"next: p = {next_p:.2g} for {other}" if p > BAD else "",
                       cannot_tell=cannot_tell, reproduce=reproduce, **more)
 
@@ -179,7 +182,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                        "draws, that change the variance by less than "
                        f"{resolution(np.full(len(asked), np.sqrt((R - 1) / 2))):.0%}")
         if variance.p < GOOD:
-            cannot_tell = (*cannot_tell, f"the variance is that of {variance.right}")
+            notes.append(f"the variance is that of {variance.right}")
     elif variance.p > BAD:
         return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                       f"repeat with {4 * R} replicates and another seed")
@@ -240,7 +243,8 @@ def _replicates(implementation: Callable[..., Any], case: Case, R: int, rng: np.
         values = within(time_limit, all_values)
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise AdapterError(f"the implementation gave {values[0]:.6g} for {case.id} in all {R} "
-                           "replicates: it does not draw its noise from what it is handed")
+                           "replicates: it draws nothing, or the same each time; an argument "
+                           "called rng or seed is handed new randomness at every call")
     return values
 
 

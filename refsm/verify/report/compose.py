@@ -26,8 +26,10 @@ SLICED = "J and its transpose in v' J v: both have the same value"
 WEIGHED = ("within a group of cases (one sigma, one set of sizes) the minimiser is the same; "
            "where sigma varies its levels weigh differently")
 FOLLOWS = "training follows the gradient, which is not that of the value"
-VALUES_ONLY = ("values cannot show a detached term or a frozen parameter: return a dict of value "
-               "and gradient, and compare both with --gradient (in Python, gradient=True)")
+UNSEEN = "values cannot show a detached term or a frozen parameter"
+VALUES_ONLY = (f"{UNSEEN}: return a dict of value and gradient, and compare both with --gradient "
+               "(in Python, gradient=True)")
+OF_NETWORK = f"{UNSEEN}, and no gradient is compared for a network of your own"
 
 
 def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
@@ -109,7 +111,7 @@ def _cannot_tell(found: Diagnosis, case: Case, gradient: bool, verdict: str) -> 
     if OBJECTIVES[case.objective].random == "directions":
         out.append(SLICED)
     if not gradient and case.theta and verdict == "PASS":
-        out.append(VALUES_ONLY)
+        out.append(VALUES_ONLY if case.network is None else OF_NETWORK)
     return tuple(out)
 
 
@@ -169,11 +171,11 @@ def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...],
 
 
 def _of_another(own: str, right: str, factor: str) -> str:
-    """A factor of another term: of one with the same beginning, that and what follows it."""
+    """A factor of another term: of the right one with something more, " x " or ", ", that alone."""
     if own == right or factor == "0":
         return factor
-    if own.startswith(right):
-        more = own[len(right):]
+    more = own[len(right):] if own.startswith((f"{right} x ", f"{right}, ")) else ""
+    if more:
         return more.removeprefix(" x ").removeprefix(", ") if factor == "1" else factor + more
     return own if factor == "1" else f"{factor} times {own}"
 

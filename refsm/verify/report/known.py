@@ -15,7 +15,7 @@ TERM_NAMES = {
     "divergence": "the divergence", "slope": "the term of the slope h'", "penalty": "the penalty",
     "variate": "the control variate",
     "output": "the squared reconstruction", "product": "the product of reconstruction and target",
-    "extra": "the term too many", "constant": "the constant", "whole": "the loss",
+    "extra": "the extra term", "constant": "the constant", "whole": "the loss",
     "loss": "the loss", "target": "the target", "score": "the score"}
 
 # -- factors that are conventions -----------------------------------------------------------------

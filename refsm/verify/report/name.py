@@ -68,8 +68,8 @@ def _but_for_factors(found: Diagnosis) -> str | None:
 
 
 def explained(objective: str, e: Explanation) -> str:
-    """Mistakes, changes, factor and constant, one phrase each: a term too many with its weight."""
-    head, weight = "a term too many: ", ""
+    """Mistakes, changes, factor and constant, one phrase each: an extra term with its weight."""
+    head, weight = "an extra term: ", ""
     extra = next((change.scaling for change in e.changes if change.what == "extra"), None)
     if extra is not None:
         weight = scaling_in_words(extra) if extra.powers else f"{extra.prefactor:.6g}"

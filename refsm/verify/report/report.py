@@ -102,7 +102,8 @@ class Report:
             precision = self.precision or "float64"
             lines += _wrapped(f"{self.cases} cases of {what}, answers in {precision}", "  ")
         if self.declared is not None:
-            found = "" if self.conforms else f"; found: {self.convention or 'something else'}"
+            as_found = self.conforms or self.declared == self.convention
+            found = "" if as_found else f"; found: {self.convention or 'something else'}"
             lines += _wrapped(f"declared: {self.declared}{found}", "  ")
         return lines
 
@@ -129,7 +130,7 @@ class Report:
             lines += ["", *_wrapped(seen, "  ")]
         if self.reproduce and self.verdict != "PASS":
             lines += ["", "  reproduce", *(f"    {line}" for line in self.reproduce.splitlines())]
-        if (self.convention and not self.conforms and not self.gradient
+        if (self.convention not in ("", "1") and not self.conforms and not self.gradient
                 and self.verdict in ("CONVENTION", "MISMATCH")):
             lines += ["", "  if it is meant",
                       *_wrapped(f'convention="{self.convention}"', "    ")]

@@ -156,7 +156,7 @@ def test_a_wrong_shape_is_said(shape):
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_said(number):
-    assert refused(number) == (f"value must be finite, but it has {number}", 2)
+    assert refused(number) == (f"value must be finite, but it is {number}", 2)
 
 
 def test_the_first_term_that_is_not_finite_is_said():

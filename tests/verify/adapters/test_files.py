@@ -124,6 +124,10 @@ def test_a_call_that_means_nothing_is_refused_before_anything_is_written(tmp_pat
         with pytest.raises(ValueError, match="the folder must be one that exists or a new one, "
                                              f"but {tmp_path / 'file'} is a file"):
             export("dsm", folder)
+    with pytest.raises(ValueError, match="the folder must be named, but its name is empty"):
+        export("dsm", "")
+    with pytest.raises(ValueError, match="the folder must be one that can be made, but .*/a+: "):
+        export("dsm", tmp_path / ("a" * 256))
     assert (tmp_path / "file").read_text() == "mine"
     assert not (tmp_path / "new").exists()
 
@@ -245,8 +249,8 @@ def test_prompts_of_another_version_are_said(tmp_path, monkeypatch, format):
       "does not hold prime/dsm/c0/t1 as refsm export writes it: it was edited or damaged"),
      ('"cases": [', '"cases": [3, ', "must have 30 cases as refsm export writes them"),
      ('"family": "prime", "seed"', '"family": "new", "seed"',
-      "is no file of prompts: family must be one of paper, prime, vp, flow, ve, subvp, array or "
-      "None, but it is 'new'"),
+      "is no file of prompts: family must be one of paper, prime, vp, flow, ve, subvp, array, "
+      "but it is 'new'"),
      ('"seed": 0', '"seeds": 0', "is no file of prompts: "),
      ('"seed": 0', '"seed": "x"', "is no file of prompts: "),
      ('"seed": 0', '"seed": 1e999', "is no file of prompts: "),

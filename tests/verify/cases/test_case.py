@@ -198,7 +198,7 @@ def test_objectives_have_long_names_too(name, short):
     "call, text",
     [(lambda: cases("map"), "objective must be one of esm, ism, .*, but it is 'map'"),
      (lambda: cases("dsm", "big"),
-      "family must be one of paper, prime, vp, flow, ve, subvp, array or None, but it is 'big'"),
+      "family must be one of paper, prime, vp, flow, ve, subvp, array, but it is 'big'"),
      (lambda: cases("dsm", seed=-1), "seed must be an integer >= 0, but it is -1"),
      (lambda: cases("dsm", seed=True), "seed must be an integer"),
      (lambda: cases("dsm", seed=0.5), "seed must be an integer"),

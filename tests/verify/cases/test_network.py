@@ -1,4 +1,6 @@
 """A network of the user's own in the place of a model: taken as it is, and given its level."""
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from refsm.verify.cases import value
 from refsm.verify.cases.families import network_cases
 from refsm.verify.cases.network import output
 from refsm.verify.objectives import predicting
+from refsm.verify.report import compose
 
 
 def conditional(x, theta, sigma):
@@ -71,7 +74,9 @@ def test_a_network_is_given_the_level_of_each_point_unless_another_is_named():
 
 
 def test_an_untied_decoder_passes():
-    assert asked(RIGHT["dae"], "dae", untied).verdict == "PASS"
+    report = asked(RIGHT["dae"], "dae", untied)
+    assert report.verdict == "PASS"
+    assert report.cannot_tell == (compose.OF_NETWORK,)         # it takes no gradient
 
 
 @pytest.mark.slow
@@ -104,6 +109,8 @@ def test_the_level_that_a_network_is_given_is_seen(loss, objective, given, words
     if words:
         assert report.name == f"the network is given {words}"
         assert report.verdict == "MISMATCH"
+        assert report.rows[0].factor == f"f({words})"
+        assert report.rows[2].factor == "1"                    # the constant has no network
     else:
         assert report.verdict == "UNEXPLAINED"
 
@@ -139,7 +146,18 @@ def test_what_cannot_be_a_network_is_refused_in_one_sentence():
     with pytest.raises(TypeError, match="parameters must return a dict of arrays of numbers, but: "
                                         "could not convert string to float: 'six'"):
         network_cases("dsm", conditional, lambda d, rng: {"A": "six"})
-    case = network_cases("dsm", lambda x, theta: x[:, :2], parameters)[0]
-    with pytest.raises(ValueError, match=r"network must return an array of shape \(7, 3\), .* but "
-                                         r"its shape is \(7, 2\)"):
-        case.score(case.x_noisy)
+    for network, error, sentence in (
+            (lambda x, theta: x[:, :2], ValueError, "an array of shape (7, 3), one row per point, "
+                                                    "but its shape is (7, 2)"),
+            (lambda x, theta: "a", TypeError, "an array of numbers, but it returned 'a'"),
+            (lambda x, theta: 1j * x, TypeError, "real numbers, but they are complex "
+                                                 "(complex128)")):
+        case = network_cases("dsm", network, parameters)[0]
+        with pytest.raises(error, match="^" + re.escape(f"network must return {sentence}")):
+            case.score(case.x_noisy)
+
+
+def test_a_network_that_draws_random_numbers_is_refused():
+    rng = np.random.default_rng(3)
+    with pytest.raises(ArithmeticError, match="does the network draw random numbers, as dropout"):
+        asked(lambda c: 3.0, "dae", lambda x, theta: x + rng.standard_normal(x.shape))

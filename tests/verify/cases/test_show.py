@@ -9,7 +9,7 @@ from refsm.verify.objectives import OBJECTIVES, model_names
 from refsm.verify.cases.show import find, show, steps
 
 DSM = """\
-paper/dsm/1: dsm on the gaussian model, n = 4, d = 2, M = 1, sigma = 0.5
+paper/dsm/1: dsm on the gaussian model, n = 4, d = 2, sigma = 0.5
 
 Given
   mean    (2,)

@@ -88,7 +88,7 @@ MISTAKES = [
      lambda c: sq(c.score(c.x_noisy) - np.roll(target(c), -1, axis=0)).mean() / 2),
     ("dsm", "constant dropped", lambda c: dsm(c) - sq(target(c)).mean() / 2),
     ("dsm", "constant + -d / (2 sigma^2)", lambda c: dsm(c) - c.d / (2 * c.sigma**2)),
-    ("dsm", "a term too many: |W|^2; extra x 0.01", lambda c: dsm(c) + 0.01 *
+    ("dsm", "an extra term: |W|^2; extra x 0.01", lambda c: dsm(c) + 0.01 *
      (c.params["W"]**2).sum()),
     ("dsm", "the model's c is left out",
      lambda c: sq(c.score(c.x_noisy) - c.params["c"] / c.sigma**2 - target(c)).mean() / 2),

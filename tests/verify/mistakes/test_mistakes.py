@@ -85,7 +85,7 @@ def test_array_cases_leave_out_what_they_cannot_say():
     table = Table(cases("dsm", "array"))
     names = {mistake for f in formulas("dsm", None) for mistake in words(f)}
     assert not any(
-        "the score is read at" in name or "a term too many" in name or "left out is" in name
+        "the score is read at" in name or "an extra term" in name or "left out is" in name
         for name in names)
     assert all(table.term(term) is not None for f in formulas("dsm", None) for term in f.terms)
 

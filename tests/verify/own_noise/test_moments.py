@@ -103,8 +103,8 @@ def test_a_loss_that_draws_its_level_is_right(of_batch, R, words):
     report = verify_own_noise(lambda case, rng: len(case.sigma) * drawn(
         case, rng, case.level_weights, of_batch), "multi_level", R)
     assert (report.verdict, report.factor) == ("PASS", "1")
-    assert report.cannot_tell[-1] == ("the variance is that of the mean of about 1 level drawn "
-                                      f"{words}")
+    assert report.notes[-1] == ("the variance is that of the mean of about 1 level drawn "
+                                f"{words}")
 
 
 def test_a_weight_in_place_of_the_levels_own_is_named_and_can_be_declared():

@@ -150,7 +150,7 @@ def test_a_term_that_is_free_is_no_nearest_formula():
 
     report = verify(loss, "ssm")
     assert report.verdict == "UNEXPLAINED"
-    assert "a term too many" not in report.name
+    assert "an extra term" not in report.name
 
 
 def test_the_sign_of_what_is_no_square_is_that_of_the_whole():
@@ -173,7 +173,7 @@ def test_a_term_too_many_has_its_weight():
     for weight, words in ((lambda c: 0.01, "0.01 "), (lambda c: 1 / c.d, "(1 / d) "),
                           (lambda c: 1.0, "")):
         report = verify(lambda c: value(c) + weight(c) * sq(c.params["W"]).sum(), "generalized")
-        assert report.name == f"a term too many: {words}|W|^2"
+        assert report.name == f"an extra term: {words}|W|^2"
 
 
 @pytest.mark.parametrize("mistakes, constant, said", [
