@@ -22,8 +22,9 @@ from refsm.verify.objectives import OBJECTIVES, objective_name
 __all__ = ["WHY", "read", "vectors", "write", "written"]
 
 # one sentence for each case: what it shows
-PLAIN = "mean 0 and precision I: the score is minus the point, and the value follows by head"
-FULL = "a mean and a precision that is not diagonal: a transposed or forgotten matrix shows"
+PLAIN = "mean 0 and precision I: the score is minus the point, and the value can be found by hand"
+FULL = "a mean and a precision that is not diagonal: what is left out of them shows"
+FRAME = "the directions of a point are signs and orthogonal, so that the value is that of ism"
 WHY: dict[str, tuple[str, str]] = {
     "esm": (f"{PLAIN}; the score of the data is minus half of it", FULL),
     "ism": (f"{PLAIN}; the divergence is -d, and a lost trace or factor 1/2 shows", FULL),
@@ -35,17 +36,15 @@ WHY: dict[str, tuple[str, str]] = {
     "dsm": (f"{PLAIN}; sigma = 1/2 tells sigma from sigma^2", FULL),
     "dae": ("weights of 0: the reconstruction is c, whatever the input",
             "activations of 0, where the sigmoid is 1/2 exactly and its slope 1/4"),
-    "ssm": (f"{PLAIN}; directions of signs, which are not orthogonal to each other's sum",
-            f"{FULL} in v' J v"),
-    "ssm_vr": (f"{PLAIN}; the norm is taken whole, and not along the directions", FULL),
+    "ssm": (f"{PLAIN}; {FRAME}", FULL),
+    "ssm_vr": (f"{PLAIN}; {FRAME}", FULL),
     "ratio": ("no weights: each bit costs 1/4", "couplings of both signs: the sign of the gap and "
               "of each bit shows"),
     "pseudo": ("no weights: each bit costs log 2", "couplings of both signs: the sign of the gap "
                "and of each bit shows"),
     "mpf": ("no weights: each bit costs 1", "couplings of both signs: the 1/2 in the exponent "
             "shows"),
-    "generalized": (f"{PLAIN}; h = x^2 on positive points", f"{FULL}; one point lies at the "
-                    "boundary, where h is 0"),
+    "generalized": (f"{PLAIN}; h = x^2 on positive points", FULL),
     "dsm_scaled": (f"{PLAIN}; alpha = 1/2 and sigma = 1/4 tell each from its square", FULL),
     "dsm_levels": (f"{PLAIN}; a level for each point: the level of another point shows", FULL),
     "multi_level": (f"{PLAIN} before the noise; two levels with weights 1/4 and 2",
