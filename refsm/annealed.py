@@ -64,7 +64,7 @@ def annealed_langevin(models: Sequence[Any], x: ArrayLike, step: ArrayLike, step
     """
     if not isinstance(models, (list, tuple)):
         raise TypeError("models must be a list of energies, one per level, "
-                        f"but it is a {type(models).__name__}")
+                        f"but it is of type {type(models).__name__}")
     if not models:
         raise ValueError("models must have an energy for each level, but there is none")
     L = len(models)

@@ -82,7 +82,7 @@ def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterabl
     """
     if not callable(map):
         raise TypeError("map must be a function with the meaning of the built-in map, "
-                        f"but it is a {type(map).__name__}")
+                        f"but it is of type {type(map).__name__}")
     if map is builtins.map:                                  # one block at a time
         for block in blocks:
             yield ask(block.part(), model)

@@ -128,7 +128,7 @@ def closed_form(J: Objective, model: Any) -> ClosedForm:
     array([-0.1])
     """
     if not isinstance(J, Objective):
-        raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
+        raise TypeError(f"J must be an objective, but it is of type {type(J).__name__}")
     _check_linear(model)
     J.check_model(model)
     if not set(J.reads) <= model.quantities:
@@ -178,7 +178,7 @@ def fisher_information(model: Any, nodes: ArrayLike, volumes: ArrayLike) -> Arra
 def _check_linear(model: Any) -> None:
     if not getattr(model, "linear", False):
         raise TypeError("model must be linear in its parameters, as a PolynomialEnergy is, "
-                        f"but it is a {type(model).__name__}")
+                        f"but it is of type {type(model).__name__}")
 
 
 def _blocks(J: Objective, model: Any) -> Any:

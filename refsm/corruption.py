@@ -278,5 +278,5 @@ def corruption(value: object) -> Corruption:
         return value
     if not isinstance(value, (Real, np.generic)) or isinstance(value, bool):
         raise TypeError("corruption must be a number sigma > 0 or a process such as "
-                        f"GaussianCorruption, but it is a {type(value).__name__}")
+                        f"GaussianCorruption, but it is of type {type(value).__name__}")
     return GaussianCorruption(validation.scale(value, "corruption"))

@@ -144,7 +144,7 @@ def _all_points(model: BinaryEnergy) -> Iterator[Array]:
     """All binary points of a model, one block after the other."""
     if not isinstance(model, BinaryEnergy):
         raise TypeError("model must be an energy of binary points, "
-                        f"but it is a {type(model).__name__}")
+                        f"but it is of type {type(model).__name__}")
     _check_dimension(model.d)
     for rows in row_blocks(2**model.d, model.width):
         yield _digits(np.arange(rows.start, rows.stop), model.d)

@@ -314,4 +314,4 @@ def _components(density: Any) -> tuple[Array, Array, Array]:
     if hasattr(density, "covariance") and not isinstance(density, type):
         return np.ones(1), density.mean[None], density.covariance[None]
     raise TypeError("density must be a pair (mean, covariance), a Gaussian, a mixture of Gaussians "
-                    f"or a Parzen density, but it is a {type(density).__name__}")
+                    f"or a Parzen density, but it is of type {type(density).__name__}")

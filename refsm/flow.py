@@ -82,7 +82,7 @@ def probability_flow(model: Any, levels: Sequence[Corruption | float], x: ArrayL
     """
     if not hasattr(model, "corrupted"):
         raise TypeError("model must be a density that can be corrupted, "
-                        f"but it is a {type(model).__name__}")
+                        f"but it is of type {type(model).__name__}")
     if isinstance(levels, str) or not isinstance(levels, (Sequence, np.ndarray)) or len(levels) < 2:
         raise TypeError(f"levels must be a sequence of at least two levels, but it is {levels!r}")
     scales = [_scales(level) for level in levels]

@@ -102,7 +102,7 @@ def block_gibbs(model: BernoulliRBM, x: ArrayLike, sweeps: int, rng: np.random.G
 
 def _check(model: Any, kind: type, words: str) -> None:
     if not isinstance(model, kind):
-        raise TypeError(f"model must be {words}, but it is a {type(model).__name__}")
+        raise TypeError(f"model must be {words}, but it is of type {type(model).__name__}")
 
 
 def _sweeps(model: Any, start: ArrayLike, sweeps: int, rng: np.random.Generator,
@@ -110,7 +110,7 @@ def _sweeps(model: Any, start: ArrayLike, sweeps: int, rng: np.random.Generator,
     x = validation.inexact(model.points(start))
     sweeps, rng = validation.count(sweeps, "sweeps"), validation.generator(rng)
     if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function, but it is a {type(callback).__name__}")
+        raise TypeError(f"callback must be a function, but it is of type {type(callback).__name__}")
     for k in range(1, sweeps + 1):
         x = sweep(model, x, rng)
         if callback is not None:

@@ -165,7 +165,7 @@ def scales(corruption: Corruption | float) -> tuple[Any, Any]:
     sigma = getattr(noise, "sigma", None)
     if not isinstance(sigma, Real):
         raise TypeError("corruption must be isotropic for a prediction (a number sigma, a "
-                        "GaussianCorruption or a ScaledCorruption), but it is a "
+                        "GaussianCorruption or a ScaledCorruption), but it is of type "
                         f"{type(noise).__name__}")
     return sigma / sigma * noise.alpha, sigma                           # alpha of sigma's kind
 

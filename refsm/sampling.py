@@ -104,9 +104,9 @@ def ascend_score(model: Any, x: ArrayLike, step: float, steps: int, *,
 def _steps(model: Any, start: ArrayLike, step: float, steps: int, noise: Callable[[Array], Any],
            callback: Callback | None) -> Array:
     if not hasattr(model, "score"):
-        raise TypeError(f"model must have a score, but it is a {type(model).__name__}")
+        raise TypeError(f"model must have a score, but it is of type {type(model).__name__}")
     if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function, but it is a {type(callback).__name__}")
+        raise TypeError(f"callback must be a function, but it is of type {type(callback).__name__}")
     x = validation.points(start)
     step, steps = validation.positive(step, "step"), validation.count(steps, "steps")
     for k in range(1, steps + 1):

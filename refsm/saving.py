@@ -47,8 +47,8 @@ def save(model: Immutable, path: str | os.PathLike[str]) -> None:
             entries[name] = np.asarray(value)
         else:
             instead = f"; save model.{name} instead" if hasattr(value, "save") else ""
-            raise TypeError(f"{kind} cannot be saved, because {name} is a {type(value).__name__}, "
-                            f"which is no array, number or string{instead}")
+            raise TypeError(f"{kind} cannot be saved, because {name} is of type "
+                            f"{type(value).__name__}, which is no array, number or string{instead}")
     buffer = io.BytesIO()
     np.savez(buffer, **entries)
     pathlib.Path(path).write_bytes(buffer.getvalue())
@@ -67,7 +67,7 @@ def load(path: str | os.PathLike[str], kind: type | None = None) -> Any:
     array([3., 5.])
     """
     if kind is not None and not isinstance(kind, type):
-        raise TypeError(f"kind must be a class, but it is a {type(kind).__name__}")
+        raise TypeError(f"kind must be a class, but it is of type {type(kind).__name__}")
     content = pathlib.Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:

@@ -75,7 +75,7 @@ def test_steps_are_the_smallest_times_the_ratio_of_variances():
                 levels()[0], np.ones((5, 1)), 0.1, 3, np.random.default_rng(0)
             ),
             TypeError,
-            "^models must be a list of energies, one per level, but it is a Gaussian$",
+            "^models must be a list of energies, one per level, but it is of type Gaussian$",
         ),
         (
             lambda: annealed_langevin([], np.ones((5, 1)), 0.1, 3, np.random.default_rng(0)),

@@ -223,7 +223,8 @@ def test_with_a_map_the_pages_of_a_block_are_released_after_its_result(monkeypat
 
 
 @pytest.mark.parametrize("some_map, error, sentence", [
-    (3, TypeError, "map must be a function with the meaning of the built-in map, but it is a int"),
+    (3, TypeError, "map must be a function with the meaning of the built-in map, but it is of "
+                   "type int"),
     (lambda f, group: [f(one) for one in group][:-1], ValueError,
      "map must give one result for each of 2 blocks, but it gave fewer"),
     (lambda f, group: [f(one) for one in group] * 2, ValueError,
@@ -307,7 +308,7 @@ def test_a_minimum_is_found_through_the_map(small):
 
 
 def test_what_is_no_objective_is_refused_with_a_map_too():
-    with pytest.raises(TypeError, match="^J must be an objective, but it is a int$"):
+    with pytest.raises(TypeError, match="^J must be an objective, but it is of type int$"):
         refsm.minimize(3, CORRUPTIBLE, map=Counted())
 
 

@@ -275,9 +275,9 @@ def test_a_minimiser_at_zero_is_found():
 
 def test_what_has_no_closed_form_is_refused_by_a_sentence():
     J = refsm.ImplicitScoreMatching(data())
-    with pytest.raises(TypeError, match="J must be an objective, but it is a ndarray"):
+    with pytest.raises(TypeError, match="J must be an objective, but it is of type ndarray"):
         closed_form(data(), MODEL)
-    with pytest.raises(TypeError, match="as a PolynomialEnergy is, but it is a Gaussian"):
+    with pytest.raises(TypeError, match="as a PolynomialEnergy is, but it is of type Gaussian"):
         closed_form(J, refsm.Gaussian(np.zeros(d), np.eye(d)))
     with pytest.raises(ValueError, match="model must have d = 3 as the data of Implicit"):
         closed_form(J, PolynomialEnergy([1.0], [[1, 2]]))
@@ -291,5 +291,5 @@ def test_what_has_no_closed_form_is_refused_by_a_sentence():
         closed_form(refsm.DenoisingAutoencoderLoss(data(), data()), MODEL)
     with pytest.raises(ValueError, match=r"volumes must have shape \(53,\), but"):
         fisher_information(MODEL, data(), np.ones(3))
-    with pytest.raises(TypeError, match="linear in its parameters, .* but it is a Gaussian"):
+    with pytest.raises(TypeError, match="linear in its parameters, .* but it is of type Gaussian"):
         fisher_information(refsm.Gaussian(np.zeros(d), np.eye(d)), data(), np.ones(n))

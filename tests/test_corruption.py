@@ -160,13 +160,13 @@ def test_a_diagonal_covariance_is_the_isotropic_case():
      "covariance must be finite, but it has nan at (0, 0)"),
     (lambda: corruption("a"), TypeError,
      "corruption must be a number sigma > 0 or a process such as "
-     "GaussianCorruption, but it is a str"),
+     "GaussianCorruption, but it is of type str"),
     (lambda: corruption(np.eye(3)), TypeError,
      "corruption must be a number sigma > 0 or a process such as "
-     "GaussianCorruption, but it is a ndarray"),
+     "GaussianCorruption, but it is of type ndarray"),
     (lambda: corruption(True), TypeError,
      "corruption must be a number sigma > 0 or a process such as "
-     "GaussianCorruption, but it is a bool"),
+     "GaussianCorruption, but it is of type bool"),
     (lambda: corruption(-0.5), ValueError, "corruption must be finite and > 0, but it is -0.5"),
     (lambda: CovarianceCorruption(C).score(np.ones((3, 5)), np.ones((3, 5))), ValueError,
      "x_noisy must have shape (n, 3), but its shape is (3, 5)"),

@@ -107,7 +107,8 @@ def test_wrong_inputs_are_refused_by_a_sentence():
                            "but it is 25$"):
             ask()
     with pytest.raises(TypeError,
-                       match="model must be an energy of binary points, but it is a Gaussian"):
+                       match="model must be an energy of binary points, but it is of "
+                             "type Gaussian"):
         log_partition(Gaussian(np.zeros(3), np.eye(3)))
     with pytest.raises(ValueError, match=r"x must contain only 0 and 1, but entry \(0, 0\) is 2.0"):
         log_likelihood(rbm(), 2 * np.ones((n, d)))

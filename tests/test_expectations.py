@@ -323,7 +323,7 @@ def test_the_expected_denoising_loss_is_the_same_from_pairs_and_from_the_noisy_d
      "covariance must be positive definite, but its smallest eigenvalue is -1"),
     (lambda: trapezoid(np.zeros(3)), TypeError,
      "density must be a pair (mean, covariance), a Gaussian, a mixture of Gaussians or a Parzen "
-     "density, but it is a ndarray"),
+     "density, but it is of type ndarray"),
     (lambda: noisy_pairs((np.ones((3, 2)), np.ones(5)), 0.5), ValueError,
      "weights must have shape (3,), but its shape is (5,)"),
     (lambda: noisy_pairs(np.ones(3), 0.5), ValueError,

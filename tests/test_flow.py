@@ -103,7 +103,7 @@ def test_the_first_level_is_where_the_points_are():
                 refsm.BernoulliRBM(np.ones((5, d)), np.ones(5), np.ones(d)), [0, 1], start()
             ),
             TypeError,
-            "^model must be a density that can be corrupted, but it is a BernoulliRBM$",
+            "^model must be a density that can be corrupted, but it is of type BernoulliRBM$",
         ),
         (
             lambda: refsm.probability_flow(gaussian(), 0.5, start()),

@@ -301,14 +301,14 @@ def test_every_call_of_the_table_is_right():
 
 
 @pytest.mark.parametrize("call, arguments, message", [
-    (refsm.load, dict(path="model.npz", kind=3), "kind must be a class, but it is a int"),
+    (refsm.load, dict(path="model.npz", kind=3), "kind must be a class, but it is of type int"),
     (refsm.directions.rational, dict(v=[np.inf]), "v must be finite, but it has inf at .0,."),
     (refsm.predictions.preconditioning, dict(corruption=0.37, data_sd=1e308),
      "data_sd must be between 1e-75 and 1e\\+75"),
     (refsm.ProductOfExperts, dict(W=W, log_alpha=B, expert=WEIGHTS),
      "expert must be one of logcosh, student, but it is array"),
     (refsm.verify, dict(implementation=dsm, objective="dsm", known_failures=[3.0]),
-     "known_failures must be identifiers of cases, but one is no string"),
+     "known_failures must be identifiers of cases, but one of them is 3"),
     (refsm.verify, dict(implementation=dsm, objective="dsm", known_failures="model.npz"),
      "known_failures must be identifiers of cases or a file of them, but model.npz cannot be read"),
     (refsm.verify, dict(implementation=dsm, objective=X), "objective must be one of .* is array"),

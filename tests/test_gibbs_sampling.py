@@ -153,9 +153,9 @@ def test_sweeps_follow_one_another_and_the_callback_sees_each():
 
 @pytest.mark.parametrize("sample, call, error, sentence", [
     (gibbs, (Gaussian([0.0], [[1.0]]), [[0.0]], 3, np.random.default_rng(0)), TypeError,
-     "model must be an energy of binary points, but it is a Gaussian"),
+     "model must be an energy of binary points, but it is of type Gaussian"),
     (block_gibbs, (boltzmann(), ALL, 3, np.random.default_rng(0)), TypeError,
-     "model must be a BernoulliRBM, but it is a BoltzmannMachine"),
+     "model must be a BernoulliRBM, but it is of type BoltzmannMachine"),
     (gibbs, (rbm(), ALL / 2, 3, np.random.default_rng(0)), ValueError,
      "x must contain only 0 and 1, but entry (1, 2) is 0.5"),
     (gibbs, (rbm(), ALL, 2.5, np.random.default_rng(0)), ValueError,
@@ -172,5 +172,5 @@ def test_bad_input_is_one_sentence(sample, call, error, sentence):
 
 
 def test_a_callback_that_cannot_be_called_is_refused_before_the_first_sweep():
-    with pytest.raises(TypeError, match="^callback must be a function, but it is a int$"):
+    with pytest.raises(TypeError, match="^callback must be a function, but it is of type int$"):
         gibbs(rbm(), ALL, 3, np.random.default_rng(0), callback=3)

@@ -143,7 +143,8 @@ def test_the_scales_of_a_number_and_of_the_processes():
                 x, x, refsm.CovarianceCorruption(np.eye(d)), source="noise", target="clean"
             ),
             TypeError,
-            "^corruption must be isotropic for a prediction .* but it is a CovarianceCorruption$",
+            "^corruption must be isotropic for a prediction .* but it is of type "
+            "CovarianceCorruption$",
         ),
         (
             lambda x: convert(x, x, SCALED, source="noise", target="edm", data_sd=SD),

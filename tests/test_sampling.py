@@ -142,9 +142,9 @@ def test_bad_arguments_are_refused_in_one_sentence(step, steps, x, error, messag
 
 
 def test_what_has_no_score_is_refused():
-    with pytest.raises(TypeError, match="^callback must be a function, but it is a str$"):
+    with pytest.raises(TypeError, match="^callback must be a function, but it is of type str$"):
         ascend_score(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, callback="x")
-    with pytest.raises(TypeError, match="^model must have a score, but it is a dict$"):
+    with pytest.raises(TypeError, match="^model must have a score, but it is of type dict$"):
         ascend_score({}, [[1.0]], 0.1, 3)
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
         langevin(Gaussian(MEAN, PRECISION), np.ones((5, 3)), 0.1, 3, 7)

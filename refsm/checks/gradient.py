@@ -101,7 +101,7 @@ def check_functions(**named: Any) -> None:
     """TypeError for an argument that must be a function and is not."""
     for name, value in named.items():
         if not callable(value):
-            raise TypeError(f"{name} must be a function, but it is a {type(value).__name__}")
+            raise TypeError(f"{name} must be a function, but it is of type {type(value).__name__}")
 
 
 def _leaf(probe: Probe, claimed: Array, k: int, every: bool, accuracy: float, name: str,

@@ -57,7 +57,7 @@ def check_model(model: Energy, x: ArrayLike, *, accuracy: float = 1e-6,
     'PASS'
     """
     if not isinstance(model, Energy):
-        raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
+        raise TypeError(f"model must be an energy, but it is of type {type(model).__name__}")
     _check_names(model)
     check_finite_theta(model)
     x, rng, accuracy = model.points(x), source(rng), accuracy_of(accuracy)

@@ -36,7 +36,7 @@ def check_objective(J: Objective, model: Energy, *, accuracy: float = 1e-6,
     'PASS'
     """
     if not isinstance(J, Objective):
-        raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
+        raise TypeError(f"J must be an objective, but it is of type {type(J).__name__}")
     J.check_model(model)
     check_finite_theta(model)
     accuracy = accuracy_of(accuracy)

@@ -58,7 +58,7 @@ class ParameterVector:
         several = isinstance(self.like, (tuple, list, dict))
         if several and not isinstance(claimed, (tuple, list, dict)):
             raise TypeError(f"{name} must have the leaves {_list(self.names)}, "
-                            f"but it is a {type(claimed).__name__}")
+                            f"but it is of type {type(claimed).__name__}")
         parts = list(claimed.values()) if isinstance(claimed, dict) else claimed
         parts = parts if several else [claimed]
         if len(parts) != len(self.names):

@@ -244,7 +244,7 @@ def _curvature_pair(curvature: tuple[ArrayLike, ArrayLike], n: int, d: int) -> t
     """(v, w) as (n, M, d) and (n, M)."""
     if not isinstance(curvature, tuple) or len(curvature) != 2:
         raise TypeError("curvature must be a pair (v, w) of directions and cotangents, "
-                        f"but it is a {type(curvature).__name__}")
+                        f"but it is of type {type(curvature).__name__}")
     v, single = _directions(curvature[0], "curvature[0]", n, d)
     w = validation.array(curvature[1], "curvature[1]", (n,) if single else v.shape[:2])
     return v, w[:, None] if single else w

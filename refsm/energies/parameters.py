@@ -72,7 +72,7 @@ class Parametric(Immutable):
         fields = type(self.theta)._fields
         if not isinstance(theta, (tuple, list)) or len(theta) != len(fields):
             was = (f"{len(theta)} of them" if isinstance(theta, (tuple, list))
-                   else f"a {type(theta).__name__}")
+                   else f"of type {type(theta).__name__}")
             raise ValueError(f"theta must be a tuple of {', '.join(fields)}, but it is {was}")
         return tuple(theta)
 

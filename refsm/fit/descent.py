@@ -149,9 +149,9 @@ def gradient_descent(J: Differentiable | Callable[[int], Differentiable],
 def check_pair(J: Any, model: Any) -> None:
     """TypeError for an object that is not an objective or not a model, or for the two exchanged."""
     if not hasattr(J, "value_and_gradient"):
-        raise TypeError(f"J must be an objective, but it is a {type(J).__name__}")
+        raise TypeError(f"J must be an objective, but it is of type {type(J).__name__}")
     if not hasattr(model, "theta"):
-        raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
+        raise TypeError(f"model must be an energy, but it is of type {type(model).__name__}")
     if hasattr(J, "check_model"):
         J.check_model(model)
     if not len(model.theta):
@@ -207,7 +207,7 @@ def _turns(J: Any, batches: Any, batch_size: Any, rng: Any, first: int) -> Itera
 def _in_turn(J: Any, batches: Any, first: int) -> Iterator[Batch]:
     if not isinstance(batches, (Sequence, np.ndarray)) or isinstance(batches, str):
         raise TypeError("batches must be a sequence of index arrays, "
-                        f"but it is a {type(batches).__name__}")
+                        f"but it is of type {type(batches).__name__}")
     shares = [_share(J, batch, f"batches[{i}]") for i, batch in enumerate(batches)]
     if not shares:
         raise ValueError("batches must have at least one batch, but there is none")

@@ -28,7 +28,7 @@ def box_of(bounds: Any, N: int) -> tuple[Array, Array]:
                                np.inf if greatest is None else greatest)
                               for least, greatest in bounds], dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(f"{wanted}, but they are a {type(bounds).__name__}") from None
+        raise ValueError(f"{wanted}, but they are of type {type(bounds).__name__}") from None
     if pairs.shape != (N, 2):
         raise ValueError(f"{wanted}, but they have {len(pairs)}")
     for k, (least, greatest) in enumerate(pairs):
@@ -43,9 +43,9 @@ def checked_options(method: Any, options: Any, more: dict[str, Any],
     """The method's options, tried on the function v^2, because SciPy judges them in a fit only."""
     if not isinstance(method, str):
         raise TypeError("method must be the name of a method of scipy.optimize.minimize, "
-                        f"but it is a {type(method).__name__}")
+                        f"but it is of type {type(method).__name__}")
     if options is not None and not isinstance(options, dict):
-        raise TypeError(f"options must be a dict, but it is a {type(options).__name__}")
+        raise TypeError(f"options must be a dict, but it is of type {type(options).__name__}")
     chosen = {**(options or {}), **more}
     trial = {**chosen, **{name: value for name, value in SILENT.items() if name in chosen}}
     try:

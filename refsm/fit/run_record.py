@@ -130,7 +130,7 @@ def checked_callback(callback: Any) -> Any:
     """A callback, or TypeError for an object that is not a function."""
     if callback is not None and not callable(callback):
         raise TypeError("callback must be a function of k, model, value and gradient norm, "
-                        f"but it is a {type(callback).__name__}")
+                        f"but it is of type {type(callback).__name__}")
     return callback
 
 

@@ -131,7 +131,7 @@ class DenoisingAutoencoderLoss(Objective):
     def _check_quantities(self, model: Energy) -> None:
         if not isinstance(model, AutoencoderEnergy):
             raise TypeError("model must be an AutoencoderEnergy, whose W, b and c are a tied "
-                            f"autoencoder, but it is a {type(model).__name__}")
+                            f"autoencoder, but it is of type {type(model).__name__}")
 
     def local_loss(self, reconstruction: Array) -> LocalLoss:   # type: ignore[override]
         """Terms and cotangents from the reconstruction (n, d)."""

@@ -143,7 +143,7 @@ class MultiLevelDenoising(Objective):
             return list(model)
         if not hasattr(model, "corrupted"):
             raise TypeError("model must be a density that can be corrupted or a sequence of "
-                            f"{L} energies, but it is a {type(model).__name__}")
+                            f"{L} energies, but it is of type {type(model).__name__}")
         self.levels[0].check_model(model)
         return [model.corrupted(process) for process in self.corruptions]
 

@@ -166,7 +166,7 @@ class Objective(Immutable):
     def check_model(self, model: Any) -> None:
         """TypeError or ValueError, in one sentence, for a model that this objective cannot take."""
         if not isinstance(model, Energy):
-            raise TypeError(f"model must be an energy, but it is a {type(model).__name__}")
+            raise TypeError(f"model must be an energy, but it is of type {type(model).__name__}")
         self._check_quantities(model)
         d = self.points.shape[1]
         if model.d != d:

@@ -122,7 +122,7 @@ class SlicedScoreMatching(Objective):
     def __post_init__(self) -> None:
         if not isinstance(self.variance_reduced, bool):
             raise TypeError("variance_reduced must be True or False, "
-                            f"but it is a {type(self.variance_reduced).__name__}")
+                            f"but it is of type {type(self.variance_reduced).__name__}")
         super().__post_init__()
 
     def local_loss(self, score: Array, curvature: Array) -> LocalLoss:   # type: ignore[override]

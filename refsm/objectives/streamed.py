@@ -49,7 +49,7 @@ class StreamedObjective(Objective):
         if not again:
             raise TypeError("parts must be a list of objectives or a function that makes an "
                             "iterator of them, because each evaluation reads them anew, "
-                            f"but it is a {type(parts).__name__}")
+                            f"but it is of type {type(parts).__name__}")
 
     def each(self) -> Iterator[Objective]:
         """The parts, one after the other."""
@@ -57,7 +57,7 @@ class StreamedObjective(Objective):
         for part in self.parts() if callable(self.parts) else self.parts:
             if not isinstance(part, Objective):
                 raise TypeError("parts must contain objectives, "
-                                f"but one is a {type(part).__name__}")
+                                f"but one is of type {type(part).__name__}")
             yield part
         if part is None:
             raise ValueError("parts must contain at least one objective, but there is none")

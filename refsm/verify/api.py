@@ -255,7 +255,8 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
                              ) from None
     given = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(line, str) for line in given):
-        raise TypeError("known_failures must be identifiers of cases, but one is no string")
+        raise TypeError("known_failures must be identifiers of cases, but one of them is "
+                        f"{validation.brief(next(k for k in given if not isinstance(k, str)))}")
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))
 
 

@@ -434,9 +434,9 @@ def test_a_value_that_is_not_that_of_value_and_gradient_is_found():
 
 
 def test_bad_arguments_are_refused_in_one_sentence():
-    with pytest.raises(TypeError, match="^model must be an energy, but it is a dict$"):
+    with pytest.raises(TypeError, match="^model must be an energy, but it is of type dict$"):
         check_model({}, X)
-    with pytest.raises(TypeError, match="^J must be an objective, but it is a dict$"):
+    with pytest.raises(TypeError, match="^J must be an objective, but it is of type dict$"):
         check_objective({}, AUTOENCODER)
     with pytest.raises(
         ValueError, match=r"^x must have shape \(n, 3\), but its shape is \(7, 2\)$"

@@ -88,7 +88,8 @@ def test_the_leaves_of_a_dict_are_found_by_name():
     assert right.verdict == "PASS"
     with pytest.raises(ValueError, match="^gradient must have the leaves p, q, but it has p, r$"):
         check_gradient(f, {"p": B, "r": B}, x)
-    with pytest.raises(TypeError, match="^gradient must have the leaves p, q, but it is a float$"):
+    with pytest.raises(TypeError, match="^gradient must have the leaves p, q, but it is of "
+                                        "type float$"):
         check_gradient(f, 3.0, x)
 
 
@@ -117,10 +118,10 @@ def test_the_extreme_scales_give_no_wrong_verdict(scale):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: check_gradient(3, lambda x: x, B), "f must be a function, but it is a int"),
+        (lambda: check_gradient(3, lambda x: x, B), "f must be a function, but it is of type int"),
         (
             lambda: check_jacobian(None, lambda x: x, B),
-            "f must be a function, but it is a NoneType",
+            "f must be a function, but it is of type NoneType",
         ),
         (
             lambda: check_gradient(square, lambda x: x, np.array([1.0, np.nan])),

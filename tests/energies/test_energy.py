@@ -261,7 +261,7 @@ def test_wrong_directions_and_cotangents_are_refused_in_one_sentence(model):
         model.pullback(X, curvature=(X, X))
     for pair in (V, (V,), [V, V]):
         with pytest.raises(TypeError, match=r"^curvature must be a pair \(v, w\) of directions and "
-                                            r"cotangents, but it is a "):
+                                            r"cotangents, but it is of type "):
             model.pullback(X, curvature=pair)
 
 
@@ -416,7 +416,8 @@ def test_theta_of_another_number_of_leaves_is_refused_by_their_names():
     model = AutoencoderEnergy(np.ones((5, 3)), np.ones(5), np.ones(3), sigma=0.5)
     with pytest.raises(ValueError, match="^theta must be a tuple of W, b, c, but it is 2 of them$"):
         model.with_theta(model.theta[:2])
-    with pytest.raises(ValueError, match="^theta must be a tuple of W, b, c, but it is a ndarray$"):
+    with pytest.raises(ValueError, match="^theta must be a tuple of W, b, c, but it is of "
+                                         "type ndarray$"):
         model.with_theta(np.ones(3))
 
 

@@ -251,7 +251,7 @@ def test_bad_batches_are_refused(batches, message):
     (dict(batch_size=8, rng=np.random.default_rng(0)), "batch_size must be at most the 7 points"),
     (dict(batch_size=3, batches=[[0]]), "batches and batch_size must not both be given"),
     (dict(rng=np.random.default_rng(0)), "rng must be None without batch_size"),
-    (dict(batches=3), "batches must be a sequence of index arrays, but it is a int"),
+    (dict(batches=3), "batches must be a sequence of index arrays, but it is of type int"),
     (dict(batches=[[0]], tol=0.1), "tol must be None with batches or fresh noise"),
 ])
 def test_arguments_of_batches_that_do_not_go_together_are_refused(arguments, message):
@@ -384,7 +384,7 @@ def test_stop_iteration_from_the_callback_ends_the_run():
     (dict(steps=3, rate=0.1, momentum=1), r"momentum must be in \[0, 1\), but it is 1.0"),
     (dict(steps=3, rate=0.1, momentum=-0.1), "momentum must be finite and >= 0, but it is -0.1"),
     (dict(steps=3, rate=0.1, callback=3), "callback must be a function of k, model, value and "
-                                          "gradient norm, but it is a int"),
+                                          "gradient norm, but it is of type int"),
     (dict(steps=3, rate=0.1, tol=-1.0), "tol must be finite and >= 0, but it is -1.0"),
 ])
 def test_bad_arguments_are_refused_in_one_sentence(arguments, message):
@@ -394,9 +394,9 @@ def test_bad_arguments_are_refused_in_one_sentence(arguments, message):
 
 def test_objective_and_model_in_the_wrong_order_are_told_apart():
     J, model = ImplicitScoreMatching([[1.0], [2.0]]), Gaussian([0.0], [[1.0]])
-    with pytest.raises(TypeError, match="^J must be an objective, but it is a Gaussian$"):
+    with pytest.raises(TypeError, match="^J must be an objective, but it is of type Gaussian$"):
         gradient_descent(model, J, steps=2, rate=0.1)
-    with pytest.raises(TypeError, match="^model must be an energy, but it is a NoneType$"):
+    with pytest.raises(TypeError, match="^model must be an energy, but it is of type NoneType$"):
         gradient_descent(J, None, steps=2, rate=0.1)
     with pytest.raises(ValueError, match="^model must have parameters, but Parzen has none$"):
         gradient_descent(J, Parzen([[0.0]], 0.7), steps=2, rate=0.1)

@@ -377,13 +377,13 @@ def test_options_may_be_a_dict_or_keywords():
     (dict(method="CG", bounds=[(0, 1)] * 3), "it says: Method CG cannot handle"),
     (dict(method="dogleg"), "it says: Hessian is required for dogleg"),
     (dict(method=3), "method must be the name of a method of scipy.optimize.minimize, "
-                     "but it is a int"),
-    (dict(options=[3]), "options must be a dict, but it is a list"),
+                     "but it is of type int"),
+    (dict(options=[3]), "options must be a dict, but it is of type list"),
     (dict(tol=0), "tol must be finite and > 0, but it is 0.0"),
     (dict(callback="print"), "callback must be a function"),
     (dict(bounds=[(0, 1)]), "bounds must have a pair .* for each of the 3 parameters, but they"),
     (dict(bounds=[(1, 0)] * 3), r"bounds must be least <= greatest, but bounds\[0\] is \(1.0, 0.0"),
-    (dict(bounds=3), "bounds must have a pair .* but they are a int"),
+    (dict(bounds=3), "bounds must have a pair .* but they are of type int"),
 ])
 def test_wrong_arguments_are_refused_before_the_fit_starts(arguments, message):
     J, start = float_bowl()
@@ -395,7 +395,7 @@ def test_wrong_arguments_are_refused_before_the_fit_starts(arguments, message):
 
 def test_objective_and_model_in_the_wrong_order_are_told_apart():
     J, model = refsm.ImplicitScoreMatching([[1.0], [2.0]]), refsm.Gaussian([0.0], [[1.0]])
-    with pytest.raises(TypeError, match="^J must be an objective, but it is a Gaussian$"):
+    with pytest.raises(TypeError, match="^J must be an objective, but it is of type Gaussian$"):
         minimize(model, J)
-    with pytest.raises(TypeError, match="^model must be an energy, but it is a NoneType$"):
+    with pytest.raises(TypeError, match="^model must be an energy, but it is of type NoneType$"):
         minimize(J, None)

@@ -196,7 +196,7 @@ def test_exact_rationals():
      "corruption must be finite and > 0, but it is 0.0"),
     (lambda x: DenoisingScoreMatching(x, x, "a"), TypeError,
      "corruption must be a number sigma > 0 or a process such as "
-     "GaussianCorruption, but it is a str"),
+     "GaussianCorruption, but it is of type str"),
     (lambda x: DenoisingScoreMatching(x, x[:, :1], 0.5), ValueError,
      "x_noisy must have shape (7, 3), but its shape is (7, 1)"),
     (lambda x: DenoisingScoreMatching(x[:, :1], x[:, :1], CovarianceCorruption(A)), ValueError,

@@ -210,7 +210,7 @@ def test_models_that_are_no_tied_autoencoder_are_refused():
     for model, error, sentence in [
         (GaussianBernoulliRBM(W, b, c, np.zeros(D)), TypeError,
          "model must be an AutoencoderEnergy, whose W, b and c are a tied autoencoder, "
-         "but it is a GaussianBernoulliRBM"),
+         "but it is of type GaussianBernoulliRBM"),
         (AutoencoderEnergy(np.ones((M, 9)), b, np.ones(9), sigma=0.5), ValueError,
          "model must have d = 3 as the data of DenoisingAutoencoderLoss, but it has d = 9"),
     ]:

@@ -239,7 +239,8 @@ def test_a_model_that_is_none_for_these_levels_is_refused_in_one_sentence():
     for read in (J.value, J.per_sample, J.gradient, J.check_model):
         with pytest.raises(
             TypeError,
-            match="^model must be .* or a sequence of 3 energies, but it is a AutoencoderEnergy$",
+            match="^model must be .* or a sequence of 3 energies, but it is of type "
+                  "AutoencoderEnergy$",
         ):
             read(energies()[0])
         with pytest.raises(

@@ -371,7 +371,7 @@ def test_wrong_models_are_refused_in_one_sentence(make):
         (binary, TypeError,
          f"{name} reads the score of the energy, which BernoulliRBM does not have"),
         (wide, ValueError, f"model must have d = 3 as the data of {name}, but it has d = 9"),
-        ("a model", TypeError, "model must be an energy, but it is a str"),
+        ("a model", TypeError, "model must be an energy, but it is of type str"),
     ]:
         for ask in (J.value, J.per_sample, J.gradient, J.value_and_gradient):
             with pytest.raises(error) as caught:

@@ -238,7 +238,7 @@ def test_the_directions_are_held_without_a_copy_and_go_with_their_points():
     (lambda x, v: SlicedScoreMatching(x, np.full_like(v, np.inf)), ValueError,
      "directions must be finite, but it has inf at (0, 0, 0)"),
     (lambda x, v: SlicedScoreMatching(x, v, np.ones(N)), TypeError,
-     "variance_reduced must be True or False, but it is a ndarray"),
+     "variance_reduced must be True or False, but it is of type ndarray"),
 ])
 def test_bad_input_is_one_sentence(make, error, sentence):
     x, v, _, _ = data()

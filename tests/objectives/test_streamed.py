@@ -147,17 +147,17 @@ def test_a_model_that_a_part_cannot_take_is_refused():
     for J in streams(MAKE["denoising"]):
         with pytest.raises(ValueError, match="^model must have d = 3 as the data of Denoising"):
             J.value(wide)
-        with pytest.raises(TypeError, match="^model must be an energy, but it is a int$"):
+        with pytest.raises(TypeError, match="^model must be an energy, but it is of type int$"):
             J.check_model(3)
 
 
 @pytest.mark.parametrize("wrong, error, sentence", [
     (iter([]), TypeError, "parts must be a list of objectives or a function that makes an iterator "
-     "of them, because each evaluation reads them anew, but it is a list_iterator"),
-    (3, TypeError, "parts must be .*, but it is a int"),
+     "of them, because each evaluation reads them anew, but it is of type list_iterator"),
+    (3, TypeError, "parts must be .*, but it is of type int"),
     ([], ValueError, "parts must contain at least one objective, but there is none"),
     (lambda: iter([]), ValueError, "parts must contain at least one objective, but there is none"),
-    ([np.ones(3)], TypeError, "parts must contain objectives, but one is a ndarray"),
+    ([np.ones(3)], TypeError, "parts must contain objectives, but one is of type ndarray"),
 ])
 def test_what_is_no_stream_is_refused(wrong, error, sentence):
     with pytest.raises(error, match=f"^{sentence}$"):

@@ -254,7 +254,7 @@ def test_cases_can_be_given():
      (lambda: verify(value, "dsm", family=["prime"]), ValueError, "family must be one of paper"),
      (lambda: verify(value, "dsm", seed=[3]), ValueError, "seed must be an integer >= 0, but"),
      (lambda: verify(value, "dsm", known_failures=3), TypeError,
-      "known_failures must be identifiers of cases, but one is no string"),
+      "known_failures must be identifiers of cases, but one of them is 3"),
      (lambda: verify(value, "dsm", known_failures="a\0b"), ValueError, "cannot be read: no text"),
      (lambda: cases(3), TypeError, "objective must be the name of one, or names, but it is 3"),
      (lambda: verify(value, "dsm", cases=cases("ism")), ValueError,

@@ -1,6 +1,6 @@
-"""Mistakes for binary points: ratio matching and pseudo-likelihood.
+"""Mistakes for binary points: ratio matching, pseudo-likelihood and minimum probability flow.
 
-Both are a sum over bits of a function of the energy gap.  What may be wrong is the gap, the
+Each is a sum over bits of a function of the energy gap.  What may be wrong is the gap, the
 function, and which bits are read.
 
 Symbols
