@@ -141,8 +141,9 @@ def test_what_is_no_number_array_or_string_cannot_be_saved(tmp_path):
 def test_an_energy_of_other_objects_says_which_and_is_not_saved(which, tmp_path):
     """A corrupted density is saved as its base, and corrupted again when it is loaded."""
     model = energy(which)
-    with pytest.raises(TypeError, match=f"^{which} cannot be saved, because base is of type .*, which is "
-                                        "no array, number or string; save model.base instead$"):
+    with pytest.raises(TypeError, match=f"^{which} cannot be saved, because base is of type .*, "
+                                        "which is no array, number or string; save model.base "
+                                        "instead$"):
         model.save(tmp_path / "model.npz")
     assert not list(tmp_path.iterdir())
     loaded = again(model.base, tmp_path).corrupted(model.corruption)
