@@ -169,8 +169,9 @@ def room(name: str) -> Room:
     exact = [path for path in paths if _called(path) == "/" + wanted]
     if len(exact or paths) != 1:
         which = ", ".join(_called(path)[1:] for path in paths)
-        said = f"it may be {which}" if paths else "`refsm study` lists them"
-        raise ValueError(f"ROOM must name one room, but {name!r} names {len(paths)}: {said}")
+        said = (f"{len(paths)}: it may be {which}" if paths else
+                "none: `refsm study` lists those of the chapters")
+        raise ValueError(f"ROOM must name one room, but {name!r} names {said}")
     return Room((exact or paths)[0])
 
 

@@ -107,7 +107,7 @@ def test_a_room_has_the_name_of_its_module_and_a_package_its_own():
 
 
 @pytest.mark.parametrize("name, said", [
-    ("nothing", "names 0: `refsm study` lists them"),
+    ("nothing", "names none: `refsm study` lists those of the chapters"),
     ("denoising", "names 2: it may be objectives/denoising, theorems/denoising")])
 def test_a_name_of_no_room_or_of_two_is_refused_in_a_sentence(name, said):
     with pytest.raises(ValueError, match=f"ROOM must name one room, but '{name}' {said}"):

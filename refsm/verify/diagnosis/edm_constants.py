@@ -37,7 +37,7 @@ from refsm.verify.diagnosis.level_formulas import Levels, Name, common, formula,
 __all__ = ["denoiser"]
 
 OTHER_CONSTANTS = ("the denoiser with these constants learns the mean of the clean point, as it "
-                   "should; with EDM's the same network is no denoiser")
+                   "should; with the right ones the same network is no denoiser")
 # what may stand in their place, of sigma and data_sd
 SKIPS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
     ("0", lambda s, t: 0.0), ("1", lambda s, t: 1.0),
