@@ -269,7 +269,7 @@ class ScaledCorruption(Corruption):
 def corruption(value: object) -> Corruption:
     """A corruption process as it is; a number sigma stands for GaussianCorruption(sigma).
 
-    TypeError for anything else.
+    TypeError for anything else, ValueError for a number that is not finite or not > 0.
 
     >>> corruption(0.5)
     GaussianCorruption(sigma=0.5)

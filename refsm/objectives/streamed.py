@@ -149,5 +149,5 @@ class StreamedObjective(Objective):
 
     def __repr__(self) -> str:
         sizes = [part.points.shape for part in self.each()]
-        return (f"StreamedObjective({len(sizes)} parts, n={sum(n for n, _ in sizes)}, "
+        return (f"StreamedObjective(parts={len(sizes)}, n={sum(n for n, _ in sizes)}, "
                 f"d={sizes[0][1]})")

@@ -120,12 +120,12 @@ def test_all_points_as_one_block_too(make):
 def test_it_can_be_checked(make):
     report = refsm.check_objective(streams(make)[1], MODEL)
     assert report.verdict == "PASS"
-    assert "StreamedObjective(4 parts, n=23, d=3)" in str(report)
+    assert "StreamedObjective(parts=4, n=23, d=3)" in str(report)
 
 
 def test_it_shows_its_size():
     assert [repr(J) for J in streams(MAKE["implicit"])] == [
-        "StreamedObjective(4 parts, n=23, d=3)"] * 2 + ["StreamedObjective(2 parts, n=23, d=3)"]
+        "StreamedObjective(parts=4, n=23, d=3)"] * 2 + ["StreamedObjective(parts=2, n=23, d=3)"]
 
 
 def test_parts_of_different_kinds_add_up():
