@@ -286,7 +286,7 @@ def test_a_model_of_another_dimension_is_refused(of):
 @pytest.mark.parametrize("of", ["ImplicitScoreMatching", "RatioMatching"])
 @pytest.mark.parametrize("model", [None, 3, "model", np.ones((3, 3))])
 def test_what_is_no_model_is_refused(of, model):
-    with pytest.raises(TypeError, match="model must be an energy, but it is a"):
+    with pytest.raises(TypeError, match="model must be an energy, but it is of type"):
         objective(of).value(model)
 
 
