@@ -107,12 +107,15 @@ def _multiple(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
                          ("alpha + sigma", alpha + sigma)):
         if (np.abs(m - total) <= error).all():
             return Name(f"the target is multiplied by {words}")
-    for words, power in (("sigma", 1), ("sigma^2", 2)) if (np.abs(m) > error).all() else ():
-        small = common(sigma**power * (1 / m - 1), sigma**power * error / m**2)
+    for words, power, more in (("sigma", 1, "(sigma + {:.2g})"),
+                               ("sigma^2", 2, "(sigma^2 + {:.2g})"),
+                               ("sigma", 2, "sqrt(sigma^2 + {:.2g})")) if (m > error).all() else ():
+        root = 2 if more.startswith("sqrt") else 1
+        small = common(sigma**power * (m**-root - 1.0), sigma**power * root * error / m**(root + 1))
         if small is not None and small > 0:
-            return Name(f"{words} + {small:.2g} in place of {words} in the target"
-                        if own == "score" else
-                        f"the target is multiplied by {words} / ({words} + {small:.2g})")
+            other = more.format(small)
+            return Name(f"{other if root == 2 else other[1:-1]} in place of {words} in the target"
+                        if own == "score" else f"the target is multiplied by {words} / {other}")
     if scaling is None:
         return None
     return Name(f"the target is multiplied by {scaling_in_words(scaling)}")

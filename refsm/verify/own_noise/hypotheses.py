@@ -129,6 +129,9 @@ def _as_it_is(case: Case) -> Rows:
     q = Quantities(case)
     yield from _wrong_terms({term.name: float(np.mean(term.per_sample(q)))
                              for term in OBJECTIVES[case.objective].all_terms}, case.d)
+    if case.objective == "ism":                      # with directions of its own
+        yield from (row for row in _sliced(case) if row[0].endswith(("as it is", "summed"))
+                    and "unit length" not in row[0])             # the same as divided by d
 
 
 def _wrong_terms(means: Mapping[str, float], d: int) -> Rows:
@@ -189,6 +192,8 @@ def _denoising(case: Case, weight: str = "") -> Rows:
                loss.expected(scale=one))
         if about.predicts:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
+        yield ("alpha and sigma are exchanged in the noisy point",
+               loss.expected(scale=sigma, width=alpha))
     if "alpha" in about.given:
         for words, a, s in (
                 ("sigma is sqrt(1 - alpha^2): --family vp is for that",
@@ -285,7 +290,8 @@ def _sliced(case: Case) -> Rows:
     yield "directions of unit length, and |psi|^2 as it is", trace / d + square / 2
     for words, variance, middle in (("uniform in [0, 1]", 1 / 12, 1 / 2),
                                     ("that are 0 or 1", 1 / 4, 1 / 2),
-                                    ("uniform in [-1, 1]", 1 / 3, 0.0)):
+                                    ("uniform in [-1, 1]", 1 / 3, 0.0),
+                                    ("uniform in [-1/2, 1/2]", 1 / 12, 0.0)):
         curvature = variance * trace + middle**2 * whole                 # ()  (2)
         yield f"directions {words}", curvature + (variance * square + middle**2 * total) / 2
         yield f"directions {words}, and |psi|^2 as it is", curvature + square / 2

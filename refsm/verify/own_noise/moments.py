@@ -22,6 +22,8 @@ Equations
     (8)  z = ( (s2 / V)^(1/3) - 1 + 2 / (9 nu) ) / sqrt(2 / (9 nu))
     (9)  k3 of q = tr C^3 + 3 b' C b
     (10) E (L q_l)^s over a random l = L^s mean_l E q_l^s
+    (11) V of mean_n q_nl, one eps for all points = V of mean_n mean_l q_nl
+         + 1/n^2 sum_n ( mean_l E q_nl^2 - E (mean_l q_nl)^2 )
 
 Derivation
     (1), (9)  the s-th cumulant of 1/2 eps' C eps + b' eps is (s-1)!/2 (tr C^s + s b' C^(s-2) b).
@@ -30,10 +32,13 @@ Derivation
     (5)  E (v' K v)^2 = d / (d + 2) (2 tr K^2 + (tr K)^2) for a uniform v of length sqrt(d).
     (7)  Var s2 = k4 / R + 2 V^2 / (R - 1), that of V chi^2_nu / nu; (8) makes chi^2_nu normal.
     (10) the noise given the level; moments from cumulants and back.
+    (11) the variance of the mean given eps, and the mean of the variance given eps, over levels l
+         that each point draws.
 
 Conventions
     One draw for the whole batch is the mean of C, b and K over points in place of (6).  For signs
-    and the sphere k4, which enters nu alone, is that of normal draws.
+    and the sphere k4, which enters nu alone, is that of normal draws; of (11), k4 / V^2 is that of
+    its first term.
 
 Sources
     Wilson & Hilferty, The distribution of chi-square, PNAS 17 (1931), for (8).
@@ -131,7 +136,20 @@ def _at_drawn_levels(case: Case, weight: str) -> list[Law]:
     w = (weight_of(loss, weight) if weight else 1.0) / n              # n levels: (10) has their sum
     k = np.stack([loss.expected_terms(w), *_cumulants(*loss.quadratic(w))])   # (4, n^2)
     every_point, batch = _drawn_levels(k.reshape(4, n, n))
-    return [replace(every_point, words=DRAWS), batch]
+    return [replace(every_point, words=DRAWS), batch, _one_draw(loss, w, n)]
+
+
+def _one_draw(loss: Affine, w: Array | float, n: int) -> Law:
+    """One draw of noise for n points, each of which draws a level; `loss` has all pairs."""
+    def of_levels(a: Array) -> Array:
+        return a.reshape(n, n, *a.shape[1:]).mean(axis=0)                     # (n, ...)
+
+    m, (C, b) = n * loss.expected_terms(w), (n * of for of in loss.quadratic(w))
+    C_n, b_n = of_levels(C), of_levels(b)
+    varied = of_levels(_cumulants(C, b)[0] + m**2) - _cumulants(C_n, b_n)[0] - of_levels(m)**2
+    V, _, k4 = _cumulants(C_n.mean(axis=0)[None], b_n.mean(axis=0)[None])     # (1,)
+    all_V = V.sum() + varied.sum() / n**2                                     # ()  (11)
+    return Law(ONE_DRAW, all_V, (k4 * (all_V / V)**2).sum())
 
 
 def _cumulants(C: Array, b: Array) -> tuple[Array, Array, Array]:

@@ -36,6 +36,9 @@ OWN = np.sqrt(1 - A**2)                                             # sigma if A
      "compared with alpha^2 noise - sigma^2 x, with sqrt(1 - alpha^2) for sigma"),
     ("score", 0, -1 / (S + 1e-3), "sigma + 0.001 in place of sigma in the target"),
     ("score", 0, -S / (S**2 + 1e-5), "sigma^2 + 1e-05 in place of sigma^2 in the target"),
+    ("score", 0, -(S**2 + 1e-5)**-0.5, "sqrt(sigma^2 + 1e-05) in place of sigma in the target"),
+    ("noise", 0, S * (S**2 + 0.1)**-0.5,
+     "the target is multiplied by sigma / sqrt(sigma^2 + 0.1)"),
     ("velocity", (A * A - 1) / S, A, "compared with alpha x_noisy / sigma - x / sigma"),
     ("velocity", -S, (1 - S * S) / A, "compared with noise / alpha - sigma x_noisy / alpha"),
     ("velocity", -OWN, A, "compared with the target of a predicted velocity, with sqrt(1 - alpha^2)"

@@ -136,6 +136,8 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
         if kind:
             rows["the noisy point has alpha^2 in place of alpha"] = mean(
                 lambda e: alpha**2 * x + sigma * e)
+        rows["alpha and sigma are exchanged in the noisy point"] = mean(
+            lambda e: sigma * x + alpha * e)
     if kind:
         for other in {"score", "noise", "clean", "velocity", "flow"} - {kind}:
             words = f"the target of a predicted {'clean point' if other == 'clean' else other}"
@@ -215,6 +217,8 @@ def test_the_expectations_over_directions_are_means_over_directions_with_their_m
         "directions uniform in [0, 1], and |psi|^2 as it is": low_c + norm,
         "directions uniform in [-1, 1], and |psi|^2 as it is": wide_c + norm,
         "directions uniform in [-1, 1]": wide_c + wide_n,
+        "directions uniform in [-1/2, 1/2]": (wide_c + wide_n) / 4,
+        "directions uniform in [-1/2, 1/2], and |psi|^2 as it is": wide_c / 4 + norm,
         "directions that are 0 or 1": bits_c + bits_n,
         "directions that are 0 or 1, and |psi|^2 as it is": bits_c + norm,
         "the whole Jacobian is summed": whole + norm
@@ -407,7 +411,12 @@ def test_without_randomness_each_term_may_be_left_out_or_have_another_sign():
         "tr J has the opposite sign": norm - trace,
         "|psi|^2 / 2 is doubled": 2 * norm + trace, "tr J is doubled": norm + 2 * trace,
         "|psi|^2 / 2 is divided by d": norm / case.d + trace,
-        "tr J is divided by d": norm + trace / case.d})
+        "tr J is divided by d": norm + trace / case.d, **{
+            words: value for words, value in hypotheses._sliced(case) if words in (
+                *(f"directions {law}, and |psi|^2 as it is" for law in (
+                    "uniform in [0, 1]", "that are 0 or 1", "uniform in [-1, 1]",
+                    "uniform in [-1/2, 1/2]")), "the whole Jacobian is summed")}})
+    assert len(found) == 14
     assert list(dict(hypotheses._as_it_is(replicates._cases("mpf")[0]))) == [""]
 
 
@@ -450,11 +459,11 @@ def test_levels_that_are_drawn_have_the_moments_of_enumeration_and_quadrature(ob
     assert drawn.expected == pytest.approx([mean.mean()], rel=1e-11)
     V = (p * (q - mean)**2).sum(axis=(0, 1))
     k4 = (p * (q - mean)**4).sum(axis=(0, 1)) - 3 * V**2
-    each, batch = moments.laws(case, drawn=True)
+    each, batch, _ = moments.laws(case, drawn=True)
     assert (each.words, each.right, batch.right) == ("draws at every point", True, True)
     assert each.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert each.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
-    weighted, _ = moments.laws(case, "weight.variance", drawn=True)
+    weighted, *_ = moments.laws(case, "weight.variance", drawn=True)
     q = q * case.sigma[:, None, None]**2
     V = (p * (q - (p * q).sum(axis=(0, 1)))**2).sum(axis=(0, 1))
     assert weighted.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)

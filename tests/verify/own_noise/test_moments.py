@@ -62,6 +62,22 @@ def test_a_drawn_level_has_the_moments_of_enumeration_and_quadrature():
     assert batch.fourth == pytest.approx(k4[0], rel=1e-9)
 
 
+def test_one_draw_at_levels_that_every_point_draws_has_the_variance_of_enumeration():
+    case = replicates._cases("noise_prediction")[0]
+    case = dataclasses.replace(case, arrays={name: a[:2] for name, a in case.arrays.items()})
+    law = moments.laws(case, "", True)[-1]
+    (eps, w), n = nodes(case.d), case.n
+    q = np.array([[((of.prediction(a * x + s * eps) - eps)**2).sum(axis=1) for x in case.x]
+                  for a, s in zip(case.alpha, case.sigma) for of in [dataclasses.replace(
+                      case, arrays={"x": eps, "alpha": np.full(len(eps), a),
+                                    "sigma": np.full(len(eps), s)})]])         # (levels, n, Q)
+    of_all = np.array([(q[k, 0] + q[l, 1]) / 2 for k in range(n) for l in range(n)])
+    V, _ = cumulants(of_all.reshape(1, -1), np.tile(w, n * n) / n**2)
+    assert (law.words, law.right) == (moments.ONE_DRAW, False)
+    assert law.variance == pytest.approx(V[0], rel=1e-10)
+    assert law.fourth > 0
+
+
 @pytest.mark.parametrize("words, count, right", [
     ("levels drawn at every point", 3, "the mean of about 3 levels drawn at every point"),
     ("antithetic pairs at every point", 5, "the mean of about 5 antithetic pairs at every point"),

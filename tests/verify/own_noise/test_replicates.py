@@ -324,6 +324,22 @@ def test_noise_of_the_same_mean_and_covariance_is_told_apart_by_its_variance(noi
     assert doubled.verdict == "MISMATCH"
 
 
+@pytest.mark.parametrize("objective, drawn, verdict, said", [
+    ("dsm", False, "MISMATCH", "another law of the noise, draws that points share, points"),
+    ("noise_prediction", True, "INCONCLUSIVE", "(as levels in antithetic pairs or strata), points"),
+    ("ssm", False, "INCONCLUSIVE", "another law of the directions, draws that points share, ")])
+def test_a_variance_of_no_known_law_is_no_mistake_where_draws_that_are_shared_can_be_right(
+        objective, drawn, verdict, said):
+    asked = replicates._cases(objective)[:6]
+    right = next(h for h in hypotheses.hypotheses(asked) if h.drawn == drawn)
+    error = 1e-5 * np.abs(right.expected)[:, None] * np.tile([1.0, -1.0], (len(asked), 100))
+    report = replicates._report(asked, right.expected[:, None] + error, replicates.ONE, None)
+    assert report.verdict == verdict
+    assert said in report.name
+    assert report.name.endswith("; with independent draws it can be verified") == (
+        verdict == "INCONCLUSIVE")
+
+
 @pytest.mark.slow
 def test_directions_and_noise_that_the_batch_shares_are_named():
     both = [("ssm", lambda case, rng: ssm(case, rng, lambda rng, shape: np.broadcast_to(

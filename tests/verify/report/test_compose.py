@@ -254,7 +254,8 @@ def test_the_constant_of_another_target_is_not_the_reference_s_times_a_factor():
     ("|psi|^2", "3", "3 times |psi|^2"), ("|g|^2 / 2 x sigma^2", "1", "sigma^2"),
     ("|g|^2 / 2, points [1:]", "1", "points [1:]"),
     ("|g|^2 / 2 x sigma^2", "3", "3 x sigma^2"), ("|g|^2 / 2_noisy", "1", "|g|^2 / 2_noisy"),
-    ("|g|^2 / 2 at x", "3", "3 times |g|^2 / 2 at x")])
+    ("|g|^2 / 2 at x", "3", "3 times |g|^2 / 2 at x"),
+    ("|g|^2 / 2[:1]", "d", "d times |g|^2 / 2[:1]")])
 def test_a_factor_of_another_term_names_that_or_what_it_has_more(own, factor, said):
     assert compose._of_another(own, "|g|^2 / 2", factor) == said
 

@@ -292,6 +292,14 @@ def test_a_factor_does_not_hide_that_answers_are_those_of_bfloat16(factor, dtype
     assert "as far as bfloat16 can tell" in said
 
 
+def test_answers_of_which_some_are_right_are_not_those_of_bfloat16():
+    some = cases("dsm", "prime")
+    values = [value(c) if c.group in ("c0", "c4") else float(bfloat16(value(c))) for c in some]
+    verdict, said, *_ = name.verdict_of("dsm", diagnose(some, values))
+    assert verdict == "UNEXPLAINED"
+    assert "; 10 of 30 are right" in said
+
+
 def test_float32_answers_with_the_rounding_of_bfloat16_inside_are_not_called_wrong():
     def autocast(c):                                     # the score is rounded to eight bits
         psi = c.score(c.x_noisy).astype(np.float32)
