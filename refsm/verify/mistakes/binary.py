@@ -192,6 +192,11 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
     yield Mistake("gap.all-flipped", "all bits are flipped at once", "all flipped",
                   lambda q: _for_every_bit(q, _energy(q, 1 - q.case.x) - _energy(q)),
                   "a point is compared with its opposite alone, which does not fix the model")
+    yield Mistake("gap.kept", "a bit that was flipped is not flipped back", "kept flipped",
+                  lambda q: _kept_flipped(q) - _energy(q)[:, None])
+    yield Mistake("gap.successive", "a bit that was flipped is not flipped back, and the next gap "
+                  "starts from there", "successive",
+                  lambda q: np.diff(_kept_flipped(q), prepend=_energy(q)[:, None]))
     yield Mistake("gap.flipped-energy", "the energy of the flipped point alone", "E(flip)",
                   lambda q: q.gap() + _energy(q)[:, None])
     yield Mistake("gap.energy", "the energy itself in place of the gap", "E(x)",
@@ -202,6 +207,12 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
 def _energy(q: Any, x: Array | None = None) -> Array:
     """The energy at given points, or at those of the case, (n,)."""
     return models.energy(q.case.model, q.theta, q.case.x if x is None else x)
+
+
+def _kept_flipped(q: Any) -> Array:
+    """The energies with the first bit flipped, the first two, and so on, (n, d)."""
+    x, kept = q.case.x[:, None], np.tri(q.case.d)                              # (n, 1, d), (d, d)
+    return np.stack(list(_energy(q, row) for row in np.abs(x - kept)))
 
 
 def _for_every_bit(q: Any, a: Array) -> Array:

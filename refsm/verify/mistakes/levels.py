@@ -39,8 +39,9 @@ from refsm.verify.cases import models
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
-                                           clipped, dimensions, every_pair, of_noise, of_residual,
-                                           reference, rows, squared, with_terms, with_variate)
+                                           clipped, dimensions, every_pair, of_cosine, of_noise,
+                                           of_residual, reference, rows, squared, with_terms,
+                                           with_variate)
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term
 
@@ -78,6 +79,8 @@ GIVEN_ANOTHER = ("the level that the network is given is not that of its noise: 
                  "output for each level")
 GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "wherever the other level differs from the right one, another output is learned"
+OTHER_NOISE = ("where the noise is that of another level, the best score is 0: nothing is learned "
+               "there")
 CLIPPED = "an entry of the output outside (-1, 1) has no gradient"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
@@ -134,6 +137,8 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
         yield squared(objective, (row,), row, right)
     if about.levels == "several":
         yield from _of_several(objective, right)
+    else:
+        yield of_cosine(out, right)
     if about.levels == "points":
         yield every_pair(objective, out, right)
         yield from _of_pairs(objective, weights)
@@ -161,6 +166,10 @@ def _of_other_levels(objective: str) -> Iterator[Mistake]:
             yield Mistake(f"sigma.{name}", f"the noise is divided by the sigma of {whose}",
                           f"-noise / sigma of {whose}",
                           lambda q, f=f: -q.case.noise / f(level(q.case, "sigma")), OTHER_LEVEL)
+        if what == "sigma" and several:
+            yield Mistake(f"noise.{name}", f"the target has the noise of {whose}",
+                          f"-noise of {whose} / sigma",
+                          lambda q, f=f: -f(q.case.noise) / level(q.case, "sigma"), OTHER_NOISE)
 
 
 def _kinds(objective: str) -> Iterator[Mistake]:
@@ -247,6 +256,8 @@ def _of_several(objective: str, right: Mistake) -> Iterator[Formula]:
     own = [("weight.normalised", "its own weight over the sum of the weights",
             lambda w, s: w / w.sum())]
     own += [(f"own-weight.{name}", words, w) for name, words, w in OWN_WEIGHTS]
+    own += [(f"own-weight.{name}", f"the weight of {words.format('level')}",
+             lambda w, s, f=f: f(w)) for name, words, f in CLIPPED_LEVELS]
     for id, words, w in own:
         row = Mistake(id, f"each level is weighted by {words}", f", {words}", w, WEIGHTED, "", True)
         yield with_terms(reference(objective), row, lambda q, term, w=w: term.per_sample(exchanged(

@@ -37,9 +37,9 @@ from refsm.typing import Array
 from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "clipped", "dimensions", "every_pair", "half_of",
-           "names_of_square", "of_noise", "of_residual", "reference", "rows", "squared",
-           "with_terms", "with_variate"]
+__all__ = ["Formula", "Mistake", "absolute", "clipped", "cosine", "dimensions", "every_pair",
+           "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual", "reference", "rows",
+           "squared", "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -127,6 +127,20 @@ def of_residual(wrong: tuple[Mistake, ...], square: Mistake, out: Mistake,
 
     own = f"({to.name})" if " " in to.name else to.name
     return Formula(wrong, (Term("whole", f"{square.name}, r = {out.name} - {own}", loss),))
+
+
+def cosine(a: Array, b: Array) -> Array:
+    """1 - cos of the angle between a and b, (n,)."""
+    return 1 - dot(a, b) / np.sqrt(dot(a, a) * dot(b, b))
+
+
+def of_cosine(out: Mistake, to: Mistake) -> Formula:
+    """The angle between output and target in the place of their distance."""
+    row = Mistake("square.cosine", "1 - the cosine of the angle between output and target in place "
+                  "of the square", f"1 - cos({out.name}, {to.name})",
+                  lambda q: cosine(out.formula(q), to.formula(q)),
+                  "the length of the output is not constrained")
+    return Formula((row,), (Term("whole", row.name, row.formula),))
 
 
 def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:

@@ -35,8 +35,8 @@ from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
-                                           every_pair, of_noise, of_residual, rows, squared,
-                                           with_variate)
+                                           every_pair, of_cosine, of_noise, of_residual, rows,
+                                           squared, with_variate)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -153,6 +153,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     if objective == "dsm":
         yield from of_noise(outputs[0], compared[0])
     yield every_pair(objective, outputs[0], compared[0])
+    yield of_cosine(outputs[0], compared[0])
     if objective == "dsm" and model is not None:
         yield from _made_apart(objective)
         yield with_variate(objective, outputs[0], compared[0], lambda q: q.psi("x"))

@@ -8,8 +8,10 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
-from refsm.verify.mistakes.mistake import Formula, Mistake, absolute, reference, with_terms
-from refsm.verify.objectives import OBJECTIVES, Term, dot
+from refsm.verify.denoisers import output
+from refsm.verify.mistakes.mistake import (Formula, Mistake, absolute, cosine, reference,
+                                           with_terms)
+from refsm.verify.objectives import OBJECTIVES, Term, dot, target
 
 __all__ = ["extra_terms", "left_out", "some_points"]
 
@@ -85,6 +87,12 @@ def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
         yield Formula((row,), (*about.terms, Term("extra", name, f)), about.constant)
 
 
+def _compared(q: Any) -> tuple[Array, Array]:
+    """The output, and what it is compared with."""
+    reconstructs = q.about.learned == "reconstruction"
+    return (q.reconstruction(), q.case.x) if reconstructs else (output(q), target(q))
+
+
 def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[Any], Array]]]:
     if model is None:
         return
@@ -95,6 +103,9 @@ def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[
         yield f"|{block}|_1", lambda q, block=block: absolute(q.theta[block]).sum()
     if OBJECTIVES[objective].levels == "several":    # the density before the noise is not read
         return
+    if OBJECTIVES[objective].constant is not None:
+        yield "|output - target|_1", lambda q: absolute(np.subtract(*_compared(q))).sum(axis=-1)
+        yield "(1 - cos(output, target))", lambda q: cosine(*_compared(q))
     if model in WITH_ENERGY:
         yield "energy", lambda q: q.energy()
         yield "energy^2", lambda q: q.energy()**2

@@ -38,6 +38,8 @@ WEIGHTS: dict[str, Callable[[Any], Array]] = {
     "h": lambda q: q.case.h, "h'": lambda q: q.case.h_slope,
     "1": lambda q: np.ones(q.case.x.shape), "h^2": lambda q: q.case.h**2,
     "sqrt(h)": lambda q: np.sqrt(q.case.h), "x": lambda q: q.case.x,
+    "h of the next point": lambda q: np.roll(q.case.h, -1, axis=0),
+    "h of the point before": lambda q: np.roll(q.case.h, 1, axis=0),
     "h'^2": lambda q: q.case.h_slope**2, "h h'": lambda q: q.case.h * q.case.h_slope}
 RIGHT = {"norm": "h", "slope": "h'", "divergence": "h"}
 MULTIPLES = {"h": {"h'^2"}, "h'": {"sqrt(h)", "x"}}     # with h = x^2 these are multiples of it
@@ -50,7 +52,8 @@ def weighted(objective: str, model: str | None) -> Iterator[Formula]:
     """Every formula with one or two wrong weights, and dimensions that are left out."""
     wrong = [{**RIGHT, role: name} for role, right in RIGHT.items() for name in WEIGHTS
              if name not in {right, *MULTIPLES[right]}]
-    wrong += [{**RIGHT, "norm": name, "divergence": name} for name in ("1", "h^2", "sqrt(h)")]
+    wrong += [{**RIGHT, "norm": name, "divergence": name} for name in (
+        "1", "h^2", "sqrt(h)", "h of the next point", "h of the point before")]
     for names in wrong:
         rows = tuple(Mistake(f"{role}.{name}", f"{name} in place of {RIGHT[role]} in the term of "
                              f"{OF_ROLE[role][0]}", name, lambda a: a, ANOTHER)

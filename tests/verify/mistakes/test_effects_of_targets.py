@@ -248,6 +248,18 @@ def test_several_scores_at_the_clean_point_have_targets_that_average_to_0():
     assert effect("multi_level", "point.x") == effect("dsm", "point.x")
 
 
+def test_the_noise_of_another_level_averages_to_0_at_every_noisy_point():
+    """The noise of the next level is as likely as its negative, whatever this level's point is."""
+    one = cases("multi_level", "prime", model="gaussian")[5]
+    product = alone("multi_level", "noise.next").terms[1]
+    both = [product.per_sample(Quantities(replace(one, arrays={
+        **one.arrays, "noise": sign * one.noise}))) for sign in (1, -1)]
+    assert np.abs(both[0]).min() > 1e-3
+    assert np.allclose(both[0], -both[1], rtol=1e-12)
+    assert effect("multi_level", "noise.next").endswith("the best score is 0: nothing is learned "
+                                                        "there")
+
+
 def test_a_weight_changes_no_minimiser_at_a_level():
     case = level_case("dsm_levels")
     right = least(formulas("dsm_levels", "gaussian")[0], case)

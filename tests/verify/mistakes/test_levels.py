@@ -21,9 +21,10 @@ def weighted(w, each):
 
 
 def other(a, name):
-    return {"next": lambda: np.append(a[1:], a[0]), "before": lambda: np.append(a[-1], a[:-1]),
-            "reversed": lambda: np.array(list(a)[::-1]), "first": lambda: np.full(len(a), a[0]),
-            "last": lambda: np.full(len(a), a[-1]),
+    return {"next": lambda: np.concatenate([a[1:], a[:1]]),
+            "before": lambda: np.concatenate([a[-1:], a[:-1]]),
+            "reversed": lambda: np.array(list(a)[::-1]), "first": lambda: a[[0] * len(a)],
+            "last": lambda: a[[-1] * len(a)],
             "next-clipped": lambda: a[[min(k + 1, len(a) - 1) for k in range(len(a))]],
             "before-clipped": lambda: a[[max(k - 1, 0) for k in range(len(a))]]}[name]()
 
@@ -43,6 +44,14 @@ PLANTED = {
                     "the weight of the next level"),
     "own-weight.before": (lambda c: weighted(other(c.level_weights, "before"), losses(c)),
                           "the weight of the level before"),
+    **{f"own-weight.{name}-clipped": (lambda c, name=name: weighted(
+        other(c.level_weights, f"{name}-clipped"), losses(c)), f"{words} keeps its own)")
+       for name, words in (("next", "level (the last"), ("before", "level before (the first"))},
+    **{f"noise.{name}": (lambda c, name=name: weighted(c.level_weights, [
+        ((c.score(y, k) + other(c.noise, name)[k] / s)**2).sum(axis=1) / 2
+        for k, (y, s) in enumerate(zip(c.x_noisy, c.sigma))]), "the target has the noise of the ")
+       for name in ("next", "before", "reversed", "first", "last", "next-clipped",
+                    "before-clipped")},
     "own-weight.first": (lambda c: c.level_weights[0] * losses(c).sum(axis=0),
                      "the weight of the first level"),
     "own-weight.variance": (lambda c: weighted(c.sigma**2, losses(c)), "sigma^2 in place of"),

@@ -9,6 +9,7 @@ from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
 from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.mistakes.level_weights import WEIGHTS as LEVEL_WEIGHTS
+from refsm.verify.mistakes.mistake import cosine
 from refsm.verify.objectives import OBJECTIVES, model_names
 
 
@@ -242,6 +243,25 @@ def test_a_square(objective, name):
 
 def error(c):
     return c.reconstruct(c.x_noisy) - c.x
+
+
+ANGLES = ("|output - target|_1", "(1 - cos(output, target))")
+
+
+@pytest.mark.parametrize("objective", ["esm", "dsm", "dae", "velocity_prediction"])
+def test_absolute_values_and_the_angle_beside_the_square_and_the_angle_alone(objective):
+    case, angle = value(objective, "square.cosine")
+    a, b = {"esm": lambda: (psi(case), case.data_score),
+            "dsm": lambda: (case.score(case.x_noisy), right_target("dsm", case)),
+            "dae": lambda: (case.reconstruct(case.x_noisy), case.x)}.get(objective, lambda: (
+                case.prediction(case.x_noisy),
+                case.alpha[:, None] * case.noise - case.sigma[:, None] * case.x))()
+    length = [np.sqrt(sq(of)) for of in (a, b)]
+    assert np.isclose(angle, 1 - ((a * b).sum(axis=1) / np.prod(length, axis=0)).mean(), rtol=1e-12)
+    assert np.allclose(cosine(3 * a, b), cosine(a, b), rtol=1e-12)      # its length is free
+    square = sq(a - b).mean() / (2 if objective in ("esm", "dsm") else 1)
+    sums = [value(objective, f"extra.{name}")[1] for name in ANGLES]
+    assert np.allclose(sums, [square + np.abs(a - b).sum() / case.n, square + angle], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ROBUST)
@@ -538,7 +558,18 @@ GAPS = {
     "spins": spin_gap, "minus-spins": lambda c: -spin_gap(c),
     "all-flipped": lambda c: np.repeat((c.energy(1 - c.x) - c.energy(c.x))[:, None], 5, axis=1),
     "flipped-energy": lambda c: np.stack([c.energy(flipped(c, i)) for i in range(5)], axis=1),
-    "energy": lambda c: np.repeat(c.energy(c.x)[:, None], 5, axis=1)}
+    "energy": lambda c: np.repeat(c.energy(c.x)[:, None], 5, axis=1),
+    "kept": lambda c: walk(c) - c.energy(c.x)[:, None],
+    "successive": lambda c: walk(c) - np.column_stack([c.energy(c.x), walk(c)[:, :-1]])}
+
+
+def walk(c):
+    """The energies while bit after bit is flipped, and none is flipped back."""
+    x, out = c.x.copy(), []
+    for i in range(5):
+        x[:, i] = 1 - x[:, i]
+        out.append(c.energy(x))
+    return np.stack(out, axis=1)
 
 
 @pytest.mark.parametrize("name", GAPS)
@@ -578,7 +609,9 @@ def test_bits_that_are_joined_or_left_out():
 WEIGHTS = {
     "h": lambda c: c.x**2, "h'": lambda c: 2 * c.x, "1": lambda c: np.ones_like(c.x),
     "h^2": lambda c: c.x**4, "sqrt(h)": lambda c: c.x, "x": lambda c: c.x,
-    "h'^2": lambda c: 4 * c.x**2, "h h'": lambda c: 2 * c.x**3}
+    "h'^2": lambda c: 4 * c.x**2, "h h'": lambda c: 2 * c.x**3,
+    "h of the next point": lambda c: np.vstack([c.x[1:], c.x[:1]])**2,
+    "h of the point before": lambda c: np.vstack([c.x[-1:], c.x[:-1]])**2}
 
 
 def weighted(c, norm="h", slope="h'", divergence="h"):
@@ -589,7 +622,9 @@ def weighted(c, norm="h", slope="h'", divergence="h"):
 WEIGHED = [
     *(("norm", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'")),
     *(("slope", name) for name in ("h", "1", "h^2", "h'^2", "h h'")),
-    *(("divergence", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'"))]
+    *(("divergence", name) for name in ("h'", "1", "h^2", "sqrt(h)", "x", "h h'")),
+    *((role, f"h of the {name}") for role in ("norm", "slope", "divergence")
+      for name in ("next point", "point before"))]
 
 
 @pytest.mark.parametrize("role, name", WEIGHED)
@@ -614,8 +649,9 @@ def test_two_mistakes_at_once():
 
 
 def test_other_weights_of_the_generalised_form():
-    case, both = value("generalized", "norm.h^2", "divergence.h^2")
-    assert np.isclose(both, weighted(case, norm="h^2", divergence="h^2"), rtol=1e-12)
+    for name in ("h^2", "h of the next point", "h of the point before"):
+        case, both = value("generalized", f"norm.{name}", f"divergence.{name}")
+        assert np.isclose(both, weighted(case, norm=name, divergence=name), rtol=1e-12)
     none = value("generalized", "weights.none")[1]
     assert np.isclose(none, (sq(psi(case)) / 2 + diagonal(case).sum(axis=1)).mean(), rtol=1e-12)
     own = case.h * psi(case)**2 / 2 + case.h_slope * psi(case) + case.h * diagonal(case)
@@ -726,7 +762,7 @@ def test_every_mistake_has_an_example():
         "divergence": {*DIVERGENCES, *(f"{name}-exact" for name in DIVERGENCES), "mean-along",
                        *(f"directions-{name}" for name in DIRECTIONS)},
         "penalty": set(PENALTIES), "directions": {*DIRECTIONS, "mean"}, "dimensions": dimensions,
-        "bits": dimensions, "square": {*SQUARES, *ROBUST, "cross-entropy"}, "noisy": set(POINTS),
+        "bits": dimensions, "square": {*SQUARES, *ROBUST, "cosine", "cross-entropy"}, "noisy": set(POINTS),
         "point": set(POINTS), "target": {*SCALES, *CLEAN, *NOISY, "parzen", "normal"},
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
         "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
@@ -735,7 +771,7 @@ def test_every_mistake_has_an_example():
         "clean": {"next", "before", "reversed", "first", "last"}, "variate": {"clean", "small"},
         "neighbours": {"all-flipped"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
-        "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *(
+        "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *ANGLES, *(
             f"|{name}|{norm}" for name in ("theta", "W", "A", "B")
             for norm in ("^2", "_1"))}, "kind": {"score", "minusscore"}}
     held = {f"{role}.{name}" for role, names in by_role.items() for name in names}
