@@ -38,8 +38,8 @@ from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["Formula", "Mistake", "absolute", "clipped", "cosine", "dimensions", "every_pair",
-           "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual", "reference", "rows",
-           "squared", "with_terms", "with_variate"]
+           "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual", "reference",
+           "rows", "squared", "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
