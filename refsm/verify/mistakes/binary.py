@@ -212,7 +212,7 @@ def _energy(q: Any, x: Array | None = None) -> Array:
 def _kept_flipped(q: Any) -> Array:
     """The energies with the first bit flipped, the first two, and so on, (n, d)."""
     x, kept = q.case.x[:, None], np.tri(q.case.d)                              # (n, 1, d), (d, d)
-    return np.stack(list(_energy(q, row) for row in np.abs(x - kept)))
+    return np.stack([_energy(q, of) for of in np.abs(x - kept)])
 
 
 def _for_every_bit(q: Any, a: Array) -> Array:
@@ -222,9 +222,5 @@ def _for_every_bit(q: Any, a: Array) -> Array:
 
 def _spin_gap(q: Any) -> Array:
     spins = 2 * q.case.x - 1
-    columns = []
-    for i in range(spins.shape[1]):
-        flipped = spins.copy()
-        flipped[:, i] *= -1
-        columns.append(_energy(q, flipped) - _energy(q, spins))
-    return np.stack(columns, axis=1)
+    flipped = spins[:, None] * (1 - 2 * np.eye(q.case.d))                      # (n, d, d)
+    return np.stack([_energy(q, of) for of in flipped]) - _energy(q, spins)[:, None]

@@ -187,13 +187,13 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
         return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
                       f"repeat with {4 * R} replicates and another seed")
     else:
+        random = OBJECTIVES[objective].random                  # any law of directions is right
         levels = " (as levels in antithetic pairs or strata)" if chosen.drawn else ""
         like = " or ".join(variance.wrong) or (
-            f"another law of the {OBJECTIVES[objective].random}, draws that points share{levels}, "
-            "points chosen at random, or another loss with this expectation")
-        sliced = OBJECTIVES[objective].random == "directions"            # any law of them is right
+            f"another law of the {random}, draws that points share{levels}, points chosen at "
+            "random, or another loss with this expectation")
         verdict, more = ("INCONCLUSIVE", "; with independent draws it can be verified") if (
-            not variance.wrong and (sliced or chosen.drawn)) else ("MISMATCH", "")
+            not variance.wrong and (random == "directions" or chosen.drawn)) else ("MISMATCH", "")
         return report(verdict, f"{found}, but its variance is {variance.ratio:.3g} times that of "
                       f"independent draws: {like}{more}", factor=factor)
     if as_meant:
