@@ -147,9 +147,9 @@ def _one_draw(loss: Affine, w: Array | float, n: int) -> Law:
     m, (C, b) = n * loss.expected_terms(w), (n * of for of in loss.quadratic(w))
     C_n, b_n = of_levels(C), of_levels(b)
     varied = of_levels(_cumulants(C, b)[0] + m**2) - _cumulants(C_n, b_n)[0] - of_levels(m)**2
-    V, _, k4 = _cumulants(C_n.mean(axis=0)[None], b_n.mean(axis=0)[None])     # (1,)
-    all_V = V.sum() + varied.sum() / n**2                                     # ()  (11)
-    return Law(ONE_DRAW, all_V, (k4 * (all_V / V)**2).sum())
+    (V,), _, (k4,) = _cumulants(C_n.mean(axis=0)[None], b_n.mean(axis=0)[None])
+    all_V = V + varied.sum() / n**2                                           # ()  (11)
+    return Law(ONE_DRAW, all_V, k4 * (all_V / V)**2)
 
 
 def _cumulants(C: Array, b: Array) -> tuple[Array, Array, Array]:

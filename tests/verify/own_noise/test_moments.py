@@ -75,7 +75,8 @@ def test_one_draw_at_levels_that_every_point_draws_has_the_variance_of_enumerati
     V, _ = cumulants(of_all.reshape(1, -1), np.tile(w, n * n) / n**2)
     assert (law.words, law.right) == (moments.ONE_DRAW, False)
     assert law.variance == pytest.approx(V[0], rel=1e-10)
-    assert law.fourth > 0
+    (V_mean,), (k4,) = cumulants(q.mean(axis=(0, 1))[None], w)
+    assert law.fourth == pytest.approx(k4 * (V[0] / V_mean)**2, rel=1e-9)
 
 
 @pytest.mark.parametrize("words, count, right", [
