@@ -13,16 +13,20 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.description import Description
 
-__all__ = ["SCHEDULES", "at_levels", "levels_of_family", "paper_levels"]
+__all__ = ["COMPUTED", "SCHEDULES", "at_levels", "levels_of_family", "paper_levels"]
 
 # (alpha, sigma): from little noise to mostly noise; a case of several levels has the first L
 LEVELS = np.array([(252, 16), (204, 156), (80, 332), (240, 64), (140, 220)]) / 256
 ALPHAS = np.array([240, 176, 80, 208, 128]) / 256        # of the levels on a schedule
 CLEAN = np.array([255, 176, 80, 208, 128]) / 256         # of vp: an snr above the usual limits
 OF_POINTS = (0, 1, 2, 1, 0, 2, 2, 0, 1, 2, 1, 0, 0)      # which of the first three a point has
-SCHEDULES: dict[str, tuple[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
-    "vp": ("alpha^2 + sigma^2 = 1", lambda a, s: (a, np.sqrt(1 - a**2))),
-    "flow": ("alpha + sigma = 1", lambda a, s: (a, 1 - a)),
+Schedule = Callable[[Any, Any], tuple[Any, Any]]         # of alpha and sigma
+COMPUTED: dict[str, Schedule] = {                        # one of them computed from the other
+    "sqrt(1 - alpha^2) for sigma": lambda a, s: (a, np.sqrt(1 - a**2)),
+    "1 - sigma for alpha": lambda a, s: (1 - s, s), "1 - alpha for sigma": lambda a, s: (a, 1 - a)}
+SCHEDULES: dict[str, tuple[str, Schedule]] = {
+    "vp": ("alpha^2 + sigma^2 = 1", COMPUTED["sqrt(1 - alpha^2) for sigma"]),
+    "flow": ("alpha + sigma = 1", COMPUTED["1 - alpha for sigma"]),
     "ve": ("alpha = 1", lambda a, s: (0 * a + 1, s)),
     "subvp": ("alpha^2 + sigma = 1", lambda a, s: (a, 1 - a**2))}
 

@@ -62,11 +62,11 @@ class Diagnosis:
 
 
 def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),
-             left_out: Sequence[str] = (), anywhere: bool = True) -> Diagnosis:
+             left_out: Sequence[str] = (), anywhere: bool = False) -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
     `left_out` are identities of mistakes that it must do without, for the self-test; `anywhere` is
-    whether an output may be read where it is on no list, which takes long, and is never right.
+    whether an output may also be read where it is on no list, which takes long.
 
     >>> from refsm.verify.cases import cases, value
     >>> some = cases("ism", "prime")
@@ -85,12 +85,12 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     if tried[0].relative > COARSE or _without_theta(Y, tried[0]):
         return Diagnosis(tried[0], table, Y, None)
     for tolerance in tried:
-        base = next(iter(fit(table, [known[0]], Y, tolerance)), None)
+        base = next((f for f in fit(table, [known[0]], Y, tolerance) if f.fits), None)
         if base is not None:
-            same = the_reference(table, base, Y, tolerance)
-            own = [same] if same is not None else explanations(table, base, Y, tolerance)
-            if base.fits and own and own[0].is_convention:
-                return Diagnosis(tolerance, table, Y, own[0])
+            own = (the_reference(table, base, Y, tolerance)
+                   or next(iter(explanations(table, base, Y, tolerance)), None))
+            if own is not None and own.is_convention:
+                return Diagnosis(tolerance, table, Y, own)
         fits = [f for f in fit_known(table, Y, tolerance) if id(f.formula) in kept]
         found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
         more = [] if found else _weighted_twice(table, known, fits, Y, tolerance)
@@ -99,12 +99,12 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             return _simplest(tolerance, table, Y, found, [*fits, *more])
         form = (quadratic_form(table, Y, tolerance)
                 or weighted_mistake(table, known, Y, tolerance))
-        shared = base is not None and base.fits and table.objective == "dsm"
+        shared = base is not None and table.objective == "dsm"
         if form is not None and form.words and not shared:
-            if not form.numbers or (base is not None and base.fits):
+            if not form.numbers or base is not None:
                 return Diagnosis(tolerance, table, Y, None, form=form)
             listed.append((form.numbers, Diagnosis(tolerance, table, Y, None, form=form)))
-        if base is not None and base.fits:
+        if base is not None:
             nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()
             if tolerance is FLOAT64 or not nearly:
                 return Diagnosis(tolerance, table, Y, None, weights=_shared(base),

@@ -23,15 +23,16 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 
 from refsm.typing import Array
+from refsm.verify.cases.levels import COMPUTED
 from refsm.verify.diagnosis.scaling import Scaling, scaling_in_words
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 
-__all__ = ["COMPUTED", "Levels", "Name", "common", "formula", "other_levels", "power_of_levels",
+__all__ = ["Levels", "Name", "common", "formula", "other_levels", "power_of_levels",
            "times_name", "within"]
 
 CLEARLY = 10.0             # a power is read from values that are so many times their error
@@ -50,18 +51,11 @@ class Name(NamedTuple):
     times_error: Array | float = 0.0
 
 
-# one of alpha and sigma computed from the other, in words
-COMPUTED: tuple[tuple[str, Callable[[Array, Array], tuple[Array, Array]]], ...] = (
-    (", with sqrt(1 - alpha^2) for sigma", lambda a, s: (a, np.sqrt(1 - a**2))),
-    (", with 1 - sigma for alpha", lambda a, s: (1 - s, s)),
-    (", with 1 - alpha for sigma", lambda a, s: (a, 1 - a)))
-
-
 def computed_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:
     """The levels, and those of which one is computed from the other, in words."""
     yield "", alpha, sigma
     if (alpha < 1).all():
-        yield from ((words, *taken(alpha, sigma)) for words, taken in COMPUTED)
+        yield from ((f", with {words}", *taken(alpha, sigma)) for words, taken in COMPUTED.items())
 
 
 def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:

@@ -92,7 +92,7 @@ def _trials(objective: str, count: int,
     for k in range(count):
         outcome, said = judge(double_mistake(objective, rng), here, other, rng, bool(k % 2))
         yield "doubles", outcome, said if outcome == "wrong" else ""
-        d = diagnose(here.cases, rng.standard_normal(len(here.cases)), anywhere=False)
+        d = diagnose(here.cases, rng.standard_normal(len(here.cases)))
         explained = d.explanation is not None or d.coefficients is not None
         yield ("random", "explained" if explained else "unexplained",
                f"{objective}: random numbers" if explained else "")
@@ -100,7 +100,7 @@ def _trials(objective: str, count: int,
         yield "right", "false alarm" if alarm else "no alarm", alarm or ""
     tampered = no_mistake(objective).answers(here)
     tampered[int(rng.integers(len(tampered)))] *= 1 + WIDE
-    seen = not diagnose(here.cases, tampered, anywhere=False).matches
+    seen = not diagnose(here.cases, tampered).matches
     yield "tampering", "noticed" if seen else "missed", "" if seen else objective
 
 
@@ -112,7 +112,7 @@ def judge(loss: WrongLoss, here: Table, other: Table, rng: np.random.Generator,
     if float32:
         rounded = values * (1 + 2.0**-23 * rng.uniform(-1, 1, values.shape))
         values = rounded.astype(np.float32).astype(float)
-    e = diagnose(here.cases, values, left_out=left_out, anywhere=False).explanation
+    e = diagnose(here.cases, values, left_out=left_out).explanation
     if e is None:
         return "unexplained", f"{here.objective}: {loss}: unexplained"
     right = _agrees(e, other, loss.values(other))
@@ -148,7 +148,7 @@ def false_alarms(objective: str, seeds: Sequence[int]) -> Iterator[str | None]:
                             constant=factor)
             values = right.answers(table)
             for answers in (values, values.astype(np.float32).astype(float)):
-                e = diagnose(table.cases, answers, anywhere=False).explanation
+                e = diagnose(table.cases, answers).explanation
                 good = (e is not None and e.is_convention and e.factor == factor
                         and e.constant in ("kept", "none"))
                 said = e.convention if e else "unexplained"

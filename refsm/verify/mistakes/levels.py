@@ -43,7 +43,7 @@ from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Form
                                            of_residual, reference, rows, squared, with_terms,
                                            with_variate)
 from refsm.verify.mistakes.targets import of_other_points
-from refsm.verify.objectives import OBJECTIVES, Term
+from refsm.verify.objectives import OBJECTIVES, Term, target
 
 __all__ = ["GIVEN_ANOTHER", "LEVELS", "OTHER_LEVEL", "TAKEN", "exchanged", "levels", "with_pairs"]
 
@@ -85,23 +85,19 @@ CLIPPED = "an entry of the output outside (-1, 1) has no gradient"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
 
-def _scaled(q: Any, alpha: bool = True) -> Array:
-    """alpha x - x_noisy, or x - x_noisy."""
-    return (level(q.case, "alpha") if alpha else 1.0) * q.case.x - q.case.x_noisy
-
-
 # targets of a score that are off by a function of the level
 SCORES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("unscaled", "(x - x_noisy) / sigma^2, without alpha", "(x - x_noisy) / sigma^2",
-     lambda q: _scaled(q, False) / level(q.case, "sigma")**2,
+     lambda q: (q.case.x - q.case.x_noisy) / level(q.case, "sigma")**2,
      "the target is that of noise without scaling: the score is off where alpha is not 1"),
     ("over-sigma", "(alpha x - x_noisy) / sigma, for sigma^2", "(alpha x - x_noisy) / sigma",
-     lambda q: _scaled(q) / level(q.case, "sigma"), SCALE),
+     lambda q: target_of("score", q) * level(q.case, "sigma"), SCALE),
     ("over-cube", "(alpha x - x_noisy) / sigma^3, for sigma^2", "(alpha x - x_noisy) / sigma^3",
-     lambda q: _scaled(q) / level(q.case, "sigma")**3, SCALE),
-    ("difference", "alpha x - x_noisy, without 1 / sigma^2", "alpha x - x_noisy", _scaled, SCALE),
+     lambda q: target_of("score", q) / level(q.case, "sigma"), SCALE),
+    ("difference", "alpha x - x_noisy, without 1 / sigma^2", "alpha x - x_noisy",
+     lambda q: target_of("score", q) * level(q.case, "sigma")**2, SCALE),
     ("minus", "-(alpha x - x_noisy) / sigma^2, of the wrong sign", "-(alpha x - x_noisy) / sigma^2",
-     lambda q: -_scaled(q) / level(q.case, "sigma")**2,
+     lambda q: -target_of("score", q),
      "the energy is learned upside down: the score points away from the data"))
 
 
@@ -110,7 +106,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
     about = OBJECTIVES[objective]
     kind = about.predicts
     out = Mistake("", "", "f" if kind else "psi", output)
-    right = Mistake("", "", "g", lambda q: target_of(kind, q))
+    right = Mistake("", "", "g", target)
     weights = distinct(kind) if about.levels != "scaled" else []
     for name, words, w in weights:
         yield _weighted(objective, name, words, w)

@@ -38,7 +38,7 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Quantities
-from refsm.verify.cases.levels import SCHEDULES
+from refsm.verify.cases.levels import COMPUTED
 from refsm.verify.denoisers import KINDS, target_in_noise
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
@@ -195,13 +195,12 @@ def _denoising(case: Case, weight: str = "") -> Rows:
         yield ("alpha and sigma are exchanged in the noisy point",
                loss.expected(scale=sigma, width=alpha))
     if "alpha" in about.given:
-        for words, a, s in (
-                ("sigma is sqrt(1 - alpha^2): --family vp is for that",
-                 *SCHEDULES["vp"][1](alpha, sigma)),
-                ("alpha is 1 - sigma: --family flow is for that", 1 - sigma, sigma)):
+        for words, family in (("sqrt(1 - alpha^2) for sigma", "vp"),
+                              ("1 - sigma for alpha", "flow")):
+            a, s = COMPUTED[words](alpha, sigma)
             if (s > 0).all() and not np.allclose((a, s), (alpha, sigma)):
-                yield words, loss.expected(scale=a, width=s, target=target_in_noise(
-                    loss.kind, a, s, loss.data_sd))
+                yield f"{words}: --family {family} is for that", loss.expected(
+                    scale=a, width=s, target=target_in_noise(loss.kind, a, s, loss.data_sd))
     if about.predicts:
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)

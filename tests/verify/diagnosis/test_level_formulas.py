@@ -2,11 +2,12 @@
 import numpy as np
 import pytest
 
-from refsm.verify.diagnosis.level_formulas import (COMPUTED, Name, common, formula, other_levels,
+from refsm.verify.cases.levels import COMPUTED
+from refsm.verify.diagnosis.level_formulas import (Name, common, formula, other_levels,
                                                    power_of_levels, within)
 
 
-@pytest.mark.parametrize("words, taken", COMPUTED)
+@pytest.mark.parametrize("words, taken", COMPUTED.items())
 def test_what_is_computed_is_right_at_levels_that_satisfy_it(words, taken):
     s = np.array([0.2, 0.7])
     alpha = np.sqrt(1 - s**2) if "sqrt" in words else 1 - s

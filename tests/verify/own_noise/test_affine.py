@@ -111,9 +111,9 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
             - of_slope}
     if "alpha" in OBJECTIVES[objective].given:
         for words, a, s in (
-                ("sigma is sqrt(1 - alpha^2): --family vp is for that", case.alpha,
+                ("sqrt(1 - alpha^2) for sigma: --family vp is for that", case.alpha,
                  (1 - case.alpha**2)**0.5),
-                ("alpha is 1 - sigma: --family flow is for that", 1 - case.sigma, case.sigma)):
+                ("1 - sigma for alpha: --family flow is for that", 1 - case.sigma, case.sigma)):
             held = "hyper" if "alpha" in case.hyper else "arrays"
             other = dataclasses.replace(case, **{held: {**getattr(case, held), "alpha": a,
                                                         "sigma": s}})
