@@ -1,5 +1,6 @@
 """The commands: what they print, where, and with which exit status; never a traceback for a user's
 mistake."""
+import io
 import json
 import os
 import pty
@@ -416,6 +417,9 @@ def test_all_objectives_and_other_formats_and_sets_are_written(run, folder):
     assert [
         case["id"] for case in json.loads((folder / "other" / "dsm.json").read_text())["cases"]
     ] == ["paper/dsm/0", "paper/dsm/1"]
+    run("export", "dsm", "--out", "other")
+    assert [case["id"] for case in json.loads((folder / "other" / "dsm.json").read_text())[
+        "cases"]] == [case.id for case in cases("dsm", "prime")]
     run("export", "dsm", "--out", "other", "--model", "tanh", "--seed", "4")
     assert json.loads((folder / "other"
                        / "dsm.json").read_text())["cases"][0]["id"] == "prime/dsm/tanh/seed4/c0/t0"
@@ -434,6 +438,9 @@ def test_the_worst_report_is_the_exit_status(run, monkeypatch, statuses, worst):
     status, out, err = run("grade", "prompts", "answers.json")
     assert (status, err) == (worst, "")
     assert out.count("dsm: so it is") == 2
+    status, out, _ = run("grade", "prompts", "answers.json", "--json")
+    assert status == worst
+    assert [report["exit_status"] for report in json.loads(out)] == [*statuses]
 
 
 def test_files_that_do_not_belong_together_are_one_line(run, folder):
@@ -494,7 +501,7 @@ def test_the_self_test_is_run(run, monkeypatch):
     monkeypatch.setattr(room, "selftest", selftest)
     status, out, _ = run("selftest")
     assert status == 0
-    assert "passed" in out
+    assert out.startswith("self-test of the diagnosis: passed\n")
     assert refused(run, "selftest", "--seed", "-1") == "seed must be an integer >= 0, but it is -1"
     status, out, _ = run("selftest", "--full", "--seed", "3", "--json")
     assert status == 1
@@ -505,9 +512,9 @@ def test_the_self_test_is_run(run, monkeypatch):
 
 
 def test_a_missing_word_is_argparses_sentence(run):
-    for words in (["export", "dsm"], ["grade",
-                                      "prompts"], ["template", "--lang",
-                                                   "numpy"], ["show"], ["verify", "--nonsense"]):
+    for words in (["export", "dsm"], ["export", "--out", "x"], ["grade", "prompts"],
+                  ["template", "--lang", "numpy"], ["template", "--objective", "dsm"], ["show"],
+                  ["verify", "--nonsense"]):
         status, out, err = run(*words)
         assert status == 2
         assert out == ""
@@ -520,11 +527,37 @@ def test_each_command_has_help_with_its_exit_statuses(run):
     text = " ".join(run("verify", "--help")[1].split())
     assert "seconds per call (default: 60)" in text
     assert "fixed in advance (with --own-noise; default: 200)" in text
+    assert "for code that computes sigma from alpha, or has no alpha: vp has alpha^2" in text
     for name in ("export", "template", "show", "selftest"):
         assert run(name, "--help")[0] == 0
 
 
 # -- progress, and somebody's own pytest -----------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """What a terminal shows: a line that does not end only when it is flushed."""
+
+    shown = ""
+
+    def isatty(self):
+        return True
+
+    def flush(self):
+        self.shown = self.getvalue()
+
+    def write(self, text):
+        assert not text or self.shown == self.getvalue()
+        return super().write(text)
+
+
+def test_a_terminal_shows_which_case_is_asked(run, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    status, out, _ = run("verify", "own_adapters:dsm", "--family", "paper")
+    assert out.startswith("PASS  dsm")
+    first, *shown, last = sys.stderr.shown.split("\r\033[K")
+    assert (status, first, last) == (0, "", "")
+    assert shown == [c.id for c in cases("dsm", "paper") for _ in range(2)]    # two equal calls
 
 
 def outside(words, folder, **environment):

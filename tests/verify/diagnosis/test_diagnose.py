@@ -1,5 +1,7 @@
 """Losses as public projects write them, and as people get them wrong: each is named, none
 wrongly."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from refsm.stable import sigmoid, softplus
 from refsm.verify import cases
 from refsm.verify.mistakes import formulas
 from refsm.verify.convention import normal
+from refsm.verify.diagnosis import diagnose as room
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.regression import Table
+from refsm.verify.diagnosis.precision import FLOAT64, MIXED
+from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.wrong_losses import single_mistakes
 from refsm.verify.cases import value
 
@@ -196,10 +200,42 @@ def test_in_less_than_float64_coefficients_that_are_nearly_1_say_nothing():
         return [float(np.float32(sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean()
                                  * (1 + eps * np.sin(9 * c.sigma * c.n)))) for c in some]
 
-    assert diagnose(some, answers(0.3)).coefficients is not None
-    nearly = diagnose(some, answers(4e-5))
+    most = max(abs(np.sin(9 * c.sigma * c.n)) for c in some)
+    assert diagnose(some, answers(1.1e-3 / most)).coefficients is not None
+    nearly = diagnose(some, answers(0.9e-3 / most))
     assert nearly.coefficients is None
     assert not nearly.right.all()
+
+
+@pytest.mark.parametrize("distance, mistakes", [(0.95, 0), (1.05, 1)])
+def test_a_mistake_is_nearer_where_it_is_ten_times_nearer(monkeypatch, distance, mistakes):
+    right, *others = formulas("ism", "autoencoder")
+    fits = [Fit(of, None, None, 2.0, off) for of, off in ((right, distance), (others[0], 0.1))]
+    monkeypatch.setattr(room, "fit_known", lambda *_: fits)
+    some = cases("ism", "prime")
+    found = diagnose(some, np.random.default_rng(5).standard_normal(len(some)))
+    assert len(found.nearest.formula.mistakes) == mistakes
+
+
+@pytest.mark.parametrize("in_double, in_single, tolerance", [
+    (2, 1, MIXED), (1, 1, FLOAT64), (1, 2, FLOAT64), (2, None, FLOAT64), (1, 0, MIXED)])
+def test_of_forms_in_numbers_the_one_with_most_names_is_taken(monkeypatch, in_double, in_single,
+                                                              tolerance):
+    numbers, elsewhere = {FLOAT64: in_double, MIXED: in_single}, (SimpleNamespace(), MIXED)
+    monkeypatch.setattr(room, "quadratic_form", lambda table, Y, tolerance: None if numbers[
+        tolerance] is None else SimpleNamespace(words="so it is", numbers=numbers[tolerance]))
+    for name, nothing in (("fit_known", []), ("weighted_mistake", None),
+                          ("other_points", elsewhere)):
+        monkeypatch.setattr(room, name, lambda *_, nothing=nothing: nothing)
+    some = cases("dsm_levels", "prime")
+    answers = np.random.default_rng(5).standard_normal(len(some))
+    found = diagnose(some, answers, anywhere=True)
+    assert found.tolerance is tolerance
+    assert found.form.numbers == numbers[tolerance]
+    numbers[FLOAT64] = numbers[MIXED] = None
+    found = diagnose(some, answers, anywhere=True)
+    assert (found.form, found.tolerance) == elsewhere
+    assert diagnose(some, answers).form is None
 
 
 @pytest.mark.slow

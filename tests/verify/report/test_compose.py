@@ -4,9 +4,12 @@ import pytest
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
-from refsm.verify.diagnosis.diagnose import diagnose
+from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
 from refsm.verify.diagnosis.findings import Finding
-from refsm.verify.diagnosis.scaling import Scaling
+from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.quadratic_form import QuadraticForm
+from refsm.verify.diagnosis.regression import table_of
+from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.report import compose
 from refsm.verify.report.compose import report_on
 
@@ -206,9 +209,20 @@ def test_what_is_declared_conforms_and_the_reference_is_no_convention():
 
 
 def test_what_values_cannot_tell_is_said():
-    assert verify(value, "ism").cannot_tell == (compose.VALUES_ONLY,)
+    right = verify(value, "ism")
+    assert right.cannot_tell == (compose.VALUES_ONLY,)
+    assert right.runner_up == ""
     assert verify(value, "ssm").cannot_tell == (compose.SLICED, compose.VALUES_ONLY)
     assert verify(lambda c: 2 * value(c), "ssm").cannot_tell == (compose.SLICED,)
+
+
+def test_levels_that_the_answers_do_not_show_are_named():
+    form = QuadraticForm("", "", "c_skip is 0", "", "", "", ONE, hidden="sigma = 0.0625")
+    some = cases("ism", "prime")
+    report = report_on(some, [0.0] * 30, Diagnosis(FLOAT64, table_of(tuple(some)), np.zeros((6, 5)),
+                                                   None, form=form), (), (), None, (), (), "", True)
+    assert report.cannot_tell == (
+        "weight and target at sigma = 0.0625: rounding of the answers hides them",)
 
 
 def test_whole_numbers_are_no_precision():
