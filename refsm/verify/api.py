@@ -195,16 +195,16 @@ def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, dec
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
     explained = found.explanation or found.coefficients
-    if gradient and explained is None:
-        fine = "float32" not in dtypes and found.tolerance.relative <= FLOAT64.relative
-        findings, note = against_own_loss(implementation, cases, answers, fine, time_limit)
-        notes = (*notes, note) if note else notes
-    elif gradient and explained is not None:
+    if gradient and explained is not None:
         gradients = [answer.gradient or {} for answer in answers]
         findings, single = diagnose_in_both(found.table, gradients, explained, found.tolerance)
         notes = (*notes, SINGLE) if single else notes
         hidden = not_compared(found.table, gradients)
-    report = report_on(cases, values, found, findings, _per_sample(cases, answers, found), declared,
+    elif gradient:
+        fine = "float32" not in dtypes and found.tolerance.relative <= FLOAT64.relative
+        findings, note = against_own_loss(implementation, cases, answers, fine, time_limit)
+        notes = (*notes, note) if note else notes
+    report = report_on(cases, found, findings, _per_sample(cases, answers, found), declared,
                        known_failures, notes, reproduce, gradient)
     return _steady(replace(report, cannot_tell=(*report.cannot_tell, *hidden)), answers, found)
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -32,10 +32,9 @@ VALUES_ONLY = (f"{UNSEEN}: return a dict of value and gradient, and compare both
 OF_NETWORK = f"{UNSEEN}, and no gradient is compared for a network of your own"
 
 
-def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
-              findings: Sequence[Finding], per_sample: Sequence[str], declared: str | None,
-              known_failures: Sequence[str], notes: tuple[str, ...], reproduce: str,
-              gradient: bool) -> Report:
+def report_on(cases: Sequence[Case], found: Diagnosis, findings: Sequence[Finding],
+              per_sample: Sequence[str], declared: str | None, known_failures: Sequence[str],
+              notes: tuple[str, ...], reproduce: str, gradient: bool) -> Report:
     """The report on one objective."""
     first, e = cases[0], found.explanation
     objective = first.objective
@@ -43,30 +42,24 @@ def report_on(cases: Sequence[Case], values: Sequence[float], found: Diagnosis,
     if verdict == "INCONCLUSIVE":                    # of a coarse value a gradient proves nothing
         per_sample, findings = (), ()
     wrong = [*per_sample, *(finding.text for finding in findings)]
-    meant = declared is not None and agree(declared, convention)
+    meant = declared is not None and not wrong and agree(declared, convention)
     if wrong:
         name = wrong[0] if verdict == "PASS" else f"{name}; and {wrong[0]}"
         verdict = "UNEXPLAINED" if verdict == "UNEXPLAINED" else "MISMATCH"
-    elif declared not in (None, "1") and not meant and verdict == "PASS":
+    elif verdict == "PASS" and declared is not None and not meant:
         verdict, name = "MISMATCH", f"it is the reference itself, not the declared {declared}"
     elif meant and verdict == "MISMATCH":
         verdict = "CONVENTION"
-    conforms = verdict == "PASS" or (meant and not wrong)
-    failing = [] if conforms else _failing(found, bool(wrong))
+    failing = [] if meant or verdict == "PASS" else _failing(found, bool(wrong))
     excused = bool(failing) and all(_is_known(case.id, known_failures) for case in failing)
     small = min(failing, key=lambda c: (c.n, c.d, c.id)) if failing and not found.matches else None
-    changes, mistakes = (e.changes, e.mistakes) if e is not None else ((), ())
-    common = e.factor if e is not None else ONE
-    rows: tuple[Row, ...] = ()
-    summary: dict = {}
+    rows, summary = _rows(small, found) if small is not None else ((), {})
     if small is not None:
         reproduce = reproduce.replace(f"show {first.id} ", f"show {small.id} ")
-        answer = float(values[found.table.cases.index(small)])
-        rows, summary = _rows(small, found, answer)
     return Report(
-        verdict, objective, name, factor, convention, declared, (meant and not wrong) or excused,
+        verdict, objective, name, factor, convention, declared, meant or excused,
         rows=rows, consequences=_consequences(objective, found, verdict, findings),
-        seen=seen(objective, common, changes, mistakes),
+        seen=seen(objective, e.factor, e.changes, e.mistakes) if e is not None else (),
         not_the_problem=(_not_the_problem(e, first, bool(wrong))
                          if verdict == "MISMATCH" and e else ()),
         cannot_tell=_cannot_tell(found, first, gradient, verdict),
@@ -136,11 +129,11 @@ def _failing(found: Diagnosis, every: bool) -> list[Case]:
     return [table.cases[i] for i in bad] or [table.cases[table.index[0, 0]]][:every]
 
 
-def _rows(case: Case, found: Diagnosis, answer: float) -> tuple[tuple[Row, ...], dict]:
+def _rows(case: Case, found: Diagnosis) -> tuple[tuple[Row, ...], dict[str, Any]]:
     """The terms of the smallest failing case beside the reference's, and the case in short."""
     table, e, about = found.table, found.explanation, OBJECTIVES[case.objective]
     row, column = np.argwhere(table.index == table.cases.index(case))[0]
-    reference = float(table.reference[row, column])
+    reference, answer = (float(of[row, column]) for of in (table.reference, found.answers))
     fit = e.fit if e is not None else found.coefficients
     yours: dict[str, tuple[str, float | None, str]] = {}             # by role
 

@@ -219,8 +219,8 @@ def test_what_values_cannot_tell_is_said():
 def test_levels_that_the_answers_do_not_show_are_named():
     form = QuadraticForm("", "", "c_skip is 0", "", "", "", ONE, hidden="sigma = 0.0625")
     some = cases("ism", "prime")
-    report = report_on(some, [0.0] * 30, Diagnosis(FLOAT64, table_of(tuple(some)), np.zeros((6, 5)),
-                                                   None, form=form), (), (), None, (), (), "", True)
+    report = report_on(some, Diagnosis(FLOAT64, table_of(tuple(some)), np.zeros((6, 5)), None,
+                                       form=form), (), (), None, (), (), "", True)
     assert report.cannot_tell == (
         "weight and target at sigma = 0.0625: rounding of the answers hides them",)
 
@@ -322,7 +322,7 @@ def test_the_distance_of_the_next_formula_is_a_plain_number():
 def report_with(factor, declared, *findings):
     some = cases("ism", "prime")
     values = [factor * value(c) for c in some]
-    return report_on(some, values, diagnose(some, values), findings, (), declared, (), (), "", True)
+    return report_on(some, diagnose(some, values), findings, (), declared, (), (), "", True)
 
 
 def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_another():
