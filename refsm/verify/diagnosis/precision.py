@@ -58,22 +58,19 @@ def tolerances(values: Array, dtypes: Sequence[str] = ()) -> list[Tolerance]:
         if narrow.name in declared:
             return [narrow]
     various = np.unique(v[v != 0])
-    if various.size >= ENOUGH:
-        with np.errstate(over="ignore"):
-            half, single = various.astype(np.float16), various.astype(np.float32)
-        if (single.astype(float) == various).all() and not (single.view(np.uint32) & 0xFFFF).any():
-            return [BFLOAT16]
-        if (half.astype(float) == various).all():
-            return [FLOAT16]
-    if declared == {"float32"}:                      # and no narrower type that was widened
+    with np.errstate(over="ignore"):
+        half, single = various.astype(np.float16), various.astype(np.float32)
+    in_single, enough = (single.astype(float) == various).all(), various.size >= ENOUGH
+    if enough and in_single and not (single.view(np.uint32) & 0xFFFF).any():
+        return [BFLOAT16]
+    if enough and (half.astype(float) == various).all():
+        return [FLOAT16]
+    if declared == {"float32"} or enough and in_single:            # no narrower type was widened
         return [FLOAT32]
-    if various.size >= ENOUGH:
-        if (single.astype(float) == various).all():
-            return [FLOAT32]
-        printed = _printed(various)
-        if printed is not None:
-            relative = FLOAT32.relative + printed.relative
-            return [printed, Tolerance(f"{printed.name}, of float32", relative, printed.absolute)]
+    printed = _printed(various) if enough else None
+    if printed is not None:
+        relative = FLOAT32.relative + printed.relative
+        return [printed, Tolerance(f"{printed.name}, of float32", relative, printed.absolute)]
     return [FLOAT64, MIXED]
 
 
