@@ -146,10 +146,10 @@ def _verify(args: argparse.Namespace) -> int:
     if args.objective is None and args.cmd is not None:
         raise ValueError("--objective is needed with --cmd")
     objective, note = _objective(args)
-    with contextlib.ExitStack() as stack:
-        out, err = _Lent(sys.stderr if args.json else sys.stdout), _Lent(sys.stderr)
-        stack.enter_context(contextlib.redirect_stdout(out))           # type: ignore[type-var]
-        stack.enter_context(contextlib.redirect_stderr(err))           # type: ignore[type-var]
+    out: Any = _Lent(sys.stderr if args.json else sys.stdout)
+    err: Any = _Lent(sys.stderr)
+    with (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+          contextlib.ExitStack() as stack):
         report = _report(args, objective, stack)
     args.status = lambda: report.exit_status       # where a reader, such as head, closes the pipe
     report = dataclasses.replace(report, notes=(*report.notes, *note))
@@ -166,7 +166,7 @@ def _objective(args: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
         objective = objective_name(name)
     except ValueError:
         raise ValueError(f"--objective is needed: the function's name, {name!r}, is not one of "
-                         f"{', '.join(OBJECTIVES)}") from None
+                         f"{NAMES}") from None
     return objective, (f"the objective {objective} is taken from the function's name",)
 
 
