@@ -161,3 +161,11 @@ def test_a_network_that_draws_random_numbers_is_refused():
     rng = np.random.default_rng(3)
     with pytest.raises(ArithmeticError, match="does the network draw random numbers, as dropout"):
         asked(lambda c: 3.0, "dae", lambda x, theta: x + rng.standard_normal(x.shape))
+
+
+def test_a_term_that_hardly_counts_makes_no_right_loss_wrong():
+    """The score is about 1e-8: of the coefficient of its norm nothing can be said."""
+    report = verify(value, "dsm", network=lambda x, theta: 1e-8 * x @ theta["A"],
+                    parameters=lambda d, rng: {"A": rng.standard_normal((d, d))})
+    assert report.verdict == "PASS"
+    assert report.resolution > 1

@@ -718,7 +718,7 @@ def test_weights_of_levels(objective):
         c_out = s * sigma / np.sqrt(s**2 + sigma**2)
         target = (case.x - s**2 / (s**2 + sigma**2) * case.x_noisy) / c_out
         loss = sq(case.prediction(case.x_noisy) - target)
-    made = {m.id for f in formulas(objective, "tanh") for m in f.mistakes}
+    made = {m.id: m.words for f in formulas(objective, "tanh") for m in f.mistakes}
     alpha = case.arrays.get("alpha", np.ones(7))
     for name, _, f in LEVEL_WEIGHTS:
         if f"weight.{name}" not in made:
@@ -729,6 +729,11 @@ def test_weights_of_levels(objective):
                     f"shifted.{name}-1": (other(w, "before") * loss).mean()}
         for identity, number in expected.items():
             assert np.isclose(value_of(case, identity), number, rtol=1e-10), identity
+    shifted = "each level is weighted by 1 / sigma^2 of the {}"
+    if objective == "noise_prediction":
+        assert made["shifted.inverse-variance--1"] == shifted.format("next point")
+        assert made["shifted.clean-inverse-variance-1"] == shifted.format(
+            "point before, on the squared error of the clean point")
 
 
 GIVEN = {**{n: lambda s, n=n: other(s, n) for n in ("next", "before", "reversed", "first", "last")},

@@ -213,7 +213,9 @@ def test_what_values_cannot_tell_is_said():
     assert right.cannot_tell == (compose.VALUES_ONLY,)
     assert right.runner_up == ""
     assert verify(value, "ssm").cannot_tell == (compose.SLICED, compose.VALUES_ONLY)
-    assert verify(lambda c: 2 * value(c), "ssm").cannot_tell == (compose.SLICED,)
+    twice = verify(lambda c: 2 * value(c), "ssm")
+    assert twice.cannot_tell == (compose.SLICED,)
+    assert twice.runner_up == ""
 
 
 def test_levels_that_the_answers_do_not_show_are_named():
