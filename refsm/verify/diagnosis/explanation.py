@@ -36,7 +36,6 @@ from refsm.verify.diagnosis.regression import Fit, Table, column
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
-from refsm.verify.objectives import Term
 
 __all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
 
@@ -108,9 +107,13 @@ class Explanation:
         return only_weights and not self.changes and self.factor.prefactor > 0
 
     @property
-    def sign(self) -> float:
-        """-1 where the loss is to be maximised."""
-        return -1.0 if any(change.what == "loss" for change in self.changes) else 1.0
+    def of_constant(self) -> Scaling:
+        """What the formula's own constant is multiplied by."""
+        powers = {"target": 2, "constant": 1, "loss": 1}
+        out = self.factor
+        for change in self.changes:
+            out = out * change.scaling.to_the(powers.get(change.what, 0))
+        return out
 
 
 def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> list[Explanation]:
@@ -197,7 +200,7 @@ def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Cha
             return made("none")
         added = fit_scaling(c_0, error, sizes)
         return made("added" if added else "other", added)
-    K = _constant(table, made("kept"), found.formula.constant)[:, 0]
+    K = table.combined([found.formula.constant], [made("kept").of_constant])[0][:, 0]
     if (np.abs(c_0 - K) <= error).all():
         return made("kept")
     if (np.abs(c_0) <= error).all():
@@ -215,19 +218,10 @@ def predicted(table: Table, explanation: Explanation) -> tuple[Array, Array]:
     e, formula = explanation, explanation.fit.formula
     out, size = table.combined(formula.terms, e.scalings)
     if formula.constant is not None and e.constant in ("kept", "added"):
-        out = out + _constant(table, e, formula.constant)
+        out = out + table.combined([formula.constant], [e.of_constant])[0]
     if e.constant == "other":
         out = out + e.fit.coefficients[:, -1:]
     return out if e.added is None else out + column(e.added, table.sizes), size
-
-
-def _constant(table: Table, explanation: Explanation, constant: Term) -> Array:
-    """The formula's constant, times what it is multiplied by, (C, T)."""
-    scale = explanation.sign * column(explanation.factor, table.sizes)
-    for change in explanation.changes:
-        power = {"target": 2, "constant": 1}.get(change.what, 0)
-        scale = scale * column(change.scaling, table.sizes)**power
-    return scale * table.combined([constant], [ONE])[0]
 
 
 def multiple(yours: Sequence[Array], mine: Sequence[Array], sizes: Sequence[Sizes],

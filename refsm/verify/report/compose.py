@@ -179,27 +179,24 @@ def _constant_factor(e: Explanation | None, constant: Term | None) -> str:
     if e.constant != "kept":
         return {"dropped": "0", "added": f"+ {e.added}".replace("+ -", "- "),
                 "other": "another constant"}[e.constant]
-    own, factor = e.fit.formula.constant, e.factor
-    for change in e.changes:
-        power = {"target": 2, "constant": 1, "loss": 1}.get(change.what, 0)
-        factor = factor * change.scaling.to_the(power)
+    own = e.fit.formula.constant
     assert own is not None and constant is not None                  # what is kept is there
-    return _of_another(own.name, constant.name, scaling_in_words(factor))
+    return _of_another(own.name, constant.name, scaling_in_words(e.of_constant))
 
 
 def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[str, ...]:
     """What the answers prove to be right, so that nobody looks there."""
     about, own = OBJECTIVES[case.objective], e.fit.formula
     of_role = {term.role: (term.name, scaling) for term, scaling in zip(own.terms, e.scalings)}
+    changed = {change.what for change in e.changes}
     right = [term.name for term in about.terms
-             if of_role.get(term.role) == (term.name, e.factor) and e.sign > 0]
+             if of_role.get(term.role) == (term.name, e.factor) and "loss" not in changed]
     but = "" if e.factor.is_one else ", but for the common factor"
     if gradient_wrong:
         return (f"the value of {listed(right)}{but}",) if right else ()
     out = []
     if right:
         out.append(f"{listed(right)}: right in every case{but}")
-    changed = {change.what for change in e.changes}
     if (e.constant == "kept" and own.constant == about.constant
             and not changed & {"target", "constant", "loss"}):
         out.append(f"the constant{but}")
