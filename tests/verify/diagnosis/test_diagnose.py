@@ -12,7 +12,7 @@ from refsm.verify.convention import normal
 from refsm.verify.diagnosis import diagnose as room
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.precision import FLOAT64, MIXED
-from refsm.verify.diagnosis.regression import Fit, Table
+from refsm.verify.diagnosis.regression import Fit, Table, fit, table_of
 from refsm.verify.diagnosis.wrong_losses import single_mistakes
 from refsm.verify.cases import value
 
@@ -217,25 +217,65 @@ def test_a_mistake_is_nearer_where_it_is_ten_times_nearer(monkeypatch, distance,
     assert len(found.nearest.formula.mistakes) == mistakes
 
 
+def test_a_weight_is_named_beside_one_that_is_broadcast(monkeypatch):
+    """sigma^2 of each point, and the losses (n,) times alpha, (n, 1)."""
+    some = [c for c in cases("noise_prediction", "prime") if int(c.id.rpartition("/t")[2]) < 5]
+    answers = [((c.sigma**2 * sq(c.prediction(c.x_noisy) - c.noise))[:, None] * c.alpha).mean()
+               for c in some]
+    (weight,) = [formula for formula in formulas("noise_prediction", "tanh")
+                 if [mistake.id for mistake in formula.mistakes] == ["weight.variance"]]
+    monkeypatch.setattr(room, "fit_known", lambda table, *of: fit(table, [weight], *of))
+    found = diagnose(some, answers).explanation
+    assert found.convention == "weight.variance; pairs.alpha"
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """The diagnosis of random answers, or of others, as a function of what the searches find."""
+    some = cases("dsm_levels", "prime")
+    random = np.random.default_rng(5).standard_normal(len(some))
+
+    def call(anywhere=True, answers=random, **searches):
+        for name in ("quadratic_form", "weighted_mistake", "other_points"):
+            monkeypatch.setattr(room, name, searches.get(name, lambda *_: None))
+        monkeypatch.setattr(room, "fit_known", lambda *_: [])
+        return diagnose(some, answers, anywhere=anywhere)
+
+    return call
+
+
+def form(numbers, words="so it is"):
+    return SimpleNamespace(words=words, numbers=numbers)
+
+
 @pytest.mark.parametrize("in_double, in_single, tolerance", [
     (2, 1, MIXED), (1, 1, FLOAT64), (1, 2, FLOAT64), (2, None, FLOAT64), (1, 0, MIXED)])
-def test_of_forms_in_numbers_the_one_with_most_names_is_taken(monkeypatch, in_double, in_single,
+def test_of_forms_in_numbers_the_one_with_most_names_is_taken(found, in_double, in_single,
                                                               tolerance):
-    numbers, elsewhere = {FLOAT64: in_double, MIXED: in_single}, (SimpleNamespace(), MIXED)
-    monkeypatch.setattr(room, "quadratic_form", lambda table, Y, tolerance: None if numbers[
-        tolerance] is None else SimpleNamespace(words="so it is", numbers=numbers[tolerance]))
-    for name, nothing in (("fit_known", []), ("weighted_mistake", None),
-                          ("other_points", elsewhere)):
-        monkeypatch.setattr(room, name, lambda *_, nothing=nothing: nothing)
-    some = cases("dsm_levels", "prime")
-    answers = np.random.default_rng(5).standard_normal(len(some))
-    found = diagnose(some, answers, anywhere=True)
-    assert found.tolerance is tolerance
-    assert found.form.numbers == numbers[tolerance]
-    numbers[FLOAT64] = numbers[MIXED] = None
-    found = diagnose(some, answers, anywhere=True)
-    assert (found.form, found.tolerance) == elsewhere
-    assert diagnose(some, answers).form is None
+    forms = {FLOAT64: form(in_double), MIXED: in_single if in_single is None else form(in_single)}
+    of = found(quadratic_form=lambda table, Y, tolerance: forms[tolerance])
+    assert of.tolerance is tolerance
+    assert of.form is forms[tolerance]
+
+
+def test_a_mistake_under_a_weight_and_other_points_follow_where_there_is_no_form(found):
+    mistake, elsewhere = form(0), form(0)
+    points = {"other_points": lambda *_: (elsewhere, MIXED)}
+    of = found(quadratic_form=lambda *_: form(0, ""), weighted_mistake=lambda *_: mistake, **points)
+    assert of.form is elsewhere
+    assert of.tolerance is MIXED
+    assert found(weighted_mistake=lambda *_: mistake, **points).form is mistake
+    assert found(anywhere=False, **points).form is None
+
+
+def test_a_number_of_each_group_is_a_form_where_points_have_levels(found):
+    reference = table_of(tuple(cases("dsm_levels", "prime"))).reference
+    numbers = 2 + np.sin(np.arange(len(reference)))[:, None]
+    of = found(answers=(numbers * reference).ravel(), quadratic_form=lambda *_: form(1))
+    assert of.form.words == "so it is"
+    assert of.coefficients is None
+    of = found(answers=(numbers * reference).ravel())
+    assert of.weights == pytest.approx(numbers.ravel(), rel=1e-9)
 
 
 @pytest.mark.slow
