@@ -256,6 +256,8 @@ def test_of_forms_in_numbers_the_one_with_most_names_is_taken(found, in_double, 
     of = found(quadratic_form=lambda table, Y, tolerance: forms[tolerance])
     assert of.tolerance is tolerance
     assert of.form is forms[tolerance]
+    named = {FLOAT64: form(0)}                             # in single precision nothing is asked
+    assert found(quadratic_form=lambda table, Y, tolerance: named[tolerance]).form is named[FLOAT64]
 
 
 def test_a_mistake_under_a_weight_and_other_points_follow_where_there_is_no_form(found):
