@@ -229,6 +229,20 @@ def test_a_weight_is_named_beside_one_that_is_broadcast(monkeypatch):
     assert found.convention == "weight.variance; pairs.alpha"
 
 
+def test_weights_that_are_broadcast_are_tried_beside_a_weight_that_fits_and_is_shared(monkeypatch):
+    known = formulas("noise_prediction", "tanh")
+    of = {"".join(mistake.id for mistake in formula.mistakes): formula for formula in known}
+    shared, error = np.array([[2.0, 2.0, 0.7], [3.0, 3.0, 0.1]]), np.full((2, 3), 1e-9)
+    fits = [Fit(of[name], shared + off, error, misfit, 0.0) for name, off, misfit in (
+        ("weight.variance", 0.0, 0.9), ("weight.sigma", 0.0, 1.1),
+        ("weight.snr", [0.0, 3e-9, 0.0], 0.9), ("target.next", 0.0, 0.9), ("", 0.0, 0.9))]
+    monkeypatch.setattr(room, "fit", lambda table, made, *_: made)
+    tried = room._weighted_twice(None, known, fits, None, None)
+    pairs = {name for name in of if name.startswith("pairs.")}
+    assert {formula.mistakes[0].id for formula in tried} == {"weight.variance"}
+    assert {formula.mistakes[1].id for formula in tried} == pairs - {"pairs.all"}
+
+
 @pytest.fixture
 def found(monkeypatch):
     """The diagnosis of random answers, or of others, as a function of what the searches find."""
