@@ -180,9 +180,10 @@ def test_what_a_symmetric_gradient_hides_is_in_the_report():
 
 
 def test_terms_of_single_points_are_compared_too():
-    rolled = verify(lambda c: {"value": value(c), "per_sample": np.roll(per_sample(c), 1)}, "ism")
-    assert rolled.verdict == "MISMATCH"
-    assert rolled.name == "the terms of the points are right, but in another order"
+    other = verify(lambda c: {"value": value(c),
+                              "per_sample": per_sample(c)[[1, 0, *range(2, c.n)]]}, "ism")
+    assert other.verdict == "MISMATCH"
+    assert other.name == "the terms of the points are right, but in another order"
     other = verify(
         lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n},
         "ism")
@@ -434,6 +435,12 @@ def test_of_a_wrong_function_no_sum_is_said_to_be_right():
     assert two.not_the_problem == ("|psi|^2 / 2: right in every case",)
 
 
+def test_a_gradient_that_one_answer_lacks_is_missed():
+    report = verify(lambda c: {"value": value(c), "gradient": gradient(c) if c.id[-5:] != "c0/t0"
+                               else None}, "dsm", gradient=True)
+    assert report.name == "no gradient for W, b, c was returned in 1 of 30 cases"
+
+
 def test_what_breaks_before_an_answer_is_shown_by_the_first_case():
     first = "refsm show prime/dsm/c0/t0 --steps"
     missing = verify("json:nothing", "dsm")
@@ -442,6 +449,7 @@ def test_what_breaks_before_an_answer_is_shown_by_the_first_case():
     values = verify(lambda c: value(c), "dsm", gradient=True)
     assert (values.verdict, values.reproduce) == ("INCONCLUSIVE", first)
     draws = iter(range(9))
+    assert "--own-noise" not in verify(lambda c: next(draws), "parzen_esm").name
     drawing = verify(lambda c: next(draws), "dsm")
     assert drawing.verdict == "INCONCLUSIVE"
     assert drawing.name.endswith("hand it over with the template's `handing`; or verify it with "

@@ -6,6 +6,8 @@ import pytest
 
 from refsm.cli import main
 from refsm.verify import verify
+from refsm.verify.api import ask_and_judge
+from refsm.verify.cases import value
 from refsm.verify.reproduce import command_of, named
 
 ADAPTERS = """
@@ -86,3 +88,12 @@ def test_there_is_no_command_where_it_would_not_be_the_same():
     assert command_of("a:b", "dsm", {"time_limit": 1 / 3}).endswith(f"--time-limit {1 / 3!r}")
     assert named(lambda case: 0) == ""
     assert named(verify) == "refsm.verify.api:verify"
+
+
+def test_a_command_that_is_given_is_the_one_that_is_printed():
+    settings = {name: None for name in ("cases", "convention", "model", "predicts",
+                                        "known_failures")}
+    report = ask_and_judge(lambda case: 2 * value(case), "dsm", "--cmd './my dsm'", gradient=False,
+                           family="paper", seed=0, time_limit=60.0, **settings)
+    assert report.reproduce == ("refsm verify --cmd './my dsm' --objective dsm --family paper\n"
+                                "refsm show paper/dsm/0 --steps")

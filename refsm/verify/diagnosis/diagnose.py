@@ -143,12 +143,8 @@ def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanat
     best, *rest = sorted(found, key=lambda e: (cost(e), order[id(e.fit.formula)]))
     equals = [e for e in rest if cost(e) == cost(best)
               and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
-    own = {term.name for term, scaling in zip(best.fit.formula.terms, best.scalings)
-           if not scaling.is_zero}
-    others = (f for f in fits if not f.fits                       # not the same and a term more
-              and not own <= {term.name for term in f.formula.terms})
     return Diagnosis(tolerance, table, Y, best, tuple(equals),
-                     min(others, key=lambda f: f.distance, default=None))
+                     min((f for f in fits if not f.fits), key=lambda f: f.distance, default=None))
 
 
 def _without_theta(Y: Array, tolerance: Tolerance) -> bool:

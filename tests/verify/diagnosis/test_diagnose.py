@@ -11,7 +11,7 @@ from refsm.verify.mistakes import formulas
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis import diagnose as room
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.precision import FLOAT64, MIXED
+from refsm.verify.diagnosis.precision import FLOAT64, MIXED, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit, table_of
 from refsm.verify.diagnosis.wrong_losses import single_mistakes
 from refsm.verify.cases import value
@@ -313,6 +313,13 @@ def test_answers_without_theta_are_explained_by_nothing(constant):
     assert found.coefficients is None
     assert found.tolerance.name == "float64"
     assert not found.matches
+
+
+@pytest.mark.parametrize("answers, same", [
+    ([[100, 102.03], [5, 5]], True), ([[100, 102.1], [5, 5]], False),
+    ([[100, 100], [5, 9]], False)])
+def test_answers_are_the_same_up_to_twice_the_tolerance_of_the_larger(answers, same):
+    assert room._without_theta(np.array(answers), Tolerance("two digits", 0.01)) == same
 
 
 def test_a_single_answer_that_is_off_is_noticed():
