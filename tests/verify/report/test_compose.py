@@ -339,6 +339,7 @@ def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_anothe
     assert alone.consequences == ("training follows the gradient, which is not that of the value",)
     assert alone.failing == ("prime/ism/c0/t0",)
     assert report_with(2, "2", half).exit_status == 1
+    assert report_with(-1, None, half).not_the_problem == ()
 
 
 @pytest.mark.parametrize("factor, times, said", [
