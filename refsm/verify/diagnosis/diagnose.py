@@ -139,8 +139,7 @@ def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanat
     def cost(e: Explanation) -> float:
         return round(e.complexity, 6)
 
-    order = {id(f.formula): k for k, f in enumerate(fits)}
-    best, *rest = sorted(found, key=lambda e: (cost(e), order[id(e.fit.formula)]))
+    best, *rest = sorted(found, key=cost)          # of equals the first that is known
     equals = [e for e in rest if cost(e) == cost(best)
               and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
     return Diagnosis(tolerance, table, Y, best, tuple(equals),
