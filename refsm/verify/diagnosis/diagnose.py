@@ -140,9 +140,8 @@ def _simplest(tolerance: Tolerance, table: Table, Y: Array, found: list[Explanat
         return round(e.complexity, 6)
 
     best, *rest = sorted(found, key=cost)          # of equals the first that is known
-    equals = [e for e in rest if cost(e) == cost(best)
-              and (e.mistakes, e.changes) != (best.mistakes, best.changes)]
-    return Diagnosis(tolerance, table, Y, best, tuple(equals),
+    equals = tuple(e for e in rest if cost(e) == cost(best))
+    return Diagnosis(tolerance, table, Y, best, equals,
                      min((f for f in fits if not f.fits), key=lambda f: f.distance, default=None))
 
 
