@@ -196,15 +196,16 @@ def test_coefficients_without_a_law_are_told_as_numbers():
 def test_in_less_than_float64_coefficients_that_are_nearly_1_say_nothing():
     some = cases("ism", "prime")
 
-    def answers(eps):
-        return [float(np.float32(sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean()
-                                 * (1 + eps * np.sin(9 * c.sigma * c.n)))) for c in some]
+    def answers(eps, dtype=np.float32):
+        return [float(dtype(sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean()
+                            * (1 + eps * np.sin(9 * c.sigma * c.n)))) for c in some]
 
     most = max(abs(np.sin(9 * c.sigma * c.n)) for c in some)
     assert diagnose(some, answers(1.1e-3 / most)).coefficients is not None
     nearly = diagnose(some, answers(0.9e-3 / most))
     assert nearly.coefficients is None
     assert not nearly.right.all()
+    assert diagnose(some, answers(0.9e-3 / most, float)).coefficients is not None
 
 
 @pytest.mark.parametrize("distance, mistakes", [(0.95, 0), (1.05, 1)])
