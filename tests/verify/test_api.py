@@ -187,7 +187,30 @@ def test_terms_of_single_points_are_compared_too():
     other = verify(
         lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n},
         "ism")
-    assert "the mean over points is right, but their terms are not" in other.name
+    assert other.name.startswith("the mean over points is right, but the terms of the points are "
+                                 "no multiple of the reference's: prime/ism/c0/t0 has ")
+
+
+@pytest.mark.parametrize(("total", "each", "said"), [
+    (2, 2, ""), (2, 3, "3 times the reference's"), (2, 1, "the reference's"),
+    ("n", 1, ""), ("n", "n", ""), ("n", 2, "2 times the reference's"),
+    (1, "1 / n", "1 / n times the reference's")])
+def test_terms_of_single_points_have_the_factor_of_the_value_or_no_sum_over_points(
+        total, each, said):
+    def loss(case):
+        size = {"n": case.n, "1 / n": 1 / case.n}
+        return {"value": size.get(total, total) * value(case),
+                "per_sample": size.get(each, each) * per_sample(case)}
+
+    report = verify(loss, "dsm", convention=str(total))
+    assert report.conforms == (said == "")
+    assert report.name.endswith(f"the term of every point is {said}") == (said != "")
+
+
+def test_terms_in_another_order_are_seen_under_a_sum_over_points():
+    report = verify(lambda c: {"value": c.n * value(c), "per_sample": per_sample(c)[::-1]}, "dsm")
+    assert report.verdict == "MISMATCH"
+    assert report.name.endswith("the terms of the points are right, but in another order")
 
 
 def test_known_failures_are_excused_and_only_they(tmp_path):
@@ -323,7 +346,8 @@ def test_terms_of_points_agree_to_rounding_of_their_sum():
     right = str(verify(lambda c: shifted(c, 0.9), "ism"))
     assert "mean over points is right, but" not in right
     assert "in another order" not in right
-    assert "but their terms are not" in str(verify(lambda c: shifted(c, 1.1), "ism"))
+    wrong = verify(lambda c: shifted(c, 1.1 * (c.id == "prime/ism/c2/t1")), "ism")
+    assert "terms of the points are no multiple of the reference's: prime/ism/c2/t1 " in wrong.name
 
 
 def test_few_cases_pass_to_rounding_of_one_and_their_value():
