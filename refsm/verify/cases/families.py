@@ -107,7 +107,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
 
 
 def paper(objective: str, seed: int, model: str | None) -> list[Case]:
-    """Two cases with dyadic numbers; they do not depend on the seed, and have one model each."""
+    """Two dyadic cases, three where there are directions; of one model, and the same for any seed."""
     about = OBJECTIVES[objective]
     own = "gaussian" if "gaussian" in about.models else about.models[0]
     if model is not None and model != own:
@@ -140,8 +140,12 @@ def paper(objective: str, seed: int, model: str | None) -> list[Case]:
         arrays["data_score"] = -x / 2
     if "h" in about.given:
         arrays = {"x": x + 2, "h": (x + 2)**2, "h_slope": 2 * (x + 2)}
-    return [Case(f"paper/{objective}/{k}", "paper", objective, own, theta, arrays, hyper)
-            for k, theta in enumerate(thetas)]
+    inputs = [(theta, arrays) for theta in thetas]
+    if about.random == "directions":           # neither orthogonal nor of equal length
+        v = [[[1.0, 0.5], [-0.5, 1.5]], [[0.0, -1.0], [2.0, 0.5]]]
+        inputs.append((thetas[1], {**arrays, "directions": np.array(v * 2)}))
+    return [Case(f"paper/{objective}/{k}", "paper", objective, own, theta, given, hyper)
+            for k, (theta, given) in enumerate(inputs)]
 
 
 FAMILIES: dict[str, Callable[[str, int, str | None], list[Case]]] = {

@@ -25,7 +25,9 @@ __all__ = ["WHY", "read", "vectors", "write", "written"]
 PLAIN = "mean 0 and precision I: the score is minus the point, and the value can be found by hand"
 FULL = "a mean and a precision that is not diagonal: what is left out of them shows"
 FRAME = "the directions of a point are signs and orthogonal, so that the value is that of ism"
-WHY: dict[str, tuple[str, str]] = {
+OBLIQUE = ("directions that are neither orthogonal nor of equal length: the values of ssm and "
+           "ssm_vr differ, and neither is that of ism")
+WHY: dict[str, tuple[str, ...]] = {
     "esm": (f"{PLAIN}; the score of the data is minus half of it", FULL),
     "ism": (f"{PLAIN}; the divergence is -d, and a lost trace or factor 1/2 shows", FULL),
     "regularized": (f"{PLAIN}; the penalty is strength d", f"{FULL}, and the penalty reads the "
@@ -36,8 +38,8 @@ WHY: dict[str, tuple[str, str]] = {
     "dsm": (f"{PLAIN}; sigma = 1/2 tells sigma from sigma^2", FULL),
     "dae": ("weights of 0: the reconstruction is c, whatever the input",
             "activations of 0, where the sigmoid is 1/2 exactly and its slope 1/4"),
-    "ssm": (f"{PLAIN}; {FRAME}", FULL),
-    "ssm_vr": (f"{PLAIN}; {FRAME}", FULL),
+    "ssm": (f"{PLAIN}; {FRAME}", FULL, OBLIQUE),
+    "ssm_vr": (f"{PLAIN}; {FRAME}", FULL, OBLIQUE),
     "ratio": ("no weights: each bit costs 1/4", "couplings of both signs: the sign of the gap and "
               "of each bit shows"),
     "pseudo": ("no weights: each bit costs log 2", "couplings of both signs: the sign of the gap "

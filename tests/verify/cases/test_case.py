@@ -19,6 +19,8 @@ FIRST = ("esm", "ism", "regularized", "parzen_esm", "parzen_ism", "dsm", "dae", 
          "ratio", "pseudo")
 LATER = tuple(name for name in OBJECTIVES if name not in FIRST)
 PINNED = "44cc7b73626dae0d8d9d601ee647e343907c91a59cb0e24212da9d62194a33f4"
+SLICED, ADDED_LATER = ("ssm", "ssm_vr"), ("paper/ssm/2", "paper/ssm_vr/2")
+PINNED_SLICED = "5fc7bdef70e03a69defde1dafd883f7119e500d6b11e54658bf79c96135dc707"
 PINNED_LEVELS = "923bdd85c0bcf8bc528457fb767e9a7fdc4c972928f770033ce124a93696f9cb"
 PINNED_SCHEDULES = "29f148eabef650cd3ed3b371eced30ab37746461c6eba380eabd243840a35e4f"
 PINNED_VE = "4d0afc62cc9f743ffd1786e082743886650ecf58bb114f7c268a4911b044bfa1"
@@ -40,11 +42,14 @@ def test_no_identifier_is_used_twice():
 
 @pytest.mark.parametrize("objectives, families, pinned", [
     (FIRST, ("paper", "prime", "array"), PINNED),
+    (SLICED, ("paper",), PINNED_SLICED),
     (LATER, ("paper", "prime", "array"), PINNED_LEVELS), (LATER, ("vp", "flow"), PINNED_SCHEDULES),
     (LATER, ("ve", "subvp"), PINNED_VE)])
 def test_the_numbers_of_this_suite_version_never_change(objectives, families, pinned):
     digest = hashlib.sha256()
     for case in everything(objectives=objectives, families=families):
+        if case.id in ADDED_LATER and objectives is not SLICED:
+            continue
         digest.update(case.id.encode()
                       + "".join(f"{k}{v}" for k, v in sorted(case.checksums.items())).encode()
                       + str(sorted(case.hyper.items())).encode())

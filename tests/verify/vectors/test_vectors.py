@@ -172,3 +172,13 @@ def test_a_program_in_cpp_reads_the_dsm_vectors_and_finds_every_bit(tmp_path):
     assert ran.returncode == 0
     assert [line.split() for line in ran.stdout.splitlines()] == [["3.75", "3.75"],
                                                                   ["5.15625", "5.15625"]]
+
+
+def test_the_vectors_tell_the_two_sliced_losses_and_the_implicit_loss_apart():
+    *_, oblique = vectors.read("ssm")["cases"]
+    *_, reduced = vectors.read("ssm_vr")["cases"]
+    *_, implicit = vectors.read("ism")["cases"]
+    assert oblique["arrays"] == reduced["arrays"]
+    assert oblique["theta"] == implicit["theta"]
+    assert (oblique["value"], reduced["value"], implicit["value"]) == (
+        0.646484375, -0.40625, 0.34375)
