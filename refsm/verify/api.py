@@ -19,16 +19,15 @@ import numpy as np
 
 from refsm import validation
 from refsm.verify.adapters.ask import TIME_LIMIT, AdapterError, ask, load
-from refsm.verify.cases import Answer, Case, per_sample
+from refsm.verify.cases import Answer, Case
 from refsm.verify.cases import cases as cases_of
 from refsm.verify.cases.families import network_cases
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.diagnose import Diagnosis, diagnose
-from refsm.verify.diagnosis.explanation import multiple
 from refsm.verify.diagnosis.findings import Finding
 from refsm.verify.diagnosis.gradients import diagnose_in_both, not_compared
+from refsm.verify.diagnosis.per_point import of_points
 from refsm.verify.diagnosis.precision import FLOAT64
-from refsm.verify.diagnosis.scaling import parse_scaling
 from refsm.verify.few_cases import enough, few_cases
 from refsm.verify.objectives import objective_name, predicting
 from refsm.verify.on_a_schedule import on_a_schedule
@@ -205,7 +204,7 @@ def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, dec
         fine = "float32" not in dtypes and found.tolerance.relative <= FLOAT64.relative
         findings, note = against_own_loss(implementation, cases, answers, fine, time_limit)
         notes = (*notes, note) if note else notes
-    report = report_on(cases, found, findings, _per_sample(cases, answers, found), declared,
+    report = report_on(cases, found, findings, of_points(cases, answers, found), declared,
                        known_failures, notes, reproduce, gradient)
     return _steady(replace(report, cannot_tell=(*report.cannot_tell, *hidden)), answers, found)
 
@@ -259,35 +258,6 @@ def _known(given: str | Path | Iterable[str] | None) -> tuple[str, ...]:
         raise TypeError("known_failures must be identifiers of cases, but one of them is "
                         f"{validation.brief(next(k for k in given if not isinstance(k, str)))}")
     return tuple(text for line in given if (text := line.partition("#")[0].strip()))
-
-
-def _per_sample(cases: Sequence[Case], answers: Sequence[Answer],
-                found: Diagnosis) -> tuple[str, ...]:
-    """What the terms of single points say beyond their mean, which is right up to a factor."""
-    given = [(case, per_sample(case), np.asarray(answer.per_sample))
-             for case, answer in zip(cases, answers) if answer.per_sample is not None]
-    e = found.explanation
-    if not given or e is None or e.mistakes or e.changes or e.constant not in ("kept", "none"):
-        return ()
-    # a sum over points in the value is none in the terms
-    right = [e.factor] if e.factor.is_one else [e.factor, e.factor * parse_scaling("1 / n")]
-    for factor in right:
-        gaps = [(yours, mine * (here := factor(case.sizes)),
-                 found.tolerance(abs(here) * np.abs(mine).max() * case.n))
-                for case, mine, yours in given]
-        if all((np.abs(np.sort(y) - np.sort(m)) <= allowed).all() for y, m, allowed in gaps):
-            same = all((np.abs(y - m) <= allowed).all() for y, m, allowed in gaps)
-            return () if same else ("the terms of the points are right, but in another order",)
-    but = "the mean over points is right, but " if e.factor.is_one else ""
-    times = multiple([yours for *_, yours in given], [mine for _, mine, _ in given],
-                     [case.sizes for case, *_ in given], found.tolerance)
-    if times is not None and times not in right:
-        many = "" if times.is_one else f"{times} times "
-        return (f"{but}the term of every point is {many}the reference's",)
-    case, mine, yours = next(g for g, (y, m, allowed) in zip(given, gaps)
-                             if (np.abs(np.sort(y) - np.sort(m)) > allowed).any())
-    return (f"{but}the terms of the points are no multiple of the reference's: {case.id} has "
-            f"{yours[0]:.6g} at the first point, the reference {mine[0]:.6g}",)
 
 
 def _reproduce(command: str, case: Case) -> str:

@@ -107,7 +107,7 @@ def _groups(family: str, objective: str, seed: int, name: str | None,
 
 
 def paper(objective: str, seed: int, model: str | None) -> list[Case]:
-    """Two dyadic cases, three where there are directions; of one model, and the same for any seed."""
+    """Two cases, three with directions, of dyadic numbers; of one model, the same for any seed."""
     about = OBJECTIVES[objective]
     own = "gaussian" if "gaussian" in about.models else about.models[0]
     if model is not None and model != own:
