@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any, Callable
 
 import numpy as np
@@ -93,6 +94,14 @@ def _reconstructed(case: Any, rng: np.random.Generator) -> float:
     return float((residual**2).sum(axis=1).mean())
 
 
+def _at_drawn_levels(case: Any, rng: np.random.Generator) -> float:
+    drawn = rng.integers(case.n, size=case.n)
+    arrays = {name: a if name == "x" else a[drawn] for name, a in case.arrays.items()}
+    case, noise = replace(case, arrays=arrays), rng.standard_normal(case.x.shape)
+    x_noisy = case.alpha[:, None] * case.x + case.sigma[:, None] * noise
+    return float(((case.prediction(x_noisy) - noise)**2).sum(axis=1).mean())
+
+
 def _own_gradient() -> None:
     """The sine of the canonical loss, which nothing explains, with the gradient of that sine."""
     some = cases("ism", "prime", model="gaussian")[:1]
@@ -105,6 +114,7 @@ def _replicates() -> None:
     verify_own_noise(_reconstructed, "dae", replicates=120)
     verify_own_noise(_noisy, "dsm", replicates=30)
     verify_own_noise(_slices, "ssm", replicates=30)
+    verify_own_noise(_at_drawn_levels, "noise_prediction", replicates=120)
 
 
 VERIFY_EXAMPLES: dict[str, Callable[[], Any]] = {f"verify/{room}": run for run, rooms in {

@@ -1,13 +1,4 @@
-"""The self-test: the diagnosis is tried on wrong losses of which the truth is known.
-
-    kill table      every formula differs widely from the reference in two cases at least
-    tampering       one answer changed by one part in ten thousand is noticed
-    named           formulas are named, on many sets of cases, in float64
-    in float32      the same from float32, where a small coefficient may be lost in rounding
-    left out        a formula that the diagnosis must do without is not taken for another one
-    random          random numbers are never explained
-    doubles         two random mistakes at once are named right or not at all
-    right           right answers, in either precision and with every convention, raise no alarm
+"""The self-test: the diagnosis is tried on wrong losses of which the truth is known; see `KINDS`.
 
 An explanation is right when it predicts the answers of the same wrong loss on OTHER cases, drawn
 from another seed.  That is what an explanation is for, and no list of expected texts is needed.
@@ -30,7 +21,17 @@ from refsm.verify.diagnosis.wrong_losses import (WrongLoss, double_mistake, no_m
                                                  single_mistakes)
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["SelfTest", "false_alarms", "judge", "kill_table", "selftest"]
+__all__ = ["KINDS", "SelfTest", "false_alarms", "judge", "kill_table", "selftest"]
+
+KINDS = {
+    "kill table": "every formula differs widely from the reference in two cases at least",
+    "tampering": "one answer changed by one part in ten thousand is noticed",
+    "named": "formulas are named, on many sets of cases, in float64",
+    "in float32": "the same from float32, where a small coefficient may be lost in rounding",
+    "left out": "a formula that the diagnosis must do without is not taken for another one",
+    "random": "random numbers are never explained",
+    "doubles": "two random mistakes at once are named right or not at all",
+    "right": "right answers, in either precision and with every convention, raise no alarm"}
 
 WIDE = 1e-4            # a mistake that changes an answer by this much of its terms is seen
 
@@ -52,7 +53,7 @@ class SelfTest:
         lines = [f"self-test of the diagnosis: {result}", ""]
         for kind, counts in self.counts.items():
             listed = ", ".join(f"{count} {what}" for what, count in counts.items())
-            lines.append(f"  {kind:12} {listed}")
+            lines.append(f"  {kind:12}{KINDS[kind]}\n{'':14}{listed}")
         return "\n".join([*lines, *(f"  FAILED {failure}" for failure in self.failures[:20])])
 
 
