@@ -205,6 +205,7 @@ def test_terms_of_single_points_have_the_factor_of_the_value_or_no_sum_over_poin
     report = verify(loss, "dsm", convention=str(total))
     assert report.conforms == (said == "")
     assert report.name.endswith(f"the term of every point is {said}") == (said != "")
+    assert ("if it is meant" in str(verify(loss, "dsm"))) == (said == "" and total != 1)
 
 
 def test_terms_in_another_order_are_seen_under_a_sum_over_points():

@@ -63,7 +63,7 @@ def report_on(cases: Sequence[Case], found: Diagnosis, findings: Sequence[Findin
         not_the_problem=(_not_the_problem(e, first, bool(wrong))
                          if verdict == "MISMATCH" and e else ()),
         cannot_tell=_cannot_tell(found, first, gradient, verdict),
-        gradient=tuple(finding.text for finding in findings),
+        per_sample=tuple(per_sample), gradient=tuple(finding.text for finding in findings),
         failing=tuple(case.id for case in failing), case=summary, cases=len(cases),
         model=first.model, precision=_precision(found),
         resolution=found.resolution, runner_up=_runner_up(found), reproduce=reproduce,

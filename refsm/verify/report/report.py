@@ -54,6 +54,7 @@ class Report:
     seen: tuple[str, ...] = ()
     not_the_problem: tuple[str, ...] = ()
     cannot_tell: tuple[str, ...] = ()
+    per_sample: tuple[str, ...] = ()         # what is wrong with the terms of single points
     gradient: tuple[str, ...] = ()           # what is wrong with the gradient, one sentence each
     failing: tuple[str, ...] = ()            # the cases that do not match, smallest first
     case: dict[str, Any] = field(default_factory=dict)   # the smallest: id, sizes, reference, yours
@@ -130,8 +131,8 @@ class Report:
             lines += ["", *_wrapped(seen, "  ")]
         if self.reproduce and self.verdict != "PASS":
             lines += ["", "  reproduce", *(f"    {line}" for line in self.reproduce.splitlines())]
-        if (self.convention not in ("", "1") and not self.conforms and not self.gradient
-                and self.verdict in ("CONVENTION", "MISMATCH")):
+        if (self.convention not in ("", "1") and not self.conforms and not self.per_sample
+                and not self.gradient and self.verdict in ("CONVENTION", "MISMATCH")):
             lines += ["", "  if it is meant",
                       *_wrapped(f'convention="{self.convention}"', "    ")]
         if self.runner_up:
