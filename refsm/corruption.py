@@ -56,7 +56,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -64,7 +63,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from refsm import immutable, validation
-from refsm.immutable import Immutable
+from refsm.immutable import Immutable, cached_property
 from refsm.typing import Array, ArrayLike, Given
 
 __all__ = ["Corruption", "CovarianceCorruption", "DiagonalCorruption", "GaussianCorruption",

@@ -1,15 +1,16 @@
-"""Immutable data: read-only arrays, and frozen dataclasses that check their fields."""
+"""Immutable data: read-only arrays, frozen dataclasses that check their fields, cached values."""
 from __future__ import annotations
 
 import copyreg
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
 from refsm.typing import Array
 
-__all__ = ["Immutable", "fields_of", "rebuilt", "readonly_copy", "common_dtype"]
+__all__ = ["Immutable", "cached_property", "fields_of", "rebuilt", "readonly_copy", "common_dtype"]
 
 
 class Immutable:
@@ -25,6 +26,36 @@ class Immutable:
         if not dataclasses.is_dataclass(self):
             return copyreg.__newobj__, (type(self),), vars(self)       # type: ignore[attr-defined]
         return rebuilt, (type(self), fields_of(self))
+
+
+Value = TypeVar("Value")
+
+
+class cached_property(Generic[Value]):
+    """A value that is computed when it is first read, and kept in the object.
+
+    Up to Python 3.11 `functools.cached_property` computes under one lock for all objects of a
+    class: threads that evaluate blocks side by side would wait for each other.
+    """
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, of: None, owner: type) -> cached_property[Value]: ...
+
+    @overload
+    def __get__(self, of: object, owner: type) -> Value: ...
+
+    def __get__(self, of: Any, owner: type) -> Any:
+        if of is None:
+            return self
+        value = vars(of)[self.name] = self.compute(of)
+        return value
 
 
 def fields_of(of: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Immutable data: read-only copies in one precision, and pickles that keep the last bit."""
+import concurrent.futures
 import copy
 import pickle
+import threading
 from dataclasses import FrozenInstanceError, dataclass
 from fractions import Fraction
 
@@ -90,3 +92,29 @@ def test_a_field_that_the_constructor_converts_stays_converted():
     """Lists and narrower numbers are widened by the constructor, and not put back."""
     other = immutable.rebuilt(Shares, {"shares": np.array([1, 3]), "name": "shares"})
     assert other.shares.tolist() == [0.25, 0.75]
+
+
+class Squared:
+    def __init__(self, wait=lambda: None):
+        self.wait, self.computed = wait, 0
+
+    @immutable.cached_property
+    def four(self):
+        """Two times two."""
+        self.wait()
+        self.computed += 1
+        return 4
+
+
+def test_a_cached_property_is_computed_once():
+    of = Squared()
+    assert (of.four, of.four, of.computed) == (4, 4, 1)
+    assert Squared.four.__doc__ == "Two times two."
+
+
+def test_two_threads_compute_a_cached_property_side_by_side():
+    """Each computation waits until the other has begun: under a common lock neither would end."""
+    both = threading.Barrier(2)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        of = [Squared(lambda: both.wait(timeout=5)) for _ in range(2)]
+        assert list(pool.map(lambda one: one.four, of)) == [4, 4]

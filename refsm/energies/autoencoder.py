@@ -104,7 +104,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,6 +111,7 @@ import numpy as np
 from refsm import immutable, validation
 from refsm.activations import SOFTPLUS, Activation
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.sums import (column, outer_sum, project, row_dot, scaled, sum_directions, sum_rows,
                         weighted_sum)
 from refsm.typing import Array, Given

@@ -78,13 +78,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Iterator, NamedTuple
 
 import numpy as np
 
 from refsm import immutable, validation
 from refsm.energies.energy import BinaryEnergy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.rows import row_blocks
 from refsm.stable import sigmoid, sigmoid_and_slope, softplus
 from refsm.sums import column, sum_rows, weighted_sum

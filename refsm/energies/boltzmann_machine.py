@@ -52,13 +52,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from refsm import immutable, validation
 from refsm.energies.energy import BinaryEnergy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.sums import column, row_dot, sum_rows, weighted_sum
 from refsm.typing import Array, Given
 from refsm.validation import symmetric_part

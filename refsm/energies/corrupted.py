@@ -47,7 +47,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +54,7 @@ import numpy as np
 from refsm import validation
 from refsm.corruption import corruption as process
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.typing import Array, ArrayLike
 from refsm.validation import symmetric_part
 from refsm.zero import ZERO

@@ -45,7 +45,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +52,7 @@ from scipy.linalg import solve_triangular
 
 from refsm.energies.corrupted import Corrupted
 from refsm.energies.energy import EnergyAt
+from refsm.immutable import cached_property
 from refsm.typing import Array, ArrayLike
 from refsm.zero import ZERO
 

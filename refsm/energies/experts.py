@@ -109,13 +109,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from refsm import immutable, stable, validation
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.sums import column, outer_sum, project, row_dot, scaled, sum_directions, weighted_sum
 from refsm.typing import Array, Given
 from refsm.zero import ZERO

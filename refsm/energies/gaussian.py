@@ -69,7 +69,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +77,7 @@ from scipy.linalg import cho_solve, solve_triangular
 from refsm import immutable, validation
 from refsm.energies.corrupted import Corrupted, CorruptedGaussian
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.sums import column, outer_sum, row_dot, sum_rows
 from refsm.typing import Array, ArrayLike, Given
 from refsm.validation import symmetric_part

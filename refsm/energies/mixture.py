@@ -115,7 +115,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,6 +122,7 @@ import numpy as np
 from refsm import immutable, validation
 from refsm.energies.corrupted import Corrupted, CorruptedMixture
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.stable import log_sum_exp
 from refsm.sums import row_dot
 from refsm.typing import Array, ArrayLike, Given

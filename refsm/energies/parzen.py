@@ -106,7 +106,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -115,6 +114,7 @@ from refsm import immutable, validation
 from refsm.energies.corrupted import Corrupted
 from refsm.energies.corrupted_parzen import corrupted_parzen
 from refsm.energies.energy import Energy, EnergyAt, NoTheta
+from refsm.immutable import cached_property
 from refsm.sums import row_dot
 from refsm.typing import Array, ArrayLike, Given
 from refsm.zero import ZERO

@@ -55,13 +55,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from refsm import immutable, validation
 from refsm.energies.energy import Energy, EnergyAt
+from refsm.immutable import cached_property
 from refsm.sums import column, sum_directions, weighted_sum
 from refsm.typing import Array, Given
 from refsm.zero import ZERO

@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -60,7 +60,7 @@ import numpy as np
 from refsm import validation
 from refsm.blocks import Block
 from refsm.corruption import corruption
-from refsm.immutable import readonly_copy
+from refsm.immutable import cached_property, readonly_copy
 from refsm.objectives.denoising import DenoisingScoreMatching
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.rows import row_blocks

@@ -49,10 +49,10 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from refsm import immutable, validation
 from refsm.energies.parzen import Parzen
+from refsm.immutable import cached_property
 from refsm.objectives.objective import LocalLoss, Objective
 from refsm.sums import column, row_dot
 from refsm.typing import Array, Given
