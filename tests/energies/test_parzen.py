@@ -336,7 +336,7 @@ def test_memory_is_flat_in_points_and_centres(monkeypatch):
         return out
 
     for sigma in (SIGMA, 1e-6):
-        small, large = peak(150, 2100, sigma), peak(300, 4200, sigma)
+        small, large = peak(128, 2100, sigma), peak(256, 4200, sigma)
         assert large < 1.1 * small + 2**13
         assert large < 2**21
 
