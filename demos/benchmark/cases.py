@@ -15,19 +15,23 @@ CENTRES = 20000      # of the Parzen density
 COMPONENTS = 5       # of the mixture
 
 LARGE = {"continuous": [(20000, 64, 256), (5000, 784, 1000), (100000, 2, 64)],
+         "experts": [(20000, 64, 64)],
          "dense": [(20000, 64, 0), (5000, 784, 0)], "Parzen": [(20000, 64, 0)],
          "binary": [(20000, 64, 128)], "visible": [(20000, 64, 0)]}
-QUICK = {"continuous": [(2000, 16, 64), (5000, 3, 32)], "dense": [(2000, 16, 0)],
+QUICK = {"continuous": [(2000, 16, 64), (5000, 3, 32)], "experts": [(2000, 16, 16)],
+         "dense": [(2000, 16, 0)],
          "Parzen": [(1000, 5, 0)], "binary": [(500, 16, 32)], "visible": [(500, 16, 0)]}
-TINY = {"continuous": [(40, 3, 5)], "dense": [(40, 3, 0)], "Parzen": [(30, 3, 0)],
-        "binary": [(40, 6, 5)], "visible": [(40, 6, 0)]}
+TINY = {"continuous": [(40, 3, 5)], "experts": [(40, 3, 4)], "dense": [(40, 3, 0)],
+        "Parzen": [(30, 3, 0)], "binary": [(40, 6, 5)], "visible": [(40, 6, 0)]}
 SIZES = {"large": LARGE, "quick": QUICK, "tiny": TINY}
 
 HIDDEN = ("autoencoder", "G-B RBM")
-ENERGIES = {"continuous": HIDDEN, "dense": ("Gaussian", "mixture"), "Parzen": ("Parzen",),
-            "binary": ("binary RBM",), "visible": ("Boltzmann",)}
+EXPERTS = {"log cosh": "logcosh", "Student": "student"}          # the experts of a product
+ENERGIES = {"continuous": HIDDEN, "experts": tuple(EXPERTS), "dense": ("Gaussian", "mixture"),
+            "Parzen": ("Parzen",), "binary": ("binary RBM",), "visible": ("Boltzmann",)}
 OBJECTIVES = {"continuous": ["denoising", "autoencoder", "implicit", "regularized", "sliced"],
-              "dense": ["denoising", "implicit"], "Parzen": ["score"],
+              "experts": ["denoising", "implicit"], "dense": ["denoising", "implicit"],
+              "Parzen": ["score"],
               "binary": ["ratio", "pseudo-lik."], "visible": ["ratio", "pseudo-lik."]}
 
 
@@ -68,6 +72,8 @@ def problem(case: Case) -> SimpleNamespace:
     model = {
         "autoencoder": lambda: refsm.AutoencoderEnergy(W, b, c, sigma=SIGMA),
         "G-B RBM": lambda: refsm.GaussianBernoulliRBM(W, b, c, 0.1 * rng.normal(size=d)),
+        **{name: lambda expert=expert: refsm.ProductOfExperts(W, 0.1 * b, expert)
+           for name, expert in EXPERTS.items()},
         "Gaussian": lambda: refsm.Gaussian(c, np.eye(d) + A @ A.T),
         "mixture": lambda: refsm.GaussianMixture(np.full(m, 1 / m), W,
                                                  np.tile(np.eye(d), (m, 1, 1))),
@@ -97,7 +103,7 @@ def products(case: Case, x: np.ndarray, x_noisy: np.ndarray, model: Any,
     More where the objective needs more.  `array` makes a framework's arrays of those of a model
     with hidden units, so that the same products run in its own BLAS.
     """
-    if case.energy in (*HIDDEN, "binary RBM"):
+    if case.energy in (*HIDDEN, *EXPERTS, "binary RBM"):
         x, x_noisy, W, h = map(array, (x, x_noisy, model.W, np.zeros((case.n, case.m))))
         forth, back = (lambda y: y @ W.T), (lambda y: h.T @ y)
         if case.energy == "binary RBM":

@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from demos.benchmark.cases import NOISE, SIGMA, Case
+from demos.benchmark.cases import EXPERTS, NOISE, SIGMA, Case
 
 
 def energy_of(F: Any, case: Case, theta: Any, x: Any) -> Any:
@@ -19,6 +19,11 @@ def energy_of(F: Any, case: Case, theta: Any, x: Any) -> Any:
     if case.energy == "binary RBM":
         W, b, c = theta
         return -(x @ c) - F.softplus(x @ W.T + b).sum(-1)
+    if case.energy in EXPERTS:
+        W, log_alpha = theta
+        a = x @ W.T
+        f = F.softplus(2 * a) - a if case.energy == "log cosh" else F.log1p(a * a / 2)
+        return f @ F.exp(log_alpha)
     if case.energy == "Boltzmann":
         W, b = theta
         return -((x @ W) * x).sum(-1) / 2 - x @ b
@@ -35,6 +40,11 @@ def score_of(F: Any, case: Case, theta: Any, x: Any) -> Any:
         W, b, c, log_sigma = theta
         tau = F.exp(-2 * log_sigma)
         return tau * (F.sigmoid((tau * x) @ W.T + b) @ W + c - x)
+    if case.energy in EXPERTS:
+        W, log_alpha = theta
+        a = x @ W.T
+        s = F.tanh(a) if case.energy == "log cosh" else a / (1 + a * a / 2)
+        return -(F.exp(log_alpha) * s) @ W
     mean, P = theta
     return (mean - x) @ P
 

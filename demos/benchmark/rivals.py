@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.benchmark.cases import HIDDEN, Case, products
+from demos.benchmark.cases import EXPERTS, HIDDEN, Case, products
 from demos.benchmark.losses import loss_of
 
 CHUNK = 2**24        # numbers in the d arrays per point that a trace by autodiff needs at a time
@@ -43,7 +43,7 @@ def contestants(p: SimpleNamespace, frameworks: list[Any]) -> Iterator[tuple[str
 
 def products_in(F: Any, p: SimpleNamespace) -> Callable[[], Any] | None:
     """The bare products of a case in the framework's own BLAS; for models with hidden units."""
-    if p.case.energy not in (*HIDDEN, "binary RBM"):
+    if p.case.energy not in (*HIDDEN, *EXPERTS, "binary RBM"):
         return None
     bare = products(p.case, p.x, p.x_noisy, p.model, F.array)
     return lambda: F.finish(bare())
@@ -111,6 +111,7 @@ def torch_framework() -> Any:
 
     F = SimpleNamespace(
         name="torch", version=torch.__version__, sigmoid=torch.sigmoid, exp=torch.exp,
+        tanh=torch.tanh, log1p=torch.log1p,
         softplus=lambda a: torch.nn.functional.softplus(a, threshold=50),
         eye=lambda d: torch.eye(d, dtype=torch.float64), gradient_of=gradient_of, jvp=jvp,
         diagonal=diagonal, rival=rival, parzen=parzen, array=torch.tensor, finish=lambda done: done,
@@ -158,7 +159,8 @@ def jax_framework() -> Any:
 
     F = SimpleNamespace(
         name="jax", version=jax.__version__, softplus=jax.nn.softplus, sigmoid=jax.nn.sigmoid,
-        exp=jax.numpy.exp, eye=jax.numpy.eye, diagonal=diagonal, rival=rival, parzen=parzen,
+        exp=jax.numpy.exp, tanh=jax.numpy.tanh, log1p=jax.numpy.log1p, eye=jax.numpy.eye,
+        diagonal=diagonal, rival=rival, parzen=parzen,
         gradient_of=lambda f: jax.grad(lambda y: f(y).sum()),
         jvp=lambda score, x, v: jax.jvp(score, (x,), (v,)), array=jax.numpy.asarray,
         finish=jax.block_until_ready,
