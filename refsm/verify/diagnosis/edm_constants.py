@@ -73,7 +73,7 @@ def denoiser(pr: Array, bound: Array, levels: Levels) -> Name | None:
     P, R = out * p + skip, out * r + skip * sigma                             # (C, l)  (1)
     if within(np.array([P, R]), out * bound, 1, skip * sigma):
         return Name("c_skip multiplies x, not x_noisy")
-    compared = formula(np.array([P, R]), out * bound, levels)
+    compared = formula(np.array([P, R]), out * bound, levels, levels[:2])
     if compared is not None:
         return Name(compared.words.replace("compared", "the denoiser is compared", 1))
     c_out = 1 / (p - r / sigma)                                               # (C, l)  (2)

@@ -95,14 +95,13 @@ def power_of_levels(values: Array, error: Array, alpha: Array, sigma: Array,
                  if (np.abs(values.ravel() - sign * signed) <= error.ravel()).all()), None)
 
 
-def formula(pr: Array, bound: Array, levels: Levels,
-            point: tuple[Array, Array] | None = None) -> Name | None:
-    """Two of x, noise and x_noisy, or a point u x + v noise, with powers of alpha and sigma: the
+def formula(pr: Array, bound: Array, levels: Levels, point: tuple[Array, Array]) -> Name | None:
+    """Two of x, noise, x_noisy and the point u x + v noise, with powers of alpha and sigma: the
     plainest such formula."""
     alpha, sigma, _ = levels
     (p, r), (p_bound, r_bound) = pr, bound
     pairs = [(("x", "noise"), (p, r), (p_bound, r_bound))]
-    for name, (u, v) in (("x_noisy", (alpha, sigma)), *([("that point", point)] if point else [])):
+    for name, (u, v) in (("x_noisy", (alpha, sigma)), ("that point", point)):
         if (u * v).all():
             t, q = r / v, p / u
             pairs += [((("x", name)), (p - u * t, t),                         # (C, l)  (1)

@@ -44,9 +44,9 @@ BUT = (f"but for less than {NEAR:g} of it: a small number in a denominator, or a
 
 
 def name_of_target(own: str, pr: Array, bound: Array, levels: Levels,
-                   point: tuple[Array, Array] | None = None) -> Name:
+                   point: tuple[Array, Array]) -> Name:
     """The name of the target pr = (p, r) (2, C, l), each known within its bound, in the place of
-    the own kind of target; the output is read at x_noisy, or at the `point` u x + v noise."""
+    the own kind of target, where the output is read at the `point` (u, v), u x + v noise."""
     with np.errstate(all="ignore"):
         found = (_known(own, pr, bound, levels) or _of_point(own, pr, bound, levels, point)
                  or _multiple(own, pr, bound, levels)
@@ -79,14 +79,13 @@ def _known(own: str, pr: Array, bound: Array, levels: Levels) -> Name | None:
 
 
 def _of_point(own: str, pr: Array, bound: Array, levels: Levels,
-              point: tuple[Array, Array] | None) -> Name | None:
+              point: tuple[Array, Array]) -> Name | None:
     """The right target of the point where the output is read, or of its level."""
-    if point is not None:
-        right, data_sd = levels[:2], levels[2]
-        for at, words in ((right, "and compared with the target of that point"),
-                          (point, "the target is that of these levels")):
-            if within(pr, bound, *target_in_noise(own, *at, data_sd, point)):
-                return Name(words)
+    right, data_sd = levels[:2], levels[2]
+    for at, words in ((right, "and compared with the target of that point"),
+                      (point, "the target is that of these levels")):
+        if within(pr, bound, *target_in_noise(own, *at, data_sd, point)):
+            return Name(words)
     return None
 
 

@@ -48,7 +48,7 @@ A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
     (A, -S, "x_noisy - 2 sigma noise"),
     (A * S, S**2 - 1, "sigma x_noisy - noise"), (0 * A, 0 * S, "0")])
 def test_a_target_is_two_powers_of_the_level(p, r, words):
-    found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])))
+    found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])), (A, S))
     assert found.words == f"compared with {words}"
 
 
@@ -87,7 +87,7 @@ def test_a_point_that_is_x_alone_or_noise_alone_has_no_formula_of_its_own():
 
 def test_a_target_of_no_powers_has_no_formula():
     pr = np.array([np.exp(A), np.sin(S)])
-    assert formula(pr, np.full(pr.shape, 1e-9), (A, S, np.array([[0.5]]))) is None
+    assert formula(pr, np.full(pr.shape, 1e-9), (A, S, np.array([[0.5]])), (A, S)) is None
 
 
 def test_a_power_of_one_minus_sigma_may_be_negative():
@@ -124,5 +124,5 @@ def test_a_formula_is_as_exact_as_its_target(p, r, words, which, times, right):
     k = "pr".index(which)
     bound[k] = 1e-7
     pr[k, 0, 0] += times * 1e-7
-    found = formula(pr, bound, (A, S, np.array([[0.5]])))
+    found = formula(pr, bound, (A, S, np.array([[0.5]])), (A, S))
     assert (found is not None and found.words == f"compared with {words}") == right

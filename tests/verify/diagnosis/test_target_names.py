@@ -11,7 +11,8 @@ DATA_SD = np.array([[0.5], [0.75]])
 
 def name(own, p, r, alpha=ALPHA, bound=1e-9):
     pr = np.stack(np.broadcast_arrays(p, r, alpha)[:2])
-    return name_of_target(own, pr, np.full(pr.shape, bound), (alpha, SIGMA, DATA_SD))
+    return name_of_target(own, pr, np.full(pr.shape, bound), (alpha, SIGMA, DATA_SD),
+                          (alpha, SIGMA))
 
 
 A, S = ALPHA, SIGMA
