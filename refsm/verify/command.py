@@ -197,7 +197,10 @@ def _report(args: argparse.Namespace, objective: str, stack: contextlib.ExitStac
 def _export(args: argparse.Namespace) -> int:
     from refsm.verify.adapters.files import export
 
-    names = list(OBJECTIVES) if "all" in args.objectives else args.objectives
+    names = args.objectives
+    if "all" in names:                                       # all that have cases of the family
+        names = [name for name, about in OBJECTIVES.items()
+                 if args.family not in SCHEDULES or "alpha" in about.given]
     for path in export(names, args.out, args.format, args.family or "prime", args.seed, args.model):
         print(path)
     return 0

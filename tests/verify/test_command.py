@@ -413,6 +413,8 @@ def test_all_objectives_and_other_formats_and_sets_are_written(run, folder):
     status, out, _ = run("export", "ism", "all", "--out", "all", "--format", "npz",
                          "--family", "paper")
     assert (status, out.count("\n")) == (0, len(OBJECTIVES))
+    status, out, _ = run("export", "all", "--out", "scaled", "--family", "vp")
+    assert (status, out.count("\n")) == (0, sum("alpha" in o.given for o in OBJECTIVES.values()))
     run("export", "dsm", "--out", "other", "--family", "paper")
     assert [
         case["id"] for case in json.loads((folder / "other" / "dsm.json").read_text())["cases"]
