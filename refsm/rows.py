@@ -64,7 +64,6 @@ def release_pages(a: Array) -> None:
     only.
     """
     owner: Any = a
-    mode = None
     while isinstance(owner, np.ndarray):
         mode = getattr(owner, "mode", None)
         owner = owner.base

@@ -142,6 +142,11 @@ def test_a_memory_map_is_sent_as_the_rows_of_its_block(tmp_path, small):
     assert received.weights.tolist() == [1 / N] * ROWS
 
 
+def test_what_is_not_per_point_is_sent_with_a_block(small):
+    make, model = MAKE["denoising"]
+    same_bits(make(), model, through_pickles)
+
+
 def test_uniform_weights_are_sent_as_one_number():
     J = refsm.ImplicitScoreMatching(np.ones((5000, 3)))
     received = pickle.loads(pickle.dumps(Block(J, slice(100, 4000)))).part()
@@ -217,6 +222,14 @@ def test_with_a_map_the_pages_of_a_block_are_released_after_its_result(monkeypat
     refsm.ImplicitScoreMatching(X[:5]).value(
         MODEL, map=lambda f, group: (order.append("ask") or f(one) for one in group))
     assert order == ["ask", "release", "release"] * 2
+
+
+@pytest.mark.parametrize("some_map", [map, last_first])
+def test_blocks_in_a_list_give_one_result_each(some_map):
+    J = refsm.ImplicitScoreMatching(X)
+    each = [Block(J, slice(0, 7)), Block(J, slice(7, N))]
+    counts = blocks.results_in_order(lambda part, model: len(part.x), MODEL, each, some_map)
+    assert list(counts) == [7, N - 7]
 
 
 # -- what a map must be ----------------------------------------------------------------------------

@@ -3,12 +3,13 @@ import concurrent.futures
 import copy
 import pickle
 import threading
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, is_dataclass
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import refsm
 from refsm import immutable
 from refsm.energies.mixture import GaussianMixture
 from refsm.typing import Given
@@ -88,10 +89,36 @@ def test_what_is_rebuilt_is_checked():
         immutable.rebuilt(Shares, {"shares": np.array([-1.0, 3.0]), "name": "shares"})
 
 
-def test_a_field_that_the_constructor_converts_stays_converted():
+@pytest.mark.parametrize("given", [[1.0, 3.0], np.array([1, 3])], ids=["list", "narrower"])
+def test_a_field_that_the_constructor_converts_stays_converted(given):
     """Lists and narrower numbers are widened by the constructor, and not put back."""
-    other = immutable.rebuilt(Shares, {"shares": np.array([1, 3]), "name": "shares"})
+    other = immutable.rebuilt(Shares, {"shares": given, "name": "shares"})
     assert other.shares.tolist() == [0.25, 0.75]
+
+
+# -- every energy and every objective --------------------------------------------------------------
+
+def below(kind):
+    """The classes below this one that the package defines."""
+    for one in kind.__subclasses__():
+        if one.__module__.startswith("refsm."):
+            yield one
+            yield from below(one)
+
+
+MODELS_AND_OBJECTIVES = {one.__name__: one for base in (refsm.Energy, refsm.Objective)
+                         for one in below(base) if is_dataclass(one)}
+
+
+@pytest.mark.parametrize("kind", MODELS_AND_OBJECTIVES.values(), ids=MODELS_AND_OBJECTIVES.keys())
+def test_an_energy_or_objective_cannot_be_changed_and_equals_itself_alone(kind):
+    """A comparison of the arrays would be an array, which is neither true nor false."""
+    one, other = object.__new__(kind), object.__new__(kind)
+    assert one == one
+    assert one != other
+    assert one in {one}
+    with pytest.raises(FrozenInstanceError):
+        one.weights = 3
 
 
 class Squared:

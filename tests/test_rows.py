@@ -1,7 +1,10 @@
 """Blocks of rows, and memory maps that release their pages."""
 import mmap
 import pathlib
+import platform
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,6 +130,28 @@ def test_the_c_library_is_asked_to_keep_freed_memory_only_where_there_are_two_bl
     monkeypatch.setattr(rows, "_keep_freed_memory", lambda: calls.append(1))
     list(rows.row_blocks(n, 10**6))
     assert len(calls) == asked
+
+
+FAULTS = """
+import resource
+import numpy as np
+from refsm import rows
+
+rows._keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    [np.ones(2**17) for _ in range(8)]
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(faults * resource.getpagesize())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="freed memory is kept by glibc")
+def test_freed_memory_is_kept_for_reuse():
+    """Ten times eight arrays of 1 MB: only the pages of the first eight are asked for."""
+    ran = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 16e6
 
 
 @needs_proc
