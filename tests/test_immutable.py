@@ -97,25 +97,6 @@ def test_a_field_that_the_constructor_converts_stays_converted(given):
     assert other.shares.tolist() == [0.25, 0.75]
 
 
-# -- every energy and every objective --------------------------------------------------------------
-
-ROOMS = [importlib.import_module(f"{floor.__name__}.{room.name}")
-         for floor in (energies, objectives) for room in pkgutil.iter_modules(floor.__path__)]
-CLASSES = [one for room in ROOMS for one in vars(room).values()
-           if is_dataclass(one) and one.__module__ == room.__name__]
-
-
-@pytest.mark.parametrize("kind", CLASSES)
-def test_an_energy_or_objective_cannot_be_changed_and_equals_itself_alone(kind):
-    """A comparison of the arrays would be an array, which is neither true nor false."""
-    one, other = object.__new__(kind), object.__new__(kind)
-    assert one == one
-    assert one != other
-    assert one in {one}
-    with pytest.raises(FrozenInstanceError):
-        one.weights = 3
-
-
 class Squared:
     def __init__(self, wait=lambda: None):
         self.wait, self.computed = wait, 0
@@ -140,3 +121,22 @@ def test_two_threads_compute_a_cached_property_side_by_side():
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         of = [Squared(lambda: both.wait(timeout=5)) for _ in range(2)]
         assert list(pool.map(lambda one: one.four, of)) == [4, 4]
+
+
+# -- every energy and every objective --------------------------------------------------------------
+
+ROOMS = [importlib.import_module(f"{floor.__name__}.{room.name}")
+         for floor in (energies, objectives) for room in pkgutil.iter_modules(floor.__path__)]
+CLASSES = [one for room in ROOMS for one in vars(room).values()
+           if is_dataclass(one) and one.__module__ == room.__name__]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_energy_or_objective_cannot_be_changed_and_equals_itself_alone(kind):
+    """A comparison of the arrays would be an array, which is neither true nor false."""
+    one, other = object.__new__(kind), object.__new__(kind)
+    assert one == one
+    assert one != other
+    assert one in {one}
+    with pytest.raises(FrozenInstanceError):
+        one.weights = 3
