@@ -92,9 +92,9 @@ def test_what_lives_in_memory_alone_is_kept(large):
 # -- blocks of rows --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("n, width, arrays, size", [
-    (5000, 64, 1, 2048), (5000, 100, 1, 1310), (100, 64, 1, 2048),
+    (5000, 64, 1, 3072), (5000, 100, 1, 1966), (100, 64, 1, 3072),
     (5000, 784, 1, 512), (5000, 10**6, 1, 512),           # at least 512 rows of one array
-    (5000, 64, 7, 292), (5000, 784, 7, 73),               # or of all arrays that a row needs
+    (5000, 64, 7, 438), (5000, 784, 7, 73),               # or of all arrays that a row needs
     (5000, 10**6, 600, 1)])                               # and at least one row
 def test_blocks_cover_the_rows_once_in_order(n, width, arrays, size):
     slices = list(rows.row_blocks(n, width, arrays))
@@ -115,8 +115,13 @@ def test_a_gradient_of_more_than_a_megabyte_is_added_half_as_often(gradient, arr
     assert len(list(rows.row_blocks(4 * size + 1, 784, arrays, gradient))) == 6
 
 
-def test_a_narrow_block_has_its_megabyte_whatever_the_gradient():
-    assert next(rows.row_blocks(8192, 64, 1, 10**6)) == slice(0, 2048)
+@pytest.mark.parametrize("gradient, arrays, size", [
+    (325, 1, 3072), (326, 1, 3067), (976, 1, 1024), (977, 1, 3072), (10**6, 1, 3072),
+    (500, 7, 285)])
+def test_products_of_a_million_multiplications_are_enough_where_they_leave_1024_rows(
+        gradient, arrays, size):
+    assert next(rows.row_blocks(4 * size, 64, arrays, gradient)) == slice(0, size)
+    assert len(list(rows.row_blocks(4 * size + 1, 64, arrays, gradient))) == 6
 
 
 def test_a_row_needs_one_array_unless_it_is_said_how_many():
