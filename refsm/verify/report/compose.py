@@ -52,7 +52,7 @@ def report_on(cases: Sequence[Case], found: Diagnosis, findings: Sequence[Findin
         verdict = "CONVENTION"
     failing = [] if meant or verdict == "PASS" else _failing(found, bool(wrong))
     excused = bool(failing) and all(_is_known(case.id, known_failures) for case in failing)
-    small = min(failing, key=lambda c: (c.n, c.d, c.id)) if failing and not found.matches else None
+    small = min(failing, key=lambda c: (c.n, c.d)) if failing and not found.matches else None
     rows, summary = _rows(small, found) if small is not None else ((), {})
     if small is not None:
         reproduce = reproduce.replace(f"show {first.id} ", f"show {small.id} ")
@@ -202,7 +202,7 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
         out.append(f"the constant{but}")
     if e.mistakes or any(scaling.is_zero for scaling in e.scalings):
         return tuple(out)                            # of other functions the sums are not proved
-    off = {name[0] for scaling in (*e.scalings, e.factor) for name, _ in scaling.powers}
+    off = {name[0] for scaling in e.scalings for name, _ in scaling.powers}
     names = {"d": "dimensions", "n": "points", "M": "directions", "L": "levels"}
     sums = [words for name, words in names.items() if name in case.sizes and name not in off]
     if sums:

@@ -56,7 +56,7 @@ class Report:
     cannot_tell: tuple[str, ...] = ()
     per_sample: tuple[str, ...] = ()         # what is wrong with the terms of single points
     gradient: tuple[str, ...] = ()           # what is wrong with the gradient, one sentence each
-    failing: tuple[str, ...] = ()            # the cases that do not match, smallest first
+    failing: tuple[str, ...] = ()            # the cases that do not match, in their order
     case: dict[str, Any] = field(default_factory=dict)   # the smallest: id, sizes, reference, yours
     cases: int = 0
     model: str | None = None

@@ -1,4 +1,7 @@
 """What a report says of a diagnosis."""
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -35,7 +38,8 @@ def test_the_table_has_the_reference_and_the_implementation_side_by_side():
     assert np.isclose(norm.reference, sq(case.score(case.x)).mean() / 2)
     assert (trace.term, trace.factor) == ("tr J", "1")
     assert np.isclose(total.yours, norm.yours + trace.yours)
-    assert total.reference == value(case)
+    assert (total.term, total.reference) == ("value", value(case))
+    assert (report.cases, report.model, report.notes) == (30, "autoencoder", ())
 
 
 def test_a_mistake_is_shown_by_its_own_function():
@@ -57,12 +61,44 @@ def test_the_smallest_failing_case_is_shown():
     assert report.reproduce.endswith("refsm show prime/ism/c1/t0 --steps")
 
 
+@pytest.mark.parametrize("wrong, smallest", [("c1 c2", "c1"), ("c1 c4", "c4")])
+def test_the_smallest_has_the_fewest_points_and_of_these_the_fewest_dimensions(wrong, smallest):
+    """Of (d, n) = (5, 7), (3, 13) and (3, 7)."""
+    report = verify(lambda c: (1 + (c.group in wrong.split())) * value(c), "ism")
+    assert report.case["id"] == f"prime/ism/{smallest}/t0"
+
+
+def test_failing_cases_are_listed_in_the_order_of_the_cases():
+    by_theta = sorted(cases("ism", "prime"), key=lambda c: c.id[-2:])
+    assert verify(lambda c: 2 * value(c), "ism", cases=by_theta).failing == tuple(
+        c.id for c in by_theta)
+
+
 def test_sums_that_are_right_are_not_the_problem_and_others_are():
     right = verify(lambda c: (sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean(), "ism")
     assert "sums and means over dimensions and points" in right.not_the_problem
     assert "|psi|^2 / 2: right in every case" in right.not_the_problem
     mean = verify(lambda c: (sq(c.score(c.x)) / 2 + c.score_divergence(c.x) / c.d).mean(), "ism")
     assert "sums and means over points" in mean.not_the_problem
+    neither = verify(lambda c: (sq(c.score(c.x)) / 2 / (c.n * c.d)
+                                + c.score_divergence(c.x)).mean(), "ism")
+    assert neither.not_the_problem == ("tr J: right in every case",)
+
+
+def test_sums_over_directions_and_levels_are_right_too():
+    some = cases("ism", "prime")
+    e = diagnose(some, [(sq(c.score(c.x)) / 2 - c.score_divergence(c.x)).mean() for c in some]
+                 ).explanation
+    case = SimpleNamespace(objective="ism", sizes={"d": 3, "n": 7, "M": 2, "L": 4, "sigma": 0.5})
+    assert compose._not_the_problem(e, case, False)[-1] == (
+        "sums and means over dimensions, points, directions and levels")
+
+
+def test_a_term_whose_sign_is_beside_that_of_the_loss_is_not_called_right():
+    report = verify(lambda c: (-sq(c.score(c.x)) - 2 * c.score_divergence(c.x) + 2 * c.strength
+                               * sq(c.score_jacobian_diagonal(c.x))).mean(), "regularized")
+    assert report.convention == "2; penalty x -1; loss x -1"
+    assert report.not_the_problem == ("sums and means over dimensions and points",)
 
 
 def test_a_positive_factor_of_its_own_for_every_group_is_a_convention_to_be_declared():
@@ -77,6 +113,7 @@ def test_a_positive_factor_of_its_own_for_every_group_is_a_convention_to_be_decl
     negative = verify(lambda c: value(c) * (-1 if c.group == "c2" else 1), "ism")
     assert negative.verdict == "MISMATCH"
     assert "not positive in all" in negative.name
+    assert (report.notes, negative.consequences) == ((), ())
 
 
 def test_coefficients_of_no_scaling_are_listed():
@@ -109,6 +146,8 @@ def test_an_approximation_is_not_taken_for_another_formula():
     report = verify(one_sided, "ism")
     assert report.verdict == "UNEXPLAINED"
     assert "a numerical derivative" in report.name
+    assert [row.term for row in report.rows] == ["|psi|^2 / 2", "tr J", "value"]
+    assert report.runner_up == ""
 
 
 def test_points_that_are_left_out_are_noticed():
@@ -215,21 +254,28 @@ def test_what_values_cannot_tell_is_said():
     assert verify(value, "ssm").cannot_tell == (compose.SLICED, compose.VALUES_ONLY)
     twice = verify(lambda c: 2 * value(c), "ssm")
     assert twice.cannot_tell == (compose.SLICED,)
-    assert twice.runner_up == ""
+    assert (twice.runner_up, twice.not_the_problem) == ("", ())
+    assert verify(value, "ism", family="array").cannot_tell == ()
+    assert report_with(1, None).cannot_tell == ()                       # with a gradient
 
 
-def test_levels_that_the_answers_do_not_show_are_named():
-    form = QuadraticForm("", "", "c_skip is 0", "", "", "", ONE, hidden="sigma = 0.0625")
+@pytest.mark.parametrize("hidden, said", [
+    ("", ()), ("sigma = 0.0625", (
+        "weight and target at sigma = 0.0625: rounding of the answers hides them",))])
+def test_levels_that_the_answers_do_not_show_are_named(hidden, said):
+    form = QuadraticForm("", "", "c_skip is 0", "", "", "", ONE, hidden=hidden)
     some = cases("ism", "prime")
-    report = report_on(some, Diagnosis(FLOAT64, table_of(tuple(some)), np.zeros((6, 5)), None,
-                                       form=form), (), (), None, (), (), "", True)
-    assert report.cannot_tell == (
-        "weight and target at sigma = 0.0625: rounding of the answers hides them",)
+    table = table_of(tuple(some))
+    answers = table.reference**np.array([[1], [2], [3], [4], [5], [6]])      # one group is right
+    report = report_on(some, Diagnosis(FLOAT64, table, 2 * answers, None, form=form), (), (), None,
+                       (), (), "", True)
+    assert (report.cannot_tell, report.notes) == (said, ())
 
 
 def test_whole_numbers_are_no_precision():
     assert verify(lambda c: int(value(c)), "ism").precision == "whole numbers"
     assert verify(lambda c: np.float16(value(c)), "ism").precision == "float16"
+    assert verify(lambda c: 0.0, "ism").precision == "float64"
 
 
 def test_a_size_that_a_factor_holds_is_not_said_to_be_right():
@@ -281,13 +327,16 @@ def test_a_point_that_is_made_wrong_stands_in_parentheses_in_the_formula():
         y = c.x + c.sigma**2 * c.noise
         return (sq(c.score(y) - (c.x - y) / c.sigma**2) / 2).mean()
 
-    own = "(x - (x + sigma^2 noise)) / sigma^2"
-    assert rows(verify(loss, "dsm"))[CONSTANT][1] == f"|{own}|^2 / 2"
+    report, own = verify(loss, "dsm"), "(x - (x + sigma^2 noise)) / sigma^2"
+    assert rows(report)[CONSTANT][1] == f"|{own}|^2 / 2"
+    assert "the constant" not in report.not_the_problem
 
 
-def test_a_constant_that_changes_its_sign_with_the_loss_is_not_called_right():
-    report = verify(lambda c: -(sq(psi(c) - target(c)) / 2).mean(), "dsm")
-    assert not any("constant" in text for text in report.not_the_problem)
+def test_a_constant_that_changes_with_the_loss_or_the_target_or_alone_is_not_called_right():
+    for wrong in (lambda c: -sq(psi(c) - target(c)) / 2, lambda c: sq(psi(c) + target(c)) / 2,
+                  lambda c: sq(psi(c) - target(c)) / 2 + sq(target(c))):
+        report = verify(wrong, "dsm")
+        assert not any("constant" in text for text in report.not_the_problem)
     beside = verify(lambda c: (sq(c.sigma**2 * psi(c) + c.noise) / 2).mean(), "dsm")
     assert "the constant, but for the common factor" in beside.not_the_problem
 
@@ -297,6 +346,7 @@ def test_a_term_that_is_missing_is_shown_as_0():
     assert rows(report)["-psi.g"] == (0.0, "0 in this case")
     dropped = verify(lambda c: (sq(c.score(c.x)) / 2).mean(), "ism")
     assert rows(dropped)["tr J"] == (0.0, "0")
+    assert dropped.not_the_problem == ("|psi|^2 / 2: right in every case",)      # and no sums
     clean = rows(verify(lambda c: sq(c.reconstruct(c.x) - c.x).mean(), "dsm"))["-psi.g"]
     assert f"{clean[0]:g} {clean[1]}" == "0 0"                    # and not -0
 
@@ -307,6 +357,8 @@ def test_a_constant_that_is_taken_off_has_one_sign():
     assert [row.reference for row in report.rows if row.term == "constant"] == [0.0]
     assert np.isclose(constant, -3.0, rtol=1e-13)                # rounding of the regression
     assert factor == "- d"
+    strange = rows(verify(lambda c: value(c) + np.sin(9 * c.n + c.d), "ism"))
+    assert strange["constant"] == (pytest.approx(np.sin(9 * 7 + 3), rel=1e-8), "another constant")
 
 
 def test_a_small_number_in_the_target_is_shown_as_one_would_write_it():
@@ -338,6 +390,7 @@ def test_a_wrong_gradient_is_the_name_of_a_right_value_and_beside_that_of_anothe
                                       "factor",)
     assert alone.consequences == ("training follows the gradient, which is not that of the value",)
     assert alone.failing == ("prime/ism/c0/t0",)
+    assert (alone.gradient, alone.rows) == ((alone.name,), ())
     assert report_with(2, "2", half).exit_status == 1
     assert report_with(-1, None, half).not_the_problem == ()
 
@@ -351,11 +404,43 @@ def test_a_whole_gradient_is_compared_with_that_of_the_reference(factor, times, 
     assert report_with(factor, None, whole).consequences == (said,)
 
 
+def test_of_a_value_that_is_no_convention_the_effects_are_said_beside_a_whole_gradient():
+    whole = Finding("W, b, c", "whole", "the whole gradient is another", Scaling(2.0))
+    assert report_with(-1, None, whole).consequences == (
+        "where the gradient is that of the value: descent maximises what should be minimised",
+        compose.FOLLOWS)
+
+
 def test_a_declared_factor_is_not_that_of_the_reference():
     assert report_with(2, "2").exit_status == 0
-    assert report_with(1, "2").name == "it is the reference itself, not the declared 2"
+    right = report_with(1, "2")
+    assert (right.verdict, right.name) == (
+        "MISMATCH", "it is the reference itself, not the declared 2")
+    assert report_with(3, "2").name == "a factor 3"
 
 
 def test_every_failing_case_must_be_known():
-    assert report_with(2, None, known=["prime/ism/c0/*"]).exit_status == 1
-    assert report_with(2, None, known=["prime/ism/*"]).exit_status == 0
+    some, every = (report_with(2, None, known=[f"prime/ism/{known}"]) for known in ("c0/*", "*"))
+    assert (some.exit_status, some.notes) == (1, ())
+    assert (every.exit_status, every.notes) == (0, ("every failing case is a known failure",))
+
+
+def test_no_case_of_the_reference_fails_whose_answer_is_right_to_the_rounding_of_all():
+    """An answer may be off by three times its tolerance where the others are not."""
+    some = cases("ism", "prime")
+    table = table_of(tuple(some))
+    off = 2 * FLOAT64(table.scale[2, 2]) * (np.arange(len(some)) == table.index[2, 2])
+    found = diagnose(some, [value(c) for c in some] + off)
+    assert not found.right.all()
+    report = report_on(some, found, (), (), None, (), (), "", True)
+    assert (report.verdict, report.failing) == ("PASS", ())
+
+
+def test_a_report_is_plain_data_that_does_not_change():
+    plain = {str, float, int, bool, tuple, dict, type(None)}
+    half = Finding("W", "multiple", "the gradient for {} is 1 / 2 times that of the value")
+    negative = verify(lambda c: -value(c) + (c.group == "c0"), "dsm")
+    for report in (report_with(1, None), report_with(-1, None, half), negative):
+        values = [getattr(of, field.name) for of in (report, *report.rows)
+                  for field in dataclasses.fields(of)]
+        assert {type(value) for value in (*values, *report.case.values())} <= plain

@@ -38,9 +38,17 @@ def test_rounding_is_relative_to_the_terms_times_the_factor():
     assert where_right(found).endswith("where n = 7 or 13, and not where n = 19")
 
 
-def test_nothing_is_said_where_no_group_is_right_or_where_it_is_explained():
-    for wrong in (other, lambda case: np.sqrt(case.d) * case.n * value(case)):
-        assert not any("up to a factor" in note for note in verify(wrong, "ism").notes)
+def with_divergence(times):
+    return lambda case: (case.score(case.x)**2).sum(axis=1).mean() + 2 * times(
+        case) * case.score_divergence(case.x).mean()
+
+
+@pytest.mark.parametrize("wrong", [
+    other, lambda case: np.sqrt(case.d) * case.n * value(case),
+    with_divergence(lambda case: case.d / 3),                      # an explanation, 1 where d = 3
+    with_divergence(lambda case: 7.3 if case.group in ("c1", "c2") else 1.0)])      # coefficients
+def test_nothing_is_said_where_no_group_is_right_or_where_it_is_explained(wrong):
+    assert not any("up to a factor" in note for note in verify(wrong, "ism").notes)
 
 
 def test_what_the_name_says_is_not_said_again():
