@@ -92,11 +92,11 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             if own is not None and own.is_convention:
                 return Diagnosis(tolerance, table, Y, own)
         fits = [f for f in fit_known(table, Y, tolerance) if id(f.formula) in kept]
-        found = [e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
-        more = [] if found else _weighted_twice(table, known, fits, Y, tolerance)
-        found += [e for f in more if f.fits for e in explanations(table, f, Y, tolerance)]
+        found = ([e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
+                 or [e for f in _weighted_twice(table, known, fits, Y, tolerance)
+                     for e in explanations(table, f, Y, tolerance)])
         if found:
-            return _simplest(tolerance, table, Y, found, [*fits, *more])
+            return _simplest(tolerance, table, Y, found, fits)
         form = (quadratic_form(table, Y, tolerance)
                 or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and table.objective == "dsm"
@@ -124,7 +124,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
 def _weighted_twice(table: Table, known: Sequence[Formula], fits: Sequence[Fit], Y: Array,
                     tolerance: Tolerance) -> list[Fit]:
     """The weights of levels that fit, if each group has a factor, with the weights of all points:
-    the weight that a loss has for its kind of output, and one that is broadcast beside it."""
+    the weight that a loss has for its kind of output, and one that is broadcast beside it, which
+    is another factor of each group: they fit too."""
     weights = [f.formula for f in fits if f.fits and f.formula.mistakes
                and f.formula.mistakes[0].role == "weight" and _shared(f) is not None]
     pairs = [formula.mistakes[0] for formula in known if formula.mistakes

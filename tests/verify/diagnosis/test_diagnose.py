@@ -196,12 +196,13 @@ def test_coefficients_without_a_law_are_told_as_numbers():
 def test_in_less_than_float64_coefficients_that_are_nearly_1_say_nothing():
     some = cases("ism", "prime")
 
-    def answers(eps, dtype=np.float32):
+    def answers(eps, dtype=np.float32, of=float):
         return [float(dtype(sq(c.score(c.x)).mean() / 2 + c.score_divergence(c.x).mean()
-                            * (1 + eps * np.sin(9 * c.sigma * c.n)))) for c in some]
+                            * (1 + eps * of(np.sin(9 * c.sigma * c.n))))) for c in some]
 
     most = max(abs(np.sin(9 * c.sigma * c.n)) for c in some)
     assert diagnose(some, answers(1.1e-3 / most)).coefficients is not None
+    assert diagnose(some, answers(-1.1e-3 / most, of=abs)).coefficients is not None    # all below 1
     nearly = diagnose(some, answers(0.9e-3 / most))
     assert nearly.coefficients is None
     assert not nearly.right.all()
@@ -209,9 +210,12 @@ def test_in_less_than_float64_coefficients_that_are_nearly_1_say_nothing():
 
 
 @pytest.mark.parametrize("distance, mistakes", [(0.95, 0), (1.05, 1)])
-def test_a_mistake_is_nearer_where_it_is_ten_times_nearer(monkeypatch, distance, mistakes):
+def test_a_mistake_is_nearer_where_it_is_ten_times_nearer_and_is_no_term_more(
+        monkeypatch, distance, mistakes):
     right, *others = formulas("ism", "autoencoder")
-    fits = [Fit(of, None, None, 2.0, off) for of, off in ((right, distance), (others[0], 0.1))]
+    (more,) = [of for of in others if [mistake.id for mistake in of.mistakes] == ["extra.|W|^2"]]
+    fits = [Fit(of, None, None, 2.0, off)
+            for of, off in ((right, distance), (others[0], 0.1), (more, 1e-9))]
     monkeypatch.setattr(room, "fit_known", lambda *_: fits)
     some = cases("ism", "prime")
     found = diagnose(some, np.random.default_rng(5).standard_normal(len(some)))
@@ -244,17 +248,25 @@ def test_weights_that_are_broadcast_are_tried_beside_a_weight_that_fits_and_is_s
     assert {formula.mistakes[1].id for formula in tried} == pairs - {"pairs.all"}
 
 
+@pytest.mark.parametrize("coefficients, errors, shared", [
+    ([[1, 3, 9], [2, 2, 9]], [[2, 2, 0], [1, 1, 0]], [2, 2]),
+    ([[1, 3, 9], [2, 2, 9]], [[0.5, 2, 0], [1, 1, 0]], None)])
+def test_coefficients_are_shared_where_all_of_all_groups_are_their_mean_up_to_their_errors(
+        coefficients, errors, shared):
+    of = room._shared(Fit(None, np.array(coefficients), np.array(errors), 0.5, 0.0))
+    assert (of is None and shared is None) or of.tolist() == shared
+
+
 @pytest.fixture
 def found(monkeypatch):
     """The diagnosis of random answers, or of others, as a function of what the searches find."""
-    some = cases("dsm_levels", "prime")
-    random = np.random.default_rng(5).standard_normal(len(some))
-
-    def call(anywhere=True, answers=random, **searches):
+    def call(answers=None, objective="dsm_levels", anywhere={"anywhere": True}, **searches):
+        some = cases(objective, "prime")
         for name in ("quadratic_form", "weighted_mistake", "other_points"):
             monkeypatch.setattr(room, name, searches.get(name, lambda *_: None))
         monkeypatch.setattr(room, "fit_known", lambda *_: [])
-        return diagnose(some, answers, anywhere=anywhere)
+        random = np.random.default_rng(5).standard_normal(len(some))
+        return diagnose(some, random if answers is None else answers, **anywhere)
 
     return call
 
@@ -282,7 +294,8 @@ def test_a_mistake_under_a_weight_and_other_points_follow_where_there_is_no_form
     assert of.form is elsewhere
     assert of.tolerance is MIXED
     assert found(weighted_mistake=lambda *_: mistake, **points).form is mistake
-    assert found(anywhere=False, **points).form is None
+    assert found(anywhere={"anywhere": False}, **points).form is None
+    assert found(anywhere={}, **points).form is None          # it takes long
 
 
 def test_a_number_of_each_group_is_a_form_where_points_have_levels(found):
@@ -293,6 +306,15 @@ def test_a_number_of_each_group_is_a_form_where_points_have_levels(found):
     assert of.coefficients is None
     of = found(answers=(numbers * reference).ravel())
     assert of.weights == pytest.approx(numbers.ravel(), rel=1e-9)
+
+
+def test_at_a_single_level_numbers_of_each_group_are_weights_and_else_a_form_is_asked_for(found):
+    reference = table_of(tuple(cases("dsm", "prime"))).reference
+    numbers = 2 + np.sin(np.arange(len(reference)))[:, None]
+    single = {"objective": "dsm", "quadratic_form": lambda *_: form(0)}
+    of = found(answers=(numbers * reference).ravel(), **single)
+    assert (of.form, of.weights.tolist()) == (None, pytest.approx(numbers.ravel(), rel=1e-9))
+    assert found(**single).form.words == "so it is"
 
 
 @pytest.mark.slow
@@ -318,9 +340,15 @@ def test_answers_without_theta_are_explained_by_nothing(constant):
 
 @pytest.mark.parametrize("answers, same", [
     ([[100, 102.03], [5, 5]], True), ([[100, 102.1], [5, 5]], False),
-    ([[100, 100], [5, 9]], False)])
+    ([[-100, -102.03], [5, 5]], True), ([[100, 100], [5, 6]], False)])
 def test_answers_are_the_same_up_to_twice_the_tolerance_of_the_larger(answers, same):
     assert room._without_theta(np.array(answers), Tolerance("two digits", 0.01)) == same
+
+
+def test_an_answer_of_0_is_right_where_all_terms_are_0():
+    table = SimpleNamespace(reference=np.array([[0.0, 0.0, 2.0]]), scale=np.array([[0.0, 0.0, 4]]))
+    found = room.Diagnosis(FLOAT64, table, np.array([[0.0, 1e-300, 2.0]]), None)
+    assert found.right.tolist() == [[True, False, True]]
 
 
 def test_a_single_answer_that_is_off_is_noticed():
