@@ -107,7 +107,8 @@ def _printed(v: Array) -> Tolerance | None:
         more += _needed(v, "g", digits)
     if decimals is not None:
         more -= _needed(v, "f", decimals)
-    name = f"{digits} printed digits" if more >= 0 else f"{decimals} printed decimals"
+    by_digits = digits is not None and more >= 0
+    name = f"{digits} printed digits" if by_digits else f"{decimals} printed decimals"
     relative, absolute = FLOAT64.relative, 0.0
     if digits is not None and more > -few:
         relative += 0.51 * 10.0**(1 - digits)
