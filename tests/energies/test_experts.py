@@ -196,6 +196,7 @@ def test_sizes_constants_and_pickles():
     ({"W": np.full((m, d), np.nan)}, r"W must be finite, but it has nan at \(0, 0\)"),
     ({"expert": "gaussian"}, "expert must be one of logcosh, student, but it is 'gaussian'"),
     ({"expert": None}, "expert must be one of logcosh, student, but it is None"),
+    ({"expert": []}, r"expert must be one of logcosh, student, but it is \[\]"),
 ])
 def test_wrong_parameters_are_refused_by_name(change, sentence):
     W, log_alpha = parameters()
