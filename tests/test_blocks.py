@@ -325,6 +325,15 @@ def test_what_is_no_objective_is_refused_with_a_map_too():
         refsm.minimize(3, CORRUPTIBLE, map=Counted())
 
 
+@each_objective
+def test_every_sum_over_points_is_evaluated_through_the_map(make, model, small):
+    J = make()
+    for ask in (J.value, J.per_sample, J.gradient, J.value_and_gradient):
+        some_map = Counted()
+        ask(model, map=some_map)
+        assert some_map.calls > 0
+
+
 def test_a_mapped_objective_has_what_the_objective_has():
     J = blocks.mapped(refsm.ImplicitScoreMatching(X), Counted())
     assert np.array_equal(J.points, X)

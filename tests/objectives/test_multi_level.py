@@ -148,6 +148,13 @@ def test_it_is_an_objective_with_all_that_descends_it():
     assert copy.value(model) == J.value(model)
 
 
+def test_numbers_stand_for_noise_and_a_list_that_changes_later_changes_nothing():
+    given = [0.37, 0.61, 0.83]
+    J = refsm.MultiLevelDenoising(*data()[:2], given, LAM)
+    given[0] = 7.0
+    assert J.corruptions == tuple(map(refsm.GaussianCorruption, [0.37, 0.61, 0.83]))
+
+
 def test_weights_of_points_are_one_over_n_unless_given():
     x, x_noisy, _ = data()
     J = refsm.MultiLevelDenoising(x, x_noisy, CORRUPTIONS, LAM)
