@@ -128,6 +128,11 @@ def test_in_exact_rationals_the_factor_is_exact(kind):
         assert (left == times * right).all()
 
 
+def test_a_number_stands_for_noise_of_that_standard_deviation():
+    J = refsm.PredictionLoss(*data()[:2], 0.37, predict="noise")
+    assert J.corruption == PLAIN
+
+
 def test_a_part_keeps_its_weights_and_the_checker_passes():
     J, model = objective("velocity"), models()[0]
     assert J.take([1, 5]).value(model) + J.take([0, 2, 3, 4, 6]).value(model) == pytest.approx(
