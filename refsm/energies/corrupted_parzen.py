@@ -142,5 +142,5 @@ class WhitenedParzenAt(EnergyAt):
 def corrupted_parzen(base: Any, corruption: Any) -> Corrupted:
     """A Parzen density in noise: a Parzen density where the noise is isotropic."""
     made = CorruptedParzen(base, corruption)
-    isotropic = np.array_equal(made.C, made.C[0, 0] * np.eye(base.d, dtype=int))
+    isotropic = np.array_equal(made.C, made.C[0, 0] * np.eye(base.d))
     return made if isotropic else WhitenedParzen(base, corruption)
