@@ -1,6 +1,9 @@
 """The contract of every objective: weights, blocks, parts, types of numbers, memory maps."""
+import importlib
+import inspect
 import pathlib
 import pickle
+import pkgutil
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from oracles import relative_gap
 
-from refsm import directions
+from refsm import directions, objectives
 from refsm.activations import RATIONAL
 from refsm.checks import check_objective
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
@@ -62,6 +65,18 @@ def gaps(left, right):
 
 
 # -- weights ----------------------------------------------------------------------------------
+
+ROOMS = [importlib.import_module(f"refsm.objectives.{room.name}")
+         for room in pkgutil.iter_modules(objectives.__path__)]
+
+
+def test_weights_are_given_by_name():
+    kinds = {one for room in ROOMS for one in vars(room).values()
+             if isinstance(one, type) and issubclass(one, Objective)}
+    assert len(kinds) > 15
+    for kind in kinds - {Objective, StreamedObjective}:
+        weights = inspect.signature(kind).parameters["weights"]
+        assert weights.kind is weights.KEYWORD_ONLY
 
 
 @each_objective
