@@ -9,6 +9,7 @@ from scipy.special import roots_legendre
 from refsm.energies.autoencoder import AutoencoderEnergy
 from refsm.energies.bernoulli_rbm import BernoulliRBM
 from refsm.energies.polynomial import PolynomialEnergy
+from refsm.objectives import generalized
 from refsm.objectives.generalized import GeneralizedScoreMatching
 from refsm.objectives.score_matching import ImplicitScoreMatching
 
@@ -129,6 +130,13 @@ def test_h_is_refused_where_it_is_negative_and_allowed_where_it_is_zero():
     x[150000, 0], x[150001, 2] = 0, -0.25
     with pytest.raises(ValueError, match=r"h must be >= 0, .* but entry \(150001, 2\) is -0.25"):
         GeneralizedScoreMatching(x, x, np.ones_like(x))
+
+
+def test_h_is_released_from_memory_after_it_was_checked(monkeypatch):
+    released = []
+    monkeypatch.setattr(generalized, "release_pages", released.append)
+    J = GeneralizedScoreMatching(data(), data(), data())
+    assert [a is J.h for a in released] == [True]
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
