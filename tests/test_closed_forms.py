@@ -1,5 +1,5 @@
 """Closed forms: the minimiser against sums by hand and rationals, its covariance by samples."""
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -283,6 +283,15 @@ def test_an_eigenvalue_of_16_roundings_per_parameter_is_zero(eigenvalue, refused
 def test_fewer_points_than_terms_are_refused():
     with pytest.raises(ValueError, match="J must have a single minimiser"):
         closed_form(refsm.ImplicitScoreMatching(data()[:2]), MODEL)
+
+
+def test_what_was_found_cannot_be_changed_and_equals_itself_alone():
+    one, other = (closed_form(refsm.ImplicitScoreMatching(data()), MODEL) for _ in range(2))
+    assert one == one
+    assert one != other
+    assert one in {one}
+    with pytest.raises(FrozenInstanceError):
+        one.hessian = 3
 
 
 def test_a_minimiser_at_zero_is_found():
