@@ -138,6 +138,16 @@ def test_the_first_level_is_where_the_points_are():
             r"^x must have shape \(n, 3\)",
         ),
         (
+            lambda: refsm.probability_flow(gaussian(), [0.0, 0.5], start()[0]),
+            ValueError,
+            r"^x must have shape \(n, 3\), but its shape is \(3,\)",
+        ),
+        (
+            lambda: refsm.probability_flow(gaussian(), [np.zeros(3), 0.5], start()),
+            TypeError,
+            "^corruption must be a number sigma > 0 or a process .* of type ndarray$",
+        ),
+        (
             lambda: refsm.probability_flow(gaussian(), [0.0, 0.5], start(), rtol=0.0),
             ValueError,
             "^rtol must be finite and > 0",
