@@ -191,3 +191,8 @@ def test_theta_of_another_kind_is_refused():
 def test_the_greatest_exponent_is_taken():
     model = PolynomialEnergy([3.0], [[10**6, 1]])
     assert model.score([[1.0, 1.0]]).tolist() == [[3e6, 3.0]]
+
+
+def test_only_pairs_of_dimensions_with_a_term_in_common_are_differentiated():
+    model = PolynomialEnergy(np.ones(3), [[1, 2, 0], [0, 0, 3], [1, 0, 0]])
+    assert model.at(np.ones((5, 3))).pairs.tolist() == [[0, 1]]
