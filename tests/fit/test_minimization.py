@@ -153,6 +153,7 @@ def test_a_mixture_that_collapses_is_said_to_be_unbounded():
     assert found.message.startswith("unbounded below, as far as can be seen: the energy collapses")
 
 
+@pytest.mark.slow
 def test_a_pixel_that_never_changes_leaves_its_precision_unbounded():
     x = clean()
     x[:, 1] = 0.0

@@ -106,6 +106,7 @@ def narrow_and_far(d=5):
     return x * np.geomspace(1, 0.03, d)
 
 
+@pytest.mark.slow
 def test_leaves_one_after_the_other_get_through_the_valley_of_a_mean_and_a_precision(monkeypatch):
     monkeypatch.setattr(rounds, "ROUND", 50)
     x = narrow_and_far()

@@ -126,6 +126,7 @@ def test_the_step_in_the_mean_is_a_part_of_the_gaussians_minimum():
     assert in_both.right - in_P.right > 0.1
 
 
+@pytest.mark.slow
 def test_the_coefficient_of_small_noise_is_not_half_of_the_jacobian_for_every_model():
     q = chain.density()
     x, w = chain.nodes_of(q)

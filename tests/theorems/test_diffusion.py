@@ -44,6 +44,7 @@ def test_a_score_that_is_off_is_seen_in_the_entropy(monkeypatch):
     assert not room.entropy()[0].holds
 
 
+@pytest.mark.slow
 def test_a_log_density_that_is_off_is_seen_in_both_integrals(monkeypatch):
     real = GaussianMixture.log_density
     monkeypatch.setattr(GaussianMixture, "log_density", lambda self, x: real(self, x) * (1 + 1e-9))

@@ -40,6 +40,7 @@ def test_a_wrong_density_is_seen_in_the_convolution(monkeypatch):
     assert [s for s in room.convolution() if not s.holds]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [CorruptedGaussian, CorruptedMixture])
 def test_another_scale_of_the_points_is_seen_by_all(monkeypatch, kind):
     monkeypatch.setattr(

@@ -1,5 +1,6 @@
 """Statement 43 holds, and a flow that is off makes it fail."""
 
+import pytest
 from computations import statements
 
 from refsm.theorems import transport as room
@@ -14,6 +15,7 @@ def test_it_holds_with_a_bound_that_sees_a_mistake():
         assert s.gap < s.bound / 10  # the bound is the error of the looser flow
 
 
+@pytest.mark.slow
 def test_a_flow_that_is_off_is_seen(monkeypatch):
     """In its log density; and in its points, which have another density there."""
     real, flows = room.probability_flow, []

@@ -478,6 +478,7 @@ def test_the_gradient_of_such_a_loss_is_right_to_what_its_precision_allows(kind,
     assert f"along random directions to {allowed}: it is the value" in report.notes[0]
 
 
+@pytest.mark.slow
 def test_what_is_noted_of_gradients_is_noted_beside_other_notes():
     def sine(c, slope=np.cos):
         trace = np.trace(c.params["precision"])

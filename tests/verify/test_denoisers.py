@@ -222,6 +222,7 @@ def test_what_is_planted_is_named(objective, words, name):
     assert report.name.startswith(name)
 
 
+@pytest.mark.slow
 def test_a_weight_of_each_level_is_a_convention_by_its_name():
     report = verify(lambda c: c.sigma**2 * squares(score_residual(c)), "dsm_levels")
     assert report.verdict == "CONVENTION"

@@ -73,6 +73,7 @@ def test_a_network_is_given_the_level_of_each_point_unless_another_is_named():
                                   conditional(case.x_noisy, case.params, 0.3))
 
 
+@pytest.mark.slow
 def test_an_untied_decoder_passes():
     report = asked(RIGHT["dae"], "dae", untied)
     assert (report.verdict, report.reproduce) == ("PASS", "")  # its cases are in no command

@@ -71,6 +71,7 @@ def test_other_data_in_the_place_of_x_are_named(words):
     assert form.effects == ("what is learned is that of other data",)
 
 
+@pytest.mark.slow
 def test_minus_the_noise_in_all_places_is_another_draw_of_it():
     table, made = table_of("clean"), []
     for c in table.cases:

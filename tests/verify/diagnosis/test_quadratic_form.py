@@ -186,6 +186,7 @@ def test_a_mean_or_a_sum_is_taken_out_of_a_weight_without_a_name(times, factor):
     assert str(form.factor) == factor
 
 
+@pytest.mark.slow
 def test_a_weight_of_each_group_is_listed_where_groups_have_levels():
     def w(case):
         return 3 + np.sin(7 * case.d * case.n + int(case.group[1]))

@@ -760,6 +760,7 @@ def test_a_network_that_is_given_another_level(name):
     assert np.isclose(found, sq(f - case.x).mean(), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_every_mistake_has_an_example():
     dimensions = set(DIMENSIONS)
     by_role = {

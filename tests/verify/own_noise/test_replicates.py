@@ -352,6 +352,7 @@ def test_directions_and_noise_that_the_batch_shares_are_named():
         assert words in verify_own_noise(implementation, objective, runs).name
 
 
+@pytest.mark.slow
 def test_more_draws_at_every_point_are_right():
     report = verify_own_noise(lambda case, rng: np.mean([dsm(case, rng) for _ in range(4)]), "dsm",
                               60)

@@ -42,6 +42,7 @@ def test_the_table_has_the_reference_and_the_implementation_side_by_side():
     assert (report.cases, report.model, report.notes) == (30, "autoencoder", ())
 
 
+@pytest.mark.slow
 def test_a_mistake_is_shown_by_its_own_function():
     report = verify(
         lambda c: (sq(c.score(c.x)) / 2 + c.score_jacobian(c.x).sum(axis=(1, 2))).mean(), "ism")

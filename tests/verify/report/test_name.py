@@ -131,6 +131,7 @@ def test_the_difference_has_its_name(what):
     assert not convention or normal(convention) == convention       # it can be declared
 
 
+@pytest.mark.slow
 def test_a_small_number_under_a_logarithm_is_no_convention():
     def loss(c):
         return -np.log(1 / (1 + np.exp(-c.energy_gap(c.x))) + 1e-6).sum(axis=1).mean()
@@ -268,7 +269,8 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize("what", slow(EFFECTS, "linear hidden units", "a target of another point",
-                                      "the score in the place of a clean point"))
+                                      "the score in the place of a clean point",
+                                      "levels that are not read"))
 def test_the_effect_is_that_of_the_whole_difference(what):
     objective, loss, said = EFFECTS[what]
     assert verify(loss, objective, family="prime").consequences == said
