@@ -163,7 +163,7 @@ def test_a_file_keeps_the_terms(tmp_path, theta):
 def test_many_points_are_taken_in_blocks():
     x = np.random.default_rng(6).normal(size=(70001, d))
     score = polynomial().score(x)
-    assert np.array_equal(score[-n:], polynomial().score(x[-n:]))
+    assert np.abs(score[-n:] - polynomial().score(x[-n:])).max() < 1e-13     # in other blocks
 
 
 @pytest.mark.parametrize(("theta", "exponents", "sentence"), [
