@@ -27,6 +27,7 @@ SIZES = {"large": LARGE, "quick": QUICK, "tiny": TINY}
 
 HIDDEN = ("autoencoder", "G-B RBM")
 EXPERTS = {"log cosh": "logcosh", "Student": "student"}          # the experts of a product
+WITH_W = (*HIDDEN, *EXPERTS, "binary RBM")                       # (m, d), in every product
 ENERGIES = {"continuous": HIDDEN, "experts": tuple(EXPERTS), "dense": ("Gaussian", "mixture"),
             "Parzen": ("Parzen",), "binary": ("binary RBM",), "visible": ("Boltzmann",)}
 OBJECTIVES = {"continuous": ["denoising", "autoencoder", "implicit", "regularized", "sliced"],
@@ -103,7 +104,7 @@ def products(case: Case, x: np.ndarray, x_noisy: np.ndarray, model: Any,
     More where the objective needs more.  `array` makes a framework's arrays of those of a model
     with hidden units, so that the same products run in its own BLAS.
     """
-    if case.energy in (*HIDDEN, *EXPERTS, "binary RBM"):
+    if case.energy in WITH_W:
         x, x_noisy, W, h = map(array, (x, x_noisy, model.W, np.zeros((case.n, case.m))))
         forth, back = (lambda y: y @ W.T), (lambda y: h.T @ y)
         if case.energy == "binary RBM":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.benchmark.cases import EXPERTS, HIDDEN, Case, products
+from demos.benchmark.cases import WITH_W, Case, products
 from demos.benchmark.losses import loss_of
 
 CHUNK = 2**24        # numbers in the d arrays per point that a trace by autodiff needs at a time
@@ -43,7 +43,7 @@ def contestants(p: SimpleNamespace, frameworks: list[Any]) -> Iterator[tuple[str
 
 def products_in(F: Any, p: SimpleNamespace) -> Callable[[], Any] | None:
     """The bare products of a case in the framework's own BLAS; for models with hidden units."""
-    if p.case.energy not in (*HIDDEN, *EXPERTS, "binary RBM"):
+    if p.case.energy not in WITH_W:
         return None
     bare = products(p.case, p.x, p.x_noisy, p.model, F.array)
     return lambda: F.finish(bare())

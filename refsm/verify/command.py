@@ -16,7 +16,7 @@ import threading
 from typing import Any, Callable
 
 from refsm.verify.adapters.ask import TIME_LIMIT, load, load_network
-from refsm.verify.cases.families import FAMILIES, whole_seed
+from refsm.verify.cases.families import FAMILIES, has_cases, whole_seed
 from refsm.verify.cases.levels import SCHEDULES
 from refsm.verify.objectives import OBJECTIVES, objective_name
 from refsm.verify.report.report import Report
@@ -197,11 +197,10 @@ def _report(args: argparse.Namespace, objective: str, stack: contextlib.ExitStac
 def _export(args: argparse.Namespace) -> int:
     from refsm.verify.adapters.files import export
 
-    names = args.objectives
-    if "all" in names:                                       # all that have cases of the family
-        names = [name for name, about in OBJECTIVES.items()
-                 if args.family not in SCHEDULES or "alpha" in about.given]
-    for path in export(names, args.out, args.format, args.family or "prime", args.seed, args.model):
+    names, family = args.objectives, args.family or "prime"
+    if "all" in names:
+        names = [name for name in OBJECTIVES if has_cases(family, name)]
+    for path in export(names, args.out, args.format, family, args.seed, args.model):
         print(path)
     return 0
 

@@ -32,8 +32,8 @@ from refsm.verify.cases.levels import SCHEDULES, at_levels, levels_of_family, pa
 from refsm.verify.cases.network import check_network, new_parameters
 from refsm.verify.objectives import OBJECTIVES, model_names, objective_name
 
-__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "network_cases", "thetas_per_group",
-           "whole_seed"]
+__all__ = ["FAMILIES", "GROUPS", "HIDDEN", "cases", "has_cases", "network_cases",
+           "thetas_per_group", "whole_seed"]
 
 
 class Group(NamedTuple):
@@ -187,8 +187,13 @@ def check_family(family: Any, objective: str, allowed: Iterable[str] = tuple(FAM
     if family not in allowed:
         raise ValueError(f"family must be one of {', '.join(allowed)}{what}, "
                          f"but it is {validation.brief(family)}")
-    if family in SCHEDULES and "alpha" not in OBJECTIVES[objective].given:
+    if not has_cases(family, objective):
         raise ValueError(f"the family {family} has no cases of {objective}, which has no alpha")
+
+
+def has_cases(family: str, objective: str) -> bool:
+    """Whether a family that is known has cases of the objective."""
+    return family not in SCHEDULES or "alpha" in OBJECTIVES[objective].given
 
 
 def whole_seed(seed: Any) -> int:
