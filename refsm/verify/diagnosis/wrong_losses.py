@@ -60,7 +60,7 @@ def single_mistakes(objective: str) -> Iterator[WrongLoss]:
     reference, *others = formulas(objective, model_names(objective)[0])
     for formula in others:
         if len(formula.mistakes) == 1:
-            yield WrongLoss(formula, tuple(Scaling(2.0) if term.role == "extra" else ONE
+            yield WrongLoss(formula, tuple(Scaling(0.1) if term.role == "extra" else ONE
                                            for term in formula.terms))
     k = len(reference.terms)
     for text in _scalings(objective):
