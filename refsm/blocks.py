@@ -6,8 +6,9 @@ read ahead.  The results are read in the order of the blocks and added in this o
 numbers are the same bits for every map.
 
 A block is an objective and a slice of its rows.  A thread selects the rows where they are; another
-process receives the rows alone.  Not more than 2 GROUP blocks are in flight, so that memory is flat
-in the number of points whatever the map.
+process receives the rows alone.  The map is given a list of blocks at a time, a task: handing one
+over wakes two threads, which takes longer than a light block is worth.  Not more than 2 TASKS tasks
+are in flight, so that memory is flat in the number of points whatever the map.
 """
 from __future__ import annotations
 
@@ -23,9 +24,10 @@ from refsm.rows import release_pages
 from refsm.sums import drop_broadcast_axes
 from refsm.typing import Array, Map
 
-__all__ = ["Block", "mapped", "results_in_order", "GROUP"]
+__all__ = ["Block", "mapped", "results_in_order", "LIGHT", "TASKS"]
 
-GROUP = 8                # blocks that a map is given at once: several for each core of a machine
+TASKS = 8                # that a map is given at once: several for each core of a machine
+LIGHT = 2 ** 16          # numbers in the points of a task of more than one block: 512 KB
 
 
 class Block:
@@ -33,6 +35,11 @@ class Block:
 
     def __init__(self, J: Any, rows: slice) -> None:
         self.J, self.rows = J, rows
+
+    @property
+    def size(self) -> int:
+        """How many numbers its points have."""
+        return len(range(*self.rows.indices(self.J.points.shape[0]))) * self.J.points.shape[1]
 
     def part(self) -> Any:
         """The objective on these rows."""
@@ -63,21 +70,22 @@ def _received(kind: type, others: dict[str, Any], sent: dict[str, tuple[Array, A
 
 
 class _Task:
-    """ask(part, model) of a block, with the caller's treatment of floating-point errors."""
+    """ask(part, model) of each of some blocks, with the caller's treatment of floating-point
+    errors."""
 
     def __init__(self, ask: Callable[[Any, Any], Any], model: Any) -> None:
         self.ask, self.model, self.errors = ask, model, np.geterr()
 
-    def __call__(self, block: Block) -> Any:
+    def __call__(self, blocks: list[Block]) -> list[Any]:
         with np.errstate(**self.errors):                     # each thread has settings of its own
-            return self.ask(block.part(), self.model)
+            return [self.ask(block.part(), self.model) for block in blocks]
 
 
 def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterable[Block],
                      map: Map) -> Iterator[Any]:
     """ask(part, model) for each block, in the order of the blocks, computed by `map`.
 
-    One group of blocks is given to the map before the results of the last one are read, so that
+    One group of tasks is given to the map before the results of the last one are read, so that
     executors always have work.
     """
     if not callable(map):
@@ -88,24 +96,34 @@ def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterabl
             yield ask(block.part(), model)
             block.release()
         return
-    task, blocks = _Task(ask, model), iter(blocks)
     last: Iterator[Any] = iter(())
-    while group := list(itertools.islice(blocks, GROUP)):
-        results = map(task, group)
+    for tasks in _tasks(iter(blocks)):
+        results = map(_Task(ask, model), tasks)
         yield from last
-        last = _one_each(group, results)
+        last = _of_each_block(tasks, results)
     yield from last
 
 
-def _one_each(group: list[Block], results: Iterable[Any]) -> Iterator[Any]:
-    """The result of each block, whose pages are released then; ValueError for another number."""
+def _tasks(blocks: Iterator[Block]) -> Iterator[list[list[Block]]]:
+    """Groups of up to TASKS tasks, whose numbers of blocks are equal to within one."""
+    for first in blocks:
+        most = max(LIGHT // first.size, 1)
+        group = [first, *itertools.islice(blocks, TASKS * most - 1)]
+        count = min(TASKS, len(group))
+        yield [group[len(group) * k // count:len(group) * (k + 1) // count] for k in range(count)]
+
+
+def _of_each_block(tasks: list[list[Block]], results: Iterable[list[Any]]) -> Iterator[Any]:
+    """The result of each block, whose pages are released then; ValueError where the map has not
+    given one for each task."""
     missing: Any = object()
-    for block, result in itertools.zip_longest(group, results, fillvalue=missing):
-        if block is missing or result is missing:
-            raise ValueError(f"map must give one result for each of {len(group)} blocks, "
-                             f"but it gave {'more' if block is missing else 'fewer'}")
-        yield result
-        block.release()
+    for task, of_task in itertools.zip_longest(tasks, results, fillvalue=missing):
+        if task is missing or of_task is missing:
+            raise ValueError(f"map must give one result for each of {len(tasks)} tasks, "
+                             f"but it gave {'more' if task is missing else 'fewer'}")
+        for block, result in zip(task, of_task):
+            yield result
+            block.release()
 
 
 def mapped(J: Any, map: Map) -> Any:

@@ -9,10 +9,10 @@ import pytest
 
 import refsm
 from refsm import blocks
-from refsm.blocks import GROUP, Block
+from refsm.blocks import LIGHT, TASKS, Block
 
 N, D, M, R = 51, 3, 5, 6         # points, dimensions, hidden units, directions
-ROWS = 3                         # of a block: 17 blocks, more than two groups
+ROWS = 3                         # of a block: 17 blocks, more than two groups of tasks
 
 rng = np.random.default_rng(0)
 X, NOISY = rng.standard_normal((2, N, D))
@@ -66,12 +66,13 @@ each_weights = pytest.mark.parametrize("weights", [{}, {"weights": WEIGHTS}],
 
 @pytest.fixture
 def small(monkeypatch):
-    """Blocks of few rows."""
+    """Blocks of few rows, none of which is light."""
     def row_blocks(n, *_):
         return (slice(start, min(start + ROWS, n)) for start in range(0, n, ROWS))
 
     for room in ("objective", "multi_level"):
         monkeypatch.setattr(f"refsm.objectives.{room}.row_blocks", row_blocks)
+    monkeypatch.setattr(blocks, "LIGHT", ROWS * D)
 
 
 def last_first(function, group):
@@ -80,7 +81,7 @@ def last_first(function, group):
 
 
 def through_pickles(function, group):
-    """What a pool of processes does: the function and each block are copied, and each result."""
+    """What a pool of processes does: the function and each task are copied, and each result."""
     sent = [pickle.dumps((function, one)) for one in group]
     answers = [pickle.dumps(f(one)) for f, one in map(pickle.loads, sent)]
     return map(pickle.loads, answers)
@@ -190,7 +191,32 @@ def test_not_more_than_two_groups_are_in_flight_and_always_one(small):
     J, greedy = refsm.ImplicitScoreMatching(X), Greedy()
     assert J.value(MODEL, map=greedy) == J.value(MODEL)
     assert greedy.given == greedy.back == -(-N // ROWS)
-    assert GROUP < greedy.most <= 2 * GROUP
+    assert TASKS < greedy.most <= 2 * TASKS
+
+
+@pytest.mark.parametrize("light, sizes", [
+    (1, [[1] * 8, [1] * 8, [1]]),                        # heavy blocks: one to a task
+    (2 * ROWS * D - 1, [[1] * 8, [1] * 8, [1]]),
+    (2 * ROWS * D, [[2] * 8, [1]]),                      # two of them are light
+    (2 * ROWS * D + 1, [[2] * 8, [1]]),
+    (LIGHT, [[2, 2, 2, 2, 2, 2, 2, 3]]),                 # all are
+])
+def test_light_blocks_are_given_to_a_map_several_at_a_time(light, sizes, monkeypatch, small):
+    monkeypatch.setattr(blocks, "LIGHT", light)
+    given = []
+
+    def some_map(function, tasks):
+        given.append([len(task) for task in tasks])
+        return map(function, tasks)
+
+    same_bits(refsm.ImplicitScoreMatching(X), MODEL, some_map)
+    assert given == sizes * 4                            # the four questions of same_bits
+
+
+@pytest.mark.parametrize("rows, size", [(slice(0, 7), 21), (slice(49, 60), 6),
+                                        (slice(None), 3 * N)])
+def test_the_size_of_a_block_is_that_of_its_points(rows, size):
+    assert Block(refsm.ImplicitScoreMatching(X), rows).size == size
 
 
 def test_without_a_map_there_is_one_block_at_a_time_and_its_pages_are_released(monkeypatch, small):
@@ -239,9 +265,9 @@ def test_blocks_in_a_list_give_one_result_each(some_map):
     (3, TypeError, "map must be a function with the meaning of the built-in map, but it is of "
                    "type int"),
     (lambda f, group: [f(one) for one in group][:-1], ValueError,
-     "map must give one result for each of 2 blocks, but it gave fewer"),
+     "map must give one result for each of 2 tasks, but it gave fewer"),
     (lambda f, group: [f(one) for one in group] * 2, ValueError,
-     "map must give one result for each of 2 blocks, but it gave more"),
+     "map must give one result for each of 2 tasks, but it gave more"),
 ])
 def test_a_map_of_another_meaning_is_refused_in_one_sentence(some_map, error, sentence, small):
     J = refsm.ImplicitScoreMatching(X[:5])
