@@ -58,8 +58,13 @@ def sum_directions(w: Array, u: Array) -> Array:
 
 
 def project(v: Array, W: Array) -> Array:
-    """sum_i v_nri W_ji: (n, M, d), (m, d) -> (n, M, m), directions on the rows of W."""
-    return ZERO if v is ZERO else np.tensordot(v, W, axes=(2, 1))
+    """sum_i W_ji v_i: points (n, d) or directions (n, M, d) on the rows of W (m, d).
+
+    A product by `dot`: for d = 1 `@` takes four times as long, because it does not use BLAS.
+    """
+    if v is ZERO:
+        return ZERO
+    return np.dot(v.reshape(-1, v.shape[-1]), W.T).reshape(*v.shape[:-1], len(W))
 
 
 def scaled(u: Array, w: Array) -> Array:

@@ -100,9 +100,11 @@ V, W, U, COTANGENT = (RNG.normal(size=shape) for shape in ((N, M, D), (K, D), (N
 
 
 def test_directions_are_projected_on_the_rows_of_a_matrix():
-    plain = [[[sum(V[k, r, i] * W[j, i] for i in range(D)) for j in range(K)] for r in range(M)]
-             for k in range(N)]
+    plain = np.array([[[sum(V[k, r, i] * W[j, i] for i in range(D)) for j in range(K)]
+                       for r in range(M)] for k in range(N)])
     assert np.allclose(sums.project(V, W), plain, rtol=1e-13)
+    assert np.allclose(sums.project(V[:, 0], W), plain[:, 0], rtol=1e-13)           # points
+    assert np.allclose(sums.project(V[:, 0, :1], W[:, :1]), V[:, 0, :1] * W[:, 0], rtol=1e-13)
 
 
 def test_a_sum_over_directions_is_one_for_each_point():

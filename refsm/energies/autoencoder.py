@@ -197,7 +197,7 @@ class AutoencoderEnergyAt(EnergyAt):
 
     @cached_property
     def a(self) -> Array:
-        a = self.x @ self.W.T
+        a = project(self.x, self.W)
         a += self.b                                                      # (n, m)  (2), in place
         return a
 
@@ -250,7 +250,7 @@ class AutoencoderEnergyAt(EnergyAt):
         B = 2 * (column(t) * q + g @ (W**2).T + sum_directions(w, u**2))         # (n, m)  (11)
         rho = self.activation.half_decay(self.a, s) if B is not ZERO else ZERO   # (n, m)  (12)
         B_rho = scaled(rho, B)
-        A = s1 * (p @ W.T - B_rho) - column(e) * s                       # (n, m)  (13)
+        A = s1 * (project(p, W) - B_rho) - column(e) * s                 # (n, m)  (13)
         dW = (outer_sum(A, x) + outer_sum(s, p)
               + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * W
               + 2 * outer_sum(s1_u, w[:, :, None] * v)) / sigma**2       # (m, d)  (14)

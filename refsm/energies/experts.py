@@ -241,7 +241,7 @@ class ProductOfExpertsAt(EnergyAt):
 
     @cached_property
     def a(self) -> Array:
-        return self.x @ self.W.T                                         # (n, m)  (2)
+        return project(self.x, self.W)                                   # (n, m)  (2)
 
     @cached_property
     def alpha(self) -> Array:
@@ -306,7 +306,7 @@ class ProductOfExpertsAt(EnergyAt):
         else:
             s1, s1_u, s2 = self.s1, self.s1_u, self.expert.s2()          # (n, m)  (13)
         s2_B = scaled(s2, B)
-        A = s1 * (p @ W.T) + s2_B - column(e) * s                         # (n, m)  (14)
+        A = s1 * project(p, W) + s2_B - column(e) * s                     # (n, m)  (14)
         S = outer_sum(s, p)                                              # (m, d)  (15)
         T = ((weighted_sum(t, s1)[:, None] + outer_sum(s1, g)) * W
              + outer_sum(s1_u, w[:, :, None] * v))                       # (m, d)  (16)

@@ -236,7 +236,7 @@ class GaussianBernoulliRBMAt(EnergyAt):
 
     @cached_property
     def a(self) -> Array:
-        a = self.x @ self.V.T
+        a = project(self.x, self.V)
         a += self.b                                                      # (n, m)  (6), in place
         return a
 
@@ -289,7 +289,7 @@ class GaussianBernoulliRBMAt(EnergyAt):
         B = 2 * (column(t) * q + g @ (V**2).T + sum_directions(w, u**2))         # (n, m)  (15)
         rho = self.activation.half_decay(self.a, s) if B is not ZERO else ZERO   # (n, m)  (16)
         B_rho = scaled(rho, B)
-        A = s1 * (p @ V.T - B_rho) - column(e) * s                       # (n, m)  (17)
+        A = s1 * (project(p, V) - B_rho) - column(e) * s                 # (n, m)  (17)
         H = (outer_sum(A, x) + outer_sum(s, p)
              + 2 * (column(weighted_sum(t, s1)) + outer_sum(s1, g)) * V
              + 2 * outer_sum(s1_u, w[:, :, None] * v))                   # (m, d)  (18)

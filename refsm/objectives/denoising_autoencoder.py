@@ -95,7 +95,7 @@ from dataclasses import dataclass, field
 from refsm.energies.autoencoder import AutoencoderEnergy, AutoencoderTheta
 from refsm.energies.energy import Energy
 from refsm.objectives.objective import LocalLoss, Objective
-from refsm.sums import column, outer_sum, row_dot, scaled, sum_rows
+from refsm.sums import column, outer_sum, project, row_dot, scaled, sum_rows
 from refsm.typing import Array, Given
 
 __all__ = ["DenoisingAutoencoderLoss"]
@@ -143,7 +143,7 @@ class DenoisingAutoencoderLoss(Objective):
     def forward(self, model: AutoencoderEnergy) -> tuple[Array, Callable[[], AutoencoderTheta]]:
         """The terms of all points as one block, and the function that backpropagates."""
         W, b, c, x_noisy = model.W, model.b, model.c, self.x_noisy
-        a = x_noisy @ W.T
+        a = project(x_noisy, W)
         a += b                                                             # (n, m)  (1), in place
         h, h1 = model.activation.first_two(a)                              # (n, m)  (2)
         reconstruction = h @ W + c                                         # (n, d)  (3)
@@ -151,7 +151,7 @@ class DenoisingAutoencoderLoss(Objective):
 
         def backward() -> AutoencoderTheta:
             delta = cotangents["reconstruction"]
-            delta_a = h1 * (delta @ W.T)                                   # (n, m)  (6)
+            delta_a = h1 * project(delta, W)                               # (n, m)  (6)
             dW = outer_sum(delta_a, x_noisy) + outer_sum(h, delta)         # (m, d)  (7)
             db = sum_rows(delta_a)                                         # (m,)  (8)
             dc = sum_rows(delta)                                           # (d,)  (9)
