@@ -66,6 +66,7 @@ class Affine:
 
         self.n, self.d, self.x = n, case.d, np.tile(case.x, (K // n, 1))
         self.kind, self.data_sd = about.predicts or "score", given.get("data_sd")
+        self.compared = bool(about.constant)              # or the norm of the output alone
         self.half = 1.0 if about.predicts else 0.5
         self.alpha, self.sigma = of_residual(given.get("alpha", 1.0)), of_residual(given["sigma"])
         self.weight = of_residual(given.get("level_weights", 1.0))
@@ -79,7 +80,8 @@ class Affine:
 
     def target(self, kind: str) -> tuple[Array, Array]:
         """p and r of the target of an output of some kind."""
-        return target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
+        p, r = target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
+        return (p, r) if self.compared else (0 * p, 0 * r)
 
     def residual(self, scale: Array | None = None, width: Array | None = None,
                  target: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
@@ -94,14 +96,12 @@ class Affine:
         """The expectation of the loss."""
         return float(self.expected_terms(**wrong).sum() / self.n)                     # ()  (3)
 
-    def expected_terms(self, weight: Array | float = 1.0, middle: float = 0.0,
-                       **wrong: Any) -> Array:
-        """The expectation of the loss of each residual, (K,), times another weight; with noise
-        whose mean is `middle`."""
+    def expected_terms(self, middle: float = 0.0, **wrong: Any) -> Array:
+        """The expectation of the loss of each residual, (K,), with noise whose mean is `middle`."""
         a, G = self.residual(**wrong)
         a = a + middle * G.sum(axis=2)
         squares = (a * a).sum(axis=1) + (G * G).sum(axis=(1, 2))
-        return self.half * weight * self.weight * squares                             # (K,)  (3)
+        return self.half * self.weight * squares                                      # (K,)  (3)
 
     def constant(self, target: tuple[Array, Array]) -> float:
         """The expectation of the loss of an output that is 0."""
@@ -109,11 +109,10 @@ class Affine:
         squares = p**2 * (self.x**2).sum(axis=1) + r**2 * self.d
         return float(self.half * (self.weight * squares).sum() / self.n)
 
-    def quadratic(self, weight: Array | float, s: Array | float = 0.0,
-                  **wrong: Any) -> tuple[Array, Array]:
-        """C (K, d, d) and b (K, d) of the loss, times another weight, with a control variate."""
-        a, G = self.residual(**wrong)
+    def quadratic(self, s: Array | float = 0.0) -> tuple[Array, Array]:
+        """C (K, d, d) and b (K, d) of the loss, with a control variate."""
+        a, G = self.residual()
         s_I = np.multiply.outer(s, np.eye(self.d))
-        times = (2 * self.half * weight * self.weight)[:, None]
+        times = (2 * self.half * self.weight)[:, None]
         return (times[..., None] * (np.einsum("kji,kjl->kil", G, G) - s_I**2),
                 times * np.einsum("kji,kj->ki", G + s_I, a))                          # (4)

@@ -45,9 +45,12 @@ from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "hypotheses", "pairs", "reconstruction_errors", "sizes_of",
-           "weight_of", "weights_of"]
+__all__ = ["DRAWING", "Hypothesis", "SLIGHT", "affine", "expectation", "hypotheses", "pairs",
+           "reconstruction_errors", "sizes_of", "weights_of"]
 
+# too slight for the usual number of replicates: seen where the right loss is not good
+SLIGHT = ("offset noise: 0.1 of one more number per point is added to its noise at all dimensions",
+          "an input perturbation: 0.1 of other noise is added at the noisy point alone")
 Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
@@ -71,6 +74,11 @@ class Hypothesis:
     expected: Array          # (K,)
     weight: str = ""         # the identity of a weight of the levels
     drawn: bool = False      # whether each point has a level drawn from those of its case
+
+    @property
+    def terms(self) -> tuple[Scaling, str, bool]:
+        """All but the structure."""
+        return self.factor, self.weight, self.drawn
 
     @property
     def convention(self) -> str:
@@ -108,6 +116,11 @@ def _expected(case: Case, weight: str) -> Iterator[tuple[tuple[str, str], float]
     usual = ("weight.variance",) if about.levels == "points" and not about.predicts else ()
     for own in dict.fromkeys(filter(None, (*usual, weight))):
         yield from (((mistake, own), value) for mistake, value in _denoising(case, own) if mistake)
+
+
+def expectation(case: Case, weight: str = "") -> float:
+    """The expectation of the right loss, with a weight of its levels."""
+    return next(value for key, value in _expected(case, weight) if key == ("", weight))
 
 
 def pairs(case: Case) -> Case:
@@ -148,32 +161,30 @@ def _wrong_terms(means: Mapping[str, float], d: int) -> Rows:
 def _parzen_implicit(case: Case) -> Rows:
     """For implicit score matching at noisy points, with an affine score."""
     loss, trace = Affine(case), -float(np.trace(case.params["precision"]))
-    sigma, zero, one = loss.sigma, np.zeros_like(loss.sigma), np.ones_like(loss.sigma)
-
-    def norm(width: Array) -> float:
-        return loss.expected(width=width, target=(zero, zero))
-
-    yield from _wrong_terms({"the norm": norm(sigma), "the divergence": trace}, case.d)
-    yield "no noise is added", norm(zero) + trace
-    yield "the noise has standard deviation sigma^2 in place of sigma", norm(sigma**2) + trace
-    yield "the noise has standard deviation 1 in place of sigma", norm(one) + trace
+    yield from _wrong_terms({"the norm": loss.expected(), "the divergence": trace}, case.d)
+    yield "no noise is added", loss.expected(width=0 * loss.sigma) + trace
+    for words, width in (("sigma^2", loss.sigma**2), ("1", loss.sigma**0)):
+        yield (f"the noise has standard deviation {words} in place of sigma",
+               loss.expected(width=width) + trace)
 
 
 def _denoising(case: Case, weight: str = "") -> Rows:
     """For a denoising loss with an affine score, and a weight of its levels."""
-    loss, about = Affine(case), OBJECTIVES[case.objective]
-    if weight:
-        loss.weight = loss.weight * weight_of(loss, weight)
+    loss, about = affine(case, weight), OBJECTIVES[case.objective]
     alpha, sigma = loss.alpha, loss.sigma
     zero, one = np.zeros_like(sigma), np.ones_like(sigma)
     p, r = right = loss.target(loss.kind)
+    dropped = (p, zero)                                         # the target without its noise
     output = "output" if about.predicts else "score"
     yield "", loss.expected()
     yield "the target has the opposite sign", loss.expected(target=(-p, -r))
     yield f"the {output} is read at the clean point", loss.expected(width=zero)
     if r.any():
         yield ("the target has noise of its own, drawn a second time",
-               loss.expected(target=(p, zero)) + loss.constant((zero, r)))
+               loss.expected(target=dropped) + loss.constant((zero, r)))
+    yield SLIGHT[0], (loss.expected(middle=0.1) + loss.expected(middle=-0.1)) / 2
+    yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped)
+                                               - loss.expected(target=dropped, width=zero))
     squares = "|target|^2" if about.predicts else "|target|^2 / 2"
     yield f"the constant {squares} is left out", loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
@@ -222,11 +233,11 @@ def weighted(case: Case, meant: str = "") -> Rows:
     the one that is meant."""
     about = OBJECTIVES[case.objective]
     if about.levels in ("points", "several"):
-        loss, told_apart = Affine(case), [f"weight.{name}" for name in TOLD_APART[about.predicts]]
+        told_apart = [f"weight.{name}" for name in TOLD_APART[about.predicts]]
         if about.levels == "several":
             told_apart += [f"own-weight.{name}" for name, *_ in OWN_WEIGHTS]
         for identity in dict.fromkeys(filter(None, (*told_apart, meant))):
-            yield identity, loss.expected(weight=weight_of(loss, identity))
+            yield identity, affine(case, identity).expected()
 
 
 def weights_of(objective: str) -> list[str]:
@@ -236,14 +247,17 @@ def weights_of(objective: str) -> list[str]:
             (levels == "points" and not id.startswith("own-weight."))]
 
 
-def weight_of(loss: Affine, identity: str) -> Array:
-    """What a weight multiplies each residual by, (K,)."""
+def affine(case: Case, weight: str = "") -> Affine:
+    """The residuals of a loss, with a weight of its levels."""
+    loss = Affine(case)
     for name, _, w in WEIGHTS:
-        if identity == f"weight.{name}":
-            return w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
-    own = {f"own-weight.{name}": w for name, _, w in OWN_WEIGHTS}[identity]
+        if weight == f"weight.{name}":
+            loss.weight = loss.weight * w(loss.alpha, loss.sigma, loss.data_sd or 0.5)
     first = slice(None, None, loss.n)                                # one residual of each level
-    return np.repeat(own(loss.weight[first], loss.sigma[first]), loss.n) / loss.weight
+    for name, _, own in OWN_WEIGHTS:
+        if weight == f"own-weight.{name}":
+            loss.weight = np.repeat(own(loss.weight[first], loss.sigma[first]), loss.n)
+    return loss
 
 
 def reconstruction_errors(case: Case, width: float, against: float = 0.0,

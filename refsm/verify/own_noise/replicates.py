@@ -45,8 +45,10 @@ from refsm.verify.cases.levels import SCHEDULES, levels_of_family
 from refsm.verify.convention import normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
-from refsm.verify.own_noise.hypotheses import DRAWING, Hypothesis, hypotheses, sizes_of, weights_of
+from refsm.verify.own_noise.hypotheses import (DRAWING, SLIGHT, Hypothesis, hypotheses, sizes_of,
+                                               weights_of)
 from refsm.verify.own_noise.moments import BAD, GOOD, compared, resolution
+from refsm.verify.own_noise.one_point import alone, law_of_noise
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
 
@@ -105,13 +107,16 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
         "predicts": predicts, "own_noise": True, "seed": seed, "convention": convention,
         "replicates": None if R == REPLICATES else R, "time_limit": time_limit,
         "family": None if family == "prime" else family})
+
+    def replicate(asked: list[Case], R: int) -> Array:
+        return np.array([_replicates(function, case, R, rng, time_limit) for case in asked])
+
     try:
         function = load(implementation) if isinstance(implementation, str) else implementation
-        values = np.array([_replicates(function, case, R, rng, time_limit)
-                           for case in asked])
+        values = replicate(asked, R)
     except AdapterError as error:
         return Report("BROKEN", name, str(error), reproduce=reproduce)
-    return _report(asked, values, meant, convention, reproduce, weight)
+    return _report(asked, values, meant, convention, reproduce, weight, replicate)
 
 
 def _meant(convention: str | None) -> tuple[Scaling, str]:
@@ -126,21 +131,28 @@ def _meant(convention: str | None) -> tuple[Scaling, str]:
 
 
 def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | None,
-            reproduce: str = "", weight: str = "") -> Report:
-    """The verdict on replicates (K, R)."""
+            reproduce: str = "", weight: str = "",
+            replicate: Callable[[list[Case], int], Array] | None = None) -> Report:
+    """The verdict on replicates (K, R); `replicate` has more of them, of other cases."""
     objective, R = asked[0].objective, values.shape[1]
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(R)
     tried = hypotheses(asked, meant, weight)
     probable = _p(mean, error, np.array([h.expected for h in tried]), R)
     ranked = sorted(zip(probable.tolist(), tried), key=lambda pair: -pair[0])
-    p, first = ranked[0]
+    p, first = next((row for row in ranked if row[0] >= GOOD and row[1].mistake not in SLIGHT),
+                    ranked[0])
     same = [h for _, h in ranked if np.allclose(h.expected, first.expected, SAME, 0)]
     best, *equals = sorted(same, key=lambda h: (bool(h.mistake), h.drawn, bool(h.weight),
                                                 h.factor.complexity))
     twins = [h for q, h in ranked if h not in same and q > BAD          # but for how levels come
              and (h.mistake, h.factor, h.weight) == (best.mistake, best.factor, best.weight)]
-    next_p, other = next((q, h) for q, h in ranked if h not in (*same, *twins))
-    cannot_tell = (*map(str, (*equals, *twins)), *UNSEEN.get(objective, ()), *UNSEEN[""])
+    right_ones = {h.terms for h in (*same, *twins) if not best.mistake}
+    slight = [(q, h) for q, h in ranked if h.mistake in SLIGHT and h.terms in right_ones]
+    next_p, other = next((q, h) for q, h in ranked if h not in (*same, *twins)
+                         and (q, h) not in slight)
+    unseen = [f"{h}, which is seen with about {N:.1g} replicates" for q, h in slight if q > BAD
+              for N in [R * resolution((h.expected - best.expected) / error)**2]]
+    cannot_tell = (*map(str, (*equals, *twins)), *unseen, *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
             "advance. A right loss with draws at every point has a smaller p, of its expectation "
@@ -183,25 +195,48 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                        f"{resolution(np.full(len(asked), np.sqrt((R - 1) / 2))):.0%}")
         if variance.p < GOOD:
             notes.append(f"the variance is that of {variance.right}")
-    elif variance.p > BAD:
-        return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
-                      f"repeat with {4 * R} replicates and another seed")
     else:
-        random = OBJECTIVES[objective].random                  # any law of directions is right
+        ratio = f"its variance is {variance.ratio:.3g} times that of independent draws"
+        normal, noise, failed = _at_one_point(asked, chosen, 8 * R, replicate)
+        if noise:
+            return report("MISMATCH", f"{found}, but {ratio}: at one point alone it is like "
+                          f"{' or '.join(noise)} in place of normal noise", factor=factor)
+        if variance.p > BAD:
+            return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
+                          f"repeat with {4 * R} replicates and another seed")
+        if variance.wrong:
+            return report("MISMATCH", f"{found}, but {ratio}: {' or '.join(variance.wrong)}",
+                          factor=factor)
         levels = " (as levels in antithetic pairs or strata)" if chosen.drawn else ""
-        like = " or ".join(variance.wrong) or (
-            f"another law of the {random}, draws that points share{levels}, points chosen at "
-            "random, or another loss with this expectation")
-        verdict, more = ("INCONCLUSIVE", "; with independent draws it can be verified") if (
-            not variance.wrong and (random == "directions" or chosen.drawn)) else ("MISMATCH", "")
-        return report(verdict, f"{found}, but its variance is {variance.ratio:.3g} times that of "
-                      f"independent draws: {like}{more}", factor=factor)
+        shared = f"draws that points share{levels}, or points chosen at random"
+        like = f"{shared}; at one point alone it is like normal noise" if normal else (
+            f"another law of the {OBJECTIVES[objective].random}, draws of a point in strata, "
+            f"{shared}, or another loss with this expectation")
+        notes += [f"asked for one point alone: {failed}"] if failed else []
+        return report("INCONCLUSIVE", f"{found}, but {ratio}: {like}; with independent draws it "
+                      "can be verified", factor=factor)
     if as_meant:
         reference = meant == ONE and not weight
         return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)
     if declared is not None:
         return report("MISMATCH", f"{found}, not {canonical} as declared", factor=factor)
     return report("CONVENTION", found, factor=factor, convention=best.convention)
+
+
+def _at_one_point(asked: list[Case], loss: Hypothesis, R: int,
+                  replicate: Callable[..., Array] | None) -> tuple[bool, list[str], str]:
+    """Whether the noise at one point alone is normal, what other noise it is like, and why it
+    could not be asked."""
+    if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
+        return False, [], ""                                   # any law of directions is right
+    single = alone(asked)
+    try:
+        values = replicate(single, R)
+    except AdapterError as error:
+        return False, [], str(error)
+    scale = np.array([loss.factor(sizes_of(case)) for case in single])
+    p, noise = law_of_noise(single, values / scale[:, None], loss.weight)
+    return p >= GOOD, noise, ""
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:

@@ -88,7 +88,7 @@ def test_one_draw_at_levels_that_every_point_draws_has_the_variance_of_enumerati
      "the mean of about 3 levels drawn for the whole batch"),
     ("draws at every point", 2, "the mean of about 2 draws at every point"),
     ("directions at every point", 1, "the mean of about 1 direction at every point"),
-    ("the same noise at every level", 1, ""), ("signs in place of normal noise", 1, "")])
+    ("the same noise at every level", 1, "")])
 def test_variances_like_those_of_a_law_are_named(words, count, right):
     asked = replicates._cases("ssm" if words.startswith("directions") else "multi_level")
     laws = [next(law for law in moments.laws(case) if law.words == words) for case in asked]
@@ -175,7 +175,7 @@ def test_the_resolution_moves_the_root_of_the_sum_of_squares_to_four_beyond_its_
     assert np.sqrt((z * z).sum()) - 4 == pytest.approx(np.sqrt(stats.chi2.isf(1e-9, 12)), rel=1e-9)
 
 
-def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
+def test_the_variances_by_quadrature():
     case = replicates._cases("dsm")[0]                                  # d = 3
     eps, w = nodes(3)
 
@@ -183,7 +183,7 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
         return np.stack([((case.score(x + case.sigma * eps) + eps / case.sigma)**2).sum(axis=1) / 2
                          for x in case.x])                              # (n, nodes)
 
-    normal, pairs, shared_, by_signs, variate = moments.laws(case)
+    normal, pairs, shared_, variate = moments.laws(case)
     V, k4 = cumulants(losses(eps), w)
     assert normal.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
     assert normal.fourth == pytest.approx(k4.sum() / case.n**4, rel=1e-9)
@@ -198,8 +198,6 @@ def test_the_variances_by_enumeration_of_signs_and_by_quadrature():
     V, k4 = cumulants(losses(eps).mean(axis=0, keepdims=True), w)
     assert shared_.variance == pytest.approx(V[0], rel=1e-10)
     assert shared_.fourth == pytest.approx(k4[0], rel=1e-9)
-    V, _ = cumulants(losses(signs(3)), np.full(8, 1 / 8))
-    assert by_signs.variance == pytest.approx(V.sum() / case.n**2, rel=1e-10)
 
 
 @pytest.mark.parametrize("objective", ["ssm", "ssm_vr"])
