@@ -45,7 +45,7 @@ from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "SLIGHT", "affine", "expectation", "hypotheses", "pairs",
+__all__ = ["DRAWING", "Hypothesis", "SLIGHT", "affine", "hypotheses", "pairs",
            "reconstruction_errors", "sizes_of", "weights_of"]
 
 # too slight for the usual number of replicates: seen where the right loss is not good
@@ -74,11 +74,6 @@ class Hypothesis:
     expected: Array          # (K,)
     weight: str = ""         # the identity of a weight of the levels
     drawn: bool = False      # whether each point has a level drawn from those of its case
-
-    @property
-    def terms(self) -> tuple[Scaling, str, bool]:
-        """All but the structure."""
-        return self.factor, self.weight, self.drawn
 
     @property
     def convention(self) -> str:
@@ -116,11 +111,6 @@ def _expected(case: Case, weight: str) -> Iterator[tuple[tuple[str, str], float]
     usual = ("weight.variance",) if about.levels == "points" and not about.predicts else ()
     for own in dict.fromkeys(filter(None, (*usual, weight))):
         yield from (((mistake, own), value) for mistake, value in _denoising(case, own) if mistake)
-
-
-def expectation(case: Case, weight: str = "") -> float:
-    """The expectation of the right loss, with a weight of its levels."""
-    return next(value for key, value in _expected(case, weight) if key == ("", weight))
 
 
 def pairs(case: Case) -> Case:

@@ -146,8 +146,9 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                                                 h.factor.complexity))
     twins = [h for q, h in ranked if h not in same and q > BAD          # but for how levels come
              and (h.mistake, h.factor, h.weight) == (best.mistake, best.factor, best.weight)]
-    right_ones = {h.terms for h in (*same, *twins) if not best.mistake}
-    slight = [(q, h) for q, h in ranked if h.mistake in SLIGHT and h.terms in right_ones]
+    right_ones = {(h.factor, h.weight, h.drawn) for h in (*same, *twins) if not best.mistake}
+    slight = [(q, h) for q, h in ranked
+              if h.mistake in SLIGHT and (h.factor, h.weight, h.drawn) in right_ones]
     next_p, other = next((q, h) for q, h in ranked if h not in (*same, *twins)
                          and (q, h) not in slight)
     unseen = [f"{h}, which is seen with about {N:.1g} replicates" for q, h in slight if q > BAD
