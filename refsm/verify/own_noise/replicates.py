@@ -17,10 +17,13 @@ Derivation
 Conventions
     The number R of replicates is fixed before the first call.  A hypothesis is GOOD where
     p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
-    another expectation is bad.  The variance (`moments`) is wrong where its p <= 1e-9, and not
-    judged where it lies between.  So a right implementation with draws at every point is not good
-    in two of 10^4 runs, and another hypothesis of the list is declared in its place once in 10^9,
-    as far as the normal approximation goes.  Good ones beside each other: inconclusive.
+    another expectation is bad; but slight mistakes, which only many replicates show, are listed as
+    not told apart where the right loss is good.  So a right implementation with draws at every
+    point is not good in two of 10^4 runs, and another hypothesis of the list is declared in its
+    place once in 10^9, as far as the normal approximation goes.  Good ones beside each other:
+    inconclusive.  Where the variance (`moments`) is not that of a right law, replicates at one
+    point alone (`one_point`) tell another law of the noise from draws that points share, which a
+    right loss may have; one draw for the whole batch is a mistake.
 
 Sources
     Ours.

@@ -84,10 +84,11 @@ def test_the_probability_of_two_samples_is_that_of_their_largest_difference(R, N
     assert stats.kstwobign.isf(p) == pytest.approx(D * (1 / R + 1 / N)**-0.5, abs=0.05)
 
 
-def test_values_that_are_equal_to_rounding_are_of_one_law():
-    a = np.tile([1.0, 2.0, 5.0], 100)
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_values_that_are_equal_to_rounding_are_of_one_law(scale):
+    a = np.tile([1.0, 2.0, 5.0], 100) * scale
     assert one_point._smirnov(a * (1 + 1e-12), a, np.random.default_rng(0)) > 0.2
-    assert one_point._smirnov(a + 0.1, a, np.random.default_rng(0)) < 1e-6
+    assert one_point._smirnov(a + 0.1 * scale, a, np.random.default_rng(0)) < 1e-6
 
 
 def test_the_probability_of_several_is_that_of_their_product(monkeypatch):
