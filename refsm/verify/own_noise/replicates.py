@@ -21,9 +21,10 @@ Conventions
     not told apart where the right loss is good.  So a right implementation with draws at every
     point is not good in two of 10^4 runs, and another hypothesis of the list is declared in its
     place once in 10^9, as far as the normal approximation goes.  Good ones beside each other:
-    inconclusive.  Where the variance (`moments`) is not that of a right law, replicates at one
-    point alone (`one_point`) tell another law of the noise from draws that points share, which a
-    right loss may have; one draw for the whole batch is a mistake.
+    inconclusive.  Replicates at one point alone (`one_point`) tell other noise from draws that
+    points share, which a right loss may have; one draw for the whole batch is a mistake.  They are
+    asked where the variance (`moments`) is not that of a right law, and with 200 replicates or
+    more.
 
 Sources
     Ours.
@@ -191,34 +192,35 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     variance = compared(asked, scale, values, chosen.weight, chosen.drawn)
     cannot_tell = (*cannot_tell, "expectations that are this one times a number within "
                    f"{resolution(mean / error):.2g} of 1")
+    fine, normal = variance is None or variance.p >= GOOD or bool(variance.right), False
+    if variance and (R >= REPLICATES or not fine):
+        normal, noise, failed = _at_one_point(asked, chosen, replicate, 8 * max(R, REPLICATES))
+        notes += [f"asked for one point alone: {failed}"] if failed else []
+        if noise:
+            return report("MISMATCH", f"{found}, but at one point alone its noise is like "
+                          f"{' or '.join(noise)} in place of normal noise", factor=factor)
     if variance is None:
         cannot_tell = (*cannot_tell, UNKNOWN)
-    elif variance.p >= GOOD or variance.right:
+    elif fine:
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        "draws, that change the variance by less than "
                        f"{resolution(np.full(len(asked), np.sqrt((R - 1) / 2))):.0%}")
         if variance.p < GOOD:
             notes.append(f"the variance is that of {variance.right}")
+    elif variance.p > BAD:
+        return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
+                      f"repeat with {4 * R} replicates and another seed")
     else:
-        ratio = f"its variance is {variance.ratio:.3g} times that of independent draws"
-        normal, noise, failed = _at_one_point(asked, chosen, 8 * R, replicate)
-        if noise:
-            return report("MISMATCH", f"{found}, but {ratio}: at one point alone it is like "
-                          f"{' or '.join(noise)} in place of normal noise", factor=factor)
-        if variance.p > BAD:
-            return report("INCONCLUSIVE", f"{found}, and its variance is neither good nor bad: "
-                          f"repeat with {4 * R} replicates and another seed")
+        found += f", but its variance is {variance.ratio:.3g} times that of independent draws: "
         if variance.wrong:
-            return report("MISMATCH", f"{found}, but {ratio}: {' or '.join(variance.wrong)}",
-                          factor=factor)
+            return report("MISMATCH", found + " or ".join(variance.wrong), factor=factor)
         levels = " (as levels in antithetic pairs or strata)" if chosen.drawn else ""
         shared = f"draws that points share{levels}, or points chosen at random"
-        like = f"{shared}; at one point alone it is like normal noise" if normal else (
+        found += f"{shared}; at one point alone it is like normal noise" if normal else (
             f"another law of the {OBJECTIVES[objective].random}, draws of a point in strata, "
             f"{shared}, or another loss with this expectation")
-        notes += [f"asked for one point alone: {failed}"] if failed else []
-        return report("INCONCLUSIVE", f"{found}, but {ratio}: {like}; with independent draws it "
-                      "can be verified", factor=factor)
+        return report("INCONCLUSIVE", f"{found}; with independent draws it can be verified",
+                      factor=factor)
     if as_meant:
         reference = meant == ONE and not weight
         return report("PASS" if reference else "CONVENTION", found, factor=factor, conforms=True)
@@ -227,8 +229,8 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     return report("CONVENTION", found, factor=factor, convention=best.convention)
 
 
-def _at_one_point(asked: list[Case], loss: Hypothesis, R: int,
-                  replicate: Callable[..., Array] | None) -> tuple[bool, list[str], str]:
+def _at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., Array] | None,
+                  R: int) -> tuple[bool, list[str], str]:
     """Whether the noise at one point alone is normal, what other noise it is like, and why it
     could not be asked."""
     if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
