@@ -10,7 +10,8 @@ from scipy import special, stats
 from refsm.verify import verify
 from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases import cases
-from refsm.verify.own_noise import DRAWING, hypotheses, replicates, verify_own_noise
+from refsm.verify.own_noise import (DRAWING, hypotheses, moments, one_point, replicates,
+                                    verify_own_noise)
 
 PINNED = "c6681e39a0d95412dbcf20ff231f393763476d87666258cea9f52d818206916d"
 R = {"dsm": 60, "dae": 150, "ssm": 40, "ssm_vr": 40,
@@ -358,6 +359,32 @@ def test_a_right_loss_whose_points_share_draws_is_no_mistake(noise, said, R):
     assert said in report.name
     assert report.name.endswith("; with independent draws it can be verified")
     assert ("asked for one point alone: the implementation" in report.notes[-1]) == (said != SHARED)
+
+
+@pytest.mark.parametrize("objective, spread, R, words, verdict, said", [
+    ("dsm", 0.3, 60, "signs", "MISMATCH", "its noise is like signs in place of normal noise"),
+    ("dsm", 0.3, 60, "normal noise", "INCONCLUSIVE", SHARED),
+    ("dsm", 1.0, 200, "uniform noise", "MISMATCH", "its noise is like uniform noise in place of"),
+    ("dsm", 1.0, 200, "normal noise", "CONVENTION", "1 / n times the canonical loss"),
+    ("dsm", 1.0, 60, "uniform noise", "CONVENTION", "1 / n times the canonical loss"),
+    ("ssm", 0.3, 200, "signs", "INCONCLUSIVE", "another law of the directions")])
+def test_the_noise_at_one_point_decides(objective, spread, R, words, verdict, said):
+    """Replicates of 1 / n times the loss, every other case with another standard deviation."""
+    asked, rng = replicates._cases(objective), np.random.default_rng(6)
+    right = next(h for h in hypotheses.hypotheses(asked)
+                 if (h.mistake, str(h.factor)) == ("", "1 / n"))
+    V = np.array([moments.laws(case)[0].variance / case.n**2 for case in asked])
+    noise = stats.norm.ppf((np.arange(R) + 0.5) / R)
+    values = right.expected[:, None] + np.outer(np.resize([1, spread], 12) * np.sqrt(V), noise)
+
+    def at_one_point(single, replicates):
+        assert ([case.n for case in single], replicates) == ([1] * 12, 1600)
+        return np.array([one_point._loss(case, "", one_point.LAWS[words], rng)[:replicates]
+                         for case in single])
+
+    report = replicates._report(asked, values, replicates.ONE, None, replicate=at_one_point)
+    assert report.verdict == verdict
+    assert said in report.name
 
 
 @pytest.mark.slow
