@@ -365,22 +365,22 @@ def test_a_right_loss_whose_points_share_draws_is_no_mistake(noise, said, R):
     ("dsm", 0.3, 60, "signs", "MISMATCH", "its noise is like signs in place of normal noise"),
     ("dsm", 0.3, 60, "normal noise", "INCONCLUSIVE", SHARED),
     ("dsm", 1.0, 200, "uniform noise", "MISMATCH", "its noise is like uniform noise in place of"),
-    ("dsm", 1.0, 200, "normal noise", "CONVENTION", "1 / n times the canonical loss"),
-    ("dsm", 1.0, 60, "uniform noise", "CONVENTION", "1 / n times the canonical loss"),
+    ("dsm", 1.0, 200, "normal noise", "CONVENTION", "1 / d times the canonical loss"),
+    ("dsm", 1.0, 60, "uniform noise", "CONVENTION", "1 / d times the canonical loss"),
     ("ssm", 0.3, 200, "signs", "INCONCLUSIVE", "another law of the directions")])
 def test_the_noise_at_one_point_decides(objective, spread, R, words, verdict, said):
-    """Replicates of 1 / n times the loss, every other case with another standard deviation."""
+    """Replicates of 1 / d times the loss, every other case with another standard deviation."""
     asked, rng = replicates._cases(objective), np.random.default_rng(6)
     right = next(h for h in hypotheses.hypotheses(asked)
-                 if (h.mistake, str(h.factor)) == ("", "1 / n"))
-    V = np.array([moments.laws(case)[0].variance / case.n**2 for case in asked])
+                 if (h.mistake, str(h.factor)) == ("", "1 / d"))
+    V = np.array([moments.laws(case)[0].variance / case.d**2 for case in asked])
     noise = stats.norm.ppf((np.arange(R) + 0.5) / R)
     values = right.expected[:, None] + np.outer(np.resize([1, spread], 12) * np.sqrt(V), noise)
 
     def at_one_point(single, replicates):
         assert ([case.n for case in single], replicates) == ([1] * 12, 1600)
         return np.array([one_point._loss(case, "", one_point.LAWS[words], rng)[:replicates]
-                         for case in single])
+                         / case.d for case in single])
 
     report = replicates._report(asked, values, replicates.ONE, None, replicate=at_one_point)
     assert report.verdict == verdict
@@ -416,18 +416,22 @@ def test_what_is_too_slight_is_said_with_the_replicates_that_it_takes():
     assert all(1e4 < count < 1e5 for count in words.values())
 
 
-@pytest.mark.parametrize("away, verdict", [(0, "PASS"), (0.11, "INCONCLUSIVE"), (1, "MISMATCH")])
-def test_what_is_slight_is_named_where_the_right_loss_is_bad(away, verdict, monkeypatch):
-    """The means between those of the right loss and of offset noise, which are 60 errors apart."""
+@pytest.mark.parametrize("away, apart, verdict", [
+    (0, 60, "PASS"), (0.11, 60, "INCONCLUSIVE"), (1, 60, "MISMATCH"), (0, 5, "PASS")])
+def test_what_is_slight_is_named_where_the_right_loss_is_bad(away, apart, verdict, monkeypatch):
+    """The means between those of the right loss and of offset noise, so many errors apart."""
     monkeypatch.setattr(replicates, "compared", lambda *given: None)
-    asked = replicates._cases("dsm")
+    asked, slight = replicates._cases("dsm"), hypotheses.SLIGHT[0]
     right, offset = (next(h.expected for h in hypotheses.hypotheses(asked) if h.mistake == mistake)
-                     for mistake in ("", hypotheses.SLIGHT[0]))
-    error = np.linalg.norm(offset / right - 1) / 60 * right * np.sqrt(199)
+                     for mistake in ("", slight))
+    error = np.linalg.norm(offset / right - 1) / apart * right * np.sqrt(199)
     values = (right + away * (offset - right))[:, None] + error[:, None] * np.tile([1., -1.], 100)
     report = replicates._report(asked, values, replicates.ONE, None)
     assert report.verdict == verdict
-    assert (hypotheses.SLIGHT[0] in report.name) == (away == 1)
+    assert (slight in report.name) == (away == 1)
+    count = 200 * ((np.sqrt(stats.chi2.isf(1e-9, 12)) + 4) / apart)**2
+    assert (f"the loss with this mistake: {slight}, which is seen with about {count:.1g} replicates"
+            in report.cannot_tell) == (apart == 5)
 
 
 @pytest.mark.parametrize("objective, drawn, verdict, said", [
