@@ -387,6 +387,18 @@ def test_the_noise_at_one_point_decides(objective, spread, R, words, verdict, sa
     assert said in report.name
 
 
+def test_one_draw_for_the_whole_batch_is_a_mistake():
+    asked = replicates._cases("dsm")
+    right = hypotheses.hypotheses(asked)[0].expected
+    noise = stats.norm.ppf((np.arange(60) + 0.5) / 60)
+    V = [next(law.variance for law in moments.laws(case) if law.words == moments.ONE_DRAW)
+         for case in asked]
+    report = replicates._report(asked, right[:, None] + np.outer(np.sqrt(V), noise),
+                                replicates.ONE, None)
+    assert report.verdict == "MISMATCH"
+    assert report.name.endswith("times that of independent draws: " + moments.ONE_DRAW)
+
+
 @pytest.mark.slow
 def test_a_law_of_the_noise_is_named_by_its_values_at_one_point():
     report = verify_own_noise(of("dsm", noise=student, factor=lambda case: 1 / case.n), "dsm", 150)
