@@ -87,7 +87,8 @@ def _loss(case: Case, weight: str, draw: Any, rng: np.random.Generator) -> Array
         return ((case.reconstruct(y) - case.x)**2).sum(axis=1)
     loss = affine(case, weight)
     a, G = loss.residual()
-    r = a + np.einsum("lij,qlj->qli", G, draw(rng, (N, *a.shape)))                    # (N, L, d)
+    eps = draw(rng, (N, *a.shape))                                                    # (N, L, d)
+    r = a + np.einsum("lij,qlj->qli", G, eps)
     divergence = case.score_divergence(case.x)[0] if case.objective == "parzen_ism" else 0.0
     return loss.half * (r * r).sum(axis=2) @ loss.weight + divergence
 
@@ -96,4 +97,5 @@ def _smirnov(a: Array, b: Array, rng: np.random.Generator) -> float:
     """How probable two samples are of one law."""
     a, b = (np.sort(v + 1e-3 * b.std() * rng.standard_normal(len(v))) for v in (a, b))
     F, G = (np.searchsorted(v, np.concatenate([a, b]), "right") / len(v) for v in (a, b))
-    return float(special.kolmogorov(np.abs(F - G).max() / np.sqrt(1 / len(a) + 1 / len(b))))  # (1)
+    D = np.abs(F - G).max()
+    return float(special.kolmogorov(D / np.sqrt(1 / len(a) + 1 / len(b))))            # ()  (1)

@@ -194,7 +194,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                    f"{resolution(mean / error):.2g} of 1")
     fine, normal = variance is None or variance.p >= GOOD or bool(variance.right), False
     if variance and (R >= REPLICATES or not fine):
-        normal, noise, failed = _at_one_point(asked, chosen, replicate, 8 * max(R, REPLICATES))
+        normal, noise, failed = _at_one_point(asked, chosen, replicate)
         notes += [f"asked for one point alone: {failed}"] if failed else []
         if noise:
             return report("MISMATCH", f"{found}, but at one point alone its noise is like "
@@ -229,15 +229,15 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     return report("CONVENTION", found, factor=factor, convention=best.convention)
 
 
-def _at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., Array] | None,
-                  R: int) -> tuple[bool, list[str], str]:
+def _at_one_point(asked: list[Case], loss: Hypothesis,
+                  replicate: Callable[..., Array] | None) -> tuple[bool, list[str], str]:
     """Whether the noise at one point alone is normal, what other noise it is like, and why it
     could not be asked."""
     if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
         return False, [], ""                                   # any law of directions is right
     single = alone(asked)
     try:
-        values = replicate(single, R)
+        values = replicate(single, 8 * REPLICATES)
     except AdapterError as error:
         return False, [], str(error)
     scale = np.array([loss.factor(sizes_of(case)) for case in single])
