@@ -341,7 +341,7 @@ def centred(rng, shape):
     return (eps - eps.mean(axis=0)) * np.sqrt(n / np.array(n - 1))
 
 
-SHARED = "draws that points share, or points chosen at random; at one point alone it is normal noise"
+SHARED = "draws that points share, or points chosen at random; at one point alone it is normal"
 
 
 def in_twos(rng, shape):
