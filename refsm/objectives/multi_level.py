@@ -165,8 +165,10 @@ class MultiLevelDenoising(Objective):
     def blocks(self, model: Any) -> Iterator[Block]:
         """The rows of each block, as a part of a stream."""
         self.check_model(model)
-        width = max(energy.width for energy in self.models(model))
-        for rows in row_blocks(len(self.x), width):
+        energies = self.models(model)
+        width = max(energy.width for energy in energies)
+        gradient = max(sum(np.size(leaf) for leaf in energy.theta) for energy in energies)
+        for rows in row_blocks(len(self.x), width, 1, gradient):
             yield Block(self, rows)
 
     def forward(self, model: Any) -> tuple[Array, Callable[[], Any]]:

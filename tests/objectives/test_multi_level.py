@@ -290,6 +290,15 @@ def test_its_blocks_are_as_small_as_its_widest_energy_asks():
     assert len(list(J.blocks([narrow, wide]))) > 5
 
 
+def test_its_blocks_are_as_small_as_the_products_of_a_level_ask():
+    x = np.zeros((1200, d))
+    J = refsm.MultiLevelDenoising(x, np.stack([x, x]), [0.3, 0.4], [1.0, 3.0])
+    model = refsm.AutoencoderEnergy(np.ones((150, d)), np.zeros(150), np.zeros(d), sigma=0.3)
+    own = [len(block.part().x) for block in J.levels[0].blocks(model)]
+    assert [len(block.part().x) for block in J.blocks([density("Gaussian"), model])] == own
+    assert own == [600, 600]
+
+
 def test_a_level_may_have_the_weight_zero():
     x, x_noisy, _ = data()
     J = refsm.MultiLevelDenoising(x, x_noisy, CORRUPTIONS, [0.0, 1.0, 0.0])

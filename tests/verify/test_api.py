@@ -415,6 +415,17 @@ def test_terms_of_points_agree_to_rounding_of_their_sum():
     assert "terms of the points are no multiple of the reference's: prime/ism/c2/t1 " in wrong.name
 
 
+@pytest.mark.parametrize("total", [1, 0])
+def test_the_point_whose_term_is_off_is_shown_and_not_one_that_is_right(total):
+    def swapped(case):
+        off = np.arange(case.n) * (case.id == "prime/ism/c2/t1")
+        return {"value": value(case) * case.n**total, "per_sample": per_sample(case) + off}
+
+    mine = per_sample(cases("ism", "prime")[11])
+    assert verify(swapped, "ism").name.endswith(
+        f"prime/ism/c2/t1 has {mine[-1] + 12:.6g} at point 13, the reference {mine[-1]:.6g}")
+
+
 def test_few_cases_pass_to_rounding_of_one_and_their_value():
     some = [cases("ratio", "paper")[0], cases("esm", "prime")[3]]              # 0.75 and 110
     for case in some:

@@ -101,8 +101,8 @@ def formula(pr: Array, bound: Array, levels: Levels, point: tuple[Array, Array])
     alpha, sigma, _ = levels
     (p, r), (p_bound, r_bound) = pr, bound
     pairs = [(("x", "noise"), (p, r), (p_bound, r_bound))]
-    for name, (u, v) in (("x_noisy", (alpha, sigma)), ("that point", point)):
-        if (u * v).all():
+    for name, (u, v) in {"x_noisy": (alpha, sigma), "that point": point}.items():
+        if (u * v).all() and (name == "x_noisy" or not np.array_equal((u, v), (alpha, sigma))):
             t, q = r / v, p / u
             pairs += [((("x", name)), (p - u * t, t),                         # (C, l)  (1)
                        (p_bound + u * r_bound / v, r_bound / v)),

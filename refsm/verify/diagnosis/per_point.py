@@ -23,11 +23,14 @@ def of_points(cases: Sequence[Case], answers: Sequence[Answer],
         return ()
     # a sum over points in the value is none in the terms
     right = [e.factor] if e.factor.is_one else [e.factor, e.factor * parse_scaling("1 / n")]
+    wrong = []
     for factor in right:
         gaps = [(yours, mine * (here := factor(case.sizes)),
                  found.tolerance(abs(here) * np.abs(mine).max() * case.n))
                 for case, mine, yours in given]
-        if all((np.abs(np.sort(y) - np.sort(m)) <= allowed).all() for y, m, allowed in gaps):
+        wrong.append([k for k, (y, m, allowed) in enumerate(gaps)
+                      if (np.abs(np.sort(y) - np.sort(m)) > allowed).any()])
+        if not wrong[-1]:
             same = all((np.abs(y - m) <= allowed).all() for y, m, allowed in gaps)
             return () if same else ("the terms of the points are right, but in another order",)
     but = "the mean over points is right, but " if e.factor.is_one else ""
@@ -36,7 +39,8 @@ def of_points(cases: Sequence[Case], answers: Sequence[Answer],
     if times is not None and times not in right:
         many = "" if times.is_one else f"{times} times "
         return (f"{but}the term of every point is {many}the reference's",)
-    case, mine, yours = next(g for g, (y, m, allowed) in zip(given, gaps)
-                             if (np.abs(np.sort(y) - np.sort(m)) > allowed).any())
+    cases_off, factor = min(zip(wrong, right), key=lambda of: len(of[0]))
+    case, mine, yours = given[cases_off[0]]
+    k = np.abs(yours - factor(case.sizes) * mine).argmax()
     return (f"{but}the terms of the points are no multiple of the reference's: {case.id} has "
-            f"{yours[0]:.6g} at the first point, the reference {mine[0]:.6g}",)
+            f"{yours[k]:.6g} at point {k + 1}, the reference {mine[k]:.6g}",)

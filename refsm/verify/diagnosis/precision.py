@@ -99,13 +99,14 @@ def half_inside(Y: Array, reference: Array, scale: Array,
 def _printed(v: Array) -> Tolerance | None:
     """The tolerance of numbers that were printed with few digits, as %g or %f, if these were; of
     both where nearly as many numbers need all digits as all decimals."""
-    digits, decimals = _fewest(v, "g"), _fewest(v, "f")
+    digits = _fewest(v, "g")
+    decimals = _fewest(v, "f", 0 if digits is None else 1)
     if digits is None and decimals is None:
         return None
     few, more = 2.5 / len(v), 0.0                    # than need all decimals
     if digits is not None:
         more += _needed(v, "g", digits)
-    if decimals is not None:
+    if decimals:
         more -= _needed(v, "f", decimals)
     by_digits = digits is not None and more >= 0
     name = f"{digits} printed digits" if by_digits else f"{decimals} printed decimals"
@@ -122,7 +123,7 @@ def _needed(v: Array, form: str, count: int) -> float:
     return float(np.mean([float(f"{number:.{count - 1}{form}}") != number for number in v]))
 
 
-def _fewest(v: Array, form: str) -> int | None:
+def _fewest(v: Array, form: str, least: int = 1) -> int | None:
     """The fewest digits, at most 10, with which every number can be printed and read back."""
-    return next((count for count in range(1, 11)
+    return next((count for count in range(least, 11)
                  if all(float(f"{number:.{count}{form}}") == number for number in v)), None)

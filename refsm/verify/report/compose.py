@@ -51,7 +51,8 @@ def report_on(cases: Sequence[Case], found: Diagnosis, findings: Sequence[Findin
     elif meant and verdict == "MISMATCH":
         verdict = "CONVENTION"
     failing = [] if meant or verdict == "PASS" else _failing(found, bool(wrong))
-    excused = bool(failing) and all(_is_known(case.id, known_failures) for case in failing)
+    known = {case.id for case in cases if _is_known(case.id, known_failures)}
+    excused = bool(failing) and known >= {case.id for case in failing}
     small = min(failing, key=lambda c: (c.n, c.d)) if failing and not found.matches else None
     rows, summary = _rows(small, found) if small is not None else ((), {})
     if small is not None:
@@ -67,7 +68,7 @@ def report_on(cases: Sequence[Case], found: Diagnosis, findings: Sequence[Findin
         failing=tuple(case.id for case in failing), case=summary, cases=len(cases),
         model=first.model, precision=_precision(found),
         resolution=found.resolution, runner_up=_runner_up(found), reproduce=reproduce,
-        notes=(*notes, *_notes(found, known_failures, failing, excused, cases)))
+        notes=(*notes, *_notes(found, known, failing, excused, cases)))
 
 
 def _consequences(objective: str, found: Diagnosis, verdict: str,
@@ -210,7 +211,7 @@ def _not_the_problem(e: Explanation, case: Case, gradient_wrong: bool) -> tuple[
     return tuple(out)
 
 
-def _notes(found: Diagnosis, known_failures: Sequence[str], failing: Sequence[Case],
+def _notes(found: Diagnosis, known: set[str], failing: Sequence[Case],
            excused: bool, cases: Sequence[Case]) -> tuple[str, ...]:
     out = []
     if found.tolerance.name == MIXED.name:
@@ -221,8 +222,8 @@ def _notes(found: Diagnosis, known_failures: Sequence[str], failing: Sequence[Ca
         out += filter(None, [where_right(found)])
     if excused:
         out.append("every failing case is a known failure")
-    surprising = [case.id for case in cases
-                  if _is_known(case.id, known_failures) and case not in failing]
+    bad = {case.id for case in failing}
+    surprising = [case.id for case in cases if case.id in known - bad]
     if surprising:
         more = f" and {len(surprising) - 5} more" if len(surprising) > 5 else ""
         out.append(f"known failures that do not fail: {', '.join(surprising[:5])}{more}")

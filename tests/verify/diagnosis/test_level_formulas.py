@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from refsm.verify.cases.levels import COMPUTED
+from refsm.verify.diagnosis import level_formulas
 from refsm.verify.diagnosis.level_formulas import (Name, common, formula, other_levels,
                                                    power_of_levels, within)
 
@@ -50,6 +51,15 @@ A, S = np.array([[0.9, 0.5, 0.2]]), np.array([[0.3, 0.6, 1.4]])
 def test_a_target_is_two_powers_of_the_level(p, r, words):
     found = formula(np.array([p, r]), np.full((2, 1, 3), 1e-9), (A, S, np.array([[0.5]])), (A, S))
     assert found.words == f"compared with {words}"
+
+
+@pytest.mark.parametrize("point, tried", [((0 * A + 1, S), 6), ((0 * A + 1, 2 * S), 10)])
+def test_the_point_of_reading_is_tried_where_it_is_another_than_x_noisy(monkeypatch, point, tried):
+    asked = []
+    monkeypatch.setattr(level_formulas, "power_of_levels", lambda *of: asked.append(of))
+    levels = (0 * A + 1, S, S)                             # alpha = 1: nothing is computed from it
+    assert formula(np.array([A, S]), np.full((2, 1, 3), 1e-9), levels, point) is None
+    assert len(asked) == tried
 
 
 def test_a_name_changes_no_weight():

@@ -109,7 +109,8 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     assert decimals.name == "8 printed decimals"
     assert tolerances(np.array([0.1, 0.2, 0.3, 0.7]))[0].name == "1 printed decimals"
     wide = np.round(values * 1e11)                   # whole, of more digits than are looked for
-    assert tolerances(wide)[0].name == "1 printed decimals"
+    assert tolerances(wide)[0].name == "0 printed decimals"
+    assert tolerances(wide)[0].absolute == 0.51
 
 
 @pytest.mark.parametrize("others, name, relative, absolute", [
