@@ -37,7 +37,9 @@ def normal(convention: str) -> str:
     out = []
     for piece in filter(None, map(str.strip, str(convention).split(";"))):
         what, times, factor = piece.partition(" x ")
-        if not FACTOR.match(piece) and piece in _identities():
+        if piece.startswith("mask."):                      # the points of any set
+            out.append(piece)
+        elif not FACTOR.match(piece) and piece in _identities():
             out.append(_identities()[piece])
         elif times and what in TERM_NAMES:
             out.append(f"{what} x {parse_scaling(factor)}")

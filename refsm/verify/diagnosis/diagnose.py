@@ -16,6 +16,7 @@ from refsm.typing import Array
 from refsm.verify.cases.case import Case
 from refsm.verify.diagnosis.explanation import Explanation, explanations, the_reference
 from refsm.verify.diagnosis.other_points import other_points
+from refsm.verify.diagnosis.point_masks import point_masks
 from refsm.verify.diagnosis.precision import COARSE, FLOAT64, Tolerance, tolerances
 from refsm.verify.diagnosis.quadratic_form import QuadraticForm, quadratic_form
 from refsm.verify.diagnosis.regression import Fit, Table, fit, fit_known, table_of
@@ -104,6 +105,10 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             if not form.numbers or base is not None:
                 return Diagnosis(tolerance, table, Y, None, form=form)
             listed.append((form.numbers, Diagnosis(tolerance, table, Y, None, form=form)))
+        found = [e for f in fit(table, point_masks(table, Y, tolerance), Y, tolerance)
+                 for e in explanations(table, f, Y, tolerance)]
+        if found:
+            return _simplest(tolerance, table, Y, found, fits)
         if base is not None:
             nearly = (np.abs(base.coefficients[:, :-1] - 1) < NEARLY).all()
             if tolerance is FLOAT64 or not nearly:
