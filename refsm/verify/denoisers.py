@@ -45,7 +45,8 @@ from refsm.typing import Array
 from refsm.verify.description import Description, Term, dot
 
 __all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "levels_chosen",
-           "linear_maps", "output", "per_point", "target_in_noise", "target_of", "total"]
+           "linear_maps", "output", "own_target", "per_point", "target_in_noise", "target_of",
+           "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
 

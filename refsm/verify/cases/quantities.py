@@ -40,7 +40,7 @@ from refsm.verify.cases.network import output
 from refsm.verify.denoisers import linear_maps
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["POINTS", "Quantities", "Unavailable"]
+__all__ = ["CLIPPED", "POINTS", "Quantities", "Unavailable"]
 
 POINTS: dict[str, Callable[[Case], Array]] = {
     "x": lambda c: c.x,
@@ -54,6 +54,10 @@ POINTS: dict[str, Callable[[Case], Array]] = {
     "x + noise / sigma": lambda c: c.x + c.noise / c.sigma,
     "noise": lambda c: c.noise,
 }
+CLIPPED: dict[str, Callable[[Case], Array]] = {
+    "x_noisy clipped to (0, 1)": lambda c: np.clip(c.x_noisy, 0, 1),
+    "x_noisy clipped to (-1, 1)": lambda c: np.clip(c.x_noisy, -1, 1),
+    "x_noisy clipped to (-3, 3)": lambda c: np.clip(c.x_noisy, -3, 3)}
 
 
 class Unavailable(Exception):
@@ -95,7 +99,7 @@ class Quantities:
 
     def point(self, name: str | None = None) -> Array:
         """A point by its formula, (n, d); the objective's own for None."""
-        return POINTS[name or self.at](self.case)
+        return (POINTS | CLIPPED)[name or self.at](self.case)
 
     def psi(self, point: str | None = None) -> Array:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""
@@ -207,6 +211,7 @@ class Quantities:
             "last": lambda: v[:, -1:],
             "sign": lambda: np.sign(v),
             "next point's": lambda: np.roll(v, -1, axis=0),
+            "reshaped": lambda: v.reshape(-1, *v.shape[::2]).swapaxes(0, 1),
             "one": lambda: np.broadcast_to(v[:1, :1], v.shape),
         }[kind]()
 

@@ -66,6 +66,8 @@ def point_masks(table: Table, Y: Array, tolerance: Tolerance) -> list[Formula]:
         if not len(found):
             return []
         sets.append(found)
+    if all(found.all(axis=1).any() for found in sets):
+        return []                                    # a factor of each group
     words, effect, of_case = _named(table, sets)
     id = "mask." + re.sub(r"[^\w.]+", "-", words.replace("<", "below")).strip("-.")
     said = ((f"the loss is taken over {words} alone", f", {words}",

@@ -19,7 +19,8 @@ from refsm.verify.mistakes.levels import levels
 from refsm.verify.mistakes.mistake import Formula, Mistake, reference
 from refsm.verify.mistakes.moved_levels import moved_levels
 from refsm.verify.mistakes.residual import residual
-from refsm.verify.mistakes.shared import extra_terms, left_out, some_points
+from refsm.verify.mistakes.shared import (extra_terms, left_out, one_term_at_x,
+                                          some_points)
 from refsm.verify.mistakes.weighted import weighted
 from refsm.verify.objectives import OBJECTIVES
 
@@ -39,4 +40,5 @@ def formulas(objective: str, model: str | None) -> tuple[Formula, ...]:
             else implicit if about.constant is None else residual)
     made = (formula for formula in kind(objective, model) if formula.mistakes)
     return (reference(objective), *made, *moved_levels(objective, model),
-            *left_out(objective, model), *some_points(objective), *extra_terms(objective, model))
+            *left_out(objective, model), *some_points(objective),
+            *one_term_at_x(objective, model), *extra_terms(objective, model))

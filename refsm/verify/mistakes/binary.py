@@ -129,7 +129,11 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
             ("gaps-summed", "the gaps are summed before the function", "f(sum gap)",
              lambda q: own(q.gap().sum(axis=1))),
             ("gaps-averaged", "the gaps are averaged over the points before the function",
-             "f(mean gap)", lambda q: own(q.gap().mean(axis=0))))):
+             "f(mean gap)", lambda q: own(q.gap().mean(axis=0))),
+            *((f"log-plus-{t:g}", f"{t:g} is added to a probability under its logarithm",
+               f"-log(sigmoid(gap) + {t:g})",
+               lambda q, t=t: -np.log(sigmoid(q.gap()) + t).sum(axis=1), PUSHED.format(t))
+              for t in (1e-6, 1e-5, 1e-4, 1e-3, 0.01) if objective == "pseudo"))):
         yield Formula((row,), (Term("whole", row.name, row.formula),))
     if objective == "mpf" and model is not None:
         row = Mistake("neighbours.all-flipped", "the point with all bits flipped is a neighbour "
@@ -141,6 +145,7 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
         yield Formula((row,), (Term("whole", row.name, row.formula),))
 
 
+PUSHED = "the probabilities that are learned are those of the data, q + {0:g} (2 q - 1) for q"
 UPSIDE_DOWN = "the energy is learned upside down"
 GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("minus", "the sign of the gap", "negated", lambda q: -q.gap(), UPSIDE_DOWN),
@@ -184,6 +189,12 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
         yield Mistake("gap.double-weights", "the weights are doubled: the 1/2 in front of x' W x "
                       "is missing", "2 W", lambda q: 2 * q.gap() - q.without("W").gap(),
                       "the weights that are learned are half the right ones")
+        for name, part, others in (("upper", np.triu, "before"), ("lower", np.tril, "after")):
+            yield Mistake(f"gap.{name}-triangle", f"only the {name} triangle of W is read",
+                          f"{name} triangle of W", lambda q, part=part: (2 * q.case.x - 1) * (
+                              q.case.x @ part(q.theta["W"]) + q.theta["b"]),
+                          f"every bit is predicted from those {others} it alone: another model is "
+                          "learned")
     another = "W and b then mean something else: the model of bits that they give is not the one " \
               "that was fitted"
     yield Mistake("gap.spins", "the bits are read as -1 and 1", "spins", _spin_gap, another, SPINS)

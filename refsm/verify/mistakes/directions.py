@@ -30,6 +30,8 @@ DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
      f"E[v v'] = I holds: {SAME}", "", ""),
     ("next point's", "the directions of the next point",
      "harmless where all points have independent directions", "", ""),
+    ("reshaped", "the directions are read as (M, n, d), not as (n, M, d)",
+     "harmless where all points have independent directions", "", ""),
     ("one", "one direction for the whole batch",
      "unbiased, but the variance does not fall to 0 in a large batch", "", ""))
 UNIT_SEEN = ("ermongroup/sliced_score_matching sliced_score_matching, whose projections are "

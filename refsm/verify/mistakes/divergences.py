@@ -10,12 +10,13 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.mistakes.directions import SAME, of_directions, with_given
 from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, rows
 from refsm.verify.objectives import OBJECTIVES, dot
 
-__all__ = ["TRACES", "divergences"]
+__all__ = ["TRACES", "divergences", "of_slopes"]
 
 AVERAGES_OUT = "over directions it averages to 0, so " + ZERO
 NOT_NEGATIVE = "it is never negative, so " + ZERO
@@ -39,6 +40,12 @@ TRACES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
      "the last entry learns the sum of all entries of the score, and the others learn 0"),
     ("last-column", "the last column of the Jacobian", "sum_i J_id",
      lambda q: q.J()[:, :, -1].sum(axis=1), "each entry learns the last entry of the score"),
+    ("upper", "the upper triangle of the Jacobian", "sum_i<=k J_ik",
+     lambda q: np.triu(q.J()).sum(axis=(1, 2)),
+     "each entry learns the sum of its own and all later entries of the score"),
+    ("lower", "the lower triangle of the Jacobian", "sum_i>=k J_ik",
+     lambda q: np.tril(q.J()).sum(axis=(1, 2)),
+     "each entry learns the sum of its own and all earlier entries of the score"),
     ("off-diagonal", "the off-diagonal entries of the Jacobian", "sum_i!=k J_ik",
      lambda q: q.J().sum(axis=(1, 2)) - trace(q),
      "each entry learns the sum of the other entries of the score"),
@@ -111,3 +118,19 @@ def divergences(objective: str) -> Iterator[Mistake]:
     for row in rows("divergence", ALONG, "divergence: "):
         yield replace(row, formula=lambda q, f=row.formula: f(q).mean(axis=1),
                       same=row.effect == SAME)
+
+
+def of_slopes(objective: str) -> Iterator[Mistake]:
+    """The autoencoder's divergence, with what is no slope of the sigmoid."""
+    for name, words, slope in (("value", "the sigmoid itself", lambda s: s),
+                               ("tanh", "1 - s^2, that of tanh,", lambda s: 1 - s * s)):
+        def divergence(q: Any, slope: Callable[[Array], Array] = slope) -> Array:
+            W, d = q.theta["W"], q.case.d
+            s1 = slope(sigmoid(q.point() @ W.T + q.theta["b"]))               # (n, m)
+            if objective not in ("ssm", "ssm_vr"):
+                return (s1 @ (W**2).sum(axis=1) - d) / q.sigma**2
+            v = q.v()
+            return (((v @ W.T)**2 @ s1[..., None])[..., 0] - dot(v, v)).mean(axis=1) / q.sigma**2
+
+        yield Mistake(f"divergence.slope-{name}", f"divergence: {words} in place of the sigmoid's "
+                      "slope", f"tr J, {words}", divergence)

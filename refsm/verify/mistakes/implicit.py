@@ -16,7 +16,7 @@ from refsm.typing import Array
 from refsm.verify.cases.quantities import POINTS
 from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, dashed, of_directions,
                                               with_given)
-from refsm.verify.mistakes.divergences import TRACES, divergences
+from refsm.verify.mistakes.divergences import TRACES, divergences, of_slopes
 from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, OFFSET, SQUARES, UNBOUNDED, ZERO,
                                            Formula, Mistake, absolute, dimensions, rows)
 from refsm.verify.objectives import OBJECTIVES, Term, dot
@@ -100,7 +100,8 @@ def _beside_penalty(row: Mistake) -> Mistake:
     effect, (role, _, name) = row.effect, row.id.partition(".")
     if role == "norm" and name in ("norm", "root-mean", "absolute", "product"):
         effect = ""                                  # nothing simple is proved
-    elif role == "norm" and name in ("of-sum", "of-mean", *(row[0] for row in DIMENSIONS)):
+    elif role == "norm" and name in ("of-sum", "of-mean", "of-entries",
+                                     *(row[0] for row in DIMENSIONS)):
         effect = HELD
     elif effect and effect not in (UNBOUNDED, OFFSET) and ZERO not in effect:
         effect += ", but for the penalty"
@@ -110,6 +111,7 @@ def _beside_penalty(row: Mistake) -> Mistake:
 def implicit(objective: str, model: str | None) -> Iterator[Formula]:
     """Norm, divergence and penalty: at most two mistakes, and one where all terms share it."""
     slots = [list(_norms(objective)), list(divergences(objective))]
+    slots[1] += of_slopes(objective) if model == "autoencoder" else ()
     roles = [term.role for term in OBJECTIVES[objective].terms]
     if "penalty" in roles:                           # no case tells its square from the penalty
         slots = [[_beside_penalty(row) for row in slot if row.id != "divergence.squares"]

@@ -39,9 +39,9 @@ from refsm.verify.cases import models
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
-                                           clipped, dimensions, every_pair, of_cosine, of_noise,
-                                           of_residual, reference, rows, squared, with_terms,
-                                           with_variate)
+                                           clipped_or_spread, dimensions, every_pair, of_cosine,
+                                           of_noise, of_residual, reference, rows, squared,
+                                           with_terms, with_variate)
 from refsm.verify.mistakes.targets import of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term, target
 
@@ -81,7 +81,6 @@ GIVEN_AS = "the right output is learned, for a level that is given in this form"
 OTHER_LEVEL = "wherever the other level differs from the right one, another output is learned"
 OTHER_NOISE = ("where the noise is that of another level, the best score is 0: nothing is learned "
                "there")
-CLIPPED = "an entry of the output outside (-1, 1) has no gradient"
 SCALE = "the target is off by a factor that depends on the level: so is what is learned"
 
 
@@ -127,10 +126,7 @@ def levels(objective: str, model: str | None) -> Iterator[Formula]:
             if about.levels == "points":
                 yield with_variate(objective, out, right, lambda q: clean(q) * (
                     level(q.case, "sigma") < 0.3), " where sigma < 0.3")
-    else:
-        row = Mistake("output.clipped", "the output is clipped to (-1, 1)", "f clipped",
-                          lambda q: clipped(output(q), 1), CLIPPED)
-        yield squared(objective, (row,), row, right)
+    yield from clipped_or_spread(objective, out, right)
     if about.levels == "several":
         yield from _of_several(objective, right)
     else:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
@@ -37,9 +38,9 @@ from refsm.typing import Array
 from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "clipped", "cosine", "dimensions", "every_pair",
-           "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual", "reference",
-           "rows", "squared", "with_terms", "with_variate"]
+__all__ = ["Formula", "Mistake", "absolute", "clipped_or_spread", "cosine", "dimensions",
+           "every_pair", "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual",
+           "reference", "rows", "squared", "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
@@ -143,6 +144,38 @@ def of_cosine(out: Mistake, to: Mistake) -> Formula:
     return Formula((row,), (Term("whole", row.name, row.formula),))
 
 
+def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[Formula]:
+    """Output or target that is clipped, or has one column, (n, 1), which is broadcast."""
+    learned, mean = OBJECTIVES[objective].learned, "the mean of the clipped target is learned"
+
+    def of(row: Mistake, name: str, f: Callable[[Array], Array]) -> Mistake:
+        return replace(row, name=f"{name} of {row.name}", formula=lambda q: f(row.formula(q)))
+
+    some: list[tuple[str, str, Mistake, Mistake, str]] = []
+    for t in (1, 3, 5):
+        short, none = f"clipped{f'-{t}' * (t > 1)}", f"outside (-{t}, {t}) has no gradient"
+        a, b = (of(row, f"clip {t}", partial(clipped, t=t)) for row in (out, to))
+        some += [(f"output.{short}", f"the output is clipped to (-{t}, {t})", a, to,
+                  f"an entry of the output {none}")]
+        if learned == "score" or t == 1:             # noise has hardly an entry beyond 3
+            some += [(f"target.{short}", f"the target is clipped to (-{t}, {t})", out, b, mean),
+                     (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
+                      f"{mean}; an entry of the output {none}")]
+    first, middle = (lambda v: v[..., :1] + 0 * v), (lambda v: v.mean(axis=-1)[..., None] + 0 * v)
+    for row_of, what, a, b, effect in (
+            ("output.first", "the first entry of the output is compared with every entry of the "
+             "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
+             f"entries of the right {learned}, and the others nothing"),
+            ("target.first", "every entry is compared with the first entry of the target", out,
+             of(to, "first entry", first), f"every entry learns the first one of the {learned}"),
+            ("target.middle", "every entry is compared with the mean of the target's entries", out,
+             of(to, "mean entry", middle), f"every entry learns their mean, of the {learned}")):
+        some.append((f"{row_of}-entry", f"{what}: (n, 1) in place of (n, d)", a, b, effect))
+    for id, words, a, b, effect in some:
+        row = Mistake(id, words, f"{a.name}, {b.name}", clipped, effect)
+        yield squared(objective, (row,), a, b)
+
+
 def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:
     """Every output with every target: (n, 1) and (n,) are broadcast to (n, n)."""
     half, about = half_of(objective), OBJECTIVES[objective]
@@ -219,7 +252,11 @@ DIMENSIONS: tuple[tuple[str, str, str, slice, str], ...] = (
     ("first-two", "only the first two dimensions", "[:2]", slice(0, 2), "the other dimensions"),
     ("not-last", "the last dimension left out", "[:-1]", slice(0, -1), "the last dimension"),
     ("last", "only the last dimension", "[-1:]", slice(-1, None), "the other dimensions"),
-    ("not-first", "the first dimension left out", "[1:]", slice(1, None), "the first dimension"))
+    ("not-first", "the first dimension left out", "[1:]", slice(1, None), "the first dimension"),
+    ("odd", "only every second dimension, from the first", "[::2]", slice(0, None, 2),
+     "the other dimensions"),
+    ("even", "only every second dimension, from the second", "[1::2]", slice(1, None, 2),
+     "the other dimensions"))
 
 
 def dimensions() -> Iterator[tuple[Mistake, str, slice]]:
@@ -268,7 +305,12 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      "the inverse hyperbolic tangent of an entry of the score is learned where the entry is "
      "between -1 and 1; where it is not, what is learned grows without end"),
     ("variance", "the mean over points is subtracted before the square", "|r - mean r|^2",
-     lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET))
+     lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET),
+    ("of-entries", "the mean over dimensions is subtracted before the square", "|r - mean_i r|^2",
+     lambda r: ((r - r.mean(axis=-1)[..., None])**2).sum(axis=-1),
+     "an offset that is the same in all dimensions is not constrained", UNBOUNDED),
+    ("of-all", "the mean over points and dimensions is subtracted before the square",
+     "|r - mean_ni r|^2", lambda r: dot(r - r.mean(), r - r.mean()), OFFSET, OFFSET))
 
 
 def _pseudo_huber(r: Array, c: float) -> Array:

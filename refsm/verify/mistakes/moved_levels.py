@@ -28,7 +28,8 @@ import numpy as np
 
 from refsm.typing import Array
 from refsm.verify.cases import models
-from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
+from refsm.verify.cases.quantities import CLIPPED
+from refsm.verify.denoisers import KINDS, level, linear_maps, output, own_target, target_of
 from refsm.verify.mistakes.levels import GIVEN_ANOTHER, LEVELS, OTHER_LEVEL, TAKEN, exchanged
 from refsm.verify.mistakes.mistake import Formula, Mistake, squared
 from refsm.verify.objectives import OBJECTIVES
@@ -41,7 +42,9 @@ def moved_levels(objective: str, model: str | None) -> Iterator[Formula]:
     about = OBJECTIVES[objective]
     if about.levels == "points":
         yield from _of_clean(objective) if about.predicts != "clean" else ()
-        yield from _of_noisy(objective) if model not in (None, "network") else ()
+        if model not in (None, "network"):
+            yield from _of_noisy(objective)
+            yield from _of_clipped(objective)
 
 
 def _of_clean(objective: str) -> Iterator[Formula]:
@@ -72,9 +75,7 @@ def _of_noisy(objective: str) -> Iterator[Formula]:
             return alpha_m * q.case.x + sigma_m * q.case.noise                # (n, d)  (1)
 
         def read(q: Any, x_m: Callable[[Any], Array] = x_m) -> Array:
-            A, B = linear_maps(q.case, kind)
-            psi = models.local_quantities(q.case.model, q.theta, q.sigma)["score"]
-            return A * x_m(q) + B * psi(x_m(q))
+            return _output_at(q, x_m(q), kind)
 
         def target(q: Any, x_m: Callable[[Any], Array] = x_m) -> Array:
             return target_of(kind, exchanged(q, x_noisy=x_m(q)))
@@ -83,3 +84,20 @@ def _of_noisy(objective: str) -> Iterator[Formula]:
         row = Mistake(f"noisy.{what}-{name}", f"the noisy point has the {what} of {whose}",
                       f"f at x_noisy, {what} of {whose}", read, GIVEN_ANOTHER)
         yield squared(objective, (row,), row, Mistake("", "", f"g, {row.name}", target))
+
+
+def _of_clipped(objective: str) -> Iterator[Formula]:
+    """The output at the noisy point, clipped, and the right target."""
+    kind = OBJECTIVES[objective].predicts or "score"
+    for point, clipped in CLIPPED.items():
+        row = Mistake(point.replace("x_noisy clipped to (", "clipped.").replace(", ", "-")[:-1],
+                      f"the {'output' if kind != 'score' else kind} is read at {point}",
+                      f"f({point})", lambda q, at=clipped: _output_at(q, at(q.case), kind),
+                      f"the mean of the {KINDS.get(kind, kind)} given the clipped point is learned")
+        yield squared(objective, (row,), row, Mistake("", "", "g", own_target))
+
+
+def _output_at(q: Any, point: Array, kind: str) -> Array:
+    """The output at another point (n, d), with the level of each."""
+    A, B = linear_maps(q.case, kind)
+    return A * point + B * models.local_quantities(q.case.model, q.theta, q.sigma)["score"](point)

@@ -33,10 +33,10 @@ import numpy as np
 
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
-from refsm.verify.cases.quantities import POINTS
-from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
-                                           every_pair, of_cosine, of_noise, of_residual, rows,
-                                           squared, with_variate)
+from refsm.verify.cases.quantities import CLIPPED, POINTS
+from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake,
+                                           clipped_or_spread, dimensions, every_pair, of_cosine,
+                                           of_noise, of_residual, rows, squared, with_variate)
 from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
@@ -44,6 +44,8 @@ __all__ = ["residual"]
 
 OTHER_POINTS = [point for point in POINTS if point != "x_noisy"]
 HARMLESS = "harmless where the noise is symmetric: the same loss in expectation"
+STEP = ("the mean step from the clipped point to the clean one, over sigma^2, is learned, which is "
+        "no score")
 SCORE_AT = "the score of the data with noise of standard deviation"
 SMOOTHED = {          # of the points x + k sigma e: k, |k| sigma and k^2 in words
     "x + sigma^2 noise": ("sigma times", "sigma^2", "sigma^2 times"),
@@ -105,20 +107,14 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
                       f"y, {words}", lambda q, f=f: _network(q, f),
                       "another network is trained, of another energy: in the place of the softplus "
                       "it has the integral of this activation")
-    for low, high in ((0, 1), (-1, 1)) if model == "autoencoder" else ():
-        yield Mistake(f"clipped.{low}-{high}", f"the input of the encoder is clipped to "
-                      f"({low}, {high})", f"y(x_noisy clipped to ({low}, {high}))",
-                      lambda q, ends=(low, high): _network(q, sigmoid, ends),
-                      "the mean of the clean point given the clipped one is learned")
     yield Mistake("output.sigmoid", "the output passes through a sigmoid", "sigmoid(y)",
                   lambda q: sigmoid(q.reconstruction()),
                   "the reconstruction is confined to (0, 1)")
 
 
-def _network(q: Any, f: Callable[[Array], Array],
-             ends: tuple[float, float] = (-np.inf, np.inf)) -> Array:
+def _network(q: Any, f: Callable[[Array], Array]) -> Array:
     theta = q.theta
-    hidden = f(np.clip(q.case.x_noisy, *ends) @ theta["W"].T + theta["b"])
+    hidden = f(q.case.x_noisy @ theta["W"].T + theta["b"])
     return hidden @ theta.get("decoder", theta["W"]) + theta["c"]
 
 
@@ -152,6 +148,15 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
         yield of_residual((row,), row, outputs[0], compared[0])
     if objective == "dsm":
         yield from of_noise(outputs[0], compared[0])
+    yield from clipped_or_spread(objective, outputs[0], compared[0])
+    for point in CLIPPED if OBJECTIVES[objective].at == "x_noisy" and model is not None else ():
+        y = OBJECTIVES[objective].learned == "reconstruction"
+        row = Mistake(point.replace("x_noisy clipped to (", "clipped.").replace(", ", "-")[:-1],
+                      f"the {'input of the encoder is' if y else 'score is read at'} {point}",
+                      f"{outputs[0].name}({point})", lambda q, point=point, y=y: (
+                          q.reconstruction(point) if y else q.psi(point)), "the mean of the "
+                      f"{'clean point' if y else 'score'} given the clipped point is learned")
+        yield squared(objective, (row,), row, compared[0])
     yield every_pair(objective, outputs[0], compared[0])
     yield of_cosine(outputs[0], compared[0])
     if objective == "dsm" and model is not None:
@@ -163,10 +168,12 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
 
 def _made_apart(objective: str) -> Iterator[Formula]:
     """Another noisy point, with the target that belongs to it."""
-    for point, (_, width, times) in SMOOTHED.items():
-        effect = f"{times} {SCORE_AT} {width} is learned" if times else HARMLESS
+    for point in (*SMOOTHED, *CLIPPED):
+        _, width, times = SMOOTHED.get(point, ("", "", ""))
+        effect = (STEP if not width else f"{times} {SCORE_AT} {width} is learned" if times
+                  else HARMLESS)
         row = Mistake(f"noisy.{point}", f"the noisy point is made as {point}", f"psi({point})",
-                      lambda q, point=point: q.psi(point), effect, same=not times)
+                      lambda q, point=point: q.psi(point), effect, same=effect == HARMLESS)
         own = Mistake("", "", f"(x - ({point})) / sigma^2",
                       lambda q, point=point: (q.case.x - q.point(point)) / q.case.sigma**2)
         yield squared(objective, (row,), row, own)

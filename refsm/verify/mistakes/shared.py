@@ -6,14 +6,15 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
 from refsm.verify.denoisers import output
-from refsm.verify.mistakes.mistake import (Formula, Mistake, absolute, cosine, reference,
+from refsm.verify.mistakes.mistake import (AT_CLEAN, Formula, Mistake, absolute, cosine, reference,
                                            with_terms)
 from refsm.verify.objectives import OBJECTIVES, Term, dot, target
 
-__all__ = ["extra_terms", "left_out", "some_points"]
+__all__ = ["extra_terms", "left_out", "one_term_at_x", "some_points"]
 
 ONE_LESS = "harmless on average: one point in every batch is not used"
 FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, with the variance "
@@ -78,6 +79,27 @@ def some_points(objective: str) -> Iterator[Formula]:
                       (Term("whole", symbols, f),))
 
 
+MULTIPLIED = ("what is learned is multiplied by the density of the noisy points over that of the "
+              "clean ones")
+AT_X = {"norm": MULTIPLIED, "output": MULTIPLIED, "cross": AT_CLEAN,
+        "divergence": "the score of the clean points is learned, times their density over that of "
+                      "the noisy ones",
+        "product": "the point itself is learned, times the density of the clean points over that "
+                   "of the noisy ones"}
+
+
+def one_term_at_x(objective: str, model: str | None) -> Iterator[Formula]:
+    """One of the terms that are read at the noisy point is read at the clean one."""
+    about = OBJECTIVES[objective]
+    if about.at == "x_noisy" and not about.levels and model not in (None, "network"):
+        for k, term in enumerate(about.terms):
+            row = Mistake(f"{term.role}.at-x", f"{term.name} is read at x, and the rest at x_noisy",
+                          f"{term.name} at x", lambda q, f=term.per_sample: f(q.read_at("x")),
+                          "" if (objective, k) == ("parzen_esm", 1) else AT_X[term.role])
+            moved = Term(term.role, row.name, row.formula)
+            yield Formula((row,), (*about.terms[:k], moved, *about.terms[k + 1:]), about.constant)
+
+
 def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
     """Penalties that code adds to its loss without saying so."""
     about = OBJECTIVES[objective]
@@ -101,8 +123,23 @@ def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[
     for block in {"autoencoder": "W", "tanh": "AB", "boltzmann": "W", "rbm": "W"}.get(model, ""):
         yield f"|{block}|^2", lambda q, block=block: (q.theta[block]**2).sum()
         yield f"|{block}|_1", lambda q, block=block: absolute(q.theta[block]).sum()
+    if objective == "pseudo":
+        yield "sum gap", lambda q: q.gap().sum(axis=1)
+    if objective == "ratio":
+        yield "sum sigmoid(-gap)", lambda q: sigmoid(-q.gap()).sum(axis=1)
     if OBJECTIVES[objective].levels == "several":    # the density before the noise is not read
         return
+    if OBJECTIVES[objective].random == "directions":
+        yield "|psi|^2", lambda q: dot(q.psi(), q.psi())
+    if OBJECTIVES[objective].at == "x_noisy" and model != "network":
+        yield "|psi(x)|^2", lambda q: dot(q.psi("x"), q.psi("x"))
+        yield "(|psi(x)|^2 / 2 + tr J(x))", lambda q: (
+            dot(q.psi("x"), q.psi("x")) / 2 + np.einsum("nii->n", q.J("x")))
+        yield "|J(x)|_F^2", lambda q: (q.J("x")**2).sum(axis=(1, 2))
+        if model in WITH_ENERGY:
+            yield "energy at x", lambda q: q.energy("x")
+    if objective == "dae":
+        yield "|y(x) - x|^2", lambda q: (q.sigma**4) * dot(q.psi("x"), q.psi("x"))
     if OBJECTIVES[objective].constant is not None:
         yield "|output - target|_1", lambda q: absolute(np.subtract(*_compared(q))).sum(axis=-1)
         yield "(1 - cos(output, target))", lambda q: cosine(*_compared(q))

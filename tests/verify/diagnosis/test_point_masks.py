@@ -70,6 +70,8 @@ def test_points_of_no_pattern_are_listed_and_weights_of_points_are_not_taken_for
     assert (again.verdict, again.exit_status) == ("CONVENTION", 0)
     weighted = verify(lambda c: per_sample(c) @ (1 + (np.arange(c.n) < 2)) / c.n, "dsm")
     assert weighted.verdict == "UNEXPLAINED"
+    factors = verify(lambda c: per_sample(c).mean() * (1 + c.x[0, 0]**2), "ism")
+    assert (factors.verdict, factors.name[:30]) == ("CONVENTION", "every term of a group has the ")
 
 
 def test_an_implicit_loss_of_the_points_within_a_radius_is_unbounded_below():

@@ -107,6 +107,10 @@ DIVERGENCES = {
     "last-row": (np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]]), "the last entry learns the sum"),
     "first-column": (row(0), "each entry learns the first entry of the score"),
     "last-column": (row(2), "each entry learns the last entry of the score"),
+    "upper": (np.triu(ONES), "its own and all later entries"),
+    "lower": (np.tril(ONES), "its own and all earlier entries"),
+    "odd": (np.diag([1, 0, 1]), "the score of the other dimensions is driven to 0"),
+    "even": (np.diag([0, 1, 0]), "the score of the other dimensions is driven to 0"),
     "off-diagonal": (ONES - np.eye(D), "learns the sum of the other entries"),
     "beside": (np.roll(np.eye(D), 1, axis=1), "each entry learns the next entry"),
     "other-diagonal": (np.eye(D)[::-1], "in reverse order"),
@@ -150,7 +154,8 @@ def test_what_is_learned_without_a_derivative_of_the_score():
 
 @pytest.mark.parametrize("objective, identity", [
     *(("ism", f"norm.{name}") for name in ("first", "first-two", "not-last", "last", "not-first",
-                                           "of-sum", "of-mean", "linear", "product")),
+                                           "of-sum", "of-mean", "linear", "product", "odd",
+                                           "even", "of-entries")),
     ("ssm", "norm.not-squared-along"), ("esm", "square.linear"), ("dsm", "square.linear"),
     ("regularized", "norm.linear")])
 def test_a_loss_that_is_said_to_be_unbounded_below_is(objective, identity):
@@ -158,7 +163,7 @@ def test_a_loss_that_is_said_to_be_unbounded_below_is(objective, identity):
     assert "unbounded below" in effect(objective, identity)
 
 
-@pytest.mark.parametrize("name", ["first", "first-two", "of-sum", "of-mean"])
+@pytest.mark.parametrize("name", ["first", "first-two", "of-sum", "of-mean", "of-entries", "odd"])
 def test_beside_a_penalty_what_the_norm_leaves_free_is_bounded(name):
     found = minimiser(alone("regularized", f"norm.{name}"), case("regularized"))
     assert isinstance(found, tuple) or found == "free"
@@ -256,7 +261,8 @@ def test_targets_have_the_conditional_mean_that_is_said():
 
 @pytest.mark.parametrize("objective, identity", [
     *(("dsm", f"dimensions.{name}") for name in ("first", "first-two", "not-last", "last",
-                                                 "not-first")),
+                                                 "not-first", "odd", "even")),
+    ("dsm", "square.of-entries"), ("dsm", "square.of-all"), ("ism", "norm.of-all"),
     ("dsm", "square.of-sum"), ("dsm", "square.of-mean"), ("dsm", "square.variance"),
     ("ism", "norm.variance"), ("esm", "dimensions.first"),
     ("ism", "dimensions.first"), ("ism", "dimensions.not-last"),
@@ -265,6 +271,76 @@ def test_what_is_said_to_be_not_constrained_is_free(objective, identity):
     formula = alone(objective, identity)
     assert minimiser(formula, case(objective)) == "free"
     assert "constrained" in effect(objective, identity)
+
+
+@pytest.mark.parametrize("identity, B", [
+    ("first", ONES * [1, 0, 0]), ("middle", ONES / D)])
+def test_one_column_of_the_target_is_learned_in_every_dimension(identity, B):
+    A, _ = smoothed(SIGMA)
+    learns("dsm", f"target.{identity}-entry", None, -B @ A @ MEAN, B @ A)
+    said = {"first": "the first one of the score", "middle": "their mean, of the score"}
+    assert effect("dsm", f"target.{identity}-entry") == f"every entry learns {said[identity]}"
+    assert minimiser(alone("dsm", "output.first-entry"), case("dsm")) == "free"
+    assert effect("dsm", "output.first-entry").endswith("right score, and the others nothing")
+
+
+def test_one_term_at_the_clean_point_has_the_minimiser_that_is_said():
+    """N(0, 1) and N(0, 1 + sigma^2): the derivative along u of each loss is 0 at its minimiser."""
+    t, w = np.polynomial.hermite_e.hermegauss(60)
+    w, width = w / w.sum(), np.sqrt(1 + SIGMA**2)
+    z, ratio = width * t, width * np.exp(-(width**2 - 1) * t**2 / 2)     # q / q_sigma at z
+    x, e = t[:, None], t[None]
+    for u, slope in ((np.sin, np.cos), (lambda a: a**3, lambda a: 3 * a**2)):
+        tweedie = w @ (u(x + SIGMA * e) * -e / SIGMA) @ w
+        noisy = w @ (-z / width**2 * u(z))                   # q psi = q_sigma times its score
+        assert noisy == pytest.approx(tweedie) == pytest.approx(-w @ slope(z))
+        assert w @ u(t) * (w @ t) == pytest.approx(0)                    # E u(x).g
+        assert w @ (ratio * -z * u(z)) == pytest.approx(-w @ slope(t))
+        assert w @ (ratio * z * u(z)) == pytest.approx(w @ (t * u(t)))
+    said = {id: effect(objective, id) for objective, id in (
+        ("dsm", "norm.at-x"), ("parzen_ism", "norm.at-x"), ("dsm", "cross.at-x"),
+        ("parzen_ism", "divergence.at-x"))}
+    assert said["norm.at-x"].startswith("what is learned is multiplied by the density of the noisy")
+    assert "the target averages to 0: nothing is learned" in said["cross.at-x"]
+    assert said["divergence.at-x"].startswith("the score of the clean points is learned, times")
+
+
+def test_a_clipped_vector_is_the_condition_or_the_target_that_is_said():
+    for t in (1, 3, 5):
+        step, a = f"{f'-{t}' * (t > 1)}", t * np.array([-1.7, -0.3, 0.9, 1.2])
+        assert (clipped(a + 0.05 * t, t) != clipped(a, t)).tolist() == [False, True, True, False]
+        none = f"an entry of the output outside (-{t}, {t}) has no gradient"
+        assert effect("dsm", f"output.clipped{step}") == none
+        assert effect("dsm", f"target.clipped{step}") == "the mean of the clipped target is learned"
+        assert effect("dsm", f"both.clipped{step}").endswith(none)
+    given = "given the clipped point is learned"
+    assert effect("dsm", "clipped.-1-1") == f"the mean of the score {given}"
+    assert effect("dsm", "noisy.x_noisy clipped to (-1, 1)").startswith("the mean step from the")
+
+
+def test_a_triangle_of_the_weights_predicts_a_bit_from_those_on_one_side():
+    x = np.array([[1.0, 0, 1, 0, 1]])
+    for name, others in (("upper", "before"), ("lower", "after")):
+        row = next(m for f in formulas("pseudo", "boltzmann") for m in f.mistakes
+                   if m.id == f"gap.{name}-triangle")
+        moved = x.copy()
+        moved[0, 3 if others == "before" else 1] = 1.0          # the bits on the other side of it
+        gaps = [row.formula(Quantities(Case("own/0", "own", "pseudo", "boltzmann", {
+            "W": np.ones((5, 5)) - np.eye(5), "b": np.ones(5)}, {"x": of}, {})))[0, 2]
+            for of in (x, moved)]
+        assert gaps[0] == gaps[1] == 2.0
+        assert f"those {others} it alone" in row.effect
+
+
+def test_a_number_under_the_logarithm_pushes_probabilities_from_a_half():
+    g, q = np.linspace(-30, 30, 600001), 0.7
+    p = 1 / (1 + np.exp(-g))
+    for t in (1e-3, 0.01):
+        least = p[(-q * np.log(p + t) - (1 - q) * np.log(1 - p + t)).argmin()]
+        assert least == pytest.approx(q + t * (2 * q - 1), abs=1e-4)
+        said = next(m.effect for f in formulas("pseudo", None) for m in f.mistakes
+                    if m.id == f"join.log-plus-{t:g}")
+        assert said.endswith(f"q + {t:g} (2 q - 1) for q")
 
 
 @pytest.mark.parametrize("s", [np.array([0.3, -0.2, 0.5]), np.array([1.4, -2.2, 0.9])])
@@ -349,13 +425,6 @@ def test_a_point_whose_loss_is_not_kept_has_no_gradient(name, kept):
     assert moved == kept
     said = "the points whose losses are left out have no gradient"
     assert effect("esm", f"points.{name}") == said
-
-
-def test_an_output_outside_the_bounds_where_it_is_clipped_has_no_gradient():
-    a = np.array([-1.7, -0.3, 0.9, 1.2])
-    assert (clipped(a + 0.05, 1) != clipped(a, 1)).tolist() == [False, True, True, False]
-    assert clipped(a, 1).tolist() == [-1, -0.3, 0.9, 1]
-    assert effect("noise_prediction", "output.clipped").endswith("outside (-1, 1) has no gradient")
 
 
 GAPS = {"exp": 0.5, "flow": 1.0, "cube": 0.5, "pseudo": 1.0, "ratio": 1.0}

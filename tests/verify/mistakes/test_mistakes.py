@@ -78,7 +78,9 @@ def test_coordinates_are_slices_of_three_or_more():
     chosen = {words: list(range(5))[rows] for _, words, _, rows, _ in DIMENSIONS}
     assert chosen == {"only the first dimension": [0], "only the first two dimensions": [0, 1],
                       "the last dimension left out": [0, 1, 2, 3], "only the last dimension": [4],
-                      "the first dimension left out": [1, 2, 3, 4]}
+                      "the first dimension left out": [1, 2, 3, 4],
+                      "only every second dimension, from the first": [0, 2, 4],
+                      "only every second dimension, from the second": [1, 3]}
 
 
 def test_array_cases_leave_out_what_they_cannot_say():

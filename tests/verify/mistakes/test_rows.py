@@ -36,7 +36,7 @@ def value_of(case, *identities):
 
 
 DIMENSIONS = {"first": [0], "first-two": [0, 1], "not-last": [0, 1, 2, 3], "last": [4],
-              "not-first": [1, 2, 3, 4]}
+              "not-first": [1, 2, 3, 4], "odd": [0, 2, 4], "even": [1, 3]}
 
 
 def psi(c):
@@ -63,7 +63,8 @@ SQUARES = {
     "fourth-powers": lambda r: (r**4).sum() / len(r), "log": lambda r: np.log(sq(r)).mean(),
     "log-mean": lambda r: np.log(sq(r).mean()), "huber": lambda r: huber(r).mean(),
     "log-cosh": lambda r: np.log(np.cosh(r)).sum() / len(r),
-    "variance": lambda r: r.var(axis=0).sum()}
+    "variance": lambda r: r.var(axis=0).sum(), "of-all": lambda r: r.var() * r.shape[1],
+    "of-entries": lambda r: r.var(axis=1).mean() * r.shape[1]}
 # of a residual alone
 ROBUST = {
     "pseudo-huber-0.03": lambda r: pseudo_huber(np.sqrt(sq(r)), 0.03),
@@ -95,6 +96,8 @@ DIVERGENCES = {
     "whole": lambda c: J(c).sum(), "first-row": lambda c: J(c)[:, 0, :].sum(),
     "first-column": lambda c: J(c)[:, :, 0].sum(), "last-row": lambda c: J(c)[:, 4, :].sum(),
     "last-column": lambda c: J(c)[:, :, 4].sum(),
+    "upper": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(i, 5)),
+    "lower": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(i + 1)),
     "off-diagonal": lambda c: sum(J(c)[:, i, k].sum() for i in range(5) for k in range(5)
                                   if i != k),
     "beside": lambda c: sum(J(c)[:, i, (i + 1) % 5].sum() for i in range(5)),
@@ -147,6 +150,7 @@ DIRECTIONS = {
     "first": lambda c: c.directions[:, :1], "last": lambda c: c.directions[:, -1:],
     "sign": lambda c: np.sign(c.directions),
     "next-point": lambda c: c.directions[[1, 2, 3, 4, 5, 6, 0]],
+    "reshaped": lambda c: np.stack([c.directions.reshape(-1, 5)[k::7] for k in range(7)]),
     "one": lambda c: np.array([c.directions[0, :1]] * c.n)}
 
 
@@ -301,11 +305,106 @@ def test_the_gradient_of_a_control_variate_is_that_of_the_score_at_the_clean_poi
     assert np.allclose(found["mean"], (g @ case.theta["precision"]).mean(axis=0), rtol=1e-12)
 
 
-def test_an_output_that_is_clipped():
-    case, found = value("noise_prediction", "output.clipped")
-    f = case.prediction(case.x_noisy)
-    assert np.abs(f).min() < 1 < np.abs(f).max()
-    assert np.isclose(found, sq(np.clip(f, -1, 1) - case.noise).mean(), rtol=1e-12)
+def clip(t):
+    return lambda a: np.minimum(np.maximum(a, -t), t)
+
+
+def as_it_is(a):
+    return a
+
+
+COMPARED = {                                                       # of the output, of the target
+    **{f"{what}.clipped{f'-{t}' * (t > 1)}": (clip(t) if what != "target" else as_it_is,
+                                               clip(t) if what != "output" else as_it_is)
+       for what in ("output", "target", "both") for t in (1, 3, 5)},
+    "output.first-entry": (lambda a: a[:, [0]], as_it_is),
+    "target.first-entry": (as_it_is, lambda a: a[:, [0]]),
+    "target.middle-entry": (as_it_is, lambda a: a.sum(axis=1, keepdims=True) / a.shape[1])}
+
+
+@pytest.mark.parametrize("identity", COMPARED)
+@pytest.mark.parametrize("objective", ["dsm", "dae", "noise_prediction"])
+def test_an_output_or_a_target_that_is_clipped_or_has_one_column(objective, identity):
+    if objective != "dsm" and identity[-1] in "35" and not identity.startswith("output"):
+        return                                                      # nearly the target itself
+    (f, g), (case, found) = COMPARED[identity], value(objective, identity)
+    out, to, half = {
+        "dsm": lambda: (case.score(case.x_noisy), right_target("dsm", case), 0.5),
+        "dae": lambda: (case.reconstruct(case.x_noisy), case.x, 1),
+        "noise_prediction": lambda: (case.prediction(case.x_noisy), case.noise, 1)}[objective]()
+    assert np.isclose(found, half * sq(f(out) - g(to)).mean(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 1), (-3, 3)])
+def test_a_noisy_point_that_is_clipped(low, high):
+    identity = f"x_noisy clipped to ({low}, {high})"
+    case, apart = value("dsm", f"noisy.{identity}")
+    y = np.minimum(np.maximum(case.x_noisy, low), high)
+    assert np.isclose(apart, sq(case.score(y) - (case.x - y) / case.sigma**2).mean() / 2,
+                      rtol=1e-12)
+    r = case.score(y) - right_target("dsm", case)
+    assert np.isclose(value("dsm", f"clipped.{low}-{high}")[1], sq(r).mean() / 2, rtol=1e-12)
+    case, found = value("dae", f"clipped.{low}-{high}")
+    y = np.minimum(np.maximum(case.x_noisy, low), high)
+    assert np.isclose(found, sq(case.reconstruct(y) - case.x).mean(), rtol=1e-12)
+    case, found = value("velocity_prediction", f"clipped.{low}-{high}")
+    r = case.prediction(np.minimum(np.maximum(case.x_noisy, low), high)) - (
+        case.alpha[:, None] * case.noise - case.sigma[:, None] * case.x)
+    assert np.isclose(found, sq(r).mean(), rtol=1e-12)
+    words = {m.id: m.words for f in formulas("dae", "autoencoder") for m in f.mistakes}
+    assert words[f"clipped.{low}-{high}"] == f"the input of the encoder is {identity}"
+
+
+def test_one_term_at_the_clean_point():
+    case, norm = value("dsm", "norm.at-x")
+    g, (at_x, at_y) = right_target("dsm", case), map(case.score, (case.x, case.x_noisy))
+    parts = [sq(a) / 2 - (b * g).sum(axis=1) + sq(g) / 2 for a, b in ((at_x, at_y), (at_y, at_x))]
+    found = [norm, value("dsm", "cross.at-x")[1]]
+    assert np.allclose(found, np.mean(parts, axis=1), rtol=1e-12)
+    case, norm = value("parzen_ism", "norm.at-x")
+    at_x, at_y = ((sq(case.score(y)) / 2, case.score_divergence(y))
+                  for y in (case.x, case.x_noisy))
+    found = [norm, value("parzen_ism", "divergence.at-x")[1]]
+    assert np.allclose(found, [(at_x[0] + at_y[1]).mean(), (at_y[0] + at_x[1]).mean()], rtol=1e-12)
+    case, output = value("dae", "output.at-x")
+    at_x, at_y = map(case.reconstruct, (case.x, case.x_noisy))
+    parts = [sq(a) - 2 * (b * case.x).sum(axis=1) + sq(case.x)
+             for a, b in ((at_x, at_y), (at_y, at_x))]
+    found = [output, value("dae", "product.at-x")[1]]
+    assert np.allclose(found, np.mean(parts, axis=1), rtol=1e-12)
+
+
+def test_extra_terms_that_are_read_at_the_clean_point():
+    case, right = value("dsm", "extra.|psi(x)|^2")
+    own = sq(case.score(case.x_noisy) - right_target("dsm", case)) / 2
+    norm, jacobian = sq(case.score(case.x)), case.score_jacobian(case.x)
+    divergence = np.trace(jacobian, axis1=1, axis2=2)
+    extras = {"|psi(x)|^2": norm, "(|psi(x)|^2 / 2 + tr J(x))": norm / 2 + divergence,
+              "|J(x)|_F^2": (jacobian**2).sum(axis=(1, 2)), "energy at x": case.energy(case.x)}
+    for name, extra in extras.items():
+        assert np.isclose(value("dsm", f"extra.{name}")[1], (own + extra).mean(), rtol=1e-12), name
+    case, found = value("dae", "extra.|y(x) - x|^2")
+    own = sq(error(case)) + sq(case.reconstruct(case.x) - case.x)
+    assert np.isclose(found, own.mean(), rtol=1e-12)
+    case, found = value("ssm", "extra.|psi|^2")
+    own = of_each(case, lambda v, A, p: (v @ p)**2 / 2 + v @ A @ v + p @ p)
+    assert np.isclose(found, own, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name, slope", [("value", lambda s: s), ("tanh", lambda s: 1 - s * s)])
+def test_what_is_no_slope_of_the_sigmoid(name, slope):
+    def wrong(c, k):
+        W, b = c.params["W"], c.params["b"]
+        s = slope(sigmoid(W @ c.x[k] + b))
+        return (W.T @ np.diag(s) @ W - np.eye(c.d)) / c.sigma**2
+
+    case, found = value("ism", f"divergence.slope-{name}")
+    expected = sum(sq(psi(case)[k]) / 2 + np.trace(wrong(case, k)) for k in range(case.n))
+    assert np.isclose(found, expected / case.n, rtol=1e-12)
+    case, found = value("ssm", f"divergence.slope-{name}")
+    expected = np.mean([(v @ psi(case)[k])**2 / 2 + v @ wrong(case, k) @ v
+                        for k in range(case.n) for v in case.directions[k]])
+    assert np.isclose(found, expected, rtol=1e-12)
 
 
 def middle(own):
@@ -441,7 +540,6 @@ def test_cross_entropy():
 
 OUTPUTS = {
     "output.step": lambda c, f: f(sigmoid) - c.x_noisy,
-    "clipped.0-1": lambda c, f: f(sigmoid, 0, 1), "clipped.-1-1": lambda c, f: f(sigmoid, -1, 1),
     "output.sigmoid": lambda c, f: sigmoid(f(sigmoid)), "hidden.tanh": lambda c, f: f(np.tanh),
     "hidden.relu": lambda c, f: f(lambda a: np.maximum(a, 0)),
     "hidden.linear": lambda c, f: f(lambda a: a),
@@ -452,9 +550,9 @@ OUTPUTS = {
 def test_an_output_of_an_autoencoder(identity):
     case, found = value("dae", identity)
 
-    def network(f, low=-9, high=9):                            # of points between -9 and 9
+    def network(f):
         W, b, c = (case.params[name] for name in "Wbc")
-        return f(np.minimum(np.maximum(case.x_noisy, low), high) @ W.T + b) @ W + c
+        return f(case.x_noisy @ W.T + b) @ W + c
 
     assert np.isclose(found, sq(OUTPUTS[identity](case, network) - case.x).mean(), rtol=1e-12)
 
@@ -555,6 +653,10 @@ GAPS = {
     "without-W": lambda c: (2 * c.x - 1) * c.params["b"],
     "half-weights": lambda c: (2 * c.x - 1) * (c.x @ c.params["W"] / 2 + c.params["b"]),
     "double-weights": lambda c: (2 * c.x - 1) * (2 * c.x @ c.params["W"] + c.params["b"]),
+    "upper-triangle": lambda c: (2 * c.x - 1) * (c.params["b"] + np.stack(
+        [c.x[:, :i] @ c.params["W"][:i, i] for i in range(5)], axis=1)),
+    "lower-triangle": lambda c: (2 * c.x - 1) * (c.params["b"] + np.stack(
+        [c.x[:, i + 1:] @ c.params["W"][i + 1:, i] for i in range(5)], axis=1)),
     "spins": spin_gap, "minus-spins": lambda c: -spin_gap(c),
     "all-flipped": lambda c: np.repeat((c.energy(1 - c.x) - c.energy(c.x))[:, None], 5, axis=1),
     "flipped-energy": lambda c: np.stack([c.energy(flipped(c, i)) for i in range(5)], axis=1),
@@ -602,6 +704,18 @@ def test_bits_that_are_joined_or_left_out():
     assert np.isclose(value("ratio", "join.gaps-averaged")[1], averaged, rtol=1e-12)
     for name, k in DIMENSIONS.items():
         assert np.isclose(value("ratio", f"bits.{name}")[1], f[:, k].sum() / 7, rtol=1e-12), name
+
+
+def test_a_small_number_under_the_logarithm_and_smoothed_labels():
+    for t in ("1e-06", "1e-05", "0.0001", "0.001", "0.01"):
+        case, found = value("pseudo", f"join.log-plus-{t}")
+        p = 1 / (1 + np.exp(-gap(case)))
+        assert np.isclose(found, -np.log(p + float(t)).sum() / case.n, rtol=1e-12), t
+    labels = -(np.log(p) - gap(case)).sum() / case.n               # 1 log p + 1 (log p - log(1-p))
+    assert np.isclose(value("pseudo", "extra.sum gap")[1], labels, rtol=1e-12)
+    case, found = value("ratio", "extra.sum sigmoid(-gap)")
+    p = 1 / (1 + np.exp(-gap(case)))
+    assert np.isclose(found, ((1.5 - p)**2 - 0.25).sum() / case.n, rtol=1e-12)
 
 
 # -- generalised score matching -------------------------------------------------------------------
@@ -772,16 +886,22 @@ def test_every_mistake_has_an_example():
         "noisy": set(POINTS),
         "point": set(POINTS), "target": {*SCALES, *CLEAN, *NOISY, "parzen", "normal"},
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
-        "join": {"product", "largest", "gaps-summed", "gaps-averaged"}, "weights": {"none"},
+        "join": {"product", "largest", "gaps-summed", "gaps-averaged", *(
+            f"log-plus-{t:g}" for t in (1e-6, 1e-5, 1e-4, 1e-3, 0.01))}, "weights": {"none"},
         "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
-        "pairs": {"all"}, "residual": {"noise"}, "output": {"clipped"},
+        "pairs": {"all"}, "residual": {"noise"}, "clipped": {"0-1", "-1-1", "-3-3"},
         "clean": {"next", "before", "reversed", "first", "last"}, "variate": {"clean", "small"},
         "neighbours": {"all-flipped"},
         "model": {"without-b", "without-c", "without-mean"}, "loss": {"absolute", "absolutes"},
-        "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *ANGLES, *(
-            f"|{name}|{norm}" for name in ("theta", "W", "A", "B")
-            for norm in ("^2", "_1"))}, "kind": {"score", "minusscore"}}
+        "extra": {"energy", "energy^2", "|J|_F^2", "tr J", "sum_i J_ii^2", *ANGLES,
+                  "|psi|^2", "|psi(x)|^2", "(|psi(x)|^2 / 2 + tr J(x))", "|J(x)|_F^2",
+                  "energy at x", "|y(x) - x|^2", "sum gap", "sum sigmoid(-gap)", *(
+                      f"|{name}|{norm}" for name in ("theta", "W", "A", "B")
+                      for norm in ("^2", "_1"))}, "kind": {"score", "minusscore"}}
     held = {f"{role}.{name}" for role, names in by_role.items() for name in names}
+    held |= {f"{role}.at-x" for role in ("norm", "cross", "divergence", "output", "product")}
+    held |= {f"noisy.x_noisy clipped to {ends}" for ends in ((0, 1), (-1, 1), (-3, 3))}
+    held |= {*COMPARED, "divergence.slope-value", "divergence.slope-tanh"}
     held |= {*ALONG, *OUTPUTS, *PLANTED, *PER_POINT, *(f"{role}.{name}" for role, name in WEIGHED)}
     held |= {f"noisy.{what}-{name}" for what in ("level", "sigma") for name in ("next", "before")}
     held |= {f"{role}.{front}{name}{step}" for name, *_ in LEVEL_WEIGHTS
