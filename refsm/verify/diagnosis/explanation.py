@@ -33,13 +33,14 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, column
-from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes
+from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, Sizes, rounded
 from refsm.verify.diagnosis.scaling_fit import fit_scaling
 from refsm.verify.mistakes import Mistake
 
 __all__ = ["Change", "Explanation", "explanations", "multiple", "predicted", "the_reference"]
 
 CLEAR = 0.05               # a coefficient that is known to no better than this says nothing
+ROUGH = 0.3                # but an extra term, the same in all groups, may be known to this
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,12 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
     """Those of a fit that predict every answer to rounding, the simplest first."""
     sizes, formula = table.sizes, found.formula
     scalings = []
-    for c, error in zip(found.coefficients.T[:-1], found.coefficient_error.T[:-1]):
+    for term, c, error in zip(formula.terms, found.coefficients.T, found.coefficient_error.T):
         unclear = (error > CLEAR * np.abs(c)).any() and (np.abs(c) > error).any()
         as_it_is = formula.mistakes and (np.abs(c - 1) <= error).all()
         scaling = (ONE if as_it_is else None) if unclear else fit_scaling(c, error, sizes)
+        if scaling is None and term.role == "extra":
+            scaling = _same_in_all(c, error)
         if scaling is None:
             return []
         scalings.append(scaling)
@@ -137,6 +140,13 @@ def explanations(table: Table, found: Fit, Y: Array, tolerance: Tolerance) -> li
             and not any("data_sd" in dict(change.scaling.powers) for change in e.changes)
             and _predicts(table, e, Y, tolerance)]
     return sorted(made, key=lambda e: e.complexity)
+
+
+def _same_in_all(c: Array, error: Array) -> Scaling | None:
+    """The number that a coefficient may be in all groups, where it is known to ROUGH of it."""
+    low, high = float((c - error).max()), float((c + error).min())
+    middle, off = (low + high) / 2, (high - low) / 2
+    return Scaling(rounded(middle, off)) if 0 <= off <= ROUGH * abs(middle) else None
 
 
 def _idle(table: Table, found: Fit, scalings: list[Scaling]) -> bool:

@@ -8,7 +8,7 @@ from refsm.typing import Array
 from refsm.verify.diagnosis.scaling import Scaling
 from refsm.verify.objectives import Term
 
-__all__ = ["Column", "Finding", "SLOPE", "named", "no_scaling", "together"]
+__all__ = ["Column", "Finding", "SLOPE", "named", "no_scaling", "together", "unweighted"]
 
 Column = tuple[int, str]                       # the place of a term, and a path
 
@@ -46,6 +46,13 @@ def no_scaling(block: str, used: list[Column], numbers: Array, terms: Sequence[T
     return Finding(block, "coefficients", "the gradient for {} has the right terms with "
                    "coefficients that are no product of powers of the sizes "
                    f"({_listed(used, texts, terms)})")
+
+
+def unweighted(block: str, scaling: Scaling) -> Finding:
+    """The finding of all terms with one scaling, where those of the value have none."""
+    words = "the reference's" if scaling.is_one else f"{scaling} times the reference's"
+    return Finding(block, "weight", "the gradient for {} lacks the weight that the value has: it "
+                   f"is {words}", scaling)
 
 
 def named(block: str, used: list[Column], ratios: Sequence[Scaling], terms: Sequence[Term],

@@ -44,7 +44,8 @@ import numpy as np
 from refsm.typing import Array
 from refsm.verify.cases.derivatives import SYMMETRIC, paths, symmetric, term_gradient
 from refsm.verify.diagnosis.explanation import Explanation
-from refsm.verify.diagnosis.findings import SLOPE, Column, Finding, named, no_scaling, together
+from refsm.verify.diagnosis.findings import (SLOPE, Column, Finding, named, no_scaling,
+                                              together, unweighted)
 from refsm.verify.diagnosis.precision import MIXED, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.scaling import Scaling
@@ -233,6 +234,9 @@ class _Block:
             found = self._scalings(ratio, error)
         if found:
             return named(self.block, columns, found, self.terms, self.count)
+        plain = set(self._scalings(ratio * own, error * np.abs(own)))
+        if len(plain) == 1 and len({k for k, _ in columns}) == self.count:
+            return unweighted(self.block, *plain)
         return no_scaling(self.block, columns, ratio * own, self.terms)
 
     def _scalings(self, ratio: Array, error: Array) -> list[Scaling]:

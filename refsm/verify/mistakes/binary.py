@@ -133,7 +133,7 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
             *((f"log-plus-{t:g}", f"{t:g} is added to a probability under its logarithm",
                f"-log(sigmoid(gap) + {t:g})",
                lambda q, t=t: -np.log(sigmoid(q.gap()) + t).sum(axis=1), PUSHED.format(t))
-              for t in (1e-6, 1e-5, 1e-4, 1e-3, 0.01) if objective == "pseudo"))):
+              for t in (1e-4, 1e-3, 0.01) if objective == "pseudo"))):
         yield Formula((row,), (Term("whole", row.name, row.formula),))
     if objective == "mpf" and model is not None:
         row = Mistake("neighbours.all-flipped", "the point with all bits flipped is a neighbour "

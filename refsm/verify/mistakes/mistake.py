@@ -146,7 +146,8 @@ def of_cosine(out: Mistake, to: Mistake) -> Formula:
 
 def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[Formula]:
     """Output or target that is clipped, or has one column, (n, 1), which is broadcast."""
-    learned, mean = OBJECTIVES[objective].learned, "the mean of the clipped target is learned"
+    about, mean = OBJECTIVES[objective], "the mean of the clipped target is learned"
+    learned = about.learned
 
     def of(row: Mistake, name: str, f: Callable[[Array], Array]) -> Mistake:
         return replace(row, name=f"{name} of {row.name}", formula=lambda q: f(row.formula(q)))
@@ -157,7 +158,7 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
         a, b = (of(row, f"clip {t}", partial(clipped, t=t)) for row in (out, to))
         some += [(f"output.{short}", f"the output is clipped to (-{t}, {t})", a, to,
                   f"an entry of the output {none}")]
-        if learned == "score" or t == 1:             # noise has hardly an entry beyond 3
+        if t == 1 or about.random == "noise" and learned == "score":    # others are hardly beyond 3
             some += [(f"target.{short}", f"the target is clipped to (-{t}, {t})", out, b, mean),
                      (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
                       f"{mean}; an entry of the output {none}")]

@@ -78,7 +78,7 @@ def _consequences(objective: str, found: Diagnosis, verdict: str,
     if found.form is not None:
         return found.form.effects
     if e is None:
-        return (WEIGHED,) if verdict == "CONVENTION" else ()
+        return (WEIGHED,) if verdict == "CONVENTION" else (FOLLOWS,) if findings else ()
     said = consequences(objective, e.factor, e.changes, e.mistakes, e.constant)
     if not findings:
         return said

@@ -7,7 +7,7 @@ import pytest
 from refsm.verify import cases
 from refsm.verify.mistakes import formulas
 from refsm.verify.diagnosis.scaling import ONE, ZERO, parse_scaling
-from refsm.verify.diagnosis.precision import FLOAT64
+from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64
 from refsm.verify.diagnosis.explanation import (Change, multiple, predicted, explanations,
                                                 the_reference)
 from refsm.verify.diagnosis.regression import fit, table_of
@@ -15,6 +15,24 @@ from refsm.verify.objectives import DIVERGENCE, NORM
 
 DSM, ISM, REGULARIZED, RATIO = (
     table_of(tuple(cases(name, "prime"))) for name in ("dsm", "ism", "regularized", "ratio"))
+
+
+@pytest.mark.parametrize("objective", ["dsm", "flow_prediction"])
+def test_a_small_extra_term_in_single_precision_is_named_where_it_is_the_same_in_all_groups(
+        objective):
+    table = table_of(tuple(cases(objective, "prime")))
+    (formula,) = (f for f in formulas(objective, table.model)
+                  if [m.id for m in f.mistakes] == ["extra.(1 - cos(output, target))"])
+    Y = (table.reference + 0.1 * table.term(formula.terms[2])[0]).astype(np.float32).astype(float)
+    (found,) = fit(table, [formula], Y, FLOAT32)
+    rough = found.coefficient_error[:, 2] / np.abs(found.coefficients[:, 2])
+    e = explanations(table, found, Y, FLOAT32)[0]
+    assert rough.max() > 0.1                                       # no law is read from these
+    assert (e.factor, e.changes[0].what) == (ONE, "extra")
+    assert 0.07 < e.changes[0].scaling.prefactor < 0.13
+    varied = (1 + 9 * np.arange(6))[:, None] * table.term(formula.terms[2])[0]
+    (found,) = fit(table, [formula], table.reference + varied * 0.1, FLOAT32)
+    assert explanations(table, found, table.reference + varied * 0.1, FLOAT32) == []
 
 
 def answers(table, scalings, constant=None, added=None):

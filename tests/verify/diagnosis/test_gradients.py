@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from refsm.verify import cases
+from refsm.verify import cases, verify
 from refsm.verify.cases import derivatives
 from refsm.verify.diagnosis import gradients
 from refsm.verify.diagnosis.diagnose import diagnose
@@ -16,6 +16,7 @@ from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import parse_scaling
 from refsm.verify.cases import value
 from refsm.verify.objectives import DIVERGENCE, NORM, OBJECTIVES
+from refsm.verify.report.compose import FOLLOWS
 
 MADE = {}
 
@@ -352,6 +353,23 @@ def test_coefficients_without_a_law_are_listed():
     assert [f.kind for f in listed] == ["coefficients", "coefficients"]
     for finding, way in zip(listed, (" through the encoder", "")):
         assert f"no product of powers of the sizes (|psi|^2 / 2{way}: 3, 3, 3, " in finding.text
+
+
+@pytest.mark.parametrize("w, said", [
+    (lambda c: 1, "the reference's"),
+    (lambda c: 2 * c.sigma**2, "2 sigma^2 times the reference's")])
+def test_a_weight_of_the_value_that_the_gradient_lacks_is_named(w, said):
+    def answered(c):
+        return {"value": np.exp(-c.sigma) * value(c),
+                "gradient": {b: w(c) * g for b, g in gradient(c).items()}}
+
+    report = verify(answered, "dsm", gradient=True)
+    assert report.gradient == (
+        f"the gradient for W, b, c lacks the weight that the value has: it is {said}",)
+    assert report.consequences == (FOLLOWS,)
+    one_term = verify(lambda c: {**answered(c), "gradient": of_terms(1, 0)(c)}, "ism",
+                      gradient=True)
+    assert "detached" not in one_term.gradient[0] and "lacks" not in one_term.gradient[0]
 
 
 @pytest.mark.parametrize("t, text", [(0.01, "0.01"), (1e9, "1e+09")])

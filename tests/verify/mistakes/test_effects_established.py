@@ -335,7 +335,7 @@ def test_a_triangle_of_the_weights_predicts_a_bit_from_those_on_one_side():
 def test_a_number_under_the_logarithm_pushes_probabilities_from_a_half():
     g, q = np.linspace(-30, 30, 600001), 0.7
     p = 1 / (1 + np.exp(-g))
-    for t in (1e-3, 0.01):
+    for t in (1e-4, 1e-3, 0.01):
         least = p[(-q * np.log(p + t) - (1 - q) * np.log(1 - p + t)).argmin()]
         assert least == pytest.approx(q + t * (2 * q - 1), abs=1e-4)
         said = next(m.effect for f in formulas("pseudo", None) for m in f.mistakes

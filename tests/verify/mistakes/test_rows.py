@@ -347,12 +347,16 @@ def test_a_noisy_point_that_is_clipped(low, high):
     case, found = value("dae", f"clipped.{low}-{high}")
     y = np.minimum(np.maximum(case.x_noisy, low), high)
     assert np.isclose(found, sq(case.reconstruct(y) - case.x).mean(), rtol=1e-12)
-    case, found = value("velocity_prediction", f"clipped.{low}-{high}")
-    r = case.prediction(np.minimum(np.maximum(case.x_noisy, low), high)) - (
-        case.alpha[:, None] * case.noise - case.sigma[:, None] * case.x)
-    assert np.isclose(found, sq(r).mean(), rtol=1e-12)
     words = {m.id: m.words for f in formulas("dae", "autoencoder") for m in f.mistakes}
     assert words[f"clipped.{low}-{high}"] == f"the input of the encoder is {identity}"
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_a_noisy_point_of_levels_that_is_clipped(low):
+    case, found = value("velocity_prediction", f"clipped.{low}-1")
+    r = case.prediction(np.minimum(np.maximum(case.x_noisy, low), 1)) - (
+        case.alpha[:, None] * case.noise - case.sigma[:, None] * case.x)
+    assert np.isclose(found, sq(r).mean(), rtol=1e-12)
 
 
 def test_one_term_at_the_clean_point():
@@ -707,7 +711,7 @@ def test_bits_that_are_joined_or_left_out():
 
 
 def test_a_small_number_under_the_logarithm_and_smoothed_labels():
-    for t in ("1e-06", "1e-05", "0.0001", "0.001", "0.01"):
+    for t in ("0.0001", "0.001", "0.01"):
         case, found = value("pseudo", f"join.log-plus-{t}")
         p = 1 / (1 + np.exp(-gap(case)))
         assert np.isclose(found, -np.log(p + float(t)).sum() / case.n, rtol=1e-12), t
@@ -887,7 +891,7 @@ def test_every_mistake_has_an_example():
         "point": set(POINTS), "target": {*SCALES, *CLEAN, *NOISY, "parzen", "normal"},
         "link": set(LINKS), "gap": {*GAPS, "without-c"}, "network": set(GIVEN),
         "join": {"product", "largest", "gaps-summed", "gaps-averaged", *(
-            f"log-plus-{t:g}" for t in (1e-6, 1e-5, 1e-4, 1e-3, 0.01))}, "weights": {"none"},
+            f"log-plus-{t:g}" for t in (1e-4, 1e-3, 0.01))}, "weights": {"none"},
         "points": {"not-last-of-n", "not-last", "not-first", "first", *SORTED},
         "pairs": {"all"}, "residual": {"noise"}, "clipped": {"0-1", "-1-1", "-3-3"},
         "clean": {"next", "before", "reversed", "first", "last"}, "variate": {"clean", "small"},

@@ -371,7 +371,7 @@ def test_a_small_number_in_the_target_is_shown_as_one_would_write_it():
 
 def test_the_distance_of_the_next_formula_is_a_plain_number():
     report = verify(lambda c: -(psi(c) * target(c)).mean(), "dsm")
-    assert report.runner_up.endswith("misses the answers by 10 %")
+    assert report.runner_up.endswith("misses the answers by 0.4 %")
 
 
 def report_with(factor, declared, *findings, known=()):
