@@ -14,7 +14,7 @@ Derivation
 
 Conventions
     A set is named by its indices, or by the points within a radius, where either holds in every
-    group.  Equal points, as binary ones are, leave several sets.
+    group.  Equal points, as binary ones are, leave several sets, of which one must have a name.
 
 Sources
     Ours.
@@ -46,8 +46,10 @@ INDICES: dict[str, Callable[[int], slice]] = {
     "every second point (the 1st, 3rd, ...)": lambda n: slice(0, n, 2),
     "every second point (the 2nd, 4th, ...)": lambda n: slice(1, n, 2),
     "the last point": lambda n: slice(n - 1, n),
+    "all but the last point": lambda n: slice(n - 1),
     "all but the last two points": lambda n: slice(n - 2),
-    "the first two points": lambda n: slice(2),
+    "all but the first point": lambda n: slice(1, n),
+    "the first point": lambda n: slice(1), "the first two points": lambda n: slice(2),
     "the points in whole batches of four": lambda n: slice(n // 4 * 4),
     "the points in whole batches of five": lambda n: slice(n // 5 * 5)}
 SIZES: dict[str, Callable[[Array], Array]] = {
@@ -68,7 +70,10 @@ def point_masks(table: Table, Y: Array, tolerance: Tolerance) -> list[Formula]:
         sets.append(found)
     if all(found.all(axis=1).any() for found in sets):
         return []                                    # a factor of each group
-    words, effect, of_case = _named(table, sets)
+    named = _named(table, sets)
+    if named is None:
+        return []
+    words, effect, of_case = named
     id = "mask." + re.sub(r"[^\w.]+", "-", words.replace("<", "below")).strip("-.")
     said = ((f"the loss is taken over {words} alone", f", {words}",
              lambda q, term: term.per_sample(q)[of_case(q.case)]),
@@ -94,8 +99,9 @@ def _sets(cases: Sequence[Case], y: Array, tolerance: Tolerance) -> Array:
     return S[missed <= np.linalg.norm(tolerance(size), axis=1)].astype(bool)
 
 
-def _named(table: Table, sets: list[Array]) -> tuple[str, str, Callable[[Case], Array]]:
-    """Sets of points in words, what they do to training, and the points of a case, (n,)."""
+def _named(table: Table, sets: list[Array]) -> tuple[str, str, Callable[[Case], Array]] | None:
+    """Sets of points in words, what they do to training, and the points of a case, (n,); None where
+    several are possible, and none of them has a name."""
     def by_index(chosen: Callable[[int], slice]) -> Callable[[Case], Array]:
         return lambda case: np.isin(range(case.n), range(case.n)[chosen(case.n)])
 
@@ -103,8 +109,10 @@ def _named(table: Table, sets: list[Array]) -> tuple[str, str, Callable[[Case], 
         of_case = by_index(chosen)
         if all((of_case(case) == one).all(axis=1).any() for case, one in zip(table.groups, sets)):
             return words, NO_GRADIENT, of_case
+    if any(len(one) > 1 for one in sets):
+        return None
     first, about, kept = table.groups[0], table.about, [one[0] for one in sets]
-    for (form, size), name in product(SIZES.items(), () if about.is_binary else ("x", "x_noisy")):
+    for (form, size), name in product(SIZES.items(), ("x", "x_noisy")):
         if first.arrays.get(name, np.zeros(0)).ndim == 2:
             of = [size(case.arrays[name]) for case in table.groups]
             low = max(a[one].max() for a, one in zip(of, kept))

@@ -25,7 +25,7 @@ __all__ = ["KINDS", "SelfTest", "false_alarms", "judge", "kill_table", "selftest
 
 KINDS = {
     "kill table": "every formula differs widely from the reference in two cases at least",
-    "tampering": "one answer changed by one part in ten thousand is noticed",
+    "tampering": "one answer changed by a ten thousandth of its terms is noticed",
     "named": "formulas are named, on many sets of cases, in float64",
     "in float32": "the same from float32, where a small coefficient may be lost in rounding",
     "left out": "a formula that the diagnosis must do without is not taken for another one",
@@ -100,7 +100,8 @@ def _trials(objective: str, count: int,
     for alarm in false_alarms(objective, seeds):
         yield "right", "false alarm" if alarm else "no alarm", alarm or ""
     tampered = no_mistake(objective).answers(here)
-    tampered[int(rng.integers(len(tampered)))] *= 1 + WIDE
+    changed = here.index == rng.integers(len(tampered))
+    tampered[here.index[changed]] += WIDE * here.scale[changed]
     seen = not diagnose(here.cases, tampered).matches
     yield "tampering", "noticed" if seen else "missed", "" if seen else objective
 

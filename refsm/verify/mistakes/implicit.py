@@ -13,16 +13,18 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.cases.quantities import POINTS
+from refsm.verify.cases.quantities import CLIPPED, POINTS
 from refsm.verify.mistakes.directions import (DIRECTIONS, SAME, UNIT_SEEN, dashed, of_directions,
                                               with_given)
 from refsm.verify.mistakes.divergences import TRACES, divergences, of_slopes
 from refsm.verify.mistakes.mistake import (DIMENSIONS, LONG, OFFSET, SQUARES, UNBOUNDED, ZERO,
-                                           Formula, Mistake, absolute, dimensions, rows)
+                                           Formula, Mistake, absolute, clipped, dimensions,
+                                           reference, rows, with_terms)
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["implicit"]
 
+AT_ATOMS = f"where the points that are clipped come to lie on one another, {UNBOUNDED}"
 HELD = "only the penalty holds the score back: the minimiser is not the score"
 PENALTY = "it is another penalty: the estimate is smoothed in another way"
 PENALTIES: tuple[tuple, ...] = (
@@ -48,6 +50,10 @@ def _norms(objective: str) -> Iterator[Mistake]:
     for name, words, symbols, f, _, effect in SQUARES:
         yield Mistake(f"norm.{name}", f"norm: {words}", re.sub(r"\br(?![a-z])", "psi", symbols),
                       lambda q, f=f: f(q.psi()), effect)
+    for t in (1, 3, 5):
+        yield Mistake(f"norm.clipped-{t}", f"norm: the score is clipped to (-{t}, {t})",
+                      f"|psi clipped to {t}|^2 / 2",
+                      lambda q, t=t: dot(clipped(q.psi(), t), clipped(q.psi(), t)) / 2, UNBOUNDED)
     yield Mistake("norm.product", "norm: the score's product with the point", "x.psi",
                   lambda q: dot(q.psi(), q.point()), UNBOUNDED)
     if OBJECTIVES[objective].random != "directions":
@@ -100,10 +106,10 @@ def _beside_penalty(row: Mistake) -> Mistake:
     effect, (role, _, name) = row.effect, row.id.partition(".")
     if role == "norm" and name in ("norm", "root-mean", "absolute", "product"):
         effect = ""                                  # nothing simple is proved
-    elif role == "norm" and name in ("of-sum", "of-mean", "of-entries",
-                                     *(row[0] for row in DIMENSIONS)):
+    elif role == "norm" and name in ("of-sum", "of-mean", "of-entries", "clipped-1",
+                                     "clipped-3", "clipped-5", *(row[0] for row in DIMENSIONS)):
         effect = HELD
-    elif effect and effect not in (UNBOUNDED, OFFSET) and ZERO not in effect:
+    elif effect and effect != UNBOUNDED and OFFSET not in effect and ZERO not in effect:
         effect += ", but for the penalty"
     return replace(row, effect=effect)
 
@@ -127,6 +133,12 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
             if len(wrong) <= 2:
                 yield Formula(wrong, tuple(_term(role, row, point if moved else "")
                                            for role, row in zip(roles, chosen)))
+    for point in CLIPPED[OBJECTIVES[objective].at] if model not in (None, "network") else ():
+        row = Mistake(f"clipped.{point.partition('(')[2].replace(', ', '-')[:-1]}",
+                      f"the score is read at {point}", f" at {point}", with_terms,
+                      AT_ATOMS if "penalty" not in roles else HELD)
+        yield with_terms(reference(objective), row, lambda q, term, point=point: (
+            term.per_sample(q.read_at(point))))
     rows_of = {row.id: row for slot in slots for row in slot}
     shared = [(row.id.partition(".")[2], row) for row, *_ in dimensions()]
     if objective == "ssm":

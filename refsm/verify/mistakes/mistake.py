@@ -168,9 +168,9 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
              "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
              f"entries of the right {learned}, and the others nothing"),
             ("target.first", "every entry is compared with the first entry of the target", out,
-             of(to, "first entry", first), f"every entry learns the first one of the {learned}"),
+             of(to, "first entry", first), f"every entry learns the first entry of the {learned}"),
             ("target.middle", "every entry is compared with the mean of the target's entries", out,
-             of(to, "mean entry", middle), f"every entry learns their mean, of the {learned}")):
+             of(to, "mean entry", middle), f"every entry learns the mean entry of the {learned}")):
         some.append((f"{row_of}-entry", f"{what}: (n, 1) in place of (n, d)", a, b, effect))
     for id, words, a, b, effect in some:
         row = Mistake(id, words, f"{a.name}, {b.name}", clipped, effect)
@@ -311,7 +311,8 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      lambda r: ((r - r.mean(axis=-1)[..., None])**2).sum(axis=-1),
      "an offset that is the same in all dimensions is not constrained", UNBOUNDED),
     ("of-all", "the mean over points and dimensions is subtracted before the square",
-     "|r - mean_ni r|^2", lambda r: dot(r - r.mean(), r - r.mean()), OFFSET, OFFSET))
+     "|r - mean_ni r|^2", lambda r: dot(r - r.mean(), r - r.mean()),
+     f"{OFFSET}, where all dimensions share it", f"{OFFSET}, where all dimensions share it"))
 
 
 def _pseudo_huber(r: Array, c: float) -> Array:

@@ -19,6 +19,8 @@ __all__ = ["extra_terms", "left_out", "one_term_at_x", "some_points"]
 ONE_LESS = "harmless on average: one point in every batch is not used"
 FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, with the variance "
                "of a batch of one")
+SMOOTHED = ("if labels are smoothed, which adds this, the probabilities that are learned are drawn "
+            "towards 1 / 2")
 NEGATIVE = "the loss is pushed towards 0, where it should go on to negative values"
 
 # (name, words, from where to where of n sorted losses)
@@ -104,8 +106,8 @@ def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
     """Penalties that code adds to its loss without saying so."""
     about = OBJECTIVES[objective]
     for name, f in _extras(objective, model):
-        row = Mistake(f"extra.{name}", f"an extra term: {name}", name, f,
-                      "the minimiser is pulled away by the extra term")
+        row = Mistake(f"extra.{name}", f"an extra term: {name}", name, f, SMOOTHED if "gap" in name
+                      else "the minimiser is pulled away by the extra term")
         yield Formula((row,), (*about.terms, Term("extra", name, f)), about.constant)
 
 

@@ -21,6 +21,9 @@ MASKS = {
     "every second point (the 2nd, 4th, ...)": lambda c: np.arange(c.n) % 2 == 1,
     "the last point": lambda c: np.arange(c.n) == c.n - 1,
     "all but the last two points": lambda c: np.arange(c.n) < c.n - 2,
+    "all but the last point": lambda c: np.arange(c.n) < c.n - 1,
+    "all but the first point": lambda c: np.arange(c.n) > 0,
+    "the first point": lambda c: np.arange(c.n) == 0,
     "the first two points": lambda c: np.arange(c.n) < 2,
     "the points in whole batches of four": lambda c: np.arange(c.n) < c.n - c.n % 4,
     "the points in whole batches of five": lambda c: np.arange(c.n) < c.n - c.n % 5}
@@ -41,7 +44,8 @@ def test_points_are_named_by_their_indices(objective, words):
 
 def explained(objective, loss):
     asked = cases(objective, "prime")
-    return diagnose(asked, [loss(case) for case in asked]).explanation
+    rows = [f"points.{name}" for name in ("first", "not-first", "not-last", "not-last-of-n")]
+    return diagnose(asked, [loss(case) for case in asked], left_out=rows).explanation
 
 
 @pytest.mark.parametrize("objective, words, measure, effect", [
@@ -57,6 +61,13 @@ def test_points_are_named_by_a_radius(objective, words, measure, effect):
     assert e.mistakes[0].words == (f"the loss is summed over the points with {words} alone, and "
                                    "divided by n")
     assert (str(e.factor), e.mistakes[0].effect) == ("2", effect)
+
+
+def test_equal_points_have_no_set_where_none_of_the_sets_has_a_name():
+    loss = lambda c: per_sample(c)[[0, 2, 3]].mean()                                 # noqa: E731
+    report = verify(loss, "pseudo")
+    assert report.verdict == "UNEXPLAINED"
+    assert verify(loss, "ism").convention.startswith("mask.the-points-1-3-4-of-c0")
 
 
 def test_points_of_no_pattern_are_listed_and_weights_of_points_are_not_taken_for_a_set():

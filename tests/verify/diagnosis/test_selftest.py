@@ -51,7 +51,7 @@ def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
     judged, asked, judges, diagnoses = [], [], room.judge, room.diagnose
     monkeypatch.setattr(room, "judge", lambda *of, **more: judged.append(of) or judges(*of, **more))
     monkeypatch.setattr(room, "diagnose", lambda *of, **more: (
-        asked.append((of[1], room.table_of(tuple(of[0])).reference)) or diagnoses(*of, **more)))
+        asked.append((of[1], room.table_of(tuple(of[0])))) or diagnoses(*of, **more)))
     counts, bad = outcomes("generalized")
     left_out, doubles = (sum(n for (of, _), n in counts.items() if of == kind)
                          for kind in ("left out", "doubles"))
@@ -65,8 +65,9 @@ def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
     _, here, other, *_ = judged[0]
     assert here.cases[0].id != other.cases[0].id
     assert [float32 for *_, float32 in judged[-2:]] == [False, True]          # the doubles
-    tampered, reference = asked[-1]
-    assert np.sort(tampered / reference.ravel()) == pytest.approx([1] * 35 + [1.0001], abs=1e-9)
+    tampered, table = asked[-1]
+    off = (tampered[table.index] - table.reference) / table.scale
+    assert np.sort(off.ravel()) == pytest.approx([0] * 35 + [1e-4], abs=1e-9)
 
 
 def test_a_diagnosis_that_explains_nothing_or_all_as_the_reference_fails(monkeypatch):

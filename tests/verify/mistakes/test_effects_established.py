@@ -278,8 +278,9 @@ def test_what_is_said_to_be_not_constrained_is_free(objective, identity):
 def test_one_column_of_the_target_is_learned_in_every_dimension(identity, B):
     A, _ = smoothed(SIGMA)
     learns("dsm", f"target.{identity}-entry", None, -B @ A @ MEAN, B @ A)
-    said = {"first": "the first one of the score", "middle": "their mean, of the score"}
-    assert effect("dsm", f"target.{identity}-entry") == f"every entry learns {said[identity]}"
+    which = "mean" if identity == "middle" else identity
+    assert effect("dsm", f"target.{identity}-entry") == (
+        f"every entry learns the {which} entry of the score")
     assert minimiser(alone("dsm", "output.first-entry"), case("dsm")) == "free"
     assert effect("dsm", "output.first-entry").endswith("right score, and the others nothing")
 
@@ -318,6 +319,19 @@ def test_a_clipped_vector_is_the_condition_or_the_target_that_is_said():
     assert effect("dsm", "noisy.x_noisy clipped to (-1, 1)").startswith("the mean step from the")
 
 
+def test_a_norm_that_is_clipped_or_points_on_one_another_leave_an_implicit_loss_unbounded():
+    """psi = k s with a clipped norm; psi = -k z at points z, of which a part is equal to 0."""
+    norm = alone("ism", "norm.clipped-3")
+    own = [sum(np.mean(term.per_sample(Affine(case("ism"), -k * S, k * S @ MEAN)))
+               for term in norm.terms) for k in (10.0, 100.0, 1000.0)]
+    assert own[2] < 5 * own[1] < 25 * own[0] < 0
+    assert effect("ism", "norm.clipped-3").startswith("the loss is unbounded below")
+    z = np.clip(np.linspace(-2.0, 2.0, 4001), 0, None)            # half of them at 0
+    atoms = [np.mean(np.where(z == 0, -k, 0)) for k in (10.0, 100.0)]    # steep at 0, 0 elsewhere
+    assert atoms[1] < 5 * atoms[0] < 0
+    assert effect("ism", "clipped.0-1").endswith("what is learned grows without end")
+
+
 def test_a_triangle_of_the_weights_predicts_a_bit_from_those_on_one_side():
     x = np.array([[1.0, 0, 1, 0, 1]])
     for name, others in (("upper", "before"), ("lower", "after")):
@@ -330,6 +344,18 @@ def test_a_triangle_of_the_weights_predicts_a_bit_from_those_on_one_side():
             for of in (x, moved)]
         assert gaps[0] == gaps[1] == 2.0
         assert f"those {others} it alone" in row.effect
+
+
+@pytest.mark.parametrize("objective, f, more", [
+    ("pseudo", lambda u: -np.log(1 - u), lambda u: 0.05 * np.log(1 / u - 1)),
+    ("ratio", lambda u: u**2, lambda u: -0.1 * u)])
+def test_smoothed_labels_draw_probabilities_towards_a_half(objective, f, more):
+    p, q, t = np.linspace(1e-5, 1 - 1e-5, 100001), 0.7, 0.05
+    loss = q * (f(1 - p) + more(1 - p)) + (1 - q) * (f(p) + more(p))
+    assert p[loss.argmin()] == pytest.approx(q + t * (1 - 2 * q), abs=1e-4)
+    (said,) = {m.effect for g in formulas(objective, "boltzmann") for m in g.mistakes
+               if "gap" in m.id and m.role == "extra"}
+    assert said.endswith("drawn towards 1 / 2")
 
 
 def test_a_number_under_the_logarithm_pushes_probabilities_from_a_half():

@@ -82,6 +82,7 @@ def pseudo_huber(r, c):
 NORMS = {
     **{name: lambda c, k=k: (psi(c)[:, k]**2).sum() / (2 * c.n) for name, k in DIMENSIONS.items()},
     **{name: lambda c, f=f: f(psi(c)) for name, f in SQUARES.items()},
+    **{f"clipped-{t}": lambda c, t=t: sq(np.clip(psi(c), -t, t)).mean() / 2 for t in (1, 3, 5)},
     "product": lambda c: (psi(c) * c.x).sum() / c.n}
 
 
@@ -349,6 +350,19 @@ def test_a_noisy_point_that_is_clipped(low, high):
     assert np.isclose(found, sq(case.reconstruct(y) - case.x).mean(), rtol=1e-12)
     words = {m.id: m.words for f in formulas("dae", "autoencoder") for m in f.mistakes}
     assert words[f"clipped.{low}-{high}"] == f"the input of the encoder is {identity}"
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_a_clean_point_that_is_clipped(low):
+    case, found = value("ism", f"clipped.{low}-1")
+    y = np.minimum(np.maximum(case.x, low), 1)
+    score, divergence = case.score(y), case.score_divergence(y)
+    assert np.isclose(found, (sq(score) / 2 + divergence).mean(), rtol=1e-12)
+    _, found = value("esm", f"clipped.{low}-1", model="autoencoder")
+    assert not np.isclose(found, 0)
+    case, found = value("parzen_ism", f"clipped.{low}-1")
+    y = np.minimum(np.maximum(case.x_noisy, low), 1)
+    assert np.isclose(found, (sq(case.score(y)) / 2 + case.score_divergence(y)).mean(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("low", [0, -1])
