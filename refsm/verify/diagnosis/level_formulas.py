@@ -61,11 +61,16 @@ def computed_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Ar
 def other_levels(alpha: Array, sigma: Array) -> Iterator[tuple[str, Array, Array]]:
     """What may be taken for the levels, in words; the right ones first."""
     yield from computed_levels(alpha, sigma)
-    for which, step in (("next", -1), ("previous", 1)):
-        yield (f", at the {which} level of noise", np.roll(alpha, step, axis=1),
-               np.roll(sigma, step, axis=1))
-    yield ", at the levels in reverse order", alpha[:, ::-1], sigma[:, ::-1]
+    l = np.arange(alpha.shape[1])
+    others = {"the next level of noise": np.roll(l, -1),
+              "the previous level of noise": np.roll(l, 1), "the levels in reverse order": l[::-1],
+              "the next level of noise (the last keeps its own)": np.minimum(l + 1, l[-1]),
+              "the previous level of noise (the first keeps its own)": np.maximum(l - 1, 0)}
+    for words, of in others.items():
+        yield f", at {words}", alpha[:, of], sigma[:, of]
     if (alpha < 1).all():
+        for words, of in others.items():
+            yield f", with the sigma of {words}", alpha, sigma[:, of]
         yield ", with alpha and sigma exchanged", sigma, alpha
         yield ", with the square roots of alpha and sigma", alpha**0.5, sigma**0.5
         yield ", with the squares of alpha and sigma", alpha**2, sigma**2

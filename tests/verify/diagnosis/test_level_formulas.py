@@ -19,7 +19,8 @@ def test_with_alpha_one_no_process_is_taken_and_nothing_is_exchanged():
     s = np.array([[0.2, 0.7, 0.9]])
     assert [words for words, *_ in other_levels(np.ones(s.shape), s)] == [
         "", ", at the next level of noise", ", at the previous level of noise",
-        ", at the levels in reverse order"]
+        ", at the levels in reverse order", ", at the next level of noise (the last keeps its own)",
+        ", at the previous level of noise (the first keeps its own)"]
 
 
 def test_the_other_levels_are_those_that_are_said():
@@ -28,6 +29,11 @@ def test_the_other_levels_are_those_that_are_said():
              for words, alpha, sigma in other_levels(a, s)}
     assert found[", at the next level of noise"] == ([0.5, 0.2, 0.9], [0.6, 1.4, 0.3])
     assert found[", at the previous level of noise"] == ([0.2, 0.9, 0.5], [1.4, 0.3, 0.6])
+    assert found[", at the next level of noise (the last keeps its own)"] == (
+        [0.5, 0.2, 0.2], [0.6, 1.4, 1.4])
+    assert found[", at the previous level of noise (the first keeps its own)"] == (
+        [0.9, 0.9, 0.5], [0.3, 0.3, 0.6])
+    assert found[", with the sigma of the next level of noise"] == (a[0].tolist(), [0.6, 1.4, 0.3])
     assert found[", at the levels in reverse order"] == ([0.2, 0.5, 0.9], [1.4, 0.6, 0.3])
     assert found[", with alpha and sigma exchanged"] == ([0.3, 0.6, 1.4], [0.9, 0.5, 0.2])
     assert np.allclose(found[", with sqrt(1 - alpha^2) for sigma"][1],

@@ -511,3 +511,19 @@ def test_what_levels_or_groups_have_in_common_is_equal_within_the_errors(times, 
     words, declared, factor, _ = weight_names.weight_of_levels(w, EPS * w, levels, table.groups)
     assert words.startswith("each level is weighted by sigma^2; weight w(c0) = ") == right
     assert factor == ONE
+
+
+@pytest.mark.parametrize("step, wraps, said", [
+    (1, False, "at the next level of noise (the last keeps its own)"),
+    (-1, False, "at the previous level of noise (the first keeps its own)"),
+    (1, True, "with the sigma of the next level of noise")])
+def test_an_index_of_levels_that_is_off_by_one_is_named(step, wraps, said):
+    def loss(c):
+        own = np.unique(c.sigma)[::-1]                             # alpha is ascending
+        k = np.searchsorted(-own, -c.sigma) + step
+        other = column(own[k % 3 if wraps else np.clip(k, 0, 2)])
+        g = (column(c.alpha) * c.x - c.x_noisy) / other**2 if wraps else -c.noise / other
+        return ((c.score(c.x_noisy) - g)**2).sum(axis=1).mean() / 2
+
+    assert verify(loss, "dsm_levels").name == (
+        f"compared with the target of a predicted score, {said}")
