@@ -80,7 +80,7 @@ def _trials(objective: str, count: int,
                "" if killed else f"{objective}: {name}: {kills}")
     first, second, *_ = seeds = rng.permutation(1000)[:count].tolist()
     here, other = (table_of(tuple(cases(objective, "prime", seed))) for seed in (first, second))
-    single = list(single_mistakes(objective))
+    single = [loss for loss in single_mistakes(objective) if _kills(loss, here)]
     for k in rng.permutation(len(single))[:4 * count]:
         for float32 in (False, True):
             outcome, said = judge(single[k], here, other, rng, float32)
@@ -133,11 +133,12 @@ def _agrees(e: Explanation, other: Table, truth: Array) -> bool:
 def kill_table(objective: str) -> dict[str, int]:
     """For every formula with one mistake, how many cases it is killed by."""
     table = table_of(tuple(cases(objective, "prime")))
-    out = {}
-    for loss in single_mistakes(objective):
-        wide = np.abs(loss.values(table) - table.reference) > WIDE * table.scale
-        out[str(loss)] = int(wide.sum())
-    return out
+    return {str(loss): _kills(loss, table) for loss in single_mistakes(objective)}
+
+
+def _kills(loss: WrongLoss, table: Table) -> int:
+    """How many cases differ widely from the reference."""
+    return int((np.abs(loss.values(table) - table.reference) > WIDE * table.scale).sum())
 
 
 def false_alarms(objective: str, seeds: Sequence[int]) -> Iterator[str | None]:
