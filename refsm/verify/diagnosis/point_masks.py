@@ -93,9 +93,9 @@ def _sets(cases: Sequence[Case], y: Array, tolerance: Tolerance) -> Array:
     S = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1                    # (K, n)
     Z = S @ loss.T                                                             # (K, T)
     z, centred = Z - Z.mean(axis=1, keepdims=True), y - y.mean()
-    a = z @ centred / np.maximum((z * z).sum(axis=1), np.finfo(float).tiny)    # (K,)
+    a = z @ centred / np.maximum((z * z).sum(axis=1), np.finfo(float).tiny)    # (K,)  (1)
     size = np.abs(a)[:, None] * (S @ np.abs(loss).T) + np.abs(y)
-    missed = np.linalg.norm(centred - a[:, None] * z, axis=1)                  # (1)
+    missed = np.linalg.norm(centred - a[:, None] * z, axis=1)                  # (K,)
     return S[missed <= np.linalg.norm(tolerance(size), axis=1)].astype(bool)
 
 

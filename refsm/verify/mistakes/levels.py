@@ -39,10 +39,9 @@ from refsm.verify.cases import models
 from refsm.verify.denoisers import KINDS, level, linear_maps, output, target_of
 from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, Weight, distinct
 from refsm.verify.mistakes.mistake import (AT_CLEAN, OF_RESIDUAL, WEIGHTED, Formula, Mistake,
-                                           clipped_or_spread, dimensions, every_pair, of_cosine,
-                                           of_noise, of_residual, reference, rows, squared,
-                                           with_terms, with_variate)
-from refsm.verify.mistakes.targets import of_other_points
+                                           dimensions, every_pair, of_cosine, of_noise, of_residual,
+                                           reference, rows, squared, with_terms, with_variate)
+from refsm.verify.mistakes.targets import clipped_or_spread, of_other_points
 from refsm.verify.objectives import OBJECTIVES, Term, target
 
 __all__ = ["GIVEN_ANOTHER", "LEVELS", "OTHER_LEVEL", "TAKEN", "exchanged", "levels", "with_pairs"]

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
@@ -38,8 +37,8 @@ from refsm.typing import Array
 from refsm.verify.denoisers import level, total
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
-__all__ = ["Formula", "Mistake", "absolute", "clipped_or_spread", "cosine", "dimensions",
-           "every_pair", "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual",
+__all__ = ["Formula", "Mistake", "absolute", "clipped", "cosine", "dimensions", "every_pair",
+           "half_of", "names_of_square", "of_cosine", "of_noise", "of_residual",
            "reference", "rows", "squared", "with_terms", "with_variate"]
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
@@ -142,39 +141,6 @@ def of_cosine(out: Mistake, to: Mistake) -> Formula:
                   lambda q: cosine(out.formula(q), to.formula(q)),
                   "the length of the output is not constrained")
     return Formula((row,), (Term("whole", row.name, row.formula),))
-
-
-def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[Formula]:
-    """Output or target that is clipped, or has one column, (n, 1), which is broadcast."""
-    about, mean = OBJECTIVES[objective], "the mean of the clipped target is learned"
-    learned = about.learned
-
-    def of(row: Mistake, name: str, f: Callable[[Array], Array]) -> Mistake:
-        return replace(row, name=f"{name} of {row.name}", formula=lambda q: f(row.formula(q)))
-
-    some: list[tuple[str, str, Mistake, Mistake, str]] = []
-    for t in (1, 3, 5):
-        short, none = f"clipped{f'-{t}' * (t > 1)}", f"outside (-{t}, {t}) has no gradient"
-        a, b = (of(row, f"clip {t}", partial(clipped, t=t)) for row in (out, to))
-        some += [(f"output.{short}", f"the output is clipped to (-{t}, {t})", a, to,
-                  f"an entry of the output {none}")]
-        if t == 1 or about.random == "noise" and learned == "score":    # others are hardly beyond 3
-            some += [(f"target.{short}", f"the target is clipped to (-{t}, {t})", out, b, mean),
-                     (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
-                      f"{mean}; an entry of the output {none}")]
-    first, middle = (lambda v: v[..., :1] + 0 * v), (lambda v: v.mean(axis=-1)[..., None] + 0 * v)
-    for row_of, what, a, b, effect in (
-            ("output.first", "the first entry of the output is compared with every entry of the "
-             "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
-             f"entries of the right {learned}, and the others nothing"),
-            ("target.first", "every entry is compared with the first entry of the target", out,
-             of(to, "first entry", first), f"every entry learns the first entry of the {learned}"),
-            ("target.middle", "every entry is compared with the mean of the target's entries", out,
-             of(to, "mean entry", middle), f"every entry learns the mean entry of the {learned}")):
-        some.append((f"{row_of}-entry", f"{what}: (n, 1) in place of (n, d)", a, b, effect))
-    for id, words, a, b, effect in some:
-        row = Mistake(id, words, f"{a.name}, {b.name}", clipped, effect)
-        yield squared(objective, (row,), a, b)
 
 
 def every_pair(objective: str, out: Mistake, to: Mistake) -> Formula:

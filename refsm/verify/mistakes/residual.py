@@ -34,10 +34,10 @@ import numpy as np
 from refsm.stable import sigmoid, softplus
 from refsm.typing import Array
 from refsm.verify.cases.quantities import CLIPPED, POINTS
-from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake,
-                                           clipped_or_spread, dimensions, every_pair, of_cosine,
-                                           of_noise, of_residual, rows, squared, with_variate)
-from refsm.verify.mistakes.targets import MEAN_OF_DATA, targets
+from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
+                                           every_pair, of_cosine, of_noise, of_residual, rows,
+                                           squared, with_variate)
+from refsm.verify.mistakes.targets import MEAN_OF_DATA, clipped_or_spread, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["residual"]
