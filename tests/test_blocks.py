@@ -341,6 +341,7 @@ def test_a_descent_with_fresh_noise_evaluates_each_step_through_the_map(small):
     assert calls == 4
 
 
+@pytest.mark.slow
 def test_a_minimum_is_found_through_the_map(small):
     J = refsm.ImplicitScoreMatching(X[:13])
     same_fit(lambda **given: refsm.minimize(J, CORRUPTIBLE, **given))

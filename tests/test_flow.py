@@ -46,6 +46,7 @@ def test_the_flow_of_a_gaussian_keeps_the_whitened_point():
         assert relative_gap(x, expected) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_integrated_divergence_is_the_exact_log_density_at_every_level(name):
     model = MODELS[name]()
@@ -59,6 +60,7 @@ def test_the_integrated_divergence_is_the_exact_log_density_at_every_level(name)
         )  # the solver's tolerance, times the way
 
 
+@pytest.mark.slow
 def test_there_and_back_again_is_the_point_itself():
     model = mixture()
     level = refsm.ScaledCorruption(0.7, 0.9)

@@ -122,9 +122,9 @@ def verify(implementation: Callable[[Case], Any] | str, objective: str, *, gradi
 
 
 def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, command: str = "",
-                  waits: float | None = None, anywhere: bool = True, **settings: Any) -> Report:
+                  waits: float | None = None, search: str = "anywhere", **settings: Any) -> Report:
     """`verify`; `command` is how a shell names the implementation, where that is known, and it is
-    waited for so many seconds, where it has a time limit of its own; `anywhere` is that of
+    waited for so many seconds, where it has a time limit of its own; `search` is that of
     `diagnose`."""
     called = objective_name(objective)
     objective = predicting(called, settings["predicts"])
@@ -151,7 +151,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
 
     def elsewhere(report: Report) -> Report:
         return report if given or settings["family"] is not None else on_a_schedule(
-            report, lambda family: ask_and_judge(function, called, waits=waits, anywhere=False,
+            report, lambda family: ask_and_judge(function, called, waits=waits, search="weights",
                                                  **{**settings, "family": family}))
 
     answers = []
@@ -167,7 +167,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     if settings["gradient"] and all(answer.gradient is None for answer in answers):
         return broken(VALUES_ONLY, 3, asked[0])
     return elsewhere(_judge(asked, answers, settings["gradient"], declared, known,
-                            _reproduce(command, asked[0]), function, time_limit, anywhere))
+                            _reproduce(command, asked[0]), function, time_limit, search))
 
 
 def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
@@ -184,14 +184,14 @@ def assert_conforms(implementation: Callable[[Case], Any] | str, objective: str,
 
 def _judge(cases: Sequence[Case], answers: Sequence[Answer], gradient: bool, declared: str | None,
            known_failures: Sequence[str], reproduce: str, implementation: Callable[[Case], Any],
-           time_limit: float, anywhere: bool) -> Report:
+           time_limit: float, search: str) -> Report:
     """The report on the answers of an implementation to cases of one objective on one model."""
     values = [answer.value for answer in answers]
     dtypes = [answer.dtype for answer in answers]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.notes))
     if not enough(cases):
         return few_cases(cases, values, dtypes, notes, reproduce)
-    found = diagnose(cases, values, dtypes, anywhere=anywhere)
+    found = diagnose(cases, values, dtypes, search=search)
     findings: list[Finding] = []
     hidden: tuple[str, ...] = ()
     explained = found.explanation or found.coefficients

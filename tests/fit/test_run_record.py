@@ -163,6 +163,7 @@ def test_a_result_is_shown_on_one_line():
     assert "Descent(str, 0 steps, value nan" in repr(Descent("model", History([], [])))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs Matplotlib")
 def test_a_history_can_be_drawn():
     import matplotlib

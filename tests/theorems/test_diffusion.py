@@ -52,6 +52,7 @@ def test_a_log_density_that_is_off_is_seen_in_both_integrals(monkeypatch):
         assert not s.holds
 
 
+@pytest.mark.slow
 def test_an_explicit_loss_without_its_half_is_seen(monkeypatch):
     real = room.explicit
     monkeypatch.setattr(room, "explicit", lambda t: real(t) * (1 + 1e-9))

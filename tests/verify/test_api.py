@@ -195,6 +195,7 @@ def test_gradients_are_compared_when_asked_for():
     assert len(with_slip.gradient) >= 1
 
 
+@pytest.mark.slow
 def test_what_a_symmetric_gradient_hides_is_in_the_report():
     def lopsided(c):
         S = np.arange(1.0 * c.d * c.d).reshape(c.d, c.d)
@@ -297,7 +298,7 @@ def test_cases_can_be_given():
 
 
 def test_a_loss_that_differs_is_searched_in_the_family_that_was_asked_for_alone(monkeypatch):
-    """Other points, which take long, are not; and each family is asked by the same time limit."""
+    """On the others weights are searched alone; each is asked by the same time limit."""
     judged = []
 
     def judge(cases, *rest):
@@ -309,12 +310,13 @@ def test_a_loss_that_differs_is_searched_in_the_family_that_was_asked_for_alone(
         "cases", "convention", "model", "predicts", "known_failures", "gradient", "family")}
     asked = functools.partial(api.ask_and_judge, lambda c: 0.0, "dsm_scaled", waits=7.0)
     asked(**{**settings, "seed": 0, "time_limit": 1e-9})
-    assert judged == [("prime", 7.0, True), *((family, 7.0, False) for family in SCHEDULES)]
+    assert judged == [("prime", 7.0, "anywhere"),
+                      *((family, 7.0, "weights") for family in SCHEDULES)]
     given = {"cases": cases("dsm_scaled", "prime")}
     for only, family in (({"family": "vp"}, "vp"), (given, "prime")):
         judged.clear()
         verify(lambda c: 0.0, "dsm_scaled", time_limit=7.0, **only)
-        assert judged == [(family, 7.0, True)]
+        assert judged == [(family, 7.0, "anywhere")]
 
 
 def test_other_points_are_looked_for(monkeypatch):
@@ -373,6 +375,7 @@ def test_wrong_arguments_are_refused(call, error, text):
         call()
 
 
+@pytest.mark.slow
 def test_a_report_is_text_of_a_hundred_columns_and_json():
     for loss in (upside_down, lambda c: np.exp(-c.sigma) * value(c),
                  lambda c: float(c.params["W"][0, 0])):

@@ -63,11 +63,12 @@ class Diagnosis:
 
 
 def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Sequence[str] = (),
-             left_out: Sequence[str] = (), anywhere: bool = False) -> Diagnosis:
+             left_out: Sequence[str] = (), search: str = "known") -> Diagnosis:
     """The explanation of the values of cases of one objective and one model.
 
-    `left_out` are identities of mistakes that it must do without, for the self-test; `anywhere` is
-    whether an output may also be read where it is on no list, which takes long.
+    `left_out` are identities of mistakes that it must do without, for the self-test.  `search` says
+    among which formulas: those that are "known", the reference and its "weights" alone, or
+    "anywhere", also at points of reading that are on no list, which takes long.
 
     >>> from refsm.verify.cases import cases, value
     >>> some = cases("ism", "prime")
@@ -78,7 +79,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
     v = np.asarray(values, dtype=float)
     Y = v[table.index]
     known = [formula for formula in formulas(table.objective, table.model)
-             if not {mistake.id for mistake in formula.mistakes} & set(left_out)]
+             if not {mistake.id for mistake in formula.mistakes} & set(left_out)
+             and (search != "weights" or all(m.role == "weight" for m in formula.mistakes))]
     kept = set(map(id, known))
     tried = tolerances(v, dtypes)
     fits: list[Fit] = []
@@ -92,13 +94,14 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                    or next(iter(explanations(table, base, Y, tolerance)), None))
             if own is not None and own.is_convention:
                 return Diagnosis(tolerance, table, Y, own)
-        fits = [f for f in fit_known(table, Y, tolerance) if id(f.formula) in kept]
+        fits = (fit(table, known, Y, tolerance) if search == "weights" else
+                [f for f in fit_known(table, Y, tolerance) if id(f.formula) in kept])
         found = ([e for f in fits if f.fits for e in explanations(table, f, Y, tolerance)]
                  or [e for f in _weighted_twice(table, known, fits, Y, tolerance)
                      for e in explanations(table, f, Y, tolerance)])
         if found:
             return _simplest(tolerance, table, Y, found, fits)
-        form = (quadratic_form(table, Y, tolerance)
+        form = (quadratic_form(table, Y, tolerance, search != "weights")
                 or weighted_mistake(table, known, Y, tolerance))
         shared = base is not None and table.objective == "dsm"
         if form is not None and form.words and not shared:
@@ -116,7 +119,7 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
                                  coefficients=base)
     if listed:
         return min(listed, key=lambda of: of[0])[1]
-    elsewhere = other_points(table, Y, tried) if anywhere else None
+    elsewhere = other_points(table, Y, tried) if search == "anywhere" else None
     if elsewhere is not None:
         form, tolerance = elsewhere
         return Diagnosis(tolerance, table, Y, None, form=form)

@@ -43,7 +43,7 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.quantities import Unavailable
 from refsm.verify.denoisers import level, level_maps, levels_chosen, output, per_point
 from refsm.verify.diagnosis.level_formulas import Levels
-from refsm.verify.diagnosis.points import MINUS_NOISE, Point, points
+from refsm.verify.diagnosis.points import MINUS_NOISE, Point, candidates, points
 from refsm.verify.diagnosis.precision import FLOAT64, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit
 from refsm.verify.diagnosis.scaling import ONE, Scaling
@@ -127,12 +127,14 @@ class QuadraticForm:
         return (*said, BY_GROUP) if no_level else tuple(said)
 
 
-def quadratic_form(table: Table, Y: Array, tolerance: Tolerance) -> QuadraticForm | None:
-    """The weight and the target of the answers Y (C, T), if they are such a loss."""
+def quadratic_form(table: Table, Y: Array, tolerance: Tolerance,
+                   elsewhere: bool = True) -> QuadraticForm | None:
+    """The weight and the target of the answers Y (C, T), if they are such a loss; `elsewhere` is
+    whether the output may be read at another point than x_noisy."""
     if table.objective != "dsm" and table.about.levels not in ("scaled", "points"):
         return None
     first = None
-    for point in points(table, Y, tolerance):
+    for point in points(table, Y, tolerance) if elsewhere else candidates()[:1]:
         found = fit(table, [Formula((), tuple(_terms(table.groups[0], point)))], Y, tolerance)
         if found and found[0].fits:
             form = _form(table, as_rounded(found[0], tolerance), point)

@@ -152,6 +152,7 @@ def test_one_that_never_reads_is_reported(command):
     assert failure("/bin/false") == "ended with status 1 without an answer"
 
 
+@pytest.mark.slow
 def test_one_that_closes_its_output_and_lives_on_is_reported(command, monkeypatch):
     monkeypatch.setattr(program, "LAST_WORDS", 0.2)
     assert failure(command("os.close(1); time.sleep(60)")) == "closed its output without an answer"
@@ -191,6 +192,7 @@ def test_one_that_answers_twice_is_reported_at_the_next_case(command):
             f"{asked.name} answered {CASE.id!r} when it was asked {NEXT.id!r}")
 
 
+@pytest.mark.slow
 def test_one_that_never_stops_printing_is_stopped(command, monkeypatch):
     assert failure(command(
         "while True: sys.stdout.write('x' * 100_000)")) == "printed more than 16 MB in one line"

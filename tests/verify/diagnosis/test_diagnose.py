@@ -150,6 +150,7 @@ def test_losses_are_named(objective, convention, loss, dtype):
     assert found.tolerance.name == np.dtype(dtype).name
 
 
+@pytest.mark.slow
 def test_what_fits_equally_well_is_told_beside_it():
     some = cases("regularized", "prime")
     frobenius = [(sq(c.score(c.x)) / 2 + c.score_divergence(c.x) + c.strength *
@@ -260,13 +261,13 @@ def test_coefficients_are_shared_where_all_of_all_groups_are_their_mean_up_to_th
 @pytest.fixture
 def found(monkeypatch):
     """The diagnosis of random answers, or of others, as a function of what the searches find."""
-    def call(answers=None, objective="dsm_levels", anywhere={"anywhere": True}, **searches):
+    def call(answers=None, objective="dsm_levels", search={"search": "anywhere"}, **searches):
         some = cases(objective, "prime")
         for name in ("quadratic_form", "weighted_mistake", "other_points"):
             monkeypatch.setattr(room, name, searches.get(name, lambda *_: None))
         monkeypatch.setattr(room, "fit_known", lambda *_: [])
         random = np.random.default_rng(5).standard_normal(len(some))
-        return diagnose(some, random if answers is None else answers, **anywhere)
+        return diagnose(some, random if answers is None else answers, **search)
 
     return call
 
@@ -280,11 +281,12 @@ def form(numbers, words="so it is"):
 def test_of_forms_in_numbers_the_one_with_most_names_is_taken(found, in_double, in_single,
                                                               tolerance):
     forms = {FLOAT64: form(in_double), MIXED: in_single if in_single is None else form(in_single)}
-    of = found(quadratic_form=lambda table, Y, tolerance: forms[tolerance])
+    of = found(quadratic_form=lambda table, Y, tolerance, _: forms[tolerance])
     assert of.tolerance is tolerance
     assert of.form is forms[tolerance]
     named = {FLOAT64: form(0)}                             # in single precision nothing is asked
-    assert found(quadratic_form=lambda table, Y, tolerance: named[tolerance]).form is named[FLOAT64]
+    assert found(quadratic_form=lambda table, Y, tolerance, _: named[tolerance]).form is (
+        named[FLOAT64])
 
 
 def test_a_mistake_under_a_weight_and_other_points_follow_where_there_is_no_form(found):
@@ -294,8 +296,26 @@ def test_a_mistake_under_a_weight_and_other_points_follow_where_there_is_no_form
     assert of.form is elsewhere
     assert of.tolerance is MIXED
     assert found(weighted_mistake=lambda *_: mistake, **points).form is mistake
-    assert found(anywhere={"anywhere": False}, **points).form is None
-    assert found(anywhere={}, **points).form is None          # it takes long
+    assert found(search={"search": "known"}, **points).form is None
+    assert found(search={}, **points).form is None          # it takes long
+
+
+def test_a_search_for_weights_finds_them_and_no_mistake():
+    some = cases("noise_prediction", "prime")
+
+    def loss(case, point):
+        weight = 1 + case.alpha**2 * np.exp(case.sigma)                     # of no name
+        return (weight * ((case.prediction(point(case)) - case.noise)**2).sum(axis=1)).mean()
+
+    for point, right in ((lambda c: c.x_noisy, True), (lambda c: c.x, False)):
+        of = diagnose(some, [loss(case, point) for case in some], search="weights")
+        assert (of.form is not None and of.form.right) == right
+    halves = [value(case) / 2 for case in some]
+    assert str(diagnose(some, halves, search="weights").explanation.factor) == "1 / 2"
+    residuals = [case.prediction(case.x_noisy) - case.noise for case in some]
+    centred = [((r - r.mean(axis=0))**2).sum(axis=1).mean() for r in residuals]
+    assert diagnose(some, centred, search="weights").explanation is None
+    assert diagnose(some, centred).explanation.mistakes
 
 
 def test_a_number_of_each_group_is_a_form_where_points_have_levels(found):
@@ -351,6 +371,7 @@ def test_an_answer_of_0_is_right_where_all_terms_are_0():
     assert found.right.tolist() == [[True, False, True]]
 
 
+@pytest.mark.slow
 def test_a_single_answer_that_is_off_is_noticed():
     some = cases("dsm", "prime")
     values = [dsm(c) for c in some]

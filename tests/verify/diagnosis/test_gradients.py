@@ -129,6 +129,7 @@ def test_untied_weights_miss_one_path(objective, kept, missing):
         "forgotten path")
 
 
+@pytest.mark.slow
 def test_neighbours_that_are_detached_are_named():
     (finding,) = found("ratio", lambda c: term_gradient(c, OBJECTIVES["ratio"].terms[0], "here"))
     assert finding.text == (
@@ -197,6 +198,7 @@ def test_paths_that_miss_in_the_score_and_in_the_jacobian_are_listed():
     )
 
 
+@pytest.mark.slow
 def test_a_frozen_block_is_zero():
     (finding,) = found("dsm", lambda c: {**gradient(c), "b": np.zeros(6)})
     assert (finding.kind, finding.block) == ("zero", "b")
@@ -355,6 +357,7 @@ def test_coefficients_without_a_law_are_listed():
         assert f"no product of powers of the sizes (|psi|^2 / 2{way}: 3, 3, 3, " in finding.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("w, said", [
     (lambda c: 1, "the reference's"),
     (lambda c: 2 * c.sigma**2, "2 sigma^2 times the reference's")])

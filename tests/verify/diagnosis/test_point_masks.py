@@ -29,7 +29,8 @@ MASKS = {
     "the points in whole batches of five": lambda c: np.arange(c.n) < c.n - c.n % 5}
 
 
-@pytest.mark.parametrize("objective", ["ism", "ratio"])       # binary points are equal to others
+@pytest.mark.parametrize("objective", [                       # binary points are equal to others
+    "ism", pytest.param("ratio", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("words", MASKS)
 def test_points_are_named_by_their_indices(objective, words):
     (e, over_n) = (explained(objective, lambda c: per_sample(c)[MASKS[words](c)].mean()),
@@ -51,11 +52,12 @@ def explained(objective, loss):
 @pytest.mark.parametrize("objective, words, measure, effect", [
     ("dsm", "|x| < 2", lambda c: length(c.x) / 2, OTHER_DATA),
     ("dsm", "|x_noisy| < 2", lambda c: length(c.x_noisy) / 2, WITHIN),
-    ("dae", "max |x_noisy_i| < 2", lambda c: abs(c.x_noisy).max(axis=1) / 2, WITHIN),
     ("ism", "max |x_i| < 2", lambda c: abs(c.x).max(axis=1) / 2, EDGE),
     ("esm", "|x| < 2", lambda c: length(c.x) / 2, WITHIN),
-    ("parzen_esm", "|x| < 2", lambda c: length(c.x) / 2, NO_GRADIENT),
-    ("multi_level", "|x| < 2", lambda c: length(c.x) / 2, OTHER_DATA)])
+    *(pytest.param(*slower, marks=pytest.mark.slow) for slower in (
+        ("dae", "max |x_noisy_i| < 2", lambda c: abs(c.x_noisy).max(axis=1) / 2, WITHIN),
+        ("parzen_esm", "|x| < 2", lambda c: length(c.x) / 2, NO_GRADIENT),
+        ("multi_level", "|x| < 2", lambda c: length(c.x) / 2, OTHER_DATA)))])
 def test_points_are_named_by_a_radius(objective, words, measure, effect):
     e = explained(objective, lambda c: 2 * per_sample(c) @ (measure(c) < 1) / c.n)
     assert e.mistakes[0].words == (f"the loss is summed over the points with {words} alone, and "
@@ -63,6 +65,7 @@ def test_points_are_named_by_a_radius(objective, words, measure, effect):
     assert (str(e.factor), e.mistakes[0].effect) == ("2", effect)
 
 
+@pytest.mark.slow
 def test_equal_points_have_no_set_where_none_of_the_sets_has_a_name():
     loss = lambda c: per_sample(c)[[0, 2, 3]].mean()                                 # noqa: E731
     report = verify(loss, "pseudo")
@@ -70,6 +73,7 @@ def test_equal_points_have_no_set_where_none_of_the_sets_has_a_name():
     assert verify(loss, "ism").convention.startswith("mask.the-points-1-3-4-of-c0")
 
 
+@pytest.mark.slow
 def test_points_of_no_pattern_are_listed_and_weights_of_points_are_not_taken_for_a_set():
     kept = {7: np.isin(range(7), [0, 3, 4]), 13: np.isin(range(13), [1, 2, 5, 11])}
     report = verify(lambda c: per_sample(c)[kept[c.n]].mean(), "dsm")

@@ -41,6 +41,7 @@ POINTS = {"x": lambda c, a, s: c.x, "alpha x": lambda c, a, s: a * c.x,
               lambda c, a, s: c.x_noisy / np.sqrt(s * s + 0.25)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective, where", [
     *(("dsm_scaled", where) for where in POINTS), ("velocity", "x"), ("velocity", "-x_noisy")])
 def test_the_point_where_the_output_is_read_is_named(objective, where):

@@ -204,6 +204,7 @@ def test_a_level_that_is_left_out_is_named():
     assert not form.right
 
 
+@pytest.mark.slow
 def test_a_negative_weight_and_what_is_no_square_are_left_to_others():
     assert found("noise", zero, lambda a, s: 1 + 0 * a, w=lambda a, s: 1 - s) is None
     table, Y = answers("noise", zero, lambda a, s: 1 + 0 * a)
@@ -301,6 +302,7 @@ def residual_of_edm(c):
     return ((c.prediction(c.x_noisy) - target)**2).sum(axis=1)
 
 
+@pytest.mark.slow
 def test_random_answers_are_no_quadratic_form():
     table, Y = answers("velocity", zero, zero)
     for seed in range(2):
@@ -513,6 +515,7 @@ def test_what_levels_or_groups_have_in_common_is_equal_within_the_errors(times, 
     assert factor == ONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step, wraps, said", [
     (1, False, "at the next level of noise (the last keeps its own)"),
     (-1, False, "at the previous level of noise (the first keeps its own)"),

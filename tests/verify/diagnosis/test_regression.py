@@ -2,6 +2,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from refsm.verify import cases
 from refsm.verify.mistakes import Formula, formulas
@@ -118,6 +119,7 @@ def test_a_term_that_is_nearly_a_constant_is_fitted_from_a_ten_millionth_on():
         assert len(design(REFERENCE, np.array([[[[x], [x]]]])).formulas) == kept
 
 
+@pytest.mark.slow
 def test_formulas_that_are_known_are_fitted_as_any_others():
     Y = 3 * TABLE.reference + 7
     known, any_others = fit_known(TABLE, Y, FLOAT64), fit(TABLE, formulas("ism", "autoencoder"), Y,

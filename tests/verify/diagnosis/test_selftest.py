@@ -47,6 +47,7 @@ def outcomes(objective, seed=4):
     return counts, bad
 
 
+@pytest.mark.slow
 def test_every_kind_of_trial_is_made_of_an_objective(monkeypatch):
     judged, asked, judges, diagnoses = [], [], room.judge, room.diagnose
     monkeypatch.setattr(room, "judge", lambda *of, **more: judged.append(of) or judges(*of, **more))

@@ -84,6 +84,14 @@ def test_the_probability_of_two_samples_is_that_of_their_largest_difference(R, N
     assert stats.kstwobign.isf(p) == pytest.approx(D * (1 / R + 1 / N)**-0.5, abs=0.05)
 
 
+def test_the_probability_is_that_of_a_brownian_bridge():
+    """2 sum_k (-1)^(k-1) exp(-2 k^2 t^2), t = D / sqrt(1 / R + 1 / N); 7 of 10 are below all."""
+    a, b = np.concatenate([-1.0 - np.arange(7), 100 + np.arange(3)]), np.arange(40.0)
+    t, k = 0.7 / np.sqrt(1 / 10 + 1 / 40), np.arange(1, 50)
+    assert one_point._smirnov(a, b, np.random.default_rng(0)) == pytest.approx(
+        -2 * ((-1.0)**k * np.exp(-2 * k**2 * t**2)).sum(), rel=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_values_that_are_equal_to_rounding_are_of_one_law(scale):
     a = np.tile([1.0, 2.0, 5.0], 100) * scale
@@ -99,6 +107,7 @@ def test_the_probability_of_several_is_that_of_their_product(monkeypatch):
     assert one_point.law_of_noise(asked, np.zeros((2, 5))) == (pytest.approx(3 * np.exp(-2)), [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["signs", "noise of the length sqrt(d)", "uniform noise",
                                    "Student's t with 5 degrees of freedom"])
 def test_a_law_is_named(words):
@@ -115,6 +124,7 @@ def test_normal_noise_is_like_no_other_law():
     assert (normal > moments.GOOD, like) == (True, [])
 
 
+@pytest.mark.slow
 def test_a_control_variate_is_like_no_law():
     asked = one_point.alone(replicates._cases("dsm"))
     rng, of_case = np.random.default_rng(4), []

@@ -361,6 +361,7 @@ def test_a_right_loss_whose_points_share_draws_is_no_mistake(noise, said, R):
     assert ("asked for one point alone: the implementation" in report.notes[-1]) == (said != SHARED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective, spread, R, words, verdict, said", [
     ("dsm", 0.3, 60, "signs", "MISMATCH", "its noise is like signs in place of normal noise"),
     ("dsm", 0.3, 60, "normal noise", "INCONCLUSIVE", SHARED),

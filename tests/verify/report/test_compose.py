@@ -303,6 +303,7 @@ def rows(report):
 CONSTANT = "constant: |g|^2 / 2"
 
 
+@pytest.mark.slow
 def test_the_constant_of_another_target_is_not_the_reference_s_times_a_factor():
     report = verify(lambda c: (sq(psi(c) - c.x_noisy) / 2).mean(), "dsm")
     assert rows(report)[CONSTANT][1] == "sigma^4 times |-x_noisy / sigma^2|^2 / 2"

@@ -142,6 +142,7 @@ def test_a_small_number_under_a_logarithm_is_no_convention():
     assert report.convention == ""
 
 
+@pytest.mark.slow
 def test_a_term_that_is_free_is_no_nearest_formula():
     def loss(c):
         v = c.directions
