@@ -96,9 +96,10 @@ def results_in_order(ask: Callable[[Any, Any], Any], model: Any, blocks: Iterabl
             yield ask(block.part(), model)
             block.release()
         return
+    task = _Task(ask, model)
     last: Iterator[Any] = iter(())
     for tasks in _tasks(iter(blocks)):
-        results = map(_Task(ask, model), tasks)
+        results = map(task, tasks)
         yield from last
         last = _of_each_block(tasks, results)
     yield from last
