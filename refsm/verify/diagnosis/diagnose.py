@@ -108,7 +108,8 @@ def diagnose(cases: Sequence[Case], values: Sequence[float] | Array, dtypes: Seq
             if not form.numbers or base is not None:
                 return Diagnosis(tolerance, table, Y, None, form=form)
             listed.append((form.numbers, Diagnosis(tolerance, table, Y, None, form=form)))
-        found = [e for f in fit(table, point_masks(table, Y, tolerance), Y, tolerance)
+        masks = [] if search == "weights" else point_masks(table, Y, tolerance)
+        found = [e for f in fit(table, masks, Y, tolerance)
                  for e in explanations(table, f, Y, tolerance)]
         if found:
             return _simplest(tolerance, table, Y, found, fits)
