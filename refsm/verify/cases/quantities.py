@@ -54,12 +54,14 @@ POINTS: dict[str, Callable[[Case], Array]] = {
     "x + noise / sigma": lambda c: c.x + c.noise / c.sigma,
     "noise": lambda c: c.noise,
 }
-CLIPPED: dict[str, dict[str, Callable[[Case], Array]]] = {         # hardly a clean one is beyond 3
-    "x": {"x clipped to (0, 1)": lambda c: np.clip(c.x, 0, 1),
-          "x clipped to (-1, 1)": lambda c: np.clip(c.x, -1, 1)},
-    "x_noisy": {"x_noisy clipped to (0, 1)": lambda c: np.clip(c.x_noisy, 0, 1),
-                "x_noisy clipped to (-1, 1)": lambda c: np.clip(c.x_noisy, -1, 1),
-                "x_noisy clipped to (-3, 3)": lambda c: np.clip(c.x_noisy, -3, 3)}}
+# (the ends as in an identity, words, formula); hardly a clean point is beyond 3
+CLIPPED: dict[str, tuple[tuple[str, str, Callable[[Case], Array]], ...]] = {
+    "x": (("0-1", "x clipped to (0, 1)", lambda c: np.clip(c.x, 0, 1)),
+          ("-1-1", "x clipped to (-1, 1)", lambda c: np.clip(c.x, -1, 1))),
+    "x_noisy": (("0-1", "x_noisy clipped to (0, 1)", lambda c: np.clip(c.x_noisy, 0, 1)),
+                ("-1-1", "x_noisy clipped to (-1, 1)", lambda c: np.clip(c.x_noisy, -1, 1)),
+                ("-3-3", "x_noisy clipped to (-3, 3)", lambda c: np.clip(c.x_noisy, -3, 3)))}
+EVERY_POINT = POINTS | {words: f for rows in CLIPPED.values() for _, words, f in rows}
 
 
 class Unavailable(Exception):
@@ -101,7 +103,7 @@ class Quantities:
 
     def point(self, name: str | None = None) -> Array:
         """A point by its formula, (n, d); the objective's own for None."""
-        return (POINTS | CLIPPED["x"] | CLIPPED["x_noisy"])[name or self.at](self.case)
+        return EVERY_POINT[name or self.at](self.case)
 
     def psi(self, point: str | None = None) -> Array:
         """The score at a point, (n, d); (L, n, d) at the noisy points of several levels."""

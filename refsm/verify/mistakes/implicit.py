@@ -123,7 +123,8 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
         slots = [[_beside_penalty(row) for row in slot if row.id != "divergence.squares"]
                  for slot in slots]
         slots.append(list(_penalties()))
-    points = POINTS if OBJECTIVES[objective].at == "x_noisy" and model is not None else ()
+    at = OBJECTIVES[objective].at
+    points = POINTS if at == "x_noisy" and model is not None else ()
     for point in ("x_noisy", *(p for p in points if p != "x_noisy")):
         moved = () if point == "x_noisy" else (Mistake(
             f"point.{point}", f"the score is read at {point}", point, POINTS[point],
@@ -133,8 +134,8 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
             if len(wrong) <= 2:
                 yield Formula(wrong, tuple(_term(role, row, point if moved else "")
                                            for role, row in zip(roles, chosen)))
-    for point in CLIPPED[OBJECTIVES[objective].at] if model not in (None, "network") else ():
-        row = Mistake(f"clipped.{point.partition('(')[2].replace(', ', '-')[:-1]}",
+    for ends, point, _ in CLIPPED[at] if model not in (None, "network") else ():
+        row = Mistake(f"clipped.{ends}",
                       f"the score is read at {point}", f" at {point}", with_terms,
                       AT_ATOMS if "penalty" not in roles else HELD)
         yield with_terms(reference(objective), row, lambda q, term, point=point: (

@@ -89,8 +89,8 @@ def _of_noisy(objective: str) -> Iterator[Formula]:
 def _of_clipped(objective: str) -> Iterator[Formula]:
     """The output at the noisy point, clipped, and the right target."""
     kind = OBJECTIVES[objective].predicts or "score"
-    for point, clipped in list(CLIPPED["x_noisy"].items())[:2]:    # few points are beyond 3
-        row = Mistake(f"clipped.{point.partition('(')[2].replace(', ', '-')[:-1]}",
+    for ends, point, clipped in CLIPPED["x_noisy"][:2]:            # few points are beyond 3
+        row = Mistake(f"clipped.{ends}",
                       f"the {'output' if kind != 'score' else kind} is read at {point}",
                       f"f({point})", lambda q, at=clipped: _output_at(q, at(q.case), kind),
                       f"the mean of the {KINDS.get(kind, kind)} given the clipped point is learned")

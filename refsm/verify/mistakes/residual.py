@@ -149,9 +149,9 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     if objective == "dsm":
         yield from of_noise(outputs[0], compared[0])
     yield from clipped_or_spread(objective, outputs[0], compared[0])
-    for point in CLIPPED[OBJECTIVES[objective].at] if model is not None else ():
+    for ends, point, _ in CLIPPED[OBJECTIVES[objective].at] if model is not None else ():
         y = OBJECTIVES[objective].learned == "reconstruction"
-        row = Mistake(f"clipped.{point.partition('(')[2].replace(', ', '-')[:-1]}",
+        row = Mistake(f"clipped.{ends}",
                       f"the {'input of the encoder is' if y else 'score is read at'} {point}",
                       f"{outputs[0].name}({point})", lambda q, point=point, y=y: (
                           q.reconstruction(point) if y else q.psi(point)), "the mean of the "
@@ -168,7 +168,7 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
 
 def _made_apart(objective: str) -> Iterator[Formula]:
     """Another noisy point, with the target that belongs to it."""
-    for point in (*SMOOTHED, *CLIPPED["x_noisy"]):
+    for point in (*SMOOTHED, *(words for _, words, _ in CLIPPED["x_noisy"])):
         _, width, times = SMOOTHED.get(point, ("", "", ""))
         effect = (STEP if not width else f"{times} {SCORE_AT} {width} is learned" if times
                   else HARMLESS)
