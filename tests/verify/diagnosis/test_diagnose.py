@@ -14,7 +14,7 @@ from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.precision import FLOAT64, MIXED, Tolerance
 from refsm.verify.diagnosis.regression import Fit, Table, fit, table_of
 from refsm.verify.diagnosis.wrong_losses import single_mistakes
-from refsm.verify.cases import value
+from refsm.verify.cases import per_sample, value
 
 
 def sq(a):
@@ -316,6 +316,10 @@ def test_a_search_for_weights_finds_them_and_no_mistake():
     centred = [((r - r.mean(axis=0))**2).sum(axis=1).mean() for r in residuals]
     assert diagnose(some, centred, search="weights").explanation is None
     assert diagnose(some, centred).explanation.mistakes
+    some = cases("dsm", "prime")
+    first = [per_sample(case)[:case.n // 2].mean() for case in some]
+    assert diagnose(some, first, search="weights").explanation is None
+    assert diagnose(some, first).explanation.mistakes
 
 
 def test_a_number_of_each_group_is_a_form_where_points_have_levels(found):
