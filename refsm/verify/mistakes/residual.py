@@ -149,29 +149,27 @@ def residual(objective: str, model: str | None) -> Iterator[Formula]:
     if objective == "dsm":
         yield from of_noise(outputs[0], compared[0])
     yield from clipped_or_spread(objective, outputs[0], compared[0])
+    y = OBJECTIVES[objective].learned == "reconstruction"
+    read, mean = ("input of the encoder is", "clean point") if y else ("score is read at", "score")
     for ends, point, _ in CLIPPED[OBJECTIVES[objective].at] if model is not None else ():
-        y = OBJECTIVES[objective].learned == "reconstruction"
-        row = Mistake(f"clipped.{ends}",
-                      f"the {'input of the encoder is' if y else 'score is read at'} {point}",
-                      f"{outputs[0].name}({point})", lambda q, point=point, y=y: (
-                          q.reconstruction(point) if y else q.psi(point)), "the mean of the "
-                      f"{'clean point' if y else 'score'} given the clipped point is learned")
+        row = Mistake(f"clipped.{ends}", f"the {read} {point}", f"{outputs[0].name}({point})",
+                      lambda q, point=point: (q.reconstruction if y else q.psi)(point),
+                      f"the mean of the {mean} given the clipped point is learned")
         yield squared(objective, (row,), row, compared[0])
     yield every_pair(objective, outputs[0], compared[0])
     yield of_cosine(outputs[0], compared[0])
     if objective == "dsm" and model is not None:
         yield from _made_apart(objective)
         yield with_variate(objective, outputs[0], compared[0], lambda q: q.psi("x"))
-    if OBJECTIVES[objective].learned == "reconstruction":
+    if y:
         yield from _cross_entropies(outputs)
 
 
 def _made_apart(objective: str) -> Iterator[Formula]:
     """Another noisy point, with the target that belongs to it."""
-    for point in (*SMOOTHED, *(words for _, words, _ in CLIPPED["x_noisy"])):
-        _, width, times = SMOOTHED.get(point, ("", "", ""))
-        effect = (STEP if not width else f"{times} {SCORE_AT} {width} is learned" if times
-                  else HARMLESS)
+    effects = [(point, f"{times} {SCORE_AT} {width} is learned" if times else HARMLESS)
+               for point, (_, width, times) in SMOOTHED.items()]
+    for point, effect in (*effects, *((words, STEP) for _, words, _ in CLIPPED["x_noisy"])):
         row = Mistake(f"noisy.{point}", f"the noisy point is made as {point}", f"psi({point})",
                       lambda q, point=point: q.psi(point), effect, same=effect == HARMLESS)
         own = Mistake("", "", f"(x - ({point})) / sigma^2",
