@@ -133,7 +133,8 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
     learned = about.learned
 
     def of(row: Mistake, name: str, f: Callable[[Array], Array]) -> Mistake:
-        return replace(row, name=f"{name} of {row.name}", formula=lambda q: f(row.formula(q)))
+        return replace(row, name=f"{name} of {row.name}",
+                       formula=lambda q: np.broadcast_to(f(v := row.formula(q)), v.shape))
 
     some: list[tuple[str, str, Mistake, Mistake, str]] = []
     for t in (1, 3, 5):
@@ -145,7 +146,7 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
             some += [(f"target.{short}", f"the target is clipped to (-{t}, {t})", out, b, mean),
                      (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
                       f"{mean}; an entry of the output {none}")]
-    first, middle = (lambda v: v[..., :1] + 0 * v), (lambda v: v.mean(axis=-1)[..., None] + 0 * v)
+    first, middle = (lambda v: v[..., :1]), (lambda v: v.mean(axis=-1)[..., None])
     for row_of, what, a, b, effect in (
             ("output.first", "the first entry of the output is compared with every entry of the "
              "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
