@@ -24,7 +24,7 @@ from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["implicit"]
 
-AT_ATOMS = f"where the points that are clipped come to lie on one another, {UNBOUNDED}"
+AT_BOUNDS = f"where clipped points lie, the score can be 0 and ever steeper, so {UNBOUNDED}"
 HELD = "only the penalty holds the score back: the minimiser is not the score"
 PENALTY = "it is another penalty: the estimate is smoothed in another way"
 PENALTIES: tuple[tuple, ...] = (
@@ -137,7 +137,7 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
     for ends, point, _ in CLIPPED[at] if model not in (None, "network") else ():
         row = Mistake(f"clipped.{ends}",
                       f"the score is read at {point}", f" at {point}", with_terms,
-                      AT_ATOMS if "penalty" not in roles else HELD)
+                      AT_BOUNDS if "penalty" not in roles else HELD)
         yield with_terms(reference(objective), row, lambda q, term, point=point: (
             term.per_sample(q.read_at(point))))
     rows_of = {row.id: row for slot in slots for row in slot}

@@ -71,6 +71,13 @@ def test_a_penalty_bounds_some_norms_and_not_others():
     assert said["divergence.absolute"].endswith("nothing is learned from the data")
 
 
+def test_a_mean_is_subtracted_at_every_point():
+    r, f = np.array([[1.0, 2.0], [3.0, 8.0]]), {name: f for name, _, _, f, *_ in SQUARES}
+    assert f["variance"](r).tolist() == [10, 10]               # of the means 2 and 5
+    assert f["of-all"](r).tolist() == [8.5, 20.5]              # of the mean 3.5
+    assert f["of-entries"](r).tolist() == [0.5, 12.5]          # of the means 1.5 and 5.5
+
+
 def test_one_dimension_is_and_several_are():
     said = {row.id: row.effect for row, _, _ in dimensions()}
     assert said["dimensions.not-last"] == "the last dimension is not constrained"

@@ -44,11 +44,15 @@ def test_the_clean_point_is_what_is_compared(objective):
 
 
 @pytest.mark.parametrize("objective, taken", [("edm_prediction", ("level",)),
-                                              ("noise_prediction", ("level", "sigma"))])
+                                              ("noise_prediction", ("level", "sigma")),
+                                              ("dsm_levels", ("level", "sigma"))])
 def test_noisy_points_are_of_the_next_level_or_the_one_before(objective, taken):
-    every = [row.id for formula in formulas(objective, "tanh") for row in formula.mistakes]
+    every = {row.id: row.words for f in formulas(objective, "tanh") for row in f.mistakes}
     assert sorted(id for id in every if id.startswith("noisy.")) == [
         f"noisy.{what}-{whose}" for what in taken for whose in ("before", "next")]
+    assert {id for id in every if id.startswith("clipped.")} == {"clipped.0-1", "clipped.-1-1"}
+    what = "score" if objective == "dsm_levels" else "output"
+    assert every["clipped.-1-1"] == f"the {what} is read at x_noisy clipped to (-1, 1)"
 
 
 @pytest.mark.parametrize("name", ["next", "before"])

@@ -339,12 +339,12 @@ def test_an_output_or_a_target_that_is_clipped_or_has_one_column(objective, iden
 @pytest.mark.parametrize("low, high", [(0, 1), (-1, 1), (-3, 3)])
 def test_a_noisy_point_that_is_clipped(low, high):
     identity = f"x_noisy clipped to ({low}, {high})"
-    case, apart = value("dsm", f"noisy.{identity}")
+    case = cases("dsm", "prime")[16]                                # from -3.7 to 4.7
     y = np.minimum(np.maximum(case.x_noisy, low), high)
-    assert np.isclose(apart, sq(case.score(y) - (case.x - y) / case.sigma**2).mean() / 2,
-                      rtol=1e-12)
+    assert np.isclose(value_of(case, f"noisy.{identity}"),
+                      sq(case.score(y) - (case.x - y) / case.sigma**2).mean() / 2, rtol=1e-12)
     r = case.score(y) - right_target("dsm", case)
-    assert np.isclose(value("dsm", f"clipped.{low}-{high}")[1], sq(r).mean() / 2, rtol=1e-12)
+    assert np.isclose(value_of(case, f"clipped.{low}-{high}"), sq(r).mean() / 2, rtol=1e-12)
     case, found = value("dae", f"clipped.{low}-{high}")
     y = np.minimum(np.maximum(case.x_noisy, low), high)
     assert np.isclose(found, sq(case.reconstruct(y) - case.x).mean(), rtol=1e-12)
