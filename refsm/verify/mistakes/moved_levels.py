@@ -74,15 +74,13 @@ def _of_noisy(objective: str) -> Iterator[Formula]:
                                 for of, v in zip(("alpha", "sigma"), own))
             return alpha_m * q.case.x + sigma_m * q.case.noise                # (n, d)  (1)
 
-        def read(q: Any, x_m: Callable[[Any], Array] = x_m) -> Array:
-            return _output_at(q, x_m(q), kind)
-
         def target(q: Any, x_m: Callable[[Any], Array] = x_m) -> Array:
             return target_of(kind, exchanged(q, x_noisy=x_m(q)))
 
         whose = words.format("point")
         row = Mistake(f"noisy.{what}-{name}", f"the noisy point has the {what} of {whose}",
-                      f"f at x_noisy, {what} of {whose}", read, GIVEN_ANOTHER)
+                      f"f at x_noisy, {what} of {whose}",
+                      lambda q, x_m=x_m: _output_at(q, x_m(q), kind), GIVEN_ANOTHER)
         yield squared(objective, (row,), row, Mistake("", "", f"g, {row.name}", target))
 
 

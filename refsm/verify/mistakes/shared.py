@@ -10,8 +10,8 @@ from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
 from refsm.verify.denoisers import output
-from refsm.verify.mistakes.mistake import (AT_CLEAN, Formula, Mistake, absolute, cosine, reference,
-                                           with_terms)
+from refsm.verify.mistakes.mistake import (ANOTHER_MEAN, AT_CLEAN, Formula, Mistake, absolute,
+                                           cosine, reference, with_terms)
 from refsm.verify.objectives import OBJECTIVES, Term, dot, target
 
 __all__ = ["extra_terms", "left_out", "one_term_at_x", "some_points"]
@@ -19,8 +19,6 @@ __all__ = ["extra_terms", "left_out", "one_term_at_x", "some_points"]
 ONE_LESS = "harmless on average: one point in every batch is not used"
 FIRST_ALONE = ("one point of every batch is used: the same loss in expectation, with the variance "
                "of a batch of one")
-SMOOTHED = ("if labels are smoothed, which adds this, the probabilities that are learned are drawn "
-            "towards 1 / 2")
 NEGATIVE = "the loss is pushed towards 0, where it should go on to negative values"
 
 # (name, words, from where to where of n sorted losses)
@@ -102,12 +100,17 @@ def one_term_at_x(objective: str, model: str | None) -> Iterator[Formula]:
             yield Formula((row,), (*about.terms[:k], moved, *about.terms[k + 1:]), about.constant)
 
 
+SMOOTHED = "if labels are smoothed, which adds this, probabilities are drawn towards 1 / 2"
+PULLED = {"sum gap": SMOOTHED, "sum sigmoid(-gap)": SMOOTHED, "|output - target|_1": ANOTHER_MEAN,
+          "(1 - cos(output, target))": "the output is pulled towards the target's mean direction"}
+
+
 def extra_terms(objective: str, model: str | None) -> Iterator[Formula]:
     """Penalties that code adds to its loss without saying so."""
     about = OBJECTIVES[objective]
     for name, f in _extras(objective, model):
-        row = Mistake(f"extra.{name}", f"an extra term: {name}", name, f, SMOOTHED if "gap" in name
-                      else "the minimiser is pulled away by the extra term")
+        row = Mistake(f"extra.{name}", f"an extra term: {name}", name, f,
+                      PULLED.get(name, "the minimiser is pulled away by the extra term"))
         yield Formula((row,), (*about.terms, Term("extra", name, f)), about.constant)
 
 

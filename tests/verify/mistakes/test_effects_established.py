@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from refsm.verify.cases.case import Case
+from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
 from refsm.verify.mistakes.binary import FUNCTIONS
@@ -435,6 +436,34 @@ def test_a_number_under_the_logarithm_pushes_probabilities_from_a_half():
         said = next(m.effect for f in formulas("pseudo", None) for m in f.mistakes
                     if m.id == f"join.log-plus-{t:g}")
         assert said.endswith(f"q + {t:g} (2 q - 1) for q")
+
+
+@pytest.mark.parametrize("objective, width", [("dsm", SIGMA), ("parzen_ism", SIGMA), ("ssm", 0),
+                                              ("ism", 0)])
+def test_an_extra_term_pulls_the_right_minimiser_away(objective, width):
+    theta = {"mean": MEAN, "precision": -smoothed(width)[0]}
+    right, compared = replace(case(objective), theta=theta), ("output - target", "output, target")
+    extras = [f for f in formulas(objective, "gaussian") if f.mistakes[:1] and
+              f.mistakes[0].role == "extra" and not any(of in f.mistakes[0].id for of in compared)]
+    for formula in extras:
+        assert np.abs(term_gradient(right, formula.terms[-1])["precision"]).max() > 0.1
+        assert formula.mistakes[0].effect == "the minimiser is pulled away by the extra term"
+    assert len(extras) == {"dsm": 11, "parzen_ism": 10, "ssm": 7, "ism": 6}[objective]
+
+
+def test_an_extra_term_of_output_and_target_is_least_at_the_average_that_is_said():
+    e = np.random.default_rng(5).normal(size=(7, D))
+    target = MEAN + np.concatenate([e, -e])
+    given = Case("own/0", "own", "esm", "gaussian", {}, {"x": 0 * target, "data_score": target}, {})
+    direction = (target / np.sqrt((target * target).sum(axis=1, keepdims=True))).mean(axis=0)
+    for name, best, said in (("|output - target|_1", MEAN, ANOTHER_MEAN),
+                             ("(1 - cos(output, target))", direction,
+                              "the output is pulled towards the target's mean direction")):
+        *_, extra = alone("esm", f"extra.{name}").terms
+        losses = [extra.per_sample(Affine(given, 0 * ONES, u)).mean()
+                  for u in (best, *(best + 0.5 * SIGNS3))]
+        assert min(losses[1:]) > losses[0]
+        assert effect("esm", f"extra.{name}") == said
 
 
 @pytest.mark.parametrize("s", [np.array([0.3, -0.2, 0.5]), np.array([1.4, -2.2, 0.9])])
