@@ -134,7 +134,7 @@ def implicit(objective: str, model: str | None) -> Iterator[Formula]:
             if len(wrong) <= 2:
                 yield Formula(wrong, tuple(_term(role, row, point if moved else "")
                                            for role, row in zip(roles, chosen)))
-    for ends, point, _ in CLIPPED[at] if model not in (None, "network") else ():
+    for ends, point, _ in CLIPPED[at] if model is not None else ():
         row = Mistake(f"clipped.{ends}", f"the score is read at {point}", f" at {point}",
                       with_terms, AT_BOUNDS if "penalty" not in roles else HELD)
         yield with_terms(reference(objective), row, lambda q, term, point=point: (

@@ -91,7 +91,7 @@ AT_X = {"norm": MULTIPLIED, "output": MULTIPLIED, "cross": AT_CLEAN,
 def one_term_at_x(objective: str, model: str | None) -> Iterator[Formula]:
     """One of the terms that are read at the noisy point is read at the clean one."""
     about = OBJECTIVES[objective]
-    if about.at == "x_noisy" and not about.levels and model not in (None, "network"):
+    if about.at == "x_noisy" and not about.levels and model is not None:
         for k, term in enumerate(about.terms):
             row = Mistake(f"{term.role}.at-x", f"{term.name} is read at x, and the rest at x_noisy",
                           f"{term.name} at x", lambda q, f=term.per_sample: f(q.read_at("x")),
@@ -136,7 +136,7 @@ def _extras(objective: str, model: str | None) -> Iterator[tuple[str, Callable[[
         return
     if OBJECTIVES[objective].random == "directions":
         yield "|psi|^2", lambda q: dot(q.psi(), q.psi())
-    if OBJECTIVES[objective].at == "x_noisy" and model != "network":
+    if OBJECTIVES[objective].at == "x_noisy":
         yield "|psi(x)|^2", lambda q: dot(q.psi("x"), q.psi("x"))
         yield "(|psi(x)|^2 / 2 + tr J(x))", lambda q: (
             dot(q.psi("x"), q.psi("x")) / 2 + np.einsum("nii->n", q.J("x")))

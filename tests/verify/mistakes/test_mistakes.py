@@ -61,10 +61,10 @@ def test_beside_points_and_directions_these_keep_the_minimiser_and_no_others(obj
                  else pytest.mark.slow) for name in OBJECTIVES])
 def test_parts_with_one_name_are_one_function(objective):
     case = cases(objective, "prime", model=model_names(objective)[-1])[3]
-    q, seen = Quantities(case), {}
+    seen = {}
     for formula in formulas(objective, case.model):
         for term in formula.terms:
-            value = np.mean(term.per_sample(q))
+            value = np.mean(term.per_sample(Quantities(case)))
             assert np.isclose(seen.setdefault(term.name, value), value, rtol=1e-9), term.name
     values = np.array(list(seen.values()))
     assert len(np.unique(np.round(values, 9))) > 0.8 * len(values)
