@@ -123,7 +123,7 @@ def divergences(objective: str) -> Iterator[Mistake]:
 def of_slopes(objective: str) -> Iterator[Mistake]:
     """The autoencoder's divergence, with what is no slope of the sigmoid."""
     for name, words, slope in (("value", "the sigmoid itself", lambda s: s),
-                               ("tanh", "1 - s^2, that of tanh,", lambda s: 1 - s * s)):
+                               ("tanh", "tanh's 1 - s^2", lambda s: 1 - s * s)):
         def divergence(q: Any, slope: Callable[[Array], Array] = slope) -> Array:
             W, d = q.theta["W"], q.case.d
             s1 = slope(sigmoid(q.point() @ W.T + q.theta["b"]))               # (n, m)

@@ -33,6 +33,17 @@ def test_terms_are_named_by_what_stands_in_them():
     assert names("dae", "pairs.all") == ["|y|^2", "-2 (mean output).(mean target)", "|x|^2"]
     assert names("noise_prediction", "weight.variance") == [
         "|f|^2 x sigma^2", "-2 f.g x sigma^2", "|g|^2 x sigma^2"]
+    assert names("dsm", "output.first-entry")[1] == "-(first entry of psi).g"
+    assert names("dsm", "target.first-entry")[1] == "-psi.(first entry of g)"
+    assert names("dsm", "target.middle-entry")[1] == "-psi.(mean entry of g)"
+    said = {m.id: m.words for f in formulas("dsm", None) for m in f.mistakes}
+    assert {name: words for name, words in said.items() if name.endswith("-entry")} == {
+        "output.first-entry": "the first entry of the output is compared with every entry of the "
+        "target: (n, 1) in place of (n, d)",
+        "target.first-entry": "every entry is compared with the first entry of the target: (n, 1) "
+        "in place of (n, d)",
+        "target.middle-entry": "every entry is compared with the mean of the target's entries: "
+        "(n, 1) in place of (n, d)"}
     said = {m.id: m.words for f in formulas("ssm", None) for m in f.mistakes}
     assert said["divergence.score-exact"] == (
         "divergence: the score in place of its derivative, without directions")
@@ -52,6 +63,33 @@ def test_a_norm_is_written_with_the_score():
     assert said["norm.of-sum"] == "(sum psi_i)^2"
     assert said["norm.root-mean"] == "sqrt(mean |psi|^2)"
     assert said["norm.huber"] == "huber(psi)"
+
+
+@pytest.mark.parametrize("objective, model, identity, words, symbols", [
+    ("ism", None, "norm.of-entries", "norm: the mean over dimensions is subtracted before the "
+     "square", "|psi - mean_i psi|^2"),
+    ("ism", None, "norm.of-all", "norm: the mean over points and dimensions is subtracted before "
+     "the square", "|psi - mean_ni psi|^2"),
+    ("ism", None, "divergence.upper", "divergence: the upper triangle of the Jacobian",
+     "sum_i<=k J_ik"),
+    ("ism", None, "divergence.lower", "divergence: the lower triangle of the Jacobian",
+     "sum_i>=k J_ik"),
+    ("ism", "autoencoder", "divergence.slope-value", "divergence: the sigmoid itself in place of "
+     "the sigmoid's slope", "tr J, the sigmoid itself"),
+    ("ism", "autoencoder", "divergence.slope-tanh", "divergence: tanh's 1 - s^2 in place of the "
+     "sigmoid's slope", "tr J, tanh's 1 - s^2"),
+    ("esm", "tanh", "clipped.0-1", "the score is read at x clipped to (0, 1)",
+     "|psi(x clipped to (0, 1))|^2 / 2"),
+    ("noise_prediction", "tanh", "clipped.0-1", "the output is read at x_noisy clipped to (0, 1)",
+     "-2 f(x_noisy clipped to (0, 1)).g"),
+    ("pseudo", None, "join.gaps-averaged", "the gaps are averaged over the points before the "
+     "function", "f(mean gap)"),
+    ("pseudo", "boltzmann", "gap.upper-triangle", "only the upper triangle of W is read",
+     "sum softplus(-gap), gap upper triangle of W")])
+def test_a_mistake_is_said_in_words_and_in_symbols(objective, model, identity, words, symbols):
+    (found,) = (f for f in formulas(objective, model) if [m.id for m in f.mistakes] == [identity])
+    assert found.mistakes[0].words == words
+    assert symbols in [term.name for term in found.terms]
 
 
 def test_a_mean_is_learned_by_another_average_where_the_target_is_symmetric():

@@ -421,10 +421,11 @@ def test_what_is_no_slope_of_the_sigmoid(name, slope):
     case, found = value("ism", f"divergence.slope-{name}")
     expected = sum(sq(psi(case)[k]) / 2 + np.trace(wrong(case, k)) for k in range(case.n))
     assert np.isclose(found, expected / case.n, rtol=1e-12)
-    case, found = value("ssm", f"divergence.slope-{name}")
-    expected = np.mean([(v @ psi(case)[k])**2 / 2 + v @ wrong(case, k) @ v
-                        for k in range(case.n) for v in case.directions[k]])
-    assert np.isclose(found, expected, rtol=1e-12)
+    for objective, norm in (("ssm", lambda v, p: (v @ p)**2), ("ssm_vr", lambda v, p: p @ p)):
+        case, found = value(objective, f"divergence.slope-{name}")
+        expected = np.mean([norm(v, psi(case)[k]) / 2 + v @ wrong(case, k) @ v
+                            for k in range(case.n) for v in case.directions[k]])
+        assert np.isclose(found, expected, rtol=1e-12)
 
 
 def middle(own):
