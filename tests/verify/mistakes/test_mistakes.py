@@ -57,7 +57,7 @@ def test_beside_points_and_directions_these_keep_the_minimiser_and_no_others(obj
 
 
 @pytest.mark.parametrize("objective", [
-    pytest.param(name, marks=() if name in ("dsm", "ism", "ratio", "dsm_levels", "multi_level")
+    pytest.param(name, marks=() if name in ("dsm", "ratio", "dsm_levels", "multi_level")
                  else pytest.mark.slow) for name in OBJECTIVES])
 def test_parts_with_one_name_are_one_function(objective):
     case = cases(objective, "prime", model=model_names(objective)[-1])[3]
