@@ -22,10 +22,8 @@ DIRECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("sphere", "directions of length sqrt(d)", f"E[v v'] = I holds: {SAME}", "", ""),
     ("first point's", "the first point's directions at every point",
      "unbiased, but the variance does not fall to 0 in a large batch", "", ""),
-    ("first", "only the first direction", "unbiased, but with the variance of a single direction",
-     "", ""),
-    ("last", "only the last direction", "unbiased, but with the variance of a single direction",
-     "", ""),
+    *((one, f"only the {one} direction", "unbiased, but with the variance of a single direction",
+       "", "") for one in ("first", "last")),
     ("sign", "the signs of the directions in place of the directions",
      f"E[v v'] = I holds: {SAME}", "", ""),
     ("next point's", "the directions of the next point",
@@ -51,7 +49,7 @@ def of_directions(role: str) -> Iterator[Mistake]:
         own = on_norm if role == "norm" else on_divergence
         yield Mistake(f"{role}.directions-{dashed(kind)}", f"{role}: {words}",
                       f"{symbols}, v {kind}", lambda q, kind=kind: f(q, kind), own or effect,
-                      UNIT_SEEN if kind == "unit" else "", not own)
+                      same=not own)
 
 
 def with_given(role: str, id: str = "", words: str = "") -> Mistake:
