@@ -8,8 +8,7 @@ Symbols
     q      number   the probability of x beside its neighbour x', q / (1 - q) = exp(true gap)
 
 Equations
-    (1)  q f(gap) + (1 - q) f(-gap) is what a bit contributes, least at the gap that
-         is learned  [result]
+    (1)  q f(gap) + (1 - q) f(-gap) is what a bit contributes, least at the learned gap  [result]
 
 Derivation
     (1)  x and x' are each other's neighbours, with gaps of opposite sign.  With f = sigmoid(-g)^2,
@@ -44,8 +43,7 @@ SAME = "the same minimiser in expectation, where the model has the data's distri
 RATIO, PSEUDO = f"{SAME} it is ratio matching", f"{SAME} it is the pseudo-likelihood"
 FLOW = f"{SAME} it is minimum probability flow"
 CERTAIN = "the probability of every bit is driven to 0 or 1"
-EVEN = "the loss is the same for a gap and its negative: it cannot tell the data from their " \
-       "neighbours"
+EVEN = "the loss is the same for a gap and its negative: it cannot tell data from neighbours"
 UNIFORM = f"{EVEN}, and is least where all points are equally probable"
 HALF = "half of the energy is learned"
 LINEAR = "the loss is unbounded below: the energy of the data grows without end"
@@ -147,6 +145,7 @@ def binary(objective: str, model: str | None) -> Iterator[Formula]:
 
 PUSHED = "the probabilities that are learned are those of the data, q + {0:g} (2 q - 1) for q"
 UPSIDE_DOWN = "the energy is learned upside down"
+TO_ONE, TO_ZERO = "every bit learns to be 1", "every bit learns to be 0"
 GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("minus", "the sign of the gap", "negated", lambda q: -q.gap(), UPSIDE_DOWN),
     ("half", "half the gap", "halved", lambda q: q.gap() / 2, "twice the energy is learned"),
@@ -156,15 +155,12 @@ GAPS: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("minus-double", "the sign of the gap, and twice of it", "negated and doubled",
      lambda q: -2 * q.gap(), f"{UPSIDE_DOWN}, and half of it"),
     ("no-sign", "the bit's sign (2 x - 1) is left out of the gap", "without (2 x - 1)",
-     lambda q: (2 * q.case.x - 1) * q.gap(),
-     "the gap is wrong wherever the bit's sign is negative: another model is learned"),
+     lambda q: (2 * q.case.x - 1) * q.gap(), TO_ONE),
     ("no-opposite-sign", "the bit's sign (2 x - 1) is left out of the gap, and the sign of the "
-     "rest", "without (1 - 2 x)", lambda q: (1 - 2 * q.case.x) * q.gap(),
-     "the gap is wrong wherever the bit's sign is positive: another model is learned"),
-    ("ones", "the gap of the bits that are 1 alone", "x gap", lambda q: q.case.x * q.gap(),
-     "every bit learns to be 1"),
+     "rest", "without (1 - 2 x)", lambda q: (1 - 2 * q.case.x) * q.gap(), TO_ZERO),
+    ("ones", "the gap of the bits that are 1 alone", "x gap", lambda q: q.case.x * q.gap(), TO_ONE),
     ("zeros", "the gap of the bits that are 0 alone", "(1 - x) gap",
-     lambda q: (1 - q.case.x) * q.gap(), "every bit learns to be 0"),
+     lambda q: (1 - q.case.x) * q.gap(), TO_ZERO),
     ("absolute", "the absolute value of the gap", "|gap|",
      lambda q: absolute(q.gap()), EVEN))
 SPINS = "coniii issue 3: data of 0 and 1 in a solver for spins -1 and 1"
@@ -195,8 +191,7 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
                               q.case.x @ part(q.theta["W"]) + q.theta["b"]),
                           f"every bit is predicted from those {others} it alone: another model is "
                           "learned")
-    another = "W and b then mean something else: the model of bits that they give is not the one " \
-              "that was fitted"
+    another = "W and b then mean something else: the model of bits is not the one that was fitted"
     yield Mistake("gap.spins", "the bits are read as -1 and 1", "spins", _spin_gap, another, SPINS)
     yield Mistake("gap.minus-spins", "the bits are read as -1 and 1, and the sign of the gap",
                   "spins, negated", lambda q: -_spin_gap(q), UPSIDE_DOWN, SPINS)
@@ -204,10 +199,12 @@ def _gaps(model: str | None) -> Iterator[Mistake]:
                   lambda q: _for_every_bit(q, _energy(q, 1 - q.case.x) - _energy(q)),
                   "a point is compared with its opposite alone, which does not fix the model")
     yield Mistake("gap.kept", "a bit that was flipped is not flipped back", "kept flipped",
-                  lambda q: _kept_flipped(q) - _energy(q)[:, None])
+                  lambda q: _kept_flipped(q) - _energy(q)[:, None],
+                  f"{SAME} it is a loss with other neighbours", same=True)
     yield Mistake("gap.successive", "a bit that was flipped is not flipped back, and the next gap "
                   "starts from there", "successive",
-                  lambda q: np.diff(_kept_flipped(q), prepend=_energy(q)[:, None]))
+                  lambda q: np.diff(_kept_flipped(q), prepend=_energy(q)[:, None]),
+                  "a bit is fitted given the bits before it flipped: right for independent bits")
     yield Mistake("gap.flipped-energy", "the energy of the flipped point alone", "E(flip)",
                   lambda q: q.gap() + _energy(q)[:, None])
     yield Mistake("gap.energy", "the energy itself in place of the gap", "E(x)",

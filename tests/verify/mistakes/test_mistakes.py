@@ -44,7 +44,7 @@ def test_these_were_seen_before_and_no_others(objective, identities):
 
 
 @pytest.mark.parametrize("objective, identities", [
-    ("dae", ["point.x - sigma noise"]), ("ratio", ["link.flow", "link.pseudo"]),
+    ("dae", ["point.x - sigma noise"]), ("ratio", ["gap.kept", "link.flow", "link.pseudo"]),
     ("dsm", ["noisy.x - sigma noise", "target.parzen", "variate.clean"]), ("esm", []),
     ("ssm", ["divergence.diagonal-along", "divergence.exact", "norm.entries-along",
              "norm.variance-reduced"])])
