@@ -108,7 +108,7 @@ def _beside_penalty(row: Mistake) -> Mistake:
         effect = ""                                  # nothing simple is proved
     elif role == "norm" and name in ("of-sum", "of-mean", "of-entries", "clipped-1",
                                      "clipped-3", "clipped-5", *(row[0] for row in DIMENSIONS)):
-        effect = HELD
+        effect = f"on one batch {HELD}" if name == "of-mean" else HELD
     elif effect and effect != UNBOUNDED and OFFSET not in effect and ZERO not in effect:
         effect += ", but for the penalty"
     return replace(row, effect=effect)

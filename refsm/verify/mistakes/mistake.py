@@ -49,12 +49,11 @@ SYMMETRIC = ("it is the mean, which is sought, where the distribution of the tar
 MEDIAN = f"the minimiser is a median of the target: {SYMMETRIC}"
 OFFSET = "an offset that is the same at every point is not constrained"
 ANOTHER_MEAN = f"the minimiser is another average of the target: {SYMMETRIC}"
-LONG_IN_ALL = ("the score is 0 everywhere where the data's score is short in root mean square, and "
-               "grows without end where that is long")
+LONG_IN_ALL = ("the best score is 0 everywhere, or it grows without end, as it does where the "
+               "data's score is long in root mean square")
 AT_CLEAN = "at the clean point the target averages to 0: nothing is learned from the data"
 WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
-LEAST_BATCH = ("on one and the same batch the minimiser is the same; over many small batches it is "
-               "another")
+LEAST_BATCH = "on one batch the minimiser is the same; over many small batches it can be another"
 
 
 @dataclass(frozen=True)
@@ -247,7 +246,10 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      "only the sum over dimensions is constrained, not its entries", UNBOUNDED),
     ("of-mean", "the mean over points is taken before the square", "|mean r|^2",
      lambda r: dot(r.mean(axis=0), r.mean(axis=0))[None],
-     "only the mean over a batch is constrained, not its points", UNBOUNDED),
+     "on one batch only the mean is constrained, not its points; over many batches of n "
+     "independent points the minimiser is the same, with a weight in proportion to 1 / n",
+     "on one batch alone the loss is unbounded below; over many batches of n independent points a "
+     "multiple of the score is learned, in proportion to n"),
     ("largest", "the largest dimension in place of their sum", "max r_i^2",
      lambda r: (r * r).max(axis=-1), ANOTHER_MEAN,
      "every entry of the score is learned with the same length: only their signs are right"),
