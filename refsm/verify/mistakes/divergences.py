@@ -13,7 +13,7 @@ import numpy as np
 from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.mistakes.directions import SAME, of_directions, with_given
-from refsm.verify.mistakes.mistake import DIMENSIONS, ZERO, Mistake, absolute, rows
+from refsm.verify.mistakes.mistake import DIMENSIONS, FREE, ZERO, Mistake, absolute, rows
 from refsm.verify.objectives import OBJECTIVES, dot
 
 __all__ = ["TRACES", "divergences", "of_slopes"]
@@ -30,31 +30,31 @@ def trace(q: Any) -> Array:
 # (name, words, symbols, function, effect)
 TRACES: tuple[tuple[str, str, str, Callable[[Any], Array], str], ...] = (
     ("whole", "the sum over the whole Jacobian in place of its trace", "sum_ik J_ik",
-     lambda q: q.J().sum(axis=(1, 2)), "each entry learns the sum of all entries of the score: "
-     "off-diagonal entries are no part of the divergence"),
+     lambda q: q.J().sum(axis=(1, 2)),
+     "each entry learns the sum of all entries of the score" + FREE),
     ("first-row", "the first row of the Jacobian", "sum_k J_1k", lambda q: q.J()[:, 0].sum(axis=1),
-     "the first entry learns the sum of all entries of the score, and the others learn 0"),
+     "the first entry learns the sum of all entries of the score, and the others learn 0" + FREE),
     ("first-column", "the first column of the Jacobian", "sum_i J_i1",
-     lambda q: q.J()[:, :, 0].sum(axis=1), "each entry learns the first entry of the score"),
+     lambda q: q.J()[:, :, 0].sum(axis=1), "each entry learns the first entry of the score" + FREE),
     ("last-row", "the last row of the Jacobian", "sum_k J_dk", lambda q: q.J()[:, -1].sum(axis=1),
-     "the last entry learns the sum of all entries of the score, and the others learn 0"),
+     "the last entry learns the sum of all entries of the score, and the others learn 0" + FREE),
     ("last-column", "the last column of the Jacobian", "sum_i J_id",
-     lambda q: q.J()[:, :, -1].sum(axis=1), "each entry learns the last entry of the score"),
+     lambda q: q.J()[:, :, -1].sum(axis=1), "each entry learns the last entry of the score" + FREE),
     ("upper", "the upper triangle of the Jacobian", "sum_i<=k J_ik",
      lambda q: np.triu(q.J()).sum(axis=(1, 2)),
-     "each entry learns the sum of its own and all later entries of the score"),
+     "each entry learns the sum of its own and all later entries of the score" + FREE),
     ("lower", "the lower triangle of the Jacobian", "sum_i>=k J_ik",
      lambda q: np.tril(q.J()).sum(axis=(1, 2)),
-     "each entry learns the sum of its own and all earlier entries of the score"),
+     "each entry learns the sum of its own and all earlier entries of the score" + FREE),
     ("off-diagonal", "the off-diagonal entries of the Jacobian", "sum_i!=k J_ik",
      lambda q: q.J().sum(axis=(1, 2)) - trace(q),
-     "each entry learns the sum of the other entries of the score"),
+     "each entry learns the sum of the other entries of the score" + FREE),
     ("beside", "the entries beside the diagonal", "sum_i J_i,i+1",
      lambda q: np.einsum("nii->n", np.roll(q.J(), -1, axis=2)),
-     "each entry learns the next entry of the score"),
+     "each entry learns the next entry of the score" + FREE),
     ("other-diagonal", "the other diagonal of the Jacobian", "sum_i J_i,d+1-i",
      lambda q: np.einsum("nii->n", q.J()[:, :, ::-1]),
-     "the entries of the score are learned in reverse order"),
+     "the entries of the score are learned in reverse order" + FREE),
     ("absolute", "its absolute value", "|tr J|", lambda q: absolute(trace(q)), NOT_NEGATIVE),
     ("absolutes", "absolute values of the diagonal", "sum |J_ii|",
      lambda q: absolute(q.diagonal()).sum(axis=1), NOT_NEGATIVE),
@@ -104,7 +104,7 @@ def divergences(objective: str) -> Iterator[Mistake]:
     yield Mistake("", "", "tr J", trace) if exact else with_given("divergence")
     wrong = [Mistake(f"divergence.{name}", f"divergence: {words}", f"tr J{suffix}",
                      lambda q, chosen=chosen: q.diagonal()[:, chosen].sum(axis=1),
-                     f"the score of {left} is driven to 0")
+                     f"the score of {left} is driven to 0{FREE}")
              for name, words, suffix, chosen, left in DIMENSIONS]
     wrong += rows("divergence", TRACES, "divergence: ")
     if exact:

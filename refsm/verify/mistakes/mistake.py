@@ -43,7 +43,8 @@ __all__ = ["Formula", "Mistake", "absolute", "clipped", "cosine", "dimensions", 
 
 UNBOUNDED = "the loss is unbounded below: what is learned grows without end"
 ZERO = "the best score is 0 everywhere: nothing is learned from the data"
-LONG = "the score is 0 where the data's score is short, and grows without end where it is long"
+FREE = ", where the score need not be a gradient"
+LONG = "the score is 0 where the data's is short, and grows without end where it is long" + FREE
 SYMMETRIC = ("it is the mean, which is sought, where the distribution of the target is symmetric "
              "about it")
 MEDIAN = f"the minimiser is a median of the target: {SYMMETRIC}"
@@ -138,7 +139,7 @@ def of_cosine(out: Mistake, to: Mistake) -> Formula:
     row = Mistake("square.cosine", "1 - the cosine of the angle between output and target in place "
                   "of the square", f"1 - cos({out.name}, {to.name})",
                   lambda q: cosine(out.formula(q), to.formula(q)),
-                  "the length of the output is not constrained")
+                  "only the direction of the output is constrained, not its length by itself")
     return Formula((row,), (Term("whole", row.name, row.formula),))
 
 
@@ -229,7 +230,8 @@ def dimensions() -> Iterator[tuple[Mistake, str, slice]]:
     """Dimensions that no term reads: a mistake, and in symbols and as a slice those that are
     read."""
     for name, words, suffix, chosen, left in DIMENSIONS:
-        effect = f"{left} {'are' if left.endswith('s') else 'is'} not constrained"
+        effect = (f"{left} {'are' if left.endswith('s') else 'is'} not constrained, except through "
+                  "the parameters that dimensions share")
         yield Mistake(f"dimensions.{name}", words, suffix, lambda a: a, effect), suffix, chosen
 
 
@@ -240,10 +242,10 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
     ("root-mean", "the square root of the mean square", "sqrt(mean |r|^2)",
      lambda r: np.sqrt(dot(r, r).mean(keepdims=True)), LEAST_BATCH, LONG_IN_ALL),
     ("absolute", "absolute values in place of squares", "sum |r_i|",
-     lambda r: absolute(r).sum(axis=-1), MEDIAN, LONG),
+     lambda r: absolute(r).sum(axis=-1), MEDIAN, LONG.replace("the score", "an entry", 1)),
     ("of-sum", "the sum over dimensions is squared, not its entries", "(sum r_i)^2",
      lambda r: r.sum(axis=-1)**2,
-     "only the sum over dimensions is constrained, not its entries", UNBOUNDED),
+     "only the sum over dimensions is constrained, not each entry by itself", UNBOUNDED),
     ("of-mean", "the mean over points is taken before the square", "|mean r|^2",
      lambda r: dot(r.mean(axis=0), r.mean(axis=0))[None],
      "on one batch only the mean is constrained, not its points; over many batches of n "
@@ -252,27 +254,26 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
      "multiple of the score is learned, in proportion to n"),
     ("largest", "the largest dimension in place of their sum", "max r_i^2",
      lambda r: (r * r).max(axis=-1), ANOTHER_MEAN,
-     "every entry of the score is learned with the same length: only their signs are right"),
+     f"every entry is learned with the same length{FREE}: only their signs are right"),
     ("linear", "the entries are summed without a square", "sum r_i",
      lambda r: r.sum(axis=-1), UNBOUNDED, UNBOUNDED),
     ("fourth", "the square is squared again", "|r|^4", lambda r: dot(r, r)**2, ANOTHER_MEAN,
-     "the direction of the score is learned, with the cube root of a fourth of its length"),
+     f"the score's direction is learned, with the cube root of a fourth of its length{FREE}"),
     ("fourth-powers", "fourth powers in place of squares", "sum r_i^4",
      lambda r: (r**4).sum(axis=-1), ANOTHER_MEAN,
-     "the cube root of a fourth of every entry of the score is learned"),
+     f"the cube root of a fourth of every entry of the score is learned{FREE}"),
     ("log", "the logarithm of the squared norm", "log |r|^2", lambda r: np.log(dot(r, r)),
      "unbounded below on any sample: one point that is fitted exactly outweighs all others",
      UNBOUNDED),
     ("log-mean", "the logarithm of the mean square", "log mean |r|^2",
      lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
-    ("huber", "Huber's loss in place of the square", "huber(r)", huber,
-     ANOTHER_MEAN,
+    ("huber", "Huber's loss in place of the square", "huber(r)", huber, ANOTHER_MEAN,
      "right where an entry of the score is between -1 and 1; where it is not, what is learned "
-     "grows without end"),
+     f"grows without end{FREE}"),
     ("log-cosh", "log cosh in place of the square", "sum log cosh r_i",
      lambda r: log_cosh(r).sum(axis=-1), ANOTHER_MEAN,
      "the inverse hyperbolic tangent of an entry of the score is learned where the entry is "
-     "between -1 and 1; where it is not, what is learned grows without end"),
+     f"between -1 and 1; where it is not, what is learned grows without end{FREE}"),
     ("variance", "the mean over points is subtracted before the square", "|r - mean r|^2",
      lambda r: dot(r - r.mean(axis=0), r - r.mean(axis=0)), OFFSET, OFFSET),
     ("of-entries", "the mean over dimensions is subtracted before the square", "|r - mean_i r|^2",

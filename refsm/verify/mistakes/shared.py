@@ -10,8 +10,8 @@ from refsm.stable import sigmoid
 from refsm.typing import Array
 from refsm.verify.cases.models import CONTINUOUS, WITH_ENERGY
 from refsm.verify.denoisers import output
-from refsm.verify.mistakes.mistake import (ANOTHER_MEAN, AT_CLEAN, Formula, Mistake, absolute,
-                                           cosine, reference, with_terms)
+from refsm.verify.mistakes.mistake import (ANOTHER_MEAN, AT_CLEAN, FREE, Formula, Mistake,
+                                           absolute, cosine, reference, with_terms)
 from refsm.verify.objectives import OBJECTIVES, Term, dot, target
 
 __all__ = ["extra_terms", "left_out", "one_term_at_x", "some_points"]
@@ -80,12 +80,12 @@ def some_points(objective: str) -> Iterator[Formula]:
 
 
 MULTIPLIED = ("what is learned is multiplied by the density of the noisy points over that of the "
-              "clean ones")
+              "clean ones" + FREE)
 AT_X = {"norm": MULTIPLIED, "output": MULTIPLIED, "cross": AT_CLEAN,
         "divergence": "the score of the clean points is learned, times their density over that of "
-                      "the noisy ones",
+                      "the noisy ones" + FREE,
         "product": "the point itself is learned, times the density of the clean points over that "
-                   "of the noisy ones"}
+                   "of the noisy ones" + FREE}
 
 
 def one_term_at_x(objective: str, model: str | None) -> Iterator[Formula]:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from refsm.typing import Array
-from refsm.verify.mistakes.mistake import Formula, Mistake, clipped, rows, squared
+from refsm.verify.mistakes.mistake import FREE, Formula, Mistake, clipped, rows, squared
 from refsm.verify.objectives import OBJECTIVES, target
 
 __all__ = ["MEAN_OF_DATA", "clipped_or_spread", "of_other_points", "targets"]
@@ -147,14 +147,15 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
                      (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
                       f"{mean}; an entry of the output {none}")]
     first, middle = (lambda v: v[..., :1]), (lambda v: v.mean(axis=-1)[..., None])
+    entry = f"entry of the {learned}{FREE if learned == 'score' else ''}"
     for row_of, what, a, b, effect in (
             ("output.first", "the first entry of the output is compared with every entry of the "
              "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
-             f"entries of the right {learned}, and the others nothing"),
+             f"entries of the right {learned}; the others have no gradient"),
             ("target.first", "every entry is compared with the first entry of the target", out,
-             of(to, "first entry", first), f"every entry learns the first entry of the {learned}"),
+             of(to, "first entry", first), f"every entry learns the first {entry}"),
             ("target.middle", "every entry is compared with the mean of the target's entries", out,
-             of(to, "mean entry", middle), f"every entry learns the mean entry of the {learned}")):
+             of(to, "mean entry", middle), f"every entry learns the mean {entry}")):
         some.append((f"{row_of}-entry", f"{what}: (n, 1) in place of (n, d)", a, b, effect))
     for id, words, a, b, effect in some:
         row = Mistake(id, words, f"{a.name}, {b.name}", clipped, effect)

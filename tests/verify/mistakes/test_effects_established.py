@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.linalg import solve_continuous_lyapunov
 
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.derivatives import term_gradient
 from refsm.verify.cases.quantities import Quantities
 from refsm.verify.mistakes import formulas
 from refsm.verify.mistakes.binary import FUNCTIONS
-from refsm.verify.mistakes.mistake import ANOTHER_MEAN, MEDIAN, ROBUST, SQUARES, clipped
+from refsm.verify.mistakes.mistake import (ANOTHER_MEAN, FREE, MEDIAN, ROBUST, SQUARES,
+                                           clipped)
 from refsm.verify.objectives import OBJECTIVES, model_names
 
 D, SIGMA = 3, 0.7
@@ -133,6 +135,55 @@ def test_a_wrong_divergence_has_the_minimiser_that_is_said(name):
     assert words in effect("ism", f"divergence.{name}")
     if name not in ("squares", "square", "frobenius-squared"):
         learns("ssm_vr", f"divergence.{name}-exact", B)
+
+
+@pytest.mark.parametrize("name", [name for name, (B, _) in DIVERGENCES.items() if B.any()])
+def test_a_gradient_learns_the_nearest_one_and_not_a_wrong_divergence_itself(name):
+    """tr A cov A' / 2 + tr B A', with a symmetric A: A cov + cov A = -(B + B')."""
+    B, _ = DIVERGENCES[name]
+    A = solve_continuous_lyapunov(COVARIANCE, -1.0 * (B + B.T))
+    terms = alone("ism", f"divergence.{name}").terms
+
+    def loss(A):
+        return sum(np.mean(term.per_sample(Affine(case("ism"), A, -A @ MEAN))) for term in terms)
+
+    for i, k in itertools.combinations_with_replacement(range(D), 2):
+        e = np.zeros((D, D))
+        e[i, k] = e[k, i] = 0.1
+        assert loss(A + e) == pytest.approx(loss(A - e), rel=1e-9)
+        assert loss(A + e) > loss(A)
+    assert np.abs(A + B @ S).max() > 0.05
+    assert effect("ism", f"divergence.{name}").endswith(", where the score need not be a gradient")
+
+
+@pytest.mark.parametrize("name, learned", [
+    ("fourth", lambda s: s / np.cbrt(4 * (s @ s))), ("fourth-powers", lambda s: np.cbrt(s / 4)),
+    ("log-cosh", np.arctanh)])
+def test_what_another_norm_learns_point_by_point_is_no_gradient(name, learned):
+    x, h = np.array([0.3, -0.2, 0.4]), 1e-5
+    J = np.stack([(learned(-S @ (x + e)) - learned(-S @ (x - e))) / (2 * h)
+                  for e in h * np.eye(D)], axis=1)
+    assert np.abs(J - J.T).max() > 0.01
+    for other in (name, "norm", "absolute", "largest", "huber"):
+        assert ", where the score need not be a gradient" in effect("ism", f"norm.{other}")
+
+
+@pytest.mark.parametrize("objective", ["ism", "dsm"])
+def test_dimensions_constrain_others_through_the_parameters_that_they_share(objective):
+    """psi_1 alone, of a symmetric precision: its first row is learned, and the rest is free."""
+    formula = alone(objective, "dimensions.first")
+
+    def loss(A):
+        q = Affine(case(objective), A, -A @ MEAN)
+        return sum(np.mean(term.per_sample(q)) for term in formula.terms)
+
+    A = smoothed(0 if objective == "ism" else SIGMA)[0]
+    shared, rest = np.zeros((2, D, D))
+    shared[0, 1] = shared[1, 0] = rest[1, 2] = rest[2, 1] = 0.5
+    assert min(loss(A + shared), loss(A - shared)) > loss(A) + 0.01
+    assert loss(A + rest) == pytest.approx(loss(A), rel=1e-12)
+    assert formula.mistakes[0].effect == ("the other dimensions are not constrained, except "
+                                          "through the parameters that dimensions share")
 
 
 @pytest.mark.parametrize("name", ["absolute", "absolutes", "squares", "square", "frobenius",
@@ -283,7 +334,7 @@ def test_one_column_of_the_target_is_learned_in_every_dimension(identity, B):
     learns("dsm", f"target.{identity}-entry", None, -B @ A @ MEAN, B @ A)
     which = "mean" if identity == "middle" else identity
     assert effect("dsm", f"target.{identity}-entry") == (
-        f"every entry learns the {which} entry of the score")
+        f"every entry learns the {which} entry of the score{FREE}")
 
 
 def is_least(loss, u):
@@ -304,7 +355,8 @@ def test_one_column_of_the_output_learns_the_mean_of_all_entries():
     is_least(loss, best)
     assert loss(best, 7.0) == pytest.approx(loss(best), rel=1e-12)
     assert effect("dsm", "output.first-entry") == (
-        "the first entry learns the mean of all entries of the right score, and the others nothing")
+        "the first entry learns the mean of all entries of the right score; the others have no "
+        "gradient")
 
 
 def test_one_term_at_the_clean_point_has_the_minimiser_that_is_said():
@@ -326,13 +378,13 @@ def test_one_term_at_the_clean_point_has_the_minimiser_that_is_said():
             ("dsm", "cross"), ("parzen_esm", "cross"), ("parzen_ism", "divergence"),
             ("dae", "product")))
     assert set(norms) == {"what is learned is multiplied by the density of the noisy points over "
-                          "that of the clean ones"}
+                          "that of the clean ones" + FREE}
     assert dsm.endswith("the target averages to 0: nothing is learned from the data")
     assert parzen_esm == ""                                    # its target does not average to 0
     assert divergence == ("the score of the clean points is learned, times their density over that "
-                          "of the noisy ones")
+                          "of the noisy ones" + FREE)
     assert product == ("the point itself is learned, times the density of the clean points over "
-                       "that of the noisy ones")
+                       "that of the noisy ones" + FREE)
 
 
 NOISE = 3 * np.random.default_rng(5).normal(size=(7, D))
@@ -468,7 +520,8 @@ def test_an_extra_term_of_output_and_target_is_least_at_the_average_that_is_said
         assert effect("esm", f"extra.{name}") == said
 
 
-@pytest.mark.parametrize("s", [np.array([0.3, -0.2, 0.5]), np.array([1.4, -2.2, 0.9])])
+@pytest.mark.parametrize("s", [np.array([0.3, -0.2, 0.5]), np.array([1.4, -2.2, 0.9]),
+                               np.array([0.9, 0.8, 0.2])])
 def test_other_norms_have_the_minimiser_that_is_said_at_every_point(s):
     f = {name: lambda r, f=f: float(np.mean(f(r[None]))) for name, _, _, f, _, _ in SQUARES}
     grid = np.linspace(-6, 6, 61)
@@ -478,6 +531,9 @@ def test_other_norms_have_the_minimiser_that_is_said_at_every_point(s):
     assert (f["norm"](long) - long @ s < -1e5) == (np.sqrt(s @ s) > 1)
     values = np.sqrt((psi * psi).sum(axis=1)) - psi @ s
     assert (values.min() < 0) == (np.sqrt(s @ s) > 1)
+    long = 1e6 * np.sign(s) * (np.abs(s) > 1)
+    assert (f["absolute"](long) - long @ s < -1e5) == (np.abs(s).max() > 1)
+    assert ((np.abs(psi).sum(axis=1) - psi @ s).min() < 0) == (np.abs(s).max() > 1)
     best = direction * np.cbrt(np.sqrt(s @ s) / 4)
     assert all(f["fourth"](best) - best @ s <= f["fourth"](best + e) - (best + e) @ s
                for e in 0.01 * SIGNS3)

@@ -118,8 +118,9 @@ def test_a_mean_is_subtracted_at_every_point():
 
 def test_one_dimension_is_and_several_are():
     said = {row.id: row.effect for row, _, _ in dimensions()}
-    assert said["dimensions.not-last"] == "the last dimension is not constrained"
-    assert said["dimensions.first"] == "the other dimensions are not constrained"
+    shared = ", except through the parameters that dimensions share"
+    assert said["dimensions.not-last"] == f"the last dimension is not constrained{shared}"
+    assert said["dimensions.first"] == f"the other dimensions are not constrained{shared}"
 
 
 def test_absolute_values_are_analytic():

@@ -266,7 +266,8 @@ EFFECTS = {
     "one dimension of a weighted loss": (
         "generalized", lambda c: (c.h * c.score(c.x)**2 / 2 + c.h_slope * c.score(c.x) + c.h
                                   * c.score_jacobian_diagonal(c.x))[:, :-1].sum(axis=1).mean(),
-        ("the last dimension is not constrained",))}
+        ("the last dimension is not constrained, except through the parameters that dimensions "
+         "share",))}
 
 
 @pytest.mark.parametrize("what", slow(EFFECTS, "linear hidden units", "a target of another point",
