@@ -164,26 +164,43 @@ def test_what_another_norm_learns_point_by_point_is_no_gradient(name, learned):
     J = np.stack([(learned(-S @ (x + e)) - learned(-S @ (x - e))) / (2 * h)
                   for e in h * np.eye(D)], axis=1)
     assert np.abs(J - J.T).max() > 0.01
-    for other in (name, "norm", "absolute", "largest", "huber"):
+    for other in (name, "norm", "largest", "huber"):
         assert ", where the score need not be a gradient" in effect("ism", f"norm.{other}")
+    assert effect("ism", "norm.absolute") == (
+        "an entry is 0 where the data's is short, and grows without end where it is long, where "
+        "the score need not be a gradient")
 
 
-@pytest.mark.parametrize("objective", ["ism", "dsm"])
-def test_dimensions_constrain_others_through_the_parameters_that_they_share(objective):
-    """psi_1 alone, of a symmetric precision: its first row is learned, and the rest is free."""
-    formula = alone(objective, "dimensions.first")
+@pytest.mark.parametrize("objective, identity, free, said", [
+    *((objective, "dimensions.first", [[0, 0, 0], [0, 0, 1], [0, 1, 0]], "the other dimensions are "
+       "not constrained, except through the parameters that dimensions share")
+      for objective in ("ism", "dsm")),
+    ("dsm", "square.of-sum", [[0, 1, -1], [1, -1, 0], [-1, 0, 1]],
+     "only the sum over dimensions is constrained, not each entry by itself")])
+def test_dimensions_constrain_others_through_parameters_that_they_share(objective, identity, free,
+                                                                         said):
+    """Of a symmetric precision: its first row, or the sums of its rows, are learned."""
+    formula = alone(objective, identity)
 
     def loss(A):
         q = Affine(case(objective), A, -A @ MEAN)
         return sum(np.mean(term.per_sample(q)) for term in formula.terms)
 
     A = smoothed(0 if objective == "ism" else SIGMA)[0]
-    shared, rest = np.zeros((2, D, D))
-    shared[0, 1] = shared[1, 0] = rest[1, 2] = rest[2, 1] = 0.5
+    shared = np.array([[0, 0.5, 0], [0.5, 0, 0], [0, 0, 0]])
     assert min(loss(A + shared), loss(A - shared)) > loss(A) + 0.01
-    assert loss(A + rest) == pytest.approx(loss(A), rel=1e-12)
-    assert formula.mistakes[0].effect == ("the other dimensions are not constrained, except "
-                                          "through the parameters that dimensions share")
+    assert loss(A + np.array(free)) == pytest.approx(loss(A), rel=1e-12)
+    assert formula.mistakes[0].effect == said
+
+
+def test_an_angle_does_not_constrain_the_length_of_the_output():
+    (term,), A = alone("esm", "square.cosine").terms, -S
+    one, twice, other = (term.per_sample(Affine(case("esm"), B, -B @ MEAN)).mean()
+                         for B in (A, 2 * A, A + ONES))
+    assert one == pytest.approx(twice, abs=1e-12)
+    assert other > one + 0.01
+    assert effect("esm", "square.cosine") == (
+        "only the direction of the output is constrained, not its length by itself")
 
 
 @pytest.mark.parametrize("name", ["absolute", "absolutes", "squares", "square", "frobenius",
@@ -335,6 +352,8 @@ def test_one_column_of_the_target_is_learned_in_every_dimension(identity, B):
     which = "mean" if identity == "middle" else identity
     assert effect("dsm", f"target.{identity}-entry") == (
         f"every entry learns the {which} entry of the score{FREE}")
+    assert effect("dae", f"target.{identity}-entry") == (
+        f"every entry learns the {which} entry of the reconstruction")
 
 
 def is_least(loss, u):
