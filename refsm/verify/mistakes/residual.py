@@ -37,7 +37,7 @@ from refsm.verify.cases.quantities import CLIPPED, POINTS
 from refsm.verify.mistakes.mistake import (AT_CLEAN, ROBUST, SQUARES, Formula, Mistake, dimensions,
                                            every_pair, of_cosine, of_noise, of_residual, rows,
                                            squared, with_variate)
-from refsm.verify.mistakes.targets import MEAN_OF_DATA, clipped_or_spread, targets
+from refsm.verify.mistakes.targets import clipped_or_spread, targets
 from refsm.verify.objectives import OBJECTIVES, Term, dot
 
 __all__ = ["residual"]
@@ -97,7 +97,8 @@ def _reconstructions(model: str | None) -> Iterator[Mistake]:
     effects = {point: f"noise of standard deviation {width} is removed"
                for point, (_, width, _) in SMOOTHED.items()}
     effects.update({"x": "the clean point is reconstructed from itself: the identity is learned",
-                    "noise": MEAN_OF_DATA, "x - sigma noise": HARMLESS})
+                    "noise": "the mean of the data is learned, whatever the noisy point",
+                    "x - sigma noise": HARMLESS})
     for point in OTHER_POINTS:
         yield Mistake(f"point.{point}", f"the input of the encoder is {point}", f"y({point})",
                       lambda q, point=point: q.reconstruction(point), effects[point],

@@ -14,13 +14,12 @@ from refsm.typing import Array
 from refsm.verify.mistakes.mistake import FREE, Formula, Mistake, clipped, rows, squared
 from refsm.verify.objectives import OBJECTIVES, target
 
-__all__ = ["MEAN_OF_DATA", "clipped_or_spread", "of_other_points", "targets"]
+__all__ = ["clipped_or_spread", "of_other_points", "targets"]
 
 Vector = Callable[[Any], Array]
 
 AVERAGES_OUT = ("the target belongs to another point: what is learned is the mean of all targets, "
                 "whatever the point")
-MEAN_OF_DATA = "the mean of the data is learned, whatever the noisy point"
 SAME = "the same loss in expectation, up to a constant: the minimiser is the same (Vincent, 2011)"
 
 
@@ -124,7 +123,8 @@ CLEAN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
      lambda q: (q.case.x + q.case.x_noisy) / 2,
      "half of the noise stays: the reconstruction goes only half of the way"),
     ("mean", "the mean of the points", "mean x",
-     lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape), MEAN_OF_DATA))
+     lambda q: np.broadcast_to(q.case.x.mean(axis=0), q.case.x.shape),
+     "1 / n of the right reconstruction is learned; the rest is the mean of the data"))
 
 
 def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[Formula]:

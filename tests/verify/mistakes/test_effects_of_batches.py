@@ -1,5 +1,6 @@
 """Effects over many batches, of all n that independent points can be, beside those of one batch."""
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,10 @@ SQUARE = {name: f for name, _, _, f, _, _ in SQUARES}
 MANY = "over many batches of n independent points"
 
 
+def sq(a):
+    return (a * a).sum(axis=-1)
+
+
 def over_batches(name, r, n):
     """The mean of a row over all batches of n residuals."""
     return np.mean([SQUARE[name](r[list(some)]).mean()
@@ -28,7 +33,7 @@ def test_a_squared_mean_has_the_same_minimiser_over_many_batches(n):
     """E |mean r|^2 = E |r|^2 / n + (1 - 1 / n) |E r|^2."""
     r = BEST[POINT] + [0.3, -0.7, 1.9] - TARGET
     mean = r.mean(axis=0)
-    expected = (r * r).sum(axis=1).mean() / n + (1 - 1 / n) * (mean @ mean)
+    expected = sq(r).mean() / n + (1 - 1 / n) * sq(mean)
     assert over_batches("of-mean", r, n) == pytest.approx(expected, rel=1e-12)
     is_least(lambda u: over_batches("of-mean", u.reshape(2, 3)[POINT] - TARGET, n), BEST.ravel())
     assert minimiser(alone("esm", "square.of-mean"), case("esm")) == "free"    # on one batch
@@ -76,6 +81,20 @@ def test_an_increasing_function_of_the_mean_square_can_have_another_minimiser_ov
             "on one batch the minimiser is the same; over many small batches it can be another")
     at_0, *others = (over_pairs("root-mean", v, [-1, 1]) for v in (0, -0.3, 0.3))
     assert at_0 < min(others)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_mean_of_the_points_of_a_batch_has_an_nth_of_each(n):
+    (row,) = alone("dae", "target.mean").mistakes
+    batches = [list(some) for some in itertools.product(range(5), repeat=n)]
+
+    def loss(u):
+        return np.mean([sq(u.reshape(2, 3)[POINT[some]] - row.formula(SimpleNamespace(
+            case=SimpleNamespace(x=TARGET[some])))).mean() for some in batches])
+
+    is_least(loss, (BEST / n + (1 - 1 / n) * TARGET.mean(axis=0)).ravel())
+    assert row.effect == (
+        "1 / n of the right reconstruction is learned; the rest is the mean of the data")
 
 
 @pytest.mark.parametrize("n", [2, 3])
