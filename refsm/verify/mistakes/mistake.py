@@ -18,7 +18,7 @@ Derivation
 
 Conventions
     An effect is what the mistake does alone, in expectation over data, noise and directions, for a
-    model that can have every score.  Tests compare effects with exact minimisers.
+    model that can have every score, gradient or not.  Tests compare effects with exact minimisers.
 
 Sources
     Hyvarinen, Estimation of non-normalized statistical models by score matching, JMLR 6 (2005),
@@ -268,8 +268,7 @@ SQUARES: tuple[tuple[str, str, str, Callable[[Array], Array], str, str], ...] = 
     ("log-mean", "the logarithm of the mean square", "log mean |r|^2",
      lambda r: np.log(dot(r, r).mean(keepdims=True)), LEAST_BATCH, UNBOUNDED),
     ("huber", "Huber's loss in place of the square", "huber(r)", huber, ANOTHER_MEAN,
-     "right where an entry of the score is between -1 and 1; where it is not, what is learned "
-     f"grows without end{FREE}"),
+     f"right where an entry of the score is between -1 and 1; else it grows without end{FREE}"),
     ("log-cosh", "log cosh in place of the square", "sum log cosh r_i",
      lambda r: log_cosh(r).sum(axis=-1), ANOTHER_MEAN,
      "the inverse hyperbolic tangent of an entry of the score is learned where the entry is "

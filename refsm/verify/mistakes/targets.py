@@ -129,8 +129,9 @@ CLEAN_TARGETS: tuple[tuple[str, str, str, Vector, str], ...] = (
 
 def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[Formula]:
     """Output or target that is clipped, or has one column, (n, 1), which is broadcast."""
-    about, mean = OBJECTIVES[objective], "the mean of the clipped target is learned"
-    learned = about.learned
+    about = OBJECTIVES[objective]
+    learned, end = about.learned, FREE if about.learned == "score" else ""
+    mean, entry = f"the mean of the clipped target is learned{end}", f"entry of the {learned}{end}"
 
     def of(row: Mistake, name: str, f: Callable[[Array], Array]) -> Mistake:
         return replace(row, name=f"{name} of {row.name}",
@@ -147,7 +148,6 @@ def clipped_or_spread(objective: str, out: Mistake, to: Mistake) -> Iterator[For
                      (f"both.{short}", f"output and target are clipped to (-{t}, {t})", a, b,
                       f"{mean}; an entry of the output {none}")]
     first, middle = (lambda v: v[..., :1]), (lambda v: v.mean(axis=-1)[..., None])
-    entry = f"entry of the {learned}{FREE if learned == 'score' else ''}"
     for row_of, what, a, b, effect in (
             ("output.first", "the first entry of the output is compared with every entry of the "
              "target", of(out, "first entry", first), to, "the first entry learns the mean of all "
