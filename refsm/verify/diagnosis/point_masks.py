@@ -32,12 +32,10 @@ from refsm.verify.cases.case import Case
 from refsm.verify.cases.reference import per_sample
 from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table
-from refsm.verify.diagnosis.scaling import rounded
 from refsm.verify.mistakes.mistake import UNBOUNDED, Formula, Mistake, reference, with_terms
 
 __all__ = ["point_masks"]
 
-MOST = 14                  # points: of more there are too many sets
 INDICES: dict[str, Callable[[int], slice]] = {
     "the first half of the points": lambda n: slice(n // 2),
     "the first half of the points and the one in the middle": lambda n: slice((n + 1) // 2),
@@ -86,17 +84,14 @@ def point_masks(table: Table, Y: Array, tolerance: Tolerance) -> list[Formula]:
 
 def _sets(cases: Sequence[Case], y: Array, tolerance: Tolerance) -> Array:
     """The sets of points whose losses are the answers of a group, (sets, n)."""
-    n = cases[0].n
-    if n > MOST or not np.ptp(y):
-        return np.zeros((0, n), bool)
     loss = np.array([per_sample(case) for case in cases])                      # (T, n)
-    S = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1                    # (K, n)
+    n = loss.shape[1]                                                          # 7 or 13
+    S = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1                        # (K, n)
     Z = S @ loss.T                                                             # (K, T)
     z, centred = Z - Z.mean(axis=1, keepdims=True), y - y.mean()
     a = z @ centred / np.maximum((z * z).sum(axis=1), np.finfo(float).tiny)    # (K,)  (1)
-    size = np.abs(a)[:, None] * (S @ np.abs(loss).T) + np.abs(y)
     missed = np.linalg.norm(centred - a[:, None] * z, axis=1)                  # (K,)
-    return S[missed <= np.linalg.norm(tolerance(size), axis=1)].astype(bool)
+    return S[missed <= np.linalg.norm(tolerance(np.abs(y)))].astype(bool)
 
 
 def _named(table: Table, sets: list[Array]) -> tuple[str, str, Callable[[Case], Array]] | None:
@@ -113,12 +108,13 @@ def _named(table: Table, sets: list[Array]) -> tuple[str, str, Callable[[Case], 
         return None
     first, about, kept = table.groups[0], table.about, [one[0] for one in sets]
     for (form, size), name in product(SIZES.items(), ("x", "x_noisy")):
-        if first.arrays.get(name, np.zeros(0)).ndim == 2:
+        if np.ndim(first.arrays.get(name)) == 2:
             of = [size(case.arrays[name]) for case in table.groups]
             low = max(a[one].max() for a, one in zip(of, kept))
             high = min(a[~one].min(initial=np.inf) for a, one in zip(of, kept))
             if low < high:
-                t = rounded((low + high) / 2, 0.5 * (high - low))
+                short = (float(f"{(low + high) / 2:.{digits}g}") for digits in range(1, 7))
+                t = next((t for t in short if low < t <= high), high)
                 effect = ((EDGE if about.constant is None else WITHIN) if name == about.at
                           else NO_GRADIENT if table.objective == "parzen_esm" else OTHER_DATA)
                 return (f"the points with {form.format(name)} < {t:g}", effect,
