@@ -212,11 +212,22 @@ def test_terms_of_single_points_are_compared_too():
                               "per_sample": per_sample(c)[[1, 0, *range(2, c.n)]]}, "ism")
     assert other.verdict == "MISMATCH"
     assert other.name == "the terms of the points are right, but in another order"
-    other = verify(
-        lambda c: {"value": value(c), "per_sample": per_sample(c) + np.eye(1, c.n)[0] - 1 / c.n},
-        "ism")
-    assert other.name.startswith("the mean over points is right, but the terms of the points are "
-                                 "no multiple of the reference's: prime/ism/c0/t0 has ")
+
+
+@pytest.mark.parametrize("value_of, times", [(value, 1), (lambda c: 2 * value(c), 2),
+                                             (lambda c: c.n * value(c), 1)])
+def test_the_term_of_a_point_that_is_wrong_is_said(value_of, times):
+    def terms(case):
+        off = case.id == "prime/ism/c2/t1"
+        return times * per_sample(case) + off * np.eye(case.n)[4] / 100
+
+    report = verify(lambda c: {"value": value_of(c), "per_sample": terms(c)}, "ism")
+    case = next(of for of in cases("ism", "prime") if of.id == "prime/ism/c2/t1")
+    yours, mine = terms(case)[4], per_sample(case)[4]
+    but = "the mean over points is right, but " if value_of is value else ""
+    assert report.name.endswith(
+        f"{but}the terms of the points are no multiple of the reference's: {case.id} has "
+        f"{yours:.6g} at point 5, the reference {mine:.6g}")
 
 
 @pytest.mark.parametrize(("total", "each", "said"), [
