@@ -307,9 +307,10 @@ def test_a_search_for_weights_finds_them_and_no_mistake():
         weight = 1 + case.alpha**2 * np.exp(case.sigma)                     # of no name
         return (weight * ((case.prediction(point(case)) - case.noise)**2).sum(axis=1)).mean()
 
-    for point, right in ((lambda c: c.x_noisy, True), (lambda c: c.x, False)):
+    for point, found in ((lambda c: c.x_noisy, True), (lambda c: c.x, False),
+                         (lambda c: 2 * c.alpha[:, None] * c.x - c.x_noisy, False)):
         of = diagnose(some, [loss(case, point) for case in some], search="weights")
-        assert (of.form is not None and of.form.right) == right
+        assert (of.form is not None and of.form.right, of.form is not None) == (found, found)
     halves = [value(case) / 2 for case in some]
     assert str(diagnose(some, halves, search="weights").explanation.factor) == "1 / 2"
     residuals = [case.prediction(case.x_noisy) - case.noise for case in some]

@@ -30,7 +30,7 @@ def test_a_small_extra_term_in_single_precision_is_named_where_it_is_the_same_in
     assert rough.max() > 0.1                                       # no law is read from these
     assert (e.factor, e.changes[0].what) == (ONE, "extra")
     assert 0.07 < e.changes[0].scaling.prefactor < 0.13
-    for error, enough in ((0.025, True), (0.08, False)):
+    for error, enough in ((0.025, True), (0.04, False)):
         rough = np.where(np.arange(4) == 2, error, found.coefficient_error)
         known = replace(found, coefficient_error=rough)
         assert bool(explanations(table, known, Y, FLOAT32)) == enough
