@@ -359,11 +359,11 @@ def test_coefficients_without_a_law_are_listed():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("w, said", [
-    (lambda c: 1, "the reference's"),
+    (lambda c: 1, "the reference's"), (lambda c: 1 + 1e-9, "1.000000001 times the reference's"),
     (lambda c: 2 * c.sigma**2, "2 sigma^2 times the reference's")])
 def test_a_weight_of_the_value_that_the_gradient_lacks_is_named(w, said):
     def answered(c):
-        return {"value": np.exp(-c.sigma) * value(c),
+        return {"value": 1e-6 * np.exp(-c.sigma) * value(c),
                 "gradient": {b: w(c) * g for b, g in gradient(c).items()}}
 
     report = verify(answered, "dsm", gradient=True)

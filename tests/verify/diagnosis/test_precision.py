@@ -108,6 +108,7 @@ def test_significant_digits_and_decimals_are_told_apart_by_those_that_are_needed
     decimals = tolerances(np.array([float(f"{v:.8f}") for v in values]))[0]
     assert decimals.name == "8 printed decimals"
     assert tolerances(np.array([0.1, 0.2, 0.3, 0.7]))[0].name == "1 printed decimals"
+    assert tolerances(np.array([7, 0.2, 3e-8, 5e-13]))[0].name == "1 printed digits"
     wide = np.round(values * 1e11)                   # whole, of more digits than are looked for
     assert tolerances(wide)[0].name == "0 printed decimals"
     assert tolerances(wide)[0].absolute == 0.51
