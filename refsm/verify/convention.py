@@ -37,9 +37,7 @@ def normal(convention: str) -> str:
     out = []
     for piece in filter(None, map(str.strip, str(convention).split(";"))):
         what, times, factor = piece.partition(" x ")
-        if piece.startswith("mask."):                      # the points of any set
-            out.append(piece)
-        elif not FACTOR.match(piece) and piece in _identities():
+        if not FACTOR.match(piece) and piece in _identities():
             out.append(_identities()[piece])
         elif times and what in TERM_NAMES:
             out.append(f"{what} x {parse_scaling(factor)}")
@@ -51,7 +49,8 @@ def normal(convention: str) -> str:
                 raise ValueError(f"a factor that is meant must be positive, but it is {piece}; a "
                                  "loss that is to be maximised is declared as loss x -1")
             out.append(str(scaling))
-        elif piece in ("constant dropped", "constant other") or _is_weight(piece):
+        elif (piece in ("constant dropped", "constant other") or _is_weight(piece)
+              or piece.startswith("mask.")):                            # the points of any set
             out.append(piece)
         else:
             raise ValueError(f"{piece!r} is not a convention: one is a factor such as "

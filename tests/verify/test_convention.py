@@ -10,6 +10,7 @@ from refsm.verify.objectives import OBJECTIVES
 
 @pytest.mark.parametrize("written, meant", [
     ("2*sigma**2/d", "2 sigma^2 / d"), ("d", "d"), ("1 / (2 d)", "1 / (2 d)"), ("1", "1"),
+    ("2; mask.the-last-point", "2; mask.the-last-point"),
     ("sigma.next", "sigma.next"), ("sigma^2; own-weight.none", "sigma^2; own-weight.none"),
     ("the noise is divided by the sigma of the next level", "sigma.next"),
     ("1 in place of h in the term of J_ii", "divergence.1"),
