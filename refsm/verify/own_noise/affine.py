@@ -66,7 +66,7 @@ class Affine:
 
         self.n, self.d, self.x = n, case.d, np.tile(case.x, (K // n, 1))
         self.kind, self.data_sd = about.predicts or "score", given.get("data_sd")
-        self.compared = bool(about.constant)              # or the norm of the output alone
+        self.compared = bool(about.constant)              # or the norm of the score alone
         self.half = 1.0 if about.predicts else 0.5
         self.alpha, self.sigma = of_residual(given.get("alpha", 1.0)), of_residual(given["sigma"])
         self.weight = of_residual(given.get("level_weights", 1.0))
@@ -81,7 +81,7 @@ class Affine:
     def target(self, kind: str) -> tuple[Array, Array]:
         """p and r of the target of an output of some kind."""
         p, r = target_in_noise(kind, self.alpha, self.sigma, self.data_sd)
-        return (p, r) if self.compared else (0 * p, 0 * r)
+        return p, self.compared * r                       # of a score p is 0
 
     def residual(self, scale: Array | None = None, width: Array | None = None,
                  target: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
