@@ -110,9 +110,8 @@ def _denoising(case: Case, weight: str) -> list[Law]:
         V, _, k4 = _cumulants(np.tensordot(same, C, 1), same @ b)             # (draws,)
         return Law(words, V.sum(), k4.sum(), right)                           # (5)
 
-    independent = normal(DRAWS, each, right=True)
-    out = [independent, normal("antithetic pairs at every point", each, b=np.zeros_like(b),
-                                right=True),
+    out = [normal(DRAWS, each, right=True),
+           normal("antithetic pairs at every point", each, b=0 * b, right=True),
            normal(ONE_DRAW, 0 * each)]
     if r.any():
         out.append(normal("draws at every point with a control variate", each,
