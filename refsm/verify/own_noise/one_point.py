@@ -1,7 +1,8 @@
 """The law of the noise at one point alone, where no draws are shared.
 
 Symbols
-    d dimensions, l of L levels (one, where a point has one), N draws, R replicates, K cases
+    d dimensions, l of L levels (one, where a point has one), R replicates, N = 5 R / 2 draws,
+    K cases
     eps  (N, L, d)   noise of a law with the mean 0 and the covariance I
     D    number      the largest difference of two distribution functions
 
@@ -38,8 +39,6 @@ from refsm.verify.own_noise.moments import BAD, GOOD
 
 __all__ = ["alone", "law_of_noise"]
 
-N = 4000
-
 
 def _sphere(rng: Any, shape: tuple[int, ...]) -> Array:
     v = rng.standard_normal(shape)
@@ -60,19 +59,24 @@ LAWS = {"normal noise": lambda rng, shape: rng.standard_normal(shape),
 
 
 def alone(asked: Sequence[Case]) -> list[Case]:
-    """A dozen of the cases, with one point each, another one in turn."""
+    """A dozen of the cases, with one point each, another one in turn; an autoencoder's c is such
+    that x + sigma / 2 is reconstructed as x."""
     several = OBJECTIVES[asked[0].objective].levels == "several"
-    return [replace(case, arrays={name: a if several and name != "x" else a[k % case.n:][:1]
-                                  for name, a in case.arrays.items()})
-            for k, case in enumerate(asked[::max(1, len(asked) // 12)])]
+    single = [replace(case, arrays={name: a if several and name != "x" else a[k % case.n:][:1]
+                                    for name, a in case.arrays.items()})
+              for k, case in enumerate(asked[::max(1, len(asked) // 12)])]
+    if asked[0].objective != "dae":
+        return single
+    return [replace(case, theta={**case.theta, "c": case.theta["c"] + off[0]}) for case in single
+            for off in [case.x - case.reconstruct(case.x + case.sigma / 2)]]
 
 
 def law_of_noise(asked: Sequence[Case], values: Array, weight: str = "") -> tuple[float, list[str]]:
     """How probable replicates (K, R) of the canonical loss of cases of one point, with a weight of
     its levels, are under normal noise; where they are not, the two laws that they are most like."""
-    rng, p = np.random.default_rng(0), {}
+    rng, N, p = np.random.default_rng(0), 5 * values.shape[1] // 2, {}
     for words, draw in LAWS.items():
-        each = [_smirnov(of_case, _loss(case, weight, draw, rng), rng)
+        each = [_smirnov(of_case, _loss(case, weight, draw, N, rng), rng)
                 for case, of_case in zip(asked, values)]
         log_p = np.log(np.maximum(each, 1e-300)).sum()
         p[words] = float(special.chdtrc(2 * len(each), -2 * log_p))                   # ()  (2)
@@ -80,7 +84,7 @@ def law_of_noise(asked: Sequence[Case], values: Array, weight: str = "") -> tupl
     return p[normal], [words for words in others[:2] if p[words] >= GOOD and p[normal] <= BAD]
 
 
-def _loss(case: Case, weight: str, draw: Any, rng: np.random.Generator) -> Array:
+def _loss(case: Case, weight: str, draw: Any, N: int, rng: np.random.Generator) -> Array:
     """The loss of a case of one point with noise of a law, (N,)."""
     if case.objective == "dae":
         y = case.x + case.sigma * draw(rng, (N, case.d))

@@ -19,11 +19,11 @@ Conventions
     p >= 1e-4 and BAD where p <= 1e-9.  One is declared only if it is good and every other with
     another expectation is bad; but slight mistakes, which only many replicates show, are listed as
     not told apart where the right loss is good.  So a right implementation with draws at every
-    point is not good in two of 10^4 runs, and another hypothesis of the list is declared in its
-    place once in 10^9, as far as the normal approximation goes.  Good ones beside each other:
-    inconclusive.  Replicates at one point alone (`one_point`) tell other noise from draws that
-    points share, which a right loss may have; one draw for the whole batch is a mistake.  They are
-    asked where the variance (`moments`) is not that of a right law, and with 200 replicates or
+    point is not good in at most three of 10^4 runs, and another hypothesis of the list is declared
+    in its place once in 10^9, as far as the normal approximation goes.  Good ones beside each
+    other: inconclusive.  Replicates at one point alone (`one_point`) tell other noise from draws
+    that points share, which a right loss may have; one draw for the whole batch is a mistake.  They
+    are asked where the variance (`moments`) is not that of a right law, and with 200 replicates or
     more.
 
 Sources
@@ -160,8 +160,8 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     cannot_tell = (*map(str, (*equals, *twins)), *unseen, *UNSEEN.get(objective, ()), *UNSEEN[""])
     note = (f"{len(ranked)} hypotheses; the best has p = {p:.2g}. One is declared only if its "
             f"p >= {GOOD:g} and every other's <= {BAD:g}; the number of replicates was fixed in "
-            "advance. A right loss with draws at every point has a smaller p, of its expectation "
-            "or its variance, in two of 10^4 runs.")
+            "advance. A right loss with draws at every point has a smaller p, of its expectation, "
+            "its variance or its values at one point, in at most three of 10^4 runs.")
     notes = [note]
 
     def report(verdict: str, name: str, **more: Any) -> Report:
@@ -192,15 +192,19 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     variance = compared(asked, scale, values, chosen.weight, chosen.drawn)
     cannot_tell = (*cannot_tell, "expectations that are this one times a number within "
                    f"{resolution(mean / error):.2g} of 1")
-    fine, normal = variance is None or variance.p >= GOOD or bool(variance.right), False
+    fine, p_alone = variance is None or variance.p >= GOOD or bool(variance.right), np.nan
     if variance and (R >= REPLICATES or not fine):
-        normal, noise, failed = _at_one_point(asked, chosen, replicate)
+        p_alone, noise, failed = _at_one_point(asked, chosen, replicate, R)
         notes += [f"asked for one point alone: {failed}"] if failed else []
         if noise:
             return report("MISMATCH", f"{found}, but at one point alone its noise is like "
                           f"{' or '.join(noise)} in place of normal noise", factor=factor)
     if variance is None:
         cannot_tell = (*cannot_tell, UNKNOWN)
+    elif variance.p >= GOOD > p_alone:
+        return report("INCONCLUSIVE", f"{found}, but at one point alone its values are those of "
+                      f"normal noise with p = {p_alone:.2g}: another law of the noise, near to it "
+                      "or skewed", factor=factor)
     elif fine:
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        "draws, that change the variance by less than "
@@ -216,7 +220,8 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
             return report("MISMATCH", found + " or ".join(variance.wrong), factor=factor)
         levels = " (as levels in antithetic pairs or strata)" if chosen.drawn else ""
         shared = f"draws that points share{levels}, or points chosen at random"
-        found += f"{shared}; at one point alone it is normal noise, or near to it" if normal else (
+        found += (
+            f"{shared}; at one point alone it is normal noise, or near to it" if p_alone >= GOOD else
             f"another law of the {OBJECTIVES[objective].random}, draws of a point in strata, "
             f"{shared}, or another loss with this expectation")
         return report("INCONCLUSIVE", f"{found}; with independent draws it can be verified",
@@ -229,20 +234,19 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     return report("CONVENTION", found, factor=factor, convention=best.convention)
 
 
-def _at_one_point(asked: list[Case], loss: Hypothesis,
-                  replicate: Callable[..., Array] | None) -> tuple[bool, list[str], str]:
-    """Whether the noise at one point alone is normal, what other noise it is like, and why it
-    could not be asked."""
+def _at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., Array] | None,
+                  R: int) -> tuple[float, list[str], str]:
+    """How probable normal noise is at one point alone (nan where it is not asked), what other noise
+    it is like, and why it could not be asked."""
     if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
-        return False, [], ""                                   # any law of directions is right
+        return np.nan, [], ""                                  # any law of directions is right
     single = alone(asked)
     try:
-        values = replicate(single, 8 * REPLICATES)
+        values = replicate(single, max(R, 8 * REPLICATES))
     except AdapterError as error:
-        return False, [], str(error)
+        return np.nan, [], str(error)
     scale = np.array([loss.factor(sizes_of(case)) for case in single])
-    p, noise = law_of_noise(single, values / scale[:, None], loss.weight)
-    return p >= GOOD, noise, ""
+    return *law_of_noise(single, values / scale[:, None], loss.weight), ""
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:

@@ -14,7 +14,7 @@ def one_of(objective, k=1):
 
 def values(asked, draw, R=1600):
     rng = np.random.default_rng(3)
-    return np.array([one_point._loss(case, "", draw, rng)[:R] for case in asked])
+    return np.array([one_point._loss(case, "", draw, R, rng) for case in asked])
 
 
 def test_the_cases_have_one_point_each_in_turn_with_its_level():
@@ -29,13 +29,20 @@ def test_the_cases_have_one_point_each_in_turn_with_its_level():
     assert (several.n, len(several.sigma)) == (1, len(several.level_weights))
 
 
+def test_an_autoencoder_of_one_point_reconstructs_it_half_a_standard_deviation_away():
+    asked = replicates._cases("dae")
+    for case, of_several in zip(one_point.alone(asked), asked):
+        np.testing.assert_allclose(case.reconstruct(case.x + case.sigma / 2), case.x, atol=1e-14)
+        assert [name for name, a in case.theta.items() if (a != of_several.theta[name]).any()] == [
+            "c"]
+
+
 @pytest.mark.parametrize("objective", ["dsm", "multi_level", "parzen_ism", "dae"])
-def test_the_loss_of_one_point_is_that_of_the_case(objective, monkeypatch):
+def test_the_loss_of_one_point_is_that_of_the_case(objective):
     case, rng = one_of(objective), np.random.default_rng(0)
-    monkeypatch.setattr(one_point, "N", 5)
     L = len(case.sigma) if objective == "multi_level" else 1
     eps = rng.standard_normal((5, L, case.d))
-    found = one_point._loss(case, "", lambda rng, shape: eps.reshape(shape), rng)
+    found = one_point._loss(case, "", lambda rng, shape: eps.reshape(shape), 5, rng)
     for e, value in zip(eps, found):
         y = (case.alpha[:, None] if L > 1 else 1) * case.x + np.reshape(case.sigma, (-1, 1)) * e
         target = -e / np.reshape(case.sigma, (-1, 1))
@@ -53,8 +60,8 @@ def test_the_loss_of_one_point_is_that_of_the_case(objective, monkeypatch):
 
 def test_the_loss_of_one_point_is_weighted():
     case, rng = one_of("dsm_levels"), np.random.default_rng(0)
-    eps = rng.standard_normal((one_point.N, 1, case.d))
-    plain, weighted = (one_point._loss(case, weight, lambda rng, shape: eps, rng)
+    eps = rng.standard_normal((5, 1, case.d))
+    plain, weighted = (one_point._loss(case, weight, lambda rng, shape: eps, 5, rng)
                        for weight in ("", "weight.variance"))
     np.testing.assert_allclose(weighted, case.sigma**2 * plain, rtol=1e-10)
 
@@ -114,7 +121,7 @@ def test_a_law_is_named(words):
     asked = one_point.alone(replicates._cases("dsm"))
     normal, like = one_point.law_of_noise(asked, values(asked, one_point.LAWS[words]))
     assert normal <= moments.BAD
-    assert words in like
+    assert any(law.startswith(words.partition(" with")[0]) for law in like)
     assert len(like) <= 2
 
 
