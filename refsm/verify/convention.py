@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from typing import Mapping
 
+from refsm.verify.diagnosis.point_masks import is_mask
 from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
@@ -49,8 +50,7 @@ def normal(convention: str) -> str:
                 raise ValueError(f"a factor that is meant must be positive, but it is {piece}; a "
                                  "loss that is to be maximised is declared as loss x -1")
             out.append(str(scaling))
-        elif (piece in ("constant dropped", "constant other") or _is_weight(piece)
-              or piece.startswith("mask.")):                            # the points of any set
+        elif piece in ("constant dropped", "constant other") or _is_weight(piece) or is_mask(piece):
             out.append(piece)
         else:
             raise ValueError(f"{piece!r} is not a convention: one is a factor such as "

@@ -21,6 +21,9 @@ from refsm.verify.objectives import OBJECTIVES
     ("d; only the first bit", "d; bits.first"),
     ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"),
     ("directions of unit length", "directions.unit"),
+    *((mask, mask) for mask in (
+        "mask.the-points-with-x-below-2", "mask.the-points-with-max-x_noisy_i-below-1e-05-of-n",
+        "mask.the-points-1-4-of-c0-2-13-of-c1", "mask.every-second-point-the-1st-3rd")),
     ("weight w(0.37) = 0.69, w(1.3) = 2e-05", "weight w(0.37) = 0.69, w(1.3) = 2e-05")])
 def test_each_piece_has_one_form(written, meant):
     assert normal(written) == meant
@@ -31,7 +34,9 @@ def test_each_piece_has_one_form(written, meant):
       for text in ("-2", "-sigma", "0")),
     *((text, f"'{re.escape(text)}' is not a convention")
       for text in ("sigmas", "weight w(0.37) = 0", "weight w(c1) = -2",
-                   "weight w(0.37) = 0.5 w(0.61) = 1")),
+                   "weight w(0.37) = 0.5 w(0.61) = 1", "mask.", "mask.of-n", "mask.the-third-point",
+                   "mask.the-points-with-y-below-2", "mask.the-points-of-c0", "mask.the-points-1",
+                   "all-but-the-last-point", "mask.all-but-the-last-point-but-one")),
     *((text, "a factor must be a product")
       for text in ("2 / d n", "2 / 3 d", "n - 1", "n/(n-1) apples"))])
 def test_what_is_none_is_refused(written, words):

@@ -34,7 +34,7 @@ from refsm.verify.diagnosis.precision import Tolerance
 from refsm.verify.diagnosis.regression import Table
 from refsm.verify.mistakes.mistake import UNBOUNDED, Formula, Mistake, reference, with_terms
 
-__all__ = ["point_masks"]
+__all__ = ["is_mask", "point_masks"]
 
 INDICES: dict[str, Callable[[int], slice]] = {
     "the first half of the points": lambda n: slice(n // 2),
@@ -52,6 +52,8 @@ INDICES: dict[str, Callable[[int], slice]] = {
     "the points in whole batches of five": lambda n: slice(n // 5 * 5)}
 SIZES: dict[str, Callable[[Array], Array]] = {
     "|{}|": lambda a: np.sqrt((a * a).sum(axis=1)), "max |{}_i|": lambda a: np.abs(a).max(axis=1)}
+RADIUS = r"the-points-with-(max-)?x(_noisy)?(_i)?-below-[0-9.]+(e-?[0-9]+)?"
+LISTED = r"the-points(-[0-9]+)+-of-c[0-9]+((-[0-9]+)+-of-c[0-9]+)*"
 NO_GRADIENT = "the points whose losses are left out have no gradient"
 WITHIN = "what is learned is right at these points; at others nothing is learned"
 EDGE = f"where the points that are kept end, {UNBOUNDED}"
@@ -72,7 +74,7 @@ def point_masks(table: Table, Y: Array, tolerance: Tolerance) -> list[Formula]:
     if named is None:
         return []
     words, effect, of_case = named
-    id = "mask." + re.sub(r"[^\w.]+", "-", words.replace("<", "below")).strip("-.")
+    id = _identity(words)
     said = ((f"the loss is taken over {words} alone", f", {words}",
              lambda q, term: term.per_sample(q)[of_case(q.case)]),
             (f"the loss is summed over {words} alone, and divided by n", f", {words}, over n",
@@ -80,6 +82,16 @@ def point_masks(table: Table, Y: Array, tolerance: Tolerance) -> list[Formula]:
     return [with_terms(reference(table.objective), Mistake(
         f"{id}{'-of-n' * k}", sentence, name, of_case, effect), f)
         for k, (sentence, name, f) in enumerate(said)]
+
+
+def is_mask(identity: str) -> bool:
+    """Whether an identity is of a set of points that can be named."""
+    named = "|".join(re.escape(_identity(words)[len("mask."):]) for words in INDICES)
+    return bool(re.fullmatch(rf"mask\.({named}|{RADIUS}|{LISTED})(-of-n)?", identity))
+
+
+def _identity(words: str) -> str:
+    return "mask." + re.sub(r"[^\w.]+", "-", words.replace("<", "below")).strip("-.")
 
 
 def _sets(cases: Sequence[Case], y: Array, tolerance: Tolerance) -> Array:

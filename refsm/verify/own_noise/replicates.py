@@ -220,10 +220,10 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
             return report("MISMATCH", found + " or ".join(variance.wrong), factor=factor)
         levels = " (as levels in antithetic pairs or strata)" if chosen.drawn else ""
         shared = f"draws that points share{levels}, or points chosen at random"
-        found += (
-            f"{shared}; at one point alone it is normal noise, or near to it" if p_alone >= GOOD else
-            f"another law of the {OBJECTIVES[objective].random}, draws of a point in strata, "
-            f"{shared}, or another loss with this expectation")
+        law = (f"another law of the {OBJECTIVES[objective].random}, draws of a point in strata, "
+               f"{shared}, or another loss with this expectation")
+        near = f"{shared}; at one point alone it is normal noise, or near to it"
+        found += near if p_alone >= GOOD else law
         return report("INCONCLUSIVE", f"{found}; with independent draws it can be verified",
                       factor=factor)
     if as_meant:

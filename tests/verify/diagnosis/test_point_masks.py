@@ -7,7 +7,8 @@ import pytest
 from refsm.verify import cases, verify
 from refsm.verify.cases import per_sample
 from refsm.verify.diagnosis.diagnose import diagnose
-from refsm.verify.diagnosis.point_masks import EDGE, INDICES, NO_GRADIENT, OTHER_DATA, WITHIN
+from refsm.verify.diagnosis.point_masks import (EDGE, INDICES, NO_GRADIENT, OTHER_DATA, WITHIN,
+                                                is_mask)
 
 
 def length(a):
@@ -53,6 +54,7 @@ def test_points_are_named_by_their_indices(objective, words):
     assert ", and divided by n" in over_n.mistakes[0].words
     assert (e.factor.is_one, over_n.factor.is_one, e.mistakes[0].effect) == (True, True,
                                                                             NO_GRADIENT)
+    assert is_mask(e.mistakes[0].id) and is_mask(over_n.mistakes[0].id)
 
 
 def explained(objective, loss):
@@ -75,6 +77,7 @@ def test_points_are_named_by_a_radius(objective, words, measure, effect):
     assert e.mistakes[0].words == (f"the loss is summed over the points with {words} alone, and "
                                    "divided by n")
     assert (str(e.factor), e.mistakes[0].effect) == ("2", effect)
+    assert is_mask(e.mistakes[0].id)
 
 
 def test_points_are_listed_where_two_of_one_size_are_not_both_kept():

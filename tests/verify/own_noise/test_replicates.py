@@ -81,7 +81,8 @@ def test_the_report_says_how_sure_it_is():
         "answers in 200 replicates each\n")
     assert "\n  next: p = " in text
     assert ("A right loss with draws at every point has a smaller p, of its expectation, its "
-            "variance or its values at one point, in at most three of 10^4 runs.") in " ".join(text.split())
+            "variance or its values at one point, in at most three of 10^4 runs."
+            ) in " ".join(text.split())
     assert "laws of the noise" not in text
     assert "the variance-reduced form, which has the same expectation" in str(
         verify_own_noise(ssm, "ssm", 60))
