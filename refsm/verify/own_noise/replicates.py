@@ -204,7 +204,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     elif variance.p >= GOOD > p_alone:
         return report("INCONCLUSIVE", f"{found}, but at one point alone its values are those of "
                       f"normal noise with p = {p_alone:.2g}: another law of the noise, near to it "
-                      "or skewed", factor=factor)
+                      "or skewed, or another loss with this expectation", factor=factor)
     elif fine:
         cannot_tell = (*cannot_tell, "laws of the randomness with the same expectation, and shared "
                        "draws, that change the variance by less than "
