@@ -157,7 +157,7 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
     answers = []
     for case in asked:
         try:
-            answers.append(ask(function, case, time_limit))
+            answers.append(ask(function, case, time_limit, repeats=search == "anywhere"))
         except AdapterError as error:
             hint = "" if case.model else (" (an array case has no model and no functions; its "
                                           f"arrays are {', '.join(case.arrays)})")

@@ -608,3 +608,13 @@ def test_a_case_that_breaks_is_the_one_that_is_shown():
     report = verify(breaks, "dsm")
     assert report.name.startswith("prime/dsm/c1/t0: ")
     assert report.reproduce.endswith("refsm show prime/dsm/c1/t0 --steps")
+
+
+@pytest.mark.slow
+def test_on_a_schedule_every_case_is_asked_once():
+    seen = []
+    verify(lambda case: seen.append(case.id) or np.sin(value(case)), "dsm", predicts="noise")
+    families = ("prime", "vp", "flow")
+    asked = {family: sum(id.startswith(f"{family}/") for id in seen) for family in families}
+    one = {family: len(cases("noise_prediction", family)) for family in asked}
+    assert asked == {"prime": 2 * one["prime"], "vp": one["vp"], "flow": one["flow"]}

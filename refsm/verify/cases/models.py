@@ -120,7 +120,7 @@ def energy(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
 
 
 def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
-    """psi(x), (n, d), of a continuous model.
+    """psi(x), (n, d), of a continuous model; x may have more axes in front.
 
     >>> theta = {"mean": np.zeros(2), "precision": 2 * np.eye(2)}
     >>> score("gaussian", theta, np.array([[1., 3.]]))
@@ -136,7 +136,7 @@ def score(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
         s = np.tanh(x @ theta["B"].T + theta["b"])
         return s @ theta["A"].T + theta["c"]                                  # (n, d)  (5)
     r, u = _shares_and_scores(theta, x)
-    return np.einsum("nj,nji->ni", r, u)                                      # (n, d)  (8)
+    return np.einsum("...j,...ji->...i", r, u)                                # (n, d)  (8)
 
 
 def jacobian(model: str, theta: Theta, x: Array, sigma: float = 1.0) -> Array:
@@ -185,13 +185,13 @@ def gap(model: str, theta: Theta, x: Array, here: Theta | None = None) -> Array:
 
 def _log_components(theta: Theta, x: Array) -> Array:
     """(n, m), the logarithm of each summand of (7)."""
-    apart = x[:, None, :] - theta["means"]
-    exponents = (apart * apart).sum(axis=2) / (2 * theta["scales"]**2)
-    return np.log(theta["weights"]) - x.shape[1] * np.log(theta["scales"]) - exponents
+    apart = x[..., None, :] - theta["means"]
+    exponents = (apart * apart).sum(axis=-1) / (2 * theta["scales"]**2)
+    return np.log(theta["weights"]) - x.shape[-1] * np.log(theta["scales"]) - exponents
 
 
 def _shares_and_scores(theta: Theta, x: Array) -> tuple[Array, Array]:
     """r (n, m) and u (n, m, d)."""
     logs = _log_components(theta, x)
-    r = np.exp(logs - log_sum_exp(logs)[:, None])
-    return r, (theta["means"] - x[:, None, :]) / theta["scales"][:, None]**2
+    r = np.exp(logs - log_sum_exp(logs)[..., None])
+    return r, (theta["means"] - x[..., None, :]) / theta["scales"][:, None]**2

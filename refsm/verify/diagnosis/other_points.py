@@ -32,7 +32,7 @@ Sources
 """
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -71,21 +71,22 @@ class _Separable:
         self.levels = np.array(levels_of_groups(table.groups)[:2])[:, 0]          # (2, L)
         self.y, self.scale = Y.ravel(), table.scale[:, :T].ravel()                # (K,) each
         self.group = np.repeat(np.eye(len(Y)), Y.shape[1], axis=0)                # (K, C)
-        predicts = table.about.predicts
-        self.read = [case.prediction if predicts else case.score for case in self.cases]
+        self.read = [_output(case, bool(table.about.predicts)) for case in self.cases]
         self.chosen = [levels_chosen(case) for case in self.cases]                # (L, n) each
 
     def means(self, points: Sequence[Array]) -> Array:
-        """The means of (2), (K, 3 L), for u and v of the points of each case, (2, n)."""
+        """The means of (2), (S, K, 3 L), for S times u and v of the points of each case,
+        (S, 2, n)."""
         out = []
-        for case, read, chosen, (u, v) in zip(self.cases, self.read, self.chosen, points):
-            output = read(u[:, None] * case.x + v[:, None] * case.noise)          # (n, d)  (1)
-            products = [(output * other).sum(axis=1) for other in (output, case.x, case.noise)]
-            out.append((chosen @ np.transpose(products) / case.n).ravel())
-        return np.array(out)
+        for case, read, chosen, uv in zip(self.cases, self.read, self.chosen, points):
+            u, v = uv[:, 0, :, None], uv[:, 1, :, None]                           # (S, n, 1)
+            output = read(u * case.x + v * case.noise)                         # (S, n, d)  (1)
+            products = [(output * other).sum(axis=2) for other in (output, case.x, case.noise)]
+            out.append((chosen @ np.stack(products, axis=2) / case.n).reshape(len(uv), -1))
+        return np.stack(out, axis=1)
 
     def at_levels(self, uv: Array) -> list[Array]:
-        """u and v of the points of each case, (2, n), from those of the levels, (2, L)."""
+        """u and v of the points of each case, (S, 2, n), from those of the levels, (S, 2, L)."""
         return [uv @ chosen for chosen in self.chosen]
 
     def columns(self, means: Array, jk: Array) -> Array:
@@ -105,6 +106,12 @@ class _Separable:
     def allowed(self, tolerance: Tolerance, X: Array, c: Array) -> Array:
         """What may be left of right answers, relative to the sum of absolute terms, (K,)."""
         return tolerance(np.abs(X) @ np.abs(c) * self.scale) / self.scale
+
+
+def _output(case: Case, predicts: bool) -> Callable[[Array], Array]:
+    """The score or the prediction at points (S, n, d); a network is given n at a time."""
+    read = case.prediction if predicts else case.score
+    return read if case.network is None else lambda points: np.array([*map(read, points)])
 
 
 def _in_common(cases: Sequence[Case], jk: Array) -> Array:
@@ -142,30 +149,29 @@ def _points(of: _Separable,
     which have no words yet, also what u and v are of the errors, (2 L, K).  Of the points of other
     levels, u and v are the right ones."""
     for _, words, f in LEVELS:
-        means = of.means([f(np.array(per_point(case))).T for case in of.cases])
+        (means,) = of.means([f(np.array(per_point(case))).T[None] for case in of.cases])
         for jk in map(np.array, POWERS):
             yield (f"x_noisy at the level of {words.format('point')}", of.levels, jk,
                    of.columns(means, jk), None)
 
-    def errors(q: Array) -> Array:
-        means = few.means(few.at_levels(q[:-2].reshape(of.levels.shape)))
-        return few.solved(few.columns(means, q[-2:]))[0]
+    def errors(q: Array) -> Array:                               # (S, 2 L + 2) gives (S, K)
+        means = few.means(few.at_levels(q[:, :-2].reshape(-1, *of.levels.shape)))
+        return np.array([few.solved(few.columns(*at))[0] for at in zip(means, q[:, -2:])])
 
     def slopes(q: Array) -> Array:
-        rest = errors(q)
-        return np.transpose([(errors(q + step) - rest) / DIFFERENCE
-                             for step in DIFFERENCE * np.eye(len(q))])
+        rest, *moved = errors(np.vstack([q, q + DIFFERENCE * np.eye(len(q))]))
+        return (moved - rest).T / DIFFERENCE
 
     with np.errstate(all="ignore"):
         try:
-            free = least_squares(errors, [*of.levels.ravel(), *POWERS[0]], slopes, method="lm",
-                                 xtol=END, ftol=END, gtol=END, max_nfev=STEPS)
+            free = least_squares(lambda q: errors(q[None])[0], [*of.levels.ravel(), *POWERS[0]],
+                                 slopes, method="lm", xtol=END, ftol=END, gtol=END, max_nfev=STEPS)
         except (ValueError, np.linalg.LinAlgError):                  # it left the numbers
             return
     point, jk = free.x[:-2].reshape(of.levels.shape), np.round(2 * free.x[-2:]) / 2
     if np.allclose(jk, free.x[-2:], rtol=0, atol=HALVES):
-        X = of.columns(of.means(of.at_levels(point)), jk)
-        yield "", point, jk, X, np.linalg.pinv(free.jac)[:-2]
+        (means,) = of.means(of.at_levels(point[None]))
+        yield "", point, jk, of.columns(means, jk), np.linalg.pinv(free.jac)[:-2]
 
 
 def _in_words(uv: Array, off: Array, levels: Levels) -> str:

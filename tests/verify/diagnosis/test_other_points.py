@@ -7,6 +7,7 @@ from scipy.optimize import least_squares
 
 from refsm.verify import cases, verify
 from refsm.verify.cases import value
+from refsm.verify.cases.families import network_cases
 from refsm.verify.denoisers import target_in_noise
 from refsm.verify.diagnosis import other_points as room
 from refsm.verify.diagnosis.other_points import other_points
@@ -92,9 +93,31 @@ def flow(T=1):
     return room._Separable(table, table.reference, T)
 
 
+@pytest.mark.parametrize("objective, family, model", [
+    ("dsm_levels", "vp", "mixture"), ("noise_prediction", "prime", "mixture"),
+    ("flow_prediction", "flow", "tanh"), ("velocity_prediction", "vp", "gaussian")])
+def test_an_output_is_read_at_several_points_at_once(objective, family, model):
+    case = cases(objective, family, model=model)[0]
+    points = np.random.default_rng(7).standard_normal((3, *case.x.shape))
+    read = case.score if objective == "dsm_levels" else case.prediction
+    assert room._output(case, objective != "dsm_levels")(points) == pytest.approx(
+        np.array([read(x) for x in points]), rel=1e-13)
+
+
+def test_a_network_is_read_at_one_set_of_points_after_the_other():
+    def network(x, theta, sigma):
+        assert x.shape[1:] == theta["B"].shape[1:]
+        return np.tanh(x @ theta["B"] + np.log(sigma)[:, None])
+
+    case = network_cases("noise_prediction", network, lambda d, rng: {"B": rng.random((d, d))})[0]
+    points = np.random.default_rng(7).standard_normal((3, *case.x.shape))
+    assert (room._output(case, True)(points) == [case.prediction(x) for x in points]).all()
+
+
 def fitted(residual):
     """The errors as any function of q = (u, v, j, k)."""
-    return SimpleNamespace(at_levels=lambda uv: uv, means=np.ravel, solved=lambda q: (residual(q),),
+    return SimpleNamespace(at_levels=lambda uv: uv, means=lambda uv: uv.reshape(len(uv), -1),
+                           solved=lambda q: (residual(q),),
                            columns=lambda means, jk: np.concatenate([means, jk]))
 
 
@@ -121,7 +144,7 @@ def test_points_are_found_with_the_slopes_of_u_and_v(off, fits):
         assert words == ""
         assert point == pytest.approx(right[:6].reshape(2, 3), rel=1e-9)
         assert jk.tolist() == [-0.5, 1.0]
-        assert X == pytest.approx(of.columns(of.means(of.at_levels(point)), jk), rel=1e-12)
+        assert X == pytest.approx(of.columns(of.means(of.at_levels(point[None]))[0], jk), rel=1e-12)
         assert slopes == pytest.approx(np.linalg.pinv(M)[:6], rel=1e-6, abs=1e-7)
 
 
@@ -146,7 +169,7 @@ def test_the_search_begins_at_the_right_points_and_means_and_has_sixty_steps(mon
 def test_answers_are_met_as_far_as_their_errors_go(monkeypatch, times, fits):
     table = table_of("flow_prediction", "flow")
     of = room._Separable(table, table.reference + 1e-3 * table.scale * np.sin(np.arange(7.0)))
-    X = of.columns(of.means(of.at_levels(of.levels)), np.zeros(2))
+    X = of.columns(of.means(of.at_levels(of.levels[None]))[0], np.zeros(2))
     monkeypatch.setattr(room, "_points", lambda *_: [("", of.levels, np.zeros(2), X, None)])
     monkeypatch.setattr(room, "_Separable", lambda *_: of)
     monkeypatch.setattr(of, "allowed", lambda *_: times * of.solved(X)[0])
@@ -158,7 +181,7 @@ def test_errors_are_four_times_those_of_the_answers(monkeypatch):
     table, seen = table_of("flow_prediction", "flow"), []
     of = room._Separable(table, table.reference)
     jk, slopes = np.zeros(2), np.arange(216.0).reshape(6, 36) - 77
-    X = of.columns(of.means(of.at_levels(of.levels)), jk)
+    X = of.columns(of.means(of.at_levels(of.levels[None]))[0], jk)
     monkeypatch.setattr(room, "_points", lambda *_: [("", of.levels, jk, X, slopes)])
     monkeypatch.setattr(room, "_in_words", lambda *args: seen.append(args[1]))
     monkeypatch.setattr(room, "_form", lambda *args: seen.append(args[-1]))
