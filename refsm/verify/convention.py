@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from typing import Mapping
 
+from refsm.verify.cases.network import READ
 from refsm.verify.diagnosis.point_masks import is_mask
 from refsm.verify.diagnosis.scaling import ORDER, parse_scaling
 from refsm.verify.mistakes import formulas
@@ -63,7 +64,8 @@ def normal(convention: str) -> str:
 def _identities() -> Mapping[str, str]:
     """The identity of every mistake, by itself and by its words."""
     rows = {mistake for objective, about in OBJECTIVES.items()
-            for model in {about.models[0], about.models[-1]}      # the others have no other rows
+            for model in (about.models[0], about.models[-1],          # the others have no other rows
+                          *["network"][:about.reads in READ])
             for formula in formulas(objective, model) for mistake in formula.mistakes}
     return {**{row.words: row.id for row in rows}, **{row.id: row.id for row in rows}}
 

@@ -42,10 +42,11 @@ import numpy as np
 import refsm
 from refsm import predictions
 from refsm.typing import Array
+from refsm.validation import brief
 from refsm.verify.description import Description, Term, dot
 
 __all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "levels_chosen",
-           "linear_maps", "output", "own_target", "per_point", "target_in_noise", "target_of",
+           "linear_maps", "maps_at", "output", "own_target", "per_point", "target_in_noise", "target_of",
            "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
@@ -83,6 +84,20 @@ def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
     """A and B of each point, (n, 1) each."""
     of_level = level_maps(case, kind)
     A, B = np.array([of_level[own] for own in per_point(case)], dtype=float).T
+    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
+
+
+def maps_at(case: Any, kind: str, sigma: Any) -> tuple[Array, Array]:
+    """A and B of each point, (n, 1) each, at its own level, or at the levels with this sigma of the
+    case.  ValueError if there is none."""
+    if sigma is None:
+        return linear_maps(case, kind)
+    of_sigma = {own: maps for (_, own), maps in level_maps(case, kind).items()}
+    given = np.broadcast_to(np.ravel(sigma), case.n).tolist()
+    if not of_sigma.keys() >= set(given):
+        raise ValueError(f"sigma must be levels of the case, {', '.join(map(str, of_sigma))}, but "
+                         f"it is {brief(sigma)}")
+    A, B = np.transpose([of_sigma[own] for own in given])
     return A[:, None], B[:, None]                                             # (n, 1) each  (3)
 
 

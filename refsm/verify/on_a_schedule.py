@@ -15,15 +15,17 @@ __all__ = ["on_a_schedule"]
 NOTE = "code whose levels have {} is for --family {}: there the verdict is {}, {}"
 
 
-def on_a_schedule(report: Report, ask: Callable[[str], Report]) -> Report:
-    """The report, with a note where the family of a schedule gives a better one."""
+def on_a_schedule(report: Report, ask: Callable[[str, str], Report]) -> Report:
+    """The report, with a note where the family of a schedule gives a better one; `ask` has the one
+    of a family and a search of `diagnose`, of which the first is quick."""
     differs = (report.verdict in ("MISMATCH", "UNEXPLAINED")
                or report.verdict == "BROKEN" and "must be finite" in report.name)
     if differs and "alpha" in OBJECTIVES[report.objective].given:
         for family, (words, _) in SCHEDULES.items():
             with np.errstate(all="ignore"):            # sigma may be 0 for the code
-                there = ask(family)
-            if there.verdict in ("PASS", "CONVENTION"):
+                better = all((there := ask(family, search)).verdict in ("PASS", "CONVENTION")
+                             for search in ("weights", "known"))
+            if better:
                 note = NOTE.format(words, family, there.verdict, there.name)
                 return replace(report, notes=(*report.notes, note))
     return report

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from refsm.verify.cases.network import READ
 from refsm.verify.convention import _identities, _is_weight, agree, normal
 from refsm.verify.mistakes import formulas
 from refsm.verify.objectives import OBJECTIVES
@@ -20,7 +21,7 @@ from refsm.verify.objectives import OBJECTIVES
     ("norm x 4/2", "norm x 2"), ("loss x -1", "loss x -1"),
     ("d; only the first bit", "d; bits.first"),
     ("2*sigma**2/d;  constant dropped", "2 sigma^2 / d; constant dropped"),
-    ("directions of unit length", "directions.unit"),
+    ("directions of unit length", "directions.unit"), ("network.variance", "network.variance"),
     *((mask, mask) for mask in (
         "mask.the-points-with-x-below-2", "mask.the-points-with-max-x_noisy_i-below-1e-05-of-n",
         "mask.the-points-1-4-of-c0-2-13-of-c1", "mask.every-second-point-the-1st-3rd")),
@@ -46,7 +47,8 @@ def test_what_is_none_is_refused(written, words):
 
 @pytest.mark.slow
 def test_the_first_and_the_last_model_of_an_objective_have_every_mistake():
-    rows = {row for objective, about in OBJECTIVES.items() for model in (None, *about.models)
+    rows = {row for objective, about in OBJECTIVES.items()
+            for model in (None, *about.models, *["network"][:about.reads in READ])
             for formula in formulas(objective, model) for row in formula.mistakes}
     assert set(_identities()) == {row.id for row in rows} | {row.words for row in rows}
 

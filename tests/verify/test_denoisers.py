@@ -246,3 +246,16 @@ def test_the_kind_of_a_prediction_names_its_objective():
     assert predicting("dsm", "score") == "dsm_levels"
     assert [predicting("dsm", kind) for kind in KINDS] == [f"{kind}_prediction" for kind in KINDS]
     assert {about.predicts for about in OBJECTIVES.values()} == {"", *KINDS}
+
+
+def test_a_prediction_is_read_at_other_levels_of_its_case():
+    case = cases("velocity_prediction")[0]
+    k = np.roll(np.arange(case.n), 1)
+    a, s, psi = case.alpha[k][:, None], case.sigma[k][:, None], case.score(case.x_noisy)
+    noise = -s * psi                                         # predicted, and the clean point
+    assert case.prediction(case.x_noisy, case.sigma[k]) == pytest.approx(
+        a * noise - s * (case.x_noisy - s * noise) / a, rel=1e-12)
+    one = case.prediction(case.x_noisy, case.sigma[0])
+    assert (one[0] == case.prediction(case.x_noisy)[0]).all()
+    with pytest.raises(ValueError, match="sigma must be levels of the case, .*, but it is 0.123"):
+        case.prediction(case.x_noisy, 0.123)

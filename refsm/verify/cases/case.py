@@ -46,7 +46,7 @@ from refsm.quantities import QUANTITIES
 from refsm.typing import Array
 from refsm.verify.cases import models
 from refsm.verify.cases.network import output
-from refsm.verify.denoisers import linear_maps
+from refsm.verify.denoisers import maps_at
 from refsm.verify.objectives import OBJECTIVES
 
 __all__ = ["SUITE_VERSION", "SCHEMA_VERSION", "Case", "Answer", "as_json", "checksum"]
@@ -187,8 +187,10 @@ def _functions(case: Case) -> dict[str, Callable]:
     local = models.local_quantities(model, theta, sigma)
     functions = {QUANTITIES[name].method: f for name, f in local.items()}
     if about.predicts:
-        A, B = linear_maps(case, about.predicts)
-        functions["prediction"] = lambda x_noisy: A * x_noisy + B * local["score"](x_noisy)
+        def prediction(x_noisy: Array, sigma: Any = None) -> Array:
+            A, B = maps_at(case, about.predicts, sigma)
+            return A * x_noisy + B * local["score"](x_noisy)
+        functions["prediction"] = prediction
     if model == "autoencoder":
         functions["reconstruct"] = lambda x: x + sigma**2 * local["score"](x)
     return functions

@@ -15,7 +15,7 @@ from refsm.typing import Array
 from refsm.validation import brief
 from refsm.verify.objectives import OBJECTIVES
 
-__all__ = ["check_network", "new_parameters", "output"]
+__all__ = ["READ", "check_network", "new_parameters", "output"]
 
 READ = (("score",), ("prediction",), ("reconstruction",))
 

@@ -181,20 +181,24 @@ def _factorings(scalings: list[Scaling],
             if not rest.is_one:
                 changes.append(Change(role, rest))
         else:
-            if factor.prefactor < 0:
-                minus = Scaling(-1.0)
-                yield minus * factor, (*changes, Change("loss", minus))               # (2)
-            else:
-                yield factor, tuple(changes)                                          # (1)
+            yield _positive(factor, *changes)                                     # (1)  (2)
     if found.formula.constant is None or len(scalings) != 2 or scalings[0].is_zero:
         return
     if scalings[1].is_zero:
-        yield scalings[0], (Change("target", ZERO),)
+        yield _positive(scalings[0], Change("target", ZERO))
         return
     t = scalings[1] * scalings[0].inverse()
     if not t.is_one:
-        yield scalings[0], (Change("target", t),)                                     # (3)
-        yield scalings[1] * t, (Change("score", t.inverse()),)
+        yield _positive(scalings[0], Change("target", t))                             # (3)
+        yield _positive(scalings[1] * t, Change("score", t.inverse()))
+
+
+def _positive(factor: Scaling, *changes: Change) -> tuple[Scaling, tuple[Change, ...]]:
+    """A factor and changes; the sign of a negative factor is a change of the loss."""
+    if factor.prefactor > 0:
+        return factor, changes
+    minus = Scaling(-1.0)
+    return minus * factor, (*changes, Change("loss", minus))
 
 
 def _with_constant(table: Table, found: Fit, factor: Scaling, changes: tuple[Change, ...],

@@ -55,6 +55,7 @@ from refsm.verify.objectives import Term
 __all__ = ["diagnose_gradients", "diagnose_in_both", "not_compared"]
 
 UNNAMED = ("unexplained", "some", "coefficients")            # what single precision may explain
+TINY = np.finfo(float).tiny
 OF_JACOBIAN = ("divergence", "penalty")                      # the terms that read the Jacobian
 
 
@@ -189,10 +190,11 @@ class _Block:
             where = f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
             return Finding(self.block, "some", f"the gradient for {{}} is wrong in {len(wrong)} of "
                            f"{good.size} cases ({where}), by no mistake that is known")
-        off = (max(np.abs(g - r).max() for g, r in zip(self.G, self.right))
-               / max(np.abs(r).max() for r in self.right))
-        return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off:.2g} of "
-                       "its largest entry, and no mistake that is known explains it")
+        off = np.array([np.abs(g - r).max(axis=1) / np.maximum(np.abs(r).max(axis=1), TINY)
+                        for g, r in zip(self.G, self.right)])                     # (C, T)
+        worst = self.table.cases[self.table.index[off == off.max()][0]].id
+        return Finding(self.block, "unexplained", f"the gradient for {{}} is off by {off.max():.2g}"
+                       f" of its largest entry ({worst}), and no mistake that is known explains it")
 
     def _decay(self) -> float:
         """t, where the gradient is the right one plus t theta; 0 where it is not."""

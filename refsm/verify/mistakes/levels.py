@@ -199,7 +199,8 @@ def _of_pairs(objective: str, weights: list[tuple[str, str, Weight]]) -> Iterato
         yield with_pairs(reference(objective), Mistake(
             f"pairs.{name}", f"the weight {words} of every point multiplies the loss of every "
             "point: (n, n) in place of n", f", mean of {words}", w,
-            "levels are not weighted against each other, as they were meant to be",
+            "all points of a batch have its mean weight: of what is meant to tell levels apart, "
+            "1 / n is left",
             "bayesflow issue 787; sbi 0.27 with weight_fn=\"variance\", whose weight is (n, 1)",
             True))
 

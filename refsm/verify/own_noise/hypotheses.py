@@ -45,12 +45,13 @@ from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["DRAWING", "Hypothesis", "SLIGHT", "affine", "hypotheses", "pairs",
+__all__ = ["CONSTANT", "DRAWING", "DROPPED", "Hypothesis", "SLIGHT", "affine", "hypotheses", "pairs",
            "reconstruction_errors", "sizes_of", "weights_of"]
 
 # too slight for the usual number of replicates: seen where the right loss is not good
 SLIGHT = ("offset noise: 0.1 of one more number per point is added to its noise at all dimensions",
           "an input perturbation: 0.1 of other noise is added at the noisy point alone")
+CONSTANT, DROPPED = "the constant", "constant dropped"
 Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
@@ -76,14 +77,21 @@ class Hypothesis:
     drawn: bool = False      # whether each point has a level drawn from those of its case
 
     @property
+    def without_constant(self) -> bool:
+        """Whether only the constant of the loss differs, but for factor and weight."""
+        return self.mistake.startswith(CONSTANT)
+
+    @property
     def convention(self) -> str:
         """As `convention=` takes it."""
-        factor = "" if self.factor == ONE and self.weight else str(self.factor)
-        return "; ".join(filter(None, (factor, self.weight)))
+        more = self.weight, DROPPED if self.without_constant else ""
+        factor = "" if self.factor == ONE and any(more) else str(self.factor)
+        return "; ".join(filter(None, (factor, *more)))
 
     def __str__(self) -> str:
         factor = "" if self.factor == ONE else f"{self.factor} times "
-        loss = f"the loss with this mistake: {self.mistake}" if self.mistake else ""
+        loss = ("the canonical loss without its constant" if self.without_constant else
+                f"the loss with this mistake: {self.mistake}" if self.mistake else "")
         words = f", each level weighted by {WORDS[self.weight]}" if self.weight else ""
         levels = ", at levels drawn from those of the case" if self.drawn else ""
         return factor + (loss or "the canonical loss") + words + levels
@@ -176,7 +184,7 @@ def _denoising(case: Case, weight: str = "") -> Rows:
     yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped)
                                                - loss.expected(target=dropped, width=zero))
     squares = "|target|^2" if about.predicts else "|target|^2 / 2"
-    yield f"the constant {squares} is left out", loss.expected() - loss.constant(right)
+    yield f"{CONSTANT} {squares} is left out", loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
         yield (f"the noise is uniform in {words} in place of normal",
                loss.expected(middle=middle / sd, width=sd * sigma, target=(p, sd * r)))

@@ -46,11 +46,11 @@ from refsm.verify.adapters.failures import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.cases.families import cases, check_family, whole_seed
 from refsm.verify.cases.levels import SCHEDULES, levels_of_family
-from refsm.verify.convention import normal
+from refsm.verify.convention import agree, normal
 from refsm.verify.diagnosis.scaling import ONE, Scaling, parse_scaling
 from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
-from refsm.verify.own_noise.hypotheses import (DRAWING, SLIGHT, Hypothesis, hypotheses, sizes_of,
-                                               weights_of)
+from refsm.verify.own_noise.hypotheses import (CONSTANT, DRAWING, DROPPED, SLIGHT, Hypothesis,
+                                               hypotheses, sizes_of, weights_of)
 from refsm.verify.own_noise.moments import BAD, GOOD, compared, resolution
 from refsm.verify.own_noise.one_point import alone, law_of_noise
 from refsm.verify.report.report import Report
@@ -60,6 +60,7 @@ __all__ = ["REPLICATES", "verify_own_noise"]
 
 REPLICATES = 200
 FEWEST = 30
+UNCLEAR = 0.05             # a probability of the law at one point: asked again of more replicates
 LEVELS = np.array([(15, 4), (10, 10), (6, 14)]) / 16       # (alpha, sigma), of points or several
 SAME = 1e-6                    # relative: expectations as close as this are one and the same
 HANDED = ("rng", "generator", "seed", "key")
@@ -85,10 +86,11 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
     or (case), where it takes one.  The argument is the first one after the case that has no
     default, or that is called rng, generator, seed or key.  The case has no noise, noisy points or
     directions; `case.n_directions` is the number of directions per point.  `convention` is the
-    factor that is meant, such as "sigma^2", and a weight of the levels, such as weight.variance.
+    factor that is meant, such as "sigma^2", a weight of the levels, such as weight.variance, and
+    "constant dropped".
     `family` is prime, or vp, flow, ve or subvp, whose levels are on a schedule.  Where each point
     has a level, the implementation may take that one, or draw one of `case.alpha` and `case.sigma`
-    for it.
+    for it: `case.prediction(x_noisy, sigma)` is the network's output there.
     `time_limit` is in seconds for all replicates of one case.  An implementation that fails is a
     report, not an exception; ValueError for an objective whose expectation is not known, or fewer
     than 30 replicates (200 for None).
@@ -124,10 +126,10 @@ def verify_own_noise(implementation: Callable[..., Any] | str, objective: str,
 
 
 def _meant(convention: str | None) -> tuple[Scaling, str]:
-    """The factor and the weight of the levels that are declared."""
+    """The factor and the weight of the levels that are declared, but for a constant."""
     pieces = [] if convention is None else normal(convention).split("; ")
     weights = [piece for piece in pieces if piece.startswith(("weight.", "own-weight."))]
-    factors = [piece for piece in pieces if piece not in weights] or ["1"]
+    factors = [piece for piece in pieces if piece not in (*weights, DROPPED)] or ["1"]
     if len(weights) > 1 or len(factors) > 1:
         raise ValueError("convention must be one factor and one weight of the levels at most where "
                          f"the noise is the implementation's own, but it is {convention!r}")
@@ -180,8 +182,15 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                       "replicates")
     right = [h for h in (best, *equals) if not h.mistake
              and (h.weight == weight or not h.weight.startswith("own-weight."))]
-    canonical = Hypothesis("", meant, best.expected, weight, best.drawn)
-    as_meant = (meant, weight) in {(h.factor, h.weight) for h in right}
+    if best.without_constant and best.factor.prefactor > 0:
+        cannot_tell = (*cannot_tell, UNKNOWN)
+        conforms = declared is not None and agree(normal(declared), best.convention)
+        return report("CONVENTION" if conforms or declared is None else "MISMATCH",
+                      f"its expectation is {best}", factor=str(best.factor), conforms=conforms,
+                      convention=best.convention)
+    drops = DROPPED in (declared or "")
+    canonical = Hypothesis(CONSTANT * drops, meant, best.expected, weight, best.drawn)
+    as_meant = not drops and (meant, weight) in {(h.factor, h.weight) for h in right}
     chosen, found = canonical if as_meant else best, f"its expectation is {best}"
     factor, upside_down = str(chosen.factor), best.factor.prefactor < 0
     if not right or upside_down:
@@ -241,12 +250,16 @@ def _at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., 
     if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
         return np.nan, [], ""                                  # any law of directions is right
     single = alone(asked)
-    try:
-        values = replicate(single, max(R, 8 * REPLICATES))
-    except AdapterError as error:
-        return np.nan, [], str(error)
-    scale = np.array([loss.factor(sizes_of(case)) for case in single])
-    return *law_of_noise(single, values / scale[:, None], loss.weight), ""
+    scale = np.array([[loss.factor(sizes_of(case))] for case in single])                # (K, 1)
+    for times in (1, 4):                           # again, with others, where the first are unclear
+        try:
+            values = replicate(single, times * max(R, 8 * REPLICATES))
+        except AdapterError as error:
+            return np.nan, [], str(error)
+        p, noise = law_of_noise(single, values / scale, loss.weight)
+        if not BAD < p < UNCLEAR:
+            break
+    return p, noise, ""
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:

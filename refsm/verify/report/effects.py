@@ -10,13 +10,16 @@ from typing import Sequence
 from refsm.verify.diagnosis.explanation import Change
 from refsm.verify.diagnosis.scaling import ONE, ZERO, Scaling, scaling_in_words
 from refsm.verify.mistakes import Mistake
+from refsm.verify.mistakes.mistake import WEIGHTED
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.report.known import listed
 
 __all__ = ["another_function", "consequences", "training"]
 
 SQUARES, LINEAR = ("norm", "output"), ("cross", "divergence", "product")         # terms by role
+LEVELS = "the levels weigh differently"
 MAXIMISES = "descent maximises what should be minimised"
+ASCENT = "with its sign changed, descent maximises the loss that has this mistake"
 
 
 def consequences(objective: str, factor: Scaling, changes: Sequence[Change],
@@ -34,12 +37,12 @@ def consequences(objective: str, factor: Scaling, changes: Sequence[Change],
         missing = "the one that is" if len(zero) == 1 else "those that are"
         out.append(f"another term stands in for {missing} missing: what is learned is not the "
                    f"{learned}")
+    elif any(change.what == "loss" for change in changes):           # of no minimiser can be spoken
+        out.append(ASCENT if another_function(mistakes) else MAXIMISES)
     else:
         out += _effects(learned, changes, mistakes)
         if all(m.same for m in mistakes):
             out += _together(objective, changes)
-        elif any(change.what == "loss" for change in changes) and not another_function(mistakes):
-            out.append(MAXIMISES)
     if not factor.is_one:
         out.append(_of_a_factor(factor, bool(changes or mistakes)))
     if constant in ("dropped", "added", "other") and not changes and not mistakes:
@@ -54,7 +57,7 @@ def _effects(learned: str, changes: Sequence[Change], mistakes: Sequence[Mistake
     out = []
     for m in mistakes:
         alone = f"{m.words}, taken alone: " if m.effect and together and not m.same else ""
-        out.append(alone + (m.effect or unknown))
+        out.append(LEVELS if together and m.effect == WEIGHTED else alone + (m.effect or unknown))
     return out
 
 
@@ -72,14 +75,12 @@ def _of_a_factor(factor: Scaling, beside: bool) -> str:
 def another_function(mistakes: Sequence[Mistake]) -> bool:
     """Whether a mistake puts another function in the place of the square or of the link, of which a
     sign says nothing."""
-    return any(m.role in ("square", "link") for m in mistakes)
+    return any(m.role in ("square", "link", "gap") for m in mistakes)
 
 
 def _together(objective: str, changes: Sequence[Change]) -> list[str]:
     """A squared term times a and a linear term times b have the minimiser of b / a."""
     found = {change.what: change.scaling for change in changes if change.what != "constant"}
-    if "loss" in found:
-        return [MAXIMISES]
     if objective == "generalized" and found:
         return ["the loss has other minimisers: what is learned is not the score"]
     penalized = objective == "regularized" and not found.get("penalty", ONE).is_zero

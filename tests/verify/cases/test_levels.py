@@ -95,13 +95,14 @@ def test_a_family_that_is_asked_for_is_the_only_one(loss, objective, family):
     assert not any("--family" in note for note in report.notes)
 
 
-def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED", name="as it was"):
+def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED", name="as it was",
+                known=None):
     """The families that are asked after a verdict, and the report."""
     asked = []
 
-    def ask(family):
+    def ask(family, search):
         asked.append(family)
-        return Report(there, objective, "a factor 2")
+        return Report(known or there if search == "known" else there, objective, "a factor 2")
 
     return asked, on_a_schedule(Report(verdict, objective, name), ask)
 
@@ -116,8 +117,10 @@ def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
         asked, report = asked_after(verdict)
         assert (asked, report.notes) == ([*SCHEDULES], ())
         asked, report = asked_after(verdict, there="CONVENTION")
-        assert (asked, report.verdict, report.name) == (["vp"], verdict, "as it was")
+        assert (asked, report.verdict, report.name) == (["vp", "vp"], verdict, "as it was")
         assert report.notes[-1].endswith("--family vp: there the verdict is CONVENTION, a factor 2")
+        asked, report = asked_after(verdict, there="CONVENTION", known="MISMATCH")
+        assert (asked, report.notes) == ([f for f in SCHEDULES for _ in range(2)], ())
 
 
 @pytest.mark.slow

@@ -267,10 +267,10 @@ def test_nonsense_is_unexplained():
     wrong = {k: g["W"] * rng.standard_normal(g["W"].shape) for k, g in right.items()}
     (finding,) = found("dsm", lambda c: {**right[c.id], "W": wrong[c.id]})
     assert finding.kind == "unexplained"
-    off = (max(np.abs(wrong[k] - g["W"]).max() for k, g in right.items())
-           / max(np.abs(g["W"]).max() for g in right.values()))
-    assert finding.text == (f"the gradient for W is off by {off:.2g} of its largest entry, and no "
-                            "mistake that is known explains it")
+    off, worst = max((np.abs(wrong[k] - g["W"]).max() / np.abs(g["W"]).max(), k)
+                     for k, g in right.items())
+    assert finding.text == (f"the gradient for W is off by {off:.2g} of its largest entry ({worst})"
+                            ", and no mistake that is known explains it")
 
 
 @pytest.mark.parametrize("norm, divergence, text", [

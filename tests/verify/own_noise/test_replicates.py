@@ -392,6 +392,46 @@ def test_the_noise_at_one_point_decides(objective, spread, R, words, verdict, sa
     assert said in report.name
 
 
+@pytest.mark.parametrize("times, convention, verdict, status, said", [
+    (1, None, "CONVENTION", 1, "the canonical loss without its constant"),
+    (1, "constant dropped", "CONVENTION", 0, "the canonical loss without its constant"),
+    (2, "constant dropped; 2", "CONVENTION", 0, "2 times the canonical loss without its constant"),
+    (2, "2", "MISMATCH", 1, "2 times the canonical loss without its constant"),
+    (-1, None, "MISMATCH", 1, "-1 times the canonical loss without its constant")])
+def test_a_constant_may_be_dropped(times, convention, verdict, status, said):
+    def loss(case, rng):
+        eps = rng.standard_normal(case.x.shape)
+        psi = case.score(case.x + case.sigma * eps)
+        return times * ((psi * psi).sum(axis=1) / 2 + (psi * eps).sum(axis=1) / case.sigma).mean()
+
+    report = verify_own_noise(loss, "dsm", 60, convention=convention)
+    assert (report.verdict, report.exit_status) == (verdict, status)
+    assert report.name == f"its expectation is {said}"
+    assert report.convention == {1: "constant dropped", 2: "2; constant dropped", -1: ""}[times]
+
+
+def test_a_constant_that_is_declared_as_dropped_and_is_there_is_a_mismatch():
+    report = verify_own_noise(dsm, "dsm", 60, convention="constant dropped")
+    assert report.verdict == "MISMATCH"
+    assert report.name == ("its expectation is the canonical loss, not the canonical loss without "
+                           "its constant as declared")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["noise", "velocity"])
+def test_a_prediction_is_read_at_levels_that_are_drawn(kind):
+    def loss(case, rng):
+        k, eps = rng.integers(case.n, size=case.n), rng.standard_normal(case.x.shape)
+        alpha, sigma = case.alpha[k][:, None], case.sigma[k][:, None]
+        target = {"noise": eps, "velocity": alpha * eps - sigma * case.x}[kind]
+        output = case.prediction(alpha * case.x + sigma * eps, case.sigma[k])
+        return ((output - target)**2).sum(axis=1).mean()
+
+    report = verify_own_noise(loss, "dsm", 400, predicts=kind)
+    assert report.name == ("its expectation is the canonical loss, at levels drawn from those of "
+                           "the case")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("noise, verdict, said", [
     (lambda rng, shape: rng.uniform(-3**0.5, 3**0.5, shape), "MISMATCH", "like uniform noise in"),

@@ -109,11 +109,14 @@ def test_a_factor_leaves_the_minimiser_and_a_constant_leaves_everything():
      ("ssm", "1", {}, ("divergence: directions of unit length",), ("1 / d times",)),
      ("regularized", "1", {}, ("penalty: only the first dimension",), ("another penalty",)),
      ("pseudo", "d", {"loss": "-1"}, ("only the first bit",),
-      ("other bits", "maximises", "apart from that, a common factor d")),
+      ("maximises what should be", "apart from that, a common factor d")),
      ("ratio", "2", {"loss": "-1"}, ("the square is missing",),
-      ("driven to 0 or 1", "apart from that, a common factor 2")),
+      ("maximises the loss that has this mistake", "apart from that, a common factor 2")),
      ("ratio", "1", {}, ("something new",), ("what is learned is not the model",)),
      ("dae", "1", {}, ("something new",), ("not the reconstruction",)),
+     ("dsm_levels", "1", {"target": "-1"}, ("each level is weighted by sigma^2",),
+      ("the levels weigh differently", "the energy is learned upside down")),
+     ("mpf", "1", {"loss": "-1"}, ("the sign of the gap",), ("the loss that has this mistake",)),
      ("dsm", "1", {}, ("target: the clean point is left out of it",),
       ("minus the point over sigma^2",))])
 def test_several_differences_are_said_together(objective, factor, changes, mistakes, texts):
