@@ -64,7 +64,7 @@ def normal(convention: str) -> str:
 def _identities() -> Mapping[str, str]:
     """The identity of every mistake, by itself and by its words."""
     rows = {mistake for objective, about in OBJECTIVES.items()
-            for model in (about.models[0], about.models[-1],          # the others have no other rows
+            for model in (about.models[0], about.models[-1],         # the others have no other rows
                           *["network"][:about.reads in READ])
             for formula in formulas(objective, model) for mistake in formula.mistakes}
     return {**{row.words: row.id for row in rows}, **{row.id: row.id for row in rows}}

@@ -46,8 +46,8 @@ from refsm.validation import brief
 from refsm.verify.description import Description, Term, dot
 
 __all__ = ["ByLevel", "DENOISERS", "KINDS", "TARGETS", "level", "level_maps", "levels_chosen",
-           "linear_maps", "maps_at", "output", "own_target", "per_point", "target_in_noise", "target_of",
-           "total"]
+           "linear_maps", "maps_at", "output", "own_target", "per_point", "target_in_noise",
+           "target_of", "total"]
 
 OWN = ("tanh", "gaussian", "mixture")              # the autoencoder's energy has one sigma
 

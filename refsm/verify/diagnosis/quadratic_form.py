@@ -16,11 +16,13 @@ Equations
                          + e_l mean chosen_l psi.noise ) + a constant
     (3)  w_l = a_l / (half B_l^2)
     (4)  p_l = u_l A_l - B_l b_l / (2 a_l),   r_l = v_l A_l - B_l e_l / (2 a_l)
+    (5)  the constant = sum_l mean chosen_l |b_l x + e_l noise|^2 / (4 a_l)
 
 Derivation
     (1) -> (2)   The residual is B (psi - P x - R noise) with p = u A + B P and r = v A + B R.
                  Expand its square: a_l = half w_l B_l^2, b_l = -2 a_l P_l, e_l = -2 a_l R_l.
     (2) -> (3), (4)   solve for w, p and r.
+    (5)          half w_l |B_l (P x + R noise)|^2 = a_l |P x + R noise|^2.
 
 Conventions
     The columns hold psi and not the prediction, which hardly depends on theta where the noise is
@@ -60,6 +62,7 @@ LEAST = 0.02               # and at least, in units of the tolerance
 CLEAR = 2e-2               # a weight that is known to no better than this is not read
 NOTHING = 1e-6             # a level that weighs less than this share of another is left out
 COLUMNS = 4.0              # the columns are rounded too: 1.2 of the coefficients' errors were seen
+ANOTHER_CONSTANT = "up to a constant that does not depend on theta"
 LEFT_OUT = "nothing is trained at the levels that are left out"
 ELSEWHERE = "what is learned at a point is the mean of the target given that point"
 OTHER_DATA = "what is learned is that of other data"
@@ -89,6 +92,7 @@ class QuadraticForm:
     factor: Scaling
     listed: str = ""                               # by what the numbers of the weight are listed
     hidden: str = ""                               # levels of which the answers say too little
+    constant: str = ""                             # what it is, if it is not that of the squares
 
     @property
     def right(self) -> bool:
@@ -106,7 +110,7 @@ class QuadraticForm:
         factor = "" if self.factor == ONE else f"a common factor {self.factor}"
         many = self.listed == "group and level" and not self.right
         return joined(self.left_out, self.point, self.target,
-                      OWN_WEIGHT if many else self.weight, factor)
+                      OWN_WEIGHT if many else self.weight, factor, self.constant)
 
     @property
     def convention(self) -> str:
@@ -175,8 +179,26 @@ def _form(table: Table, found: Fit, point: Point) -> QuadraticForm | None:
                              point)
     if form is not None:
         words = f"the points at {left_out} are left out" if left_out else ""
-        form = replace(form, left_out=words, hidden=hidden)
+        form = replace(form, left_out=words, hidden=hidden,
+                       constant="" if hidden or _has_its_constant(table, found, point, read)
+                       else ANOTHER_CONSTANT)
     return None if form is not None and form.right and hidden else form
+
+
+def _has_its_constant(table: Table, found: Fit, point: Point, read: Array) -> bool:
+    """Whether the constants that were found are those of the squares at the levels that are read,
+    equation (5)."""
+    for case, c, c_off in zip(table.groups, found.coefficients, found.coefficient_error):
+        (a, b, e), (a_off, b_off, e_off) = (part[:-1].reshape(-1, 3)[read].T[..., None, None]
+                                            for part in (c, c_off))               # (l, 1, 1) each
+        x, noise, chosen = point.data(case.x), point.sign * case.noise, levels_chosen(case)[read]
+        g, chosen = b * x + e * noise, chosen[..., None]                          # (l, n, d)
+        off = 2 * (b_off * np.abs(x) + e_off * np.abs(noise)) + np.abs(g) * a_off / a
+        squares, bound = ((chosen * np.abs(g) * of / (4 * a)).sum() / case.n for of in (
+            np.abs(g), off))
+        if abs(c[-1] - squares) > c_off[-1] + COLUMNS * bound:                    # (5)
+            return False
+    return True
 
 
 def weight_and_target(table: Table, levels: Levels, maps: tuple[Any, Any], c: Array,

@@ -45,8 +45,8 @@ from refsm.verify.mistakes.level_weights import OWN_WEIGHTS, WEIGHTS
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.own_noise.affine import Affine
 
-__all__ = ["CONSTANT", "DRAWING", "DROPPED", "Hypothesis", "SLIGHT", "affine", "hypotheses", "pairs",
-           "reconstruction_errors", "sizes_of", "weights_of"]
+__all__ = ["CONSTANT", "DRAWING", "DROPPED", "Hypothesis", "SLIGHT", "affine", "hypotheses",
+           "pairs", "reconstruction_errors", "sizes_of", "weights_of"]
 
 # too slight for the usual number of replicates: seen where the right loss is not good
 SLIGHT = ("offset noise: 0.1 of one more number per point is added to its noise at all dimensions",

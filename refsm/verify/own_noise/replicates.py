@@ -173,6 +173,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                       cannot_tell=cannot_tell, reproduce=reproduce, **more)
 
     if p <= BAD:
+        cannot_tell = ()
         return report("UNEXPLAINED", "no hypothesis of the list has the expectations of its values")
     if p < GOOD:
         return report("INCONCLUSIVE", f"the best hypothesis, {best}, is neither good nor bad: "

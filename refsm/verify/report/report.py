@@ -2,8 +2,9 @@
 
     verdict        what it means                                              exit status
     PASS           every answer is the reference's, to rounding               0
-    CONVENTION     a positive factor, or a constant: the same minimisers      0 if declared, else 1
-    MISMATCH       another function; `name` says which                        1 (0 if declared)
+    CONVENTION     a positive factor or a constant, with the same minimisers  0 if declared, else 1
+                   at every level; or another function that is declared       0
+    MISMATCH       another function; `name` says which                        1
     UNEXPLAINED    another function, and nothing that is known explains it    1
     BROKEN         the implementation gave no answers                         2
     INCONCLUSIVE   the answers cannot decide                                  3
