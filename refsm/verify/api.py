@@ -151,9 +151,10 @@ def ask_and_judge(implementation: Callable[[Case], Any] | str, objective: str, c
 
     def elsewhere(report: Report) -> Report:
         return report if given or settings["family"] is not None else on_a_schedule(
-            report, lambda family, search: ask_and_judge(function, called, waits=waits,
-                                                         search=search,
-                                                         **{**settings, "family": family}))
+            report, lambda family, search: ask_and_judge(
+                function, called, waits=waits, search=search, **{
+                    **settings, "family": family,
+                    "gradient": settings["gradient"] and search == "known"}))
 
     answers = []
     for case in asked:

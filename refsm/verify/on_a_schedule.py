@@ -18,7 +18,7 @@ NOTE = "code whose levels have {} is for --family {}: there the verdict is {}, {
 def on_a_schedule(report: Report, ask: Callable[[str, str], Report]) -> Report:
     """The report, with a note where the family of a schedule gives a better one; `ask` has the one
     of a family and a search of `diagnose`, of which the first is quick."""
-    differs = (report.verdict in ("MISMATCH", "UNEXPLAINED")
+    differs = (report.verdict in ("MISMATCH", "UNEXPLAINED") and report.rows        # in its values
                or report.verdict == "BROKEN" and "must be finite" in report.name)
     if differs and "alpha" in OBJECTIVES[report.objective].given:
         for family, (words, _) in SCHEDULES.items():

@@ -7,7 +7,7 @@ from refsm.verify.cases import cases, value
 from refsm.verify.cases.levels import OF_POINTS, SCHEDULES, levels_of_family
 from refsm.verify.objectives import OBJECTIVES
 from refsm.verify.on_a_schedule import on_a_schedule
-from refsm.verify.report.report import Report
+from refsm.verify.report.report import Report, Row
 
 HAVE_ALPHA = [name for name, about in OBJECTIVES.items() if "alpha" in about.given]
 SUM = {"vp": lambda alpha, sigma: alpha**2 + sigma**2, "flow": lambda alpha, sigma: alpha + sigma,
@@ -96,7 +96,7 @@ def test_a_family_that_is_asked_for_is_the_only_one(loss, objective, family):
 
 
 def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED", name="as it was",
-                known=None):
+                known=None, differs=True):
     """The families that are asked after a verdict, and the report."""
     asked = []
 
@@ -104,7 +104,8 @@ def asked_after(verdict, objective="velocity_prediction", there="UNEXPLAINED", n
         asked.append(family)
         return Report(known or there if search == "known" else there, objective, "a factor 2")
 
-    return asked, on_a_schedule(Report(verdict, objective, name), ask)
+    report = Report(verdict, objective, name, rows=(Row("value", 1.0, 2.0, ""),) * differs)
+    return asked, on_a_schedule(report, ask)
 
 
 def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
@@ -113,6 +114,7 @@ def test_a_schedule_is_asked_where_a_loss_differs_and_has_an_alpha():
         assert asked_after(verdict, objective)[0] == []
     nan = "per_sample must be finite, but it has nan at (2,)"          # its sigma is above 1
     assert asked_after("BROKEN", name=nan)[0] == [*SCHEDULES]
+    assert asked_after("MISMATCH", differs=False)[0] == []             # gradients or points alone
     for verdict in ("MISMATCH", "UNEXPLAINED"):
         asked, report = asked_after(verdict)
         assert (asked, report.notes) == ([*SCHEDULES], ())

@@ -20,6 +20,9 @@ from refsm.verify.diagnosis.scaling import ONE
 
 
 
+CONSTANT = "up to a constant that does not depend on theta"
+
+
 def column(a):
     return np.asarray(a)[..., None]
 
@@ -85,6 +88,25 @@ def test_a_wrong_target_of_the_noise_is_named_whatever_the_weight(p, r, words):
     assert form.target == words
     assert form.weight.startswith("weight w(0.0625) = 0.939413, w(0.609375) = ")
     assert form.convention == ""
+
+
+@pytest.mark.parametrize("objective, w, more, said", [
+    ("noise", 1.0, lambda c: 0.0, ""), ("dsm_levels", 0.5, lambda c: 0.0, ""),
+    ("noise", 1.0, lambda c: 1e-3 * (c.x**2).sum(), CONSTANT),
+    ("noise", 3.0, lambda c: 1.0, CONSTANT),
+    ("dsm_levels", 0.5, lambda c: -(c.noise**2).sum(axis=1).mean() / 2, CONSTANT)])
+def test_a_target_is_named_up_to_a_constant_where_that_is_another(objective, w, more, said):
+    table, Y = answers(objective, zero, lambda a, s: 0.25 + s, lambda a, s: w + 0 * a)
+    form = quadratic_form(table, Y + np.array([more(c) for c in table.cases])[table.index], FLOAT64)
+    assert form.constant == said
+    assert form.words.endswith(said) and form.target
+
+
+def test_no_constant_is_read_where_a_level_is_left_out_or_hidden():
+    table, Y = answers("noise", zero, lambda a, s: 0.25 + s, lambda a, s: 1.0 * (s > 0.1))
+    form = quadratic_form(table, Y, FLOAT64)
+    assert (bool(form.left_out), form.constant) == (True, "")
+    assert quadratic_form(table, Y + 1, FLOAT64).constant == CONSTANT
 
 
 def test_a_combination_without_a_name_is_listed_by_level():
