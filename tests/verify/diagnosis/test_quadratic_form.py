@@ -1,5 +1,6 @@
 """The general fit finds the weight and the target of any weighted square, level by level."""
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from refsm.verify.diagnosis import weight_names
 from refsm.verify.diagnosis.diagnose import diagnose
 from refsm.verify.diagnosis.points import candidates
 from refsm.verify.diagnosis.precision import FLOAT32, FLOAT64, MIXED
-from refsm.verify.diagnosis.quadratic_form import (_form, as_rounded, levels_of_groups,
-                                                    quadratic_form)
+from refsm.verify.diagnosis.quadratic_form import (_form, _has_its_constant, as_rounded,
+                                                    levels_of_groups, quadratic_form)
 from refsm.verify.diagnosis.regression import Fit, Table
 from refsm.verify.diagnosis.regression import table_of as table_of_cases
 from refsm.verify.diagnosis.scaling import ONE
@@ -100,6 +101,31 @@ def test_a_target_is_named_up_to_a_constant_where_that_is_another(objective, w, 
     form = quadratic_form(table, Y + np.array([more(c) for c in table.cases])[table.index], FLOAT64)
     assert form.constant == said
     assert form.words.endswith(said) and form.target
+
+
+@pytest.mark.parametrize("which", range(4))                          # a, b, e, the constant
+@pytest.mark.parametrize("times, kept", [(0.999, True), (1.001, False)])
+def test_a_constant_is_known_as_well_as_the_coefficients(which, times, kept):
+    """Each entry of the squares may be off by four errors of the coefficient, to first order."""
+    case, c = table_of("noise").groups[-1], np.array([2.0, 0.7, -1.1] * 3 + [0.0])
+    chosen = (case.sigma == np.unique(case.sigma)[:, None])[..., None]
+
+    def entries(c):
+        a, b, e = (c[k:9:3][:, None, None] for k in range(3))
+        return chosen * (b * case.x + e * case.noise)**2 / (4 * a) / case.n
+
+    c[9], off = entries(c).sum(), np.zeros(10)
+    off[which:9:3] = 1e-6
+    bound = 4 * np.abs(entries(c + off) - entries(c - off)).sum() / 2
+    if which == 3:
+        off, bound = 0 * c, 1e-6
+        off[9] = 1e-6
+    one = SimpleNamespace(groups=[case])
+    fit = SimpleNamespace(coefficients=[c + times * bound * (np.arange(10) == 9)],
+                          coefficient_error=[off])
+    assert _has_its_constant(one, fit, candidates()[0], np.ones(3, bool)) == kept
+    fit.coefficients[0][9] -= 2 * times * bound
+    assert _has_its_constant(one, fit, candidates()[0], np.ones(3, bool)) == kept
 
 
 def test_no_constant_is_read_where_a_level_is_left_out_or_hidden():
