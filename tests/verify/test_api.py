@@ -12,7 +12,7 @@ from refsm.verify.cases import gradient, per_sample, value
 from refsm.verify.cases.levels import SCHEDULES
 from refsm.verify.diagnosis import diagnose
 from refsm.verify.diagnosis.precision import FLOAT64
-from refsm.verify.report.report import Report
+from refsm.verify.report.report import Report, Row
 
 
 def half(c):
@@ -314,7 +314,7 @@ def test_a_loss_that_differs_is_searched_in_the_family_that_was_asked_for_alone(
 
     def judge(cases, *rest):
         judged.append((cases[0].family, *rest[-2:]))
-        return Report("UNEXPLAINED", "dsm_scaled", "")
+        return Report("UNEXPLAINED", "dsm_scaled", "", rows=(Row("value", 0.0, 1.0, ""),))
 
     monkeypatch.setattr(api, "_judge", judge)
     settings = {name: None for name in (

@@ -249,7 +249,7 @@ def test_unit_directions_are_told_with_the_mean_over_dimensions():
 def test_what_nothing_explains_is_not_explained(change):
     report = verify_own_noise(lambda case, rng: change(dsm(case, rng), case, rng), "dsm", R["dsm"])
     assert (report.verdict, report.exit_status) == ("UNEXPLAINED", 1)
-    assert report.runner_up == ""
+    assert (report.runner_up, report.cannot_tell) == ("", ())
 
 
 def test_replicates_that_are_too_few_are_inconclusive():
@@ -407,6 +407,7 @@ def test_a_constant_may_be_dropped(times, convention, verdict, status, said):
     assert (report.verdict, report.exit_status) == (verdict, status)
     assert report.name == f"its expectation is {said}"
     assert report.convention == {1: "constant dropped", 2: "2; constant dropped", -1: ""}[times]
+    assert (replicates.UNKNOWN in report.cannot_tell) == (times > 0)
 
 
 def test_a_constant_that_is_declared_as_dropped_and_is_there_is_a_mismatch():
