@@ -26,18 +26,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 from scipy import special
 
 from refsm.typing import Array
+from refsm.verify.adapters.ask import AdapterError
 from refsm.verify.cases.case import Case
 from refsm.verify.objectives import OBJECTIVES
-from refsm.verify.own_noise.hypotheses import affine
+from refsm.verify.own_noise.hypotheses import Hypothesis, affine, sizes_of
 from refsm.verify.own_noise.moments import BAD, GOOD
 
-__all__ = ["alone", "law_of_noise"]
+__all__ = ["alone", "at_one_point", "law_of_noise"]
+
+LEAST = 1600               # replicates of a case of one point
+UNCLEAR = 0.05             # a probability of normal noise: asked again of more replicates
 
 
 def _sphere(rng: Any, shape: tuple[int, ...]) -> Array:
@@ -69,6 +73,25 @@ def alone(asked: Sequence[Case]) -> list[Case]:
         return single
     return [replace(case, theta={**case.theta, "c": case.theta["c"] + off[0]}) for case in single
             for off in [case.x - case.reconstruct(case.x + case.sigma / 2)]]
+
+
+def at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., Array] | None,
+                 R: int) -> tuple[float, list[str], str]:
+    """How probable normal noise is at one point alone (nan where it is not asked), what other noise
+    it is like, and why it could not be asked."""
+    if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
+        return np.nan, [], ""                                  # any law of directions is right
+    single = alone(asked)
+    scale = np.array([[loss.factor(sizes_of(case))] for case in single])                # (K, 1)
+    for times in (1, 4):                           # again, with others, where the first are unclear
+        try:
+            values = replicate(single, times * max(R, LEAST))
+        except AdapterError as error:
+            return np.nan, [], str(error)
+        p, noise = law_of_noise(single, values / scale, loss.weight)
+        if not BAD < p < UNCLEAR:
+            break
+    return p, noise, ""
 
 
 def law_of_noise(asked: Sequence[Case], values: Array, weight: str = "") -> tuple[float, list[str]]:

@@ -52,7 +52,7 @@ from refsm.verify.objectives import OBJECTIVES, objective_name, predicting
 from refsm.verify.own_noise.hypotheses import (CONSTANT, DRAWING, DROPPED, SLIGHT, Hypothesis,
                                                hypotheses, sizes_of, weights_of)
 from refsm.verify.own_noise.moments import BAD, GOOD, compared, resolution
-from refsm.verify.own_noise.one_point import alone, law_of_noise
+from refsm.verify.own_noise.one_point import at_one_point
 from refsm.verify.report.report import Report
 from refsm.verify.reproduce import command_of, named
 
@@ -60,7 +60,6 @@ __all__ = ["REPLICATES", "verify_own_noise"]
 
 REPLICATES = 200
 FEWEST = 30
-UNCLEAR = 0.05             # a probability of the law at one point: asked again of more replicates
 LEVELS = np.array([(15, 4), (10, 10), (6, 14)]) / 16       # (alpha, sigma), of points or several
 SAME = 1e-6                    # relative: expectations as close as this are one and the same
 HANDED = ("rng", "generator", "seed", "key")
@@ -204,7 +203,7 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
                    f"{resolution(mean / error):.2g} of 1")
     fine, p_alone = variance is None or variance.p >= GOOD or bool(variance.right), np.nan
     if variance and (R >= REPLICATES or not fine):
-        p_alone, noise, failed = _at_one_point(asked, chosen, replicate, R)
+        p_alone, noise, failed = at_one_point(asked, chosen, replicate, R)
         notes += [f"asked for one point alone: {failed}"] if failed else []
         if noise:
             return report("MISMATCH", f"{found}, but at one point alone its noise is like "
@@ -242,25 +241,6 @@ def _report(asked: list[Case], values: Array, meant: Scaling, declared: str | No
     if declared is not None:
         return report("MISMATCH", f"{found}, not {canonical} as declared", factor=factor)
     return report("CONVENTION", found, factor=factor, convention=best.convention)
-
-
-def _at_one_point(asked: list[Case], loss: Hypothesis, replicate: Callable[..., Array] | None,
-                  R: int) -> tuple[float, list[str], str]:
-    """How probable normal noise is at one point alone (nan where it is not asked), what other noise
-    it is like, and why it could not be asked."""
-    if replicate is None or OBJECTIVES[asked[0].objective].random != "noise":
-        return np.nan, [], ""                                  # any law of directions is right
-    single = alone(asked)
-    scale = np.array([[loss.factor(sizes_of(case))] for case in single])                # (K, 1)
-    for times in (1, 4):                           # again, with others, where the first are unclear
-        try:
-            values = replicate(single, times * max(R, 8 * REPLICATES))
-        except AdapterError as error:
-            return np.nan, [], str(error)
-        p, noise = law_of_noise(single, values / scale, loss.weight)
-        if not BAD < p < UNCLEAR:
-            break
-    return p, noise, ""
 
 
 def _p(mean: Array, error: Array, mu: Array, R: int) -> Array:

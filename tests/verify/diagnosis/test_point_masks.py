@@ -54,7 +54,7 @@ def test_points_are_named_by_their_indices(objective, words):
     assert ", and divided by n" in over_n.mistakes[0].words
     assert (e.factor.is_one, over_n.factor.is_one, e.mistakes[0].effect) == (True, True,
                                                                             NO_GRADIENT)
-    assert is_mask(e.mistakes[0].id) and is_mask(over_n.mistakes[0].id)
+    assert [is_mask(each.mistakes[0].id) for each in (e, over_n)] == [True, True]
 
 
 def explained(objective, loss):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from refsm.verify.own_noise import moments, one_point, replicates
-from refsm.verify.own_noise.hypotheses import affine
+from refsm.verify.own_noise.hypotheses import affine, hypotheses
 
 
 def one_of(objective, k=1):
@@ -112,6 +112,22 @@ def test_the_probability_of_several_is_that_of_their_product(monkeypatch):
     monkeypatch.setattr(one_point, "_smirnov", lambda *given: next(each))
     asked = one_point.alone(replicates._cases("dsm"))[:2]
     assert one_point.law_of_noise(asked, np.zeros((2, 5))) == (pytest.approx(3 * np.exp(-2)), [])
+
+
+@pytest.mark.parametrize("p, asked", [
+    ([0.06], [1600]), ([0.04, 0.3], [1600, 6400]), ([1e-8, 1e-5], [1600, 6400]),
+    ([1e-10], [1600])])
+def test_more_replicates_decide_where_those_at_one_point_are_unclear(p, asked, monkeypatch):
+    single, counts, left = replicates._cases("dsm"), [], [*p]
+    monkeypatch.setattr(one_point, "law_of_noise", lambda *given: (left.pop(0), ["signs"]))
+
+    def replicate(of, R):
+        counts.append(R)
+        return np.ones((len(of), R))
+
+    loss = hypotheses(single)[0]
+    assert one_point.at_one_point(single, loss, replicate, 200) == (p[-1], ["signs"], "")
+    assert (counts, left) == (asked, [])
 
 
 @pytest.mark.slow

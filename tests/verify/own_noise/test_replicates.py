@@ -462,22 +462,6 @@ def test_more_replicates_are_asked_of_one_point_too():
     assert of_one_point == [1700]
 
 
-@pytest.mark.parametrize("p, asked", [
-    ([0.06], [1600]), ([0.04, 0.3], [1600, 6400]), ([1e-8, 1e-5], [1600, 6400]),
-    ([1e-10], [1600])])
-def test_more_replicates_decide_where_those_at_one_point_are_unclear(p, asked, monkeypatch):
-    single, counts, left = replicates._cases("dsm"), [], [*p]
-    monkeypatch.setattr(replicates, "law_of_noise", lambda *given: (left.pop(0), ["signs"]))
-
-    def at_one_point(of, R):
-        counts.append(R)
-        return np.ones((len(of), R))
-
-    loss = hypotheses.hypotheses(single)[0]
-    assert replicates._at_one_point(single, loss, at_one_point, 200) == (p[-1], ["signs"], "")
-    assert (counts, left) == (asked, [])
-
-
 def test_one_draw_for_the_whole_batch_is_a_mistake():
     asked = replicates._cases("dsm")
     right = hypotheses.hypotheses(asked)[0].expected
