@@ -194,9 +194,9 @@ def _has_its_constant(table: Table, found: Fit, point: Point, read: Array) -> bo
         x, noise, chosen = point.data(case.x), point.sign * case.noise, levels_chosen(case)[read]
         g, chosen = b * x + e * noise, chosen[..., None]                          # (l, n, d)
         off = 2 * (b_off * np.abs(x) + e_off * np.abs(noise)) + np.abs(g) * a_off / a
-        squares, bound = ((chosen * np.abs(g) * of / (4 * a)).sum() / case.n for of in (
-            np.abs(g), off))
-        if abs(c[-1] - squares) > c_off[-1] + COLUMNS * bound:                    # (5)
+        times = chosen * np.abs(g) / (4 * a * case.n)
+        squares = (times * np.abs(g)).sum()                                       # ()  (5)
+        if abs(c[-1] - squares) > c_off[-1] + COLUMNS * (times * off).sum():
             return False
     return True
 
