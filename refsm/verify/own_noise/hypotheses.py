@@ -180,9 +180,11 @@ def _denoising(case: Case, weight: str = "") -> Rows:
     if r.any():
         yield ("the target has noise of its own, drawn a second time",
                loss.expected(target=dropped) + loss.constant((zero, r)))
+    without = loss.expected(target=dropped, width=zero)                  # of any noise
+    yield ("the noise is one number for all dimensions of a point", without - loss.expected()
+           + (loss.expected(middle=1.0) + loss.expected(middle=-1.0)) / 2)
     yield SLIGHT[0], (loss.expected(middle=0.1) + loss.expected(middle=-0.1)) / 2
-    yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped)
-                                               - loss.expected(target=dropped, width=zero))
+    yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped) - without)
     squares = "|target|^2" if about.predicts else "|target|^2 / 2"
     yield f"{CONSTANT} {squares} is left out", loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
@@ -201,6 +203,8 @@ def _denoising(case: Case, weight: str = "") -> Rows:
                loss.expected(scale=one))
         if about.predicts:
             yield "the noisy point has alpha^2 in place of alpha", loss.expected(scale=alpha**2)
+            yield ("the noisy point has alpha^2 and sigma^2 in place of alpha and sigma",
+                   loss.expected(scale=alpha**2, width=sigma**2))
         yield ("alpha and sigma are exchanged in the noisy point",
                loss.expected(scale=sigma, width=alpha))
     if "alpha" in about.given:
@@ -211,6 +215,9 @@ def _denoising(case: Case, weight: str = "") -> Rows:
                 yield f"{words}: --family {family} is for that", loss.expected(
                     scale=a, width=s, target=target_in_noise(loss.kind, a, s, loss.data_sd))
     if about.predicts:
+        if p.any() and r.any():
+            yield "the clean point has the opposite sign in the target", loss.expected(
+                target=(-p, r))
         for other, sign in product(("score", "noise", "clean", "velocity", "flow"), (1, -1)):
             p, r = loss.target(other)
             if other != about.predicts:

@@ -141,8 +141,15 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
         if kind:
             rows["the noisy point has alpha^2 in place of alpha"] = mean(
                 lambda e: alpha**2 * x + sigma * e)
+            rows["the noisy point has alpha^2 and sigma^2 in place of alpha and sigma"] = mean(
+                lambda e: alpha**2 * x + sigma**2 * e)
         rows["alpha and sigma are exchanged in the noisy point"] = mean(
             lambda e: sigma * x + alpha * e)
+    rows["the noise is one number for all dimensions of a point"] = np.mean([
+        squares(case, sign + zero).mean() for sign in (1, -1)])        # of the mean 0, variance 1
+    if kind in ("velocity", "flow", "edm"):
+        rows["the clean point has the opposite sign in the target"] = mean(
+            against=lambda e: own(e) - 2 * middle)
     if kind:
         for other in {"score", "noise", "clean", "velocity", "flow"} - {kind}:
             words = f"the target of a predicted {'clean point' if other == 'clean' else other}"
