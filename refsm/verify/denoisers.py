@@ -98,7 +98,7 @@ def maps_at(case: Any, kind: str, sigma: Any) -> tuple[Array, Array]:
         raise ValueError(f"sigma must be levels of the case, {', '.join(map(str, of_sigma))}, but "
                          f"it is {brief(sigma)}")
     A, B = np.transpose([of_sigma[own] for own in given])
-    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
+    return A[:, None], B[:, None]
 
 
 def output(q: Any) -> Array:

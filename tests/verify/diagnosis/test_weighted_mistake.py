@@ -97,4 +97,5 @@ def test_the_report_says_both(monkeypatch):
                     family="prime")
     assert (report.verdict, report.factor) == ("MISMATCH", "1")
     assert report.name == "the first dimension left out; each level is weighted by sigma^2"
-    assert report.consequences[0] == "the first dimension is not constrained"
+    assert report.consequences[0] == ("the first dimension is not constrained, except through the "
+                                      "parameters that dimensions share")
