@@ -180,11 +180,9 @@ def _denoising(case: Case, weight: str = "") -> Rows:
     if r.any():
         yield ("the target has noise of its own, drawn a second time",
                loss.expected(target=dropped) + loss.constant((zero, r)))
-    without = loss.expected(target=dropped, width=zero)                  # of any noise
-    yield ("the noise is one number for all dimensions of a point", without - loss.expected()
-           + (loss.expected(middle=1.0) + loss.expected(middle=-1.0)) / 2)
     yield SLIGHT[0], (loss.expected(middle=0.1) + loss.expected(middle=-0.1)) / 2
-    yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped) - without)
+    yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped)
+                                               - loss.expected(target=dropped, width=zero))
     squares = "|target|^2" if about.predicts else "|target|^2 / 2"
     yield f"{CONSTANT} {squares} is left out", loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):

@@ -145,8 +145,6 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
                 lambda e: alpha**2 * x + sigma**2 * e)
         rows["alpha and sigma are exchanged in the noisy point"] = mean(
             lambda e: sigma * x + alpha * e)
-    rows["the noise is one number for all dimensions of a point"] = np.mean([
-        squares(case, sign + zero).mean() for sign in (1, -1)])        # of the mean 0, variance 1
     if kind in ("velocity", "flow", "edm"):
         rows["the clean point has the opposite sign in the target"] = mean(
             against=lambda e: own(e) - 2 * middle)
