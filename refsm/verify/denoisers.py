@@ -83,8 +83,7 @@ def level_maps(case: Any, kind: str) -> dict[tuple[float, float], tuple[float, f
 def linear_maps(case: Any, kind: str) -> tuple[Array, Array]:
     """A and B of each point, (n, 1) each."""
     of_level = level_maps(case, kind)
-    A, B = np.array([of_level[own] for own in per_point(case)], dtype=float).T
-    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
+    return _columns([of_level[own] for own in per_point(case)])
 
 
 def maps_at(case: Any, kind: str, sigma: Any) -> tuple[Array, Array]:
@@ -97,8 +96,12 @@ def maps_at(case: Any, kind: str, sigma: Any) -> tuple[Array, Array]:
     if not of_sigma.keys() >= set(given):
         raise ValueError(f"sigma must be levels of the case, {', '.join(map(str, of_sigma))}, but "
                          f"it is {brief(sigma)}")
-    A, B = np.transpose([of_sigma[own] for own in given])
-    return A[:, None], B[:, None]
+    return _columns([of_sigma[own] for own in given])
+
+
+def _columns(maps: list[tuple[float, float]]) -> tuple[Array, Array]:
+    A, B = np.array(maps, dtype=float).T
+    return A[:, None], B[:, None]                                             # (n, 1) each  (3)
 
 
 def output(q: Any) -> Array:

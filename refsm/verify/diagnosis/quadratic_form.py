@@ -52,6 +52,7 @@ from refsm.verify.diagnosis.scaling import ONE, Scaling
 from refsm.verify.diagnosis.target_names import SINGLE, level_in_words, name_of_target
 from refsm.verify.diagnosis.weight_names import joined, weight_of_levels
 from refsm.verify.mistakes import Formula
+from refsm.verify.mistakes.mistake import WEIGHTED
 from refsm.verify.objectives import Term, dot
 
 __all__ = ["CLEAR", "QuadraticForm", "as_rounded", "levels_of_groups", "of_level",
@@ -73,7 +74,6 @@ ANOTHER = ("what is learned at each level is the mean of the target given the no
 BY_GROUP = ("all points of a case have one weight, whatever their levels: so have losses (n,) that "
             "are multiplied by weights (n, 1)")
 OWN_WEIGHT = "each level of each group of cases has a weight of its own"
-WEIGHTED = "the minimiser is the same at each level; the levels weigh differently"
 
 
 @dataclass(frozen=True)

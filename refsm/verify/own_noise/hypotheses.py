@@ -51,7 +51,7 @@ __all__ = ["CONSTANT", "DRAWING", "DROPPED", "Hypothesis", "SLIGHT", "affine", "
 # too slight for the usual number of replicates: seen where the right loss is not good
 SLIGHT = ("offset noise: 0.1 of one more number per point is added to its noise at all dimensions",
           "an input perturbation: 0.1 of other noise is added at the noisy point alone")
-CONSTANT, DROPPED = "the constant", "constant dropped"
+CONSTANT, DROPPED = "the constant is left out", "constant dropped"
 Rows = Iterator[tuple[str, float]]               # of (mistake, expectation); "" for none
 NODES = 16                                       # per dimension, of the Gauss-Hermite rule
 FACTORS = ("1", "2", "1 / 2", "1 / d", "2 / d", "1 / (2 d)", "sigma^2", "2 sigma^2", "sigma^2 / d",
@@ -79,7 +79,7 @@ class Hypothesis:
     @property
     def without_constant(self) -> bool:
         """Whether only the constant of the loss differs, but for factor and weight."""
-        return self.mistake.startswith(CONSTANT)
+        return self.mistake == CONSTANT
 
     @property
     def convention(self) -> str:
@@ -183,8 +183,7 @@ def _denoising(case: Case, weight: str = "") -> Rows:
     yield SLIGHT[0], (loss.expected(middle=0.1) + loss.expected(middle=-0.1)) / 2
     yield SLIGHT[1], loss.expected() + 0.01 * (loss.expected(target=dropped)
                                                - loss.expected(target=dropped, width=zero))
-    squares = "|target|^2" if about.predicts else "|target|^2 / 2"
-    yield f"{CONSTANT} {squares} is left out", loss.expected() - loss.constant(right)
+    yield CONSTANT, loss.expected() - loss.constant(right)
     for words, sd, middle in (("[-1, 1]", 3**-0.5, 0.0), ("[0, 1]", 12**-0.5, 0.5)):
         yield (f"the noise is uniform in {words} in place of normal",
                loss.expected(middle=middle / sd, width=sd * sigma, target=(p, sd * r)))

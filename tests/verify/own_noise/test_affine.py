@@ -107,8 +107,7 @@ def test_every_expectation_is_that_of_the_loss_in_its_words(objective):
     of_middle, of_slope = total(case, middle).mean(), total(case, slope).mean()
     rows = {"": mean(), "the target has the opposite sign": mean(against=lambda e: -own(e)),
             f"the {reads} is read at the clean point": mean(lambda e: alpha * x + 0 * e),
-            f"the constant |target|^2{'' if kind else ' / 2'} is left out": mean() - of_middle
-            - of_slope}
+            "the constant is left out": mean() - of_middle - of_slope}
     if "alpha" in OBJECTIVES[objective].given:
         for words, a, s in (
                 ("sqrt(1 - alpha^2) for sigma: --family vp is for that", case.alpha,
